@@ -1,0 +1,53 @@
+#include "server/base/utf8.h"
+
+size_t utf8_decode(const char *text, size_t len, uint32_t *ret_point)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    if (len == 0)
+        return 0;
+    if (s[0] < 0x80) {
+        *ret_point = s[0];
+        return 1;
+    }
+    size_t bytes = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (s[0] < 0xc2 || s[0] > 0xf4 || len < bytes)
+        return 0;
+    uint32_t point = s[0] & (0x7fu >> bytes);
+    for (size_t i = 1; i < bytes; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (s[i] & 0x3f);
+    }
+    if (point < least[bytes] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+        return 0;
+    *ret_point = point;
+    return bytes;
+}
+
+bool utf8_valid(const char *text, size_t len)
+{
+    uint32_t point;
+    for (size_t i = 0; i < len;) {
+        size_t bytes = utf8_decode(text + i, len - i, &point);
+        if (bytes == 0)
+            return false;
+        i += bytes;
+    }
+    return true;
+}
+
+size_t utf8_length(const char *text, size_t len)
+{
+    size_t points = 0;
+    for (size_t i = 0; i < len; i++)
+        points += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return points;
+}
+
+bool utf8_is_unprintable(uint32_t point)
+{
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x61c ||
+           (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+           (point >= 0x2066 && point <= 0x2069);
+}

@@ -1,0 +1,16 @@
+// UTF-8 as the contract accepts it: well-formed (Unicode 15, table 3-7), no surrogates.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Decodes one code point. Returns its length in bytes; 0 if the bytes are not well-formed.
+size_t utf8_decode(const char *text, size_t len, uint32_t *ret_point);
+// Whether all of `text` is well-formed.
+bool utf8_valid(const char *text, size_t len);
+// Code points in valid text.
+size_t utf8_length(const char *text, size_t len);
+// Whether a terminal or a log must not see this code point raw: C0, DEL, C1, line and paragraph
+// separators, bidirectional controls.
+bool utf8_is_unprintable(uint32_t point);
