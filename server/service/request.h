@@ -1,0 +1,45 @@
+// What a handler knows of the call it serves, and what it works with.
+//
+// Made by rpc/ for each call and by tests without one: no word of gRPC here. Everything is borrowed
+// and lives as long as the call.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "server/auth/principal.h"
+#include "server/base/arena.h"
+#include "server/base/clock.h"
+#include "server/base/err.h"
+
+struct settings;
+struct source_settings;
+struct store;
+struct sync;
+struct vault;
+
+// What the process has; set up by main, the same for all calls.
+struct backend {
+    struct store *store;
+    struct vault *vault;
+    struct sync *sync;
+    const struct source_settings *source;
+    const struct settings *settings;
+    // Key of page tokens and etags (vault_subkey); the same on every replica.
+    unsigned char token_key[32];
+};
+
+struct request {
+    const struct backend *backend;
+    const struct principal *caller;
+    // Released when the call ends; everything of a response comes from here. Handlers free nothing.
+    struct arena *arena;
+    // Never later than the server's maximum, whatever the client said.
+    struct deadline deadline;
+    // Set when the client has gone: long work looks at it.
+    const atomic_bool *cancelled;
+    // `x-request-id` of the caller if it is sane, else made by the server. Printable ASCII.
+    const char *request_id;
+    // The caller's address as gRPC writes it, such as ipv4:127.0.0.1:4711.
+    const char *peer;
+};

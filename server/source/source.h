@@ -1,0 +1,230 @@
+// What docbridge needs of a documentation system, and nothing of how one system does it.
+//
+// IT Glue (source/itglue) is the first implementation. A `struct source` is one account seen
+// through one key: base URL, key and curl handle belong to it alone, so that two tenants can never
+// mix. All calls block until their deadline, on the caller's thread; one source serves one thread
+// at a time. Not for storing anything, nor for deciding what a caller may see.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/base/arena.h"
+#include "server/base/clock.h"
+#include "server/base/err.h"
+#include "server/base/secret.h"
+
+// The numbers of docbridge.v1.Provider.
+enum source_provider {
+    SOURCE_PROVIDER_IT_GLUE = 1,
+    SOURCE_PROVIDER_HUDU = 2,
+};
+
+// The numbers of docbridge.v1.Region.
+enum source_region {
+    SOURCE_REGION_US = 1,
+    SOURCE_REGION_EU = 2,
+    SOURCE_REGION_AU = 3,
+};
+
+// A region and its hosts.
+struct source_region_info {
+    enum source_region region;
+    const char *code;         // "US"
+    const char *display_name; // "United States"
+    const char *ui_host;      // "app.itglue.com"
+    const char *api_host;     // "api.itglue.com"
+};
+
+// The regions of IT Glue; `*ret_count` of them.
+const struct source_region_info *source_regions(size_t *ret_count);
+const struct source_region_info *source_region_find(enum source_region region);
+// Reads a region from what people paste: a code ("eu"), a host or a URL of the user interface or
+// the API, such as https://acme.eu.itglue.com/x. Errors: UNKNOWN_REGION with metadata `allowed`.
+enum err_code source_region_parse(const char *text, enum source_region *ret_region,
+                                  struct err *reterr) _must_check_;
+
+// Trims white space around a pasted key; refuses an empty one, inner white space and control bytes,
+// and more than 512 bytes. Errors: API_KEY_MALFORMED; the text never quotes the key.
+enum err_code source_key_clean(const char *pasted, size_t len, struct secret **ret_key,
+                               struct err *reterr) _must_check_;
+// Whether the key begins as keys usually do ("ITG."); if not that is worth a warning, no more.
+bool source_key_usual(const struct secret *key);
+
+// How the process reaches upstream; one for all sources. Strings are borrowed.
+struct source_settings {
+    // Base URLs in place of the three regions', NULL for the true ones. Only under the development
+    // setting; a plain http URL must be of a loopback address.
+    const char *base_url[4]; // indexed by enum source_region
+    // PEM file of certificate authorities to trust instead of the system's; NULL: the system's.
+    const char *ca_file;
+    // The proxy for upstream calls; NULL: none. The environment's is never used.
+    const char *proxy;
+    int64_t connect_timeout_ms; // 0: 10 s
+    int64_t request_timeout_ms; // 0: 60 s
+    size_t page_max_bytes;      // 0: 64 MiB
+    size_t record_max_bytes;    // 0: 8 MiB
+};
+
+// Checks the settings: FIELD_INVALID for a URL that is not https, or http off the loopback.
+enum err_code source_settings_check(const struct source_settings *settings,
+                                    struct err *reterr) _must_check_;
+
+// Once at start and at exit of the process.
+enum err_code source_global_init(struct err *reterr) _must_check_;
+void source_global_done(void);
+
+struct source;
+
+// Opens an account. Sends nothing yet. Copies the key.
+enum err_code source_open(const struct source_settings *settings, enum source_provider provider,
+                          enum source_region region, const struct secret *key,
+                          struct source **ret_source, struct err *reterr) _must_check_;
+struct source *source_close(struct source *source);
+void source_closep(struct source **source);
+
+// What one request did, whether it failed or not: for diagnosis, the run's counters and the budget.
+struct source_attempt {
+    int http_status;        // 0: no answer
+    const char *curl_class; // of a failure to reach it: "dns", "connect", "tls", "timeout", "cut",
+                            // "proxy"; else NULL
+    int64_t latency_us;
+    int64_t retry_after_ms; // what upstream asked for, 0 if it did not
+    bool page_too_heavy;    // upstream gave up on the page's size: ask for half
+    int request_count;      // requests really sent
+};
+
+enum source_kind {
+    SOURCE_ORGANIZATIONS,
+    SOURCE_FLEXIBLE_ASSET_TYPES,
+    SOURCE_PASSWORD_CATEGORIES,
+    SOURCE_DOCUMENT_FOLDERS,
+    SOURCE_DOCUMENTS,
+    SOURCE_FLEXIBLE_ASSETS,
+    SOURCE_CHECKLISTS,
+    SOURCE_CHECKLIST_TEMPLATES,
+    SOURCE_PASSWORD_FOLDERS,
+    SOURCE_PASSWORDS,
+    SOURCE_KIND_COUNT,
+};
+
+// Which form of the document filter returns foldered documents too differs from tenant to tenant.
+enum source_folder_filter {
+    SOURCE_FOLDER_NULL,     // filter[document_folder_id]=null: all
+    SOURCE_FOLDER_NONE,     // no filter: root level only
+    SOURCE_FOLDER_NOT_NULL, // filter[document_folder_id][ne]=null: foldered
+    SOURCE_FOLDER_ID,       // one folder, `folder_id`
+};
+
+// Which page of what.
+struct source_query {
+    enum source_kind kind;
+    int64_t organization_id; // 0: the whole account; required for documents and folders
+    int64_t type_id;         // the type of flexible assets; required for them
+    enum source_folder_filter folder_filter; // of documents
+    int64_t folder_id;
+    int page_number; // from 1
+    int page_size;   // 1 to 1000
+    // Keys of traits of kind Password in this type: dropped before anything is kept.
+    const char *const *secret_traits;
+    size_t secret_trait_count;
+    bool impossible_filter; // adds a filter that no server knows, to learn whether such are ignored
+};
+
+// One record. Strings are UTF-8 without NUL, valid until the callback returns.
+//
+// `body` is JSON of docbridge's own making, with the keys below, and never holds a secret: password
+// values, notes of passwords and traits of kind Password are dropped while parsing.
+//   organizations         short_name, type_name, status_name, primary, psa_ids[] (remote ids)
+//   flexible asset types  description, icon, enabled, fields[{key,name,kind,order,required,
+//                         use_for_title,decimals,tag_type,default_value}]
+//   password categories, folders   {} ; folders: ancestor_ids[]
+//   documents             sections[{kind,level,html,sort}], is_uploaded
+//   flexible assets       type_name, traits{}
+//   checklists, templates description, completed, completed_at, due_date, assignee_id,
+//                         assignee_name,
+//                         tasks[{id,name,description,completed,completed_at,position,
+//                         assignee_id,due_date}]
+//   passwords             username, url, category_name, resource_type, resource_id, resource_name,
+//                         otp_enabled
+struct source_record {
+    enum source_kind kind;
+    int64_t id;
+    int64_t organization_id; // 0: belongs to the account
+    const char *name;        // never NULL; may be empty
+    const char *web_url;     // upstream's link, NULL if it gave none
+    int64_t type_id;         // of a flexible asset; the template of a checklist; else 0
+    int64_t folder_id;       // of a document or password, the parent of a folder; 0: none
+    int64_t category_id;     // of a password; 0: none
+    bool restricted, archived, vaulted, personal;
+    int64_t create_time_us, update_time_us;
+    int64_t publish_time_us;         // of a document; 0: a draft
+    int64_t password_update_time_us; // of a password; 0: not known
+    const char *body;
+    size_t body_len;
+    unsigned char content_hash[32]; // BLAKE2b of every field above but what changes by itself
+};
+
+// A record that could not be read. `id` 0: not even that.
+struct source_quarantine {
+    int64_t id;
+    const char *reason; // RECORD_TOO_LARGE, RECORD_MALFORMED
+    const char *detail; // what was wrong, without the record's content
+};
+
+// Where the records of a page go while it arrives. A callback may store, but must not call the same
+// source. Returning false stops the transfer with CANCELLED.
+struct source_sink {
+    bool (*on_record)(void *context, const struct source_record *record);
+    bool (*on_quarantine)(void *context, const struct source_quarantine *quarantine);
+    void *context;
+};
+
+// What the page said of the whole.
+struct source_page {
+    int record_count;    // rows delivered, quarantined ones included
+    int64_t total_count; // meta.total-count; -1: not given
+    int next_page;       // meta.next-page; 0: the last
+};
+
+// Fetches one page and hands over its records.
+// Errors: UPSTREAM_KEY_REJECTED (403), UPSTREAM_ACCESS_DENIED (401: this resource, not the key),
+// UPSTREAM_RECORD_GONE (404), UPSTREAM_RATE_LIMITED, UPSTREAM_TIMEOUT, UPSTREAM_ERROR,
+// UPSTREAM_UNREACHABLE, UPSTREAM_UNEXPECTED_REDIRECT, UPSTREAM_ANSWER_INVALID, CANCELLED,
+// DEADLINE_EXCEEDED. No text holds a byte of an upstream body. Records delivered before a failure
+// stay delivered: the caller stores a page only when the call succeeded.
+enum err_code source_fetch_page(struct source *source, const struct source_query *query,
+                                const struct source_sink *sink, struct deadline deadline,
+                                const atomic_bool *cancelled, struct source_page *ret_page,
+                                struct source_attempt *ret_attempt,
+                                struct err *reterr) _must_check_;
+
+// The live record of a reveal.
+struct source_password {
+    int64_t id;
+    int64_t organization_id;
+    int64_t category_id; // 0: none
+    bool restricted, archived, vaulted, personal;
+    int64_t password_update_time_us; // 0: not known
+    struct secret *value;            // NULL: upstream gave none
+};
+void source_password_done(struct source_password *password);
+
+// Fetches one password with its value, by one GET, never retried. The body is parsed in guarded
+// memory and wiped.
+// Errors: as source_fetch_page, and UPSTREAM_PASSWORD_ACCESS_DISABLED cannot be told from
+// UPSTREAM_ACCESS_DENIED here: the caller says what it knows.
+enum err_code source_fetch_password(struct source *source, int64_t organization_id,
+                                    int64_t password_id, struct deadline deadline,
+                                    const atomic_bool *cancelled,
+                                    struct source_password *ret_password,
+                                    struct source_attempt *ret_attempt,
+                                    struct err *reterr) _must_check_;
+
+// One cheap request that proves the key: the first organization.
+// `*ret_organization_count` is meta.total-count, -1 if not given. Errors as source_fetch_page.
+enum err_code source_probe(struct source *source, struct deadline deadline,
+                           const atomic_bool *cancelled, int64_t *ret_organization_count,
+                           struct source_attempt *ret_attempt, struct err *reterr) _must_check_;
