@@ -1,0 +1,78 @@
+// What happened, by whom: one event in the tenant's chain, in the transaction of what it tells.
+//
+// Names and identities are snapshots of that moment. No event has a field for a secret. The chain
+// is gapless per tenant: sequence, hash of the event before, own hash (SHA-256 over a canonical
+// form that audit.c documents). The serving role can insert and select, never update or delete.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/base/arena.h"
+#include "server/base/err.h"
+#include "server/service/request.h"
+#include "server/store/store.h"
+
+// The numbers of docbridge.v1.AuditEvent.Type.
+enum audit_type {
+    AUDIT_PASSWORD_REVEAL = 1,
+    AUDIT_CONNECTION_CREATE = 2,
+    AUDIT_CONNECTION_TEST = 3,
+    AUDIT_MAPPING = 4,
+    AUDIT_QUICK_MATCH = 5,
+    AUDIT_CONFIG = 6,
+    AUDIT_SYNC = 7,
+    AUDIT_COMPANY = 8,
+};
+
+// The numbers of docbridge.v1.AuditEvent.Phase.
+enum audit_phase {
+    AUDIT_INTENT = 1,
+    AUDIT_OUTCOME = 2,
+    AUDIT_SINGLE = 3,
+};
+
+// The numbers of docbridge.v1.AuditEvent.Outcome.
+enum audit_outcome {
+    AUDIT_NO_OUTCOME = 0, // of an intent
+    AUDIT_SUCCEEDED = 1,
+    AUDIT_DENIED = 2,
+    AUDIT_FAILED = 3,
+    AUDIT_UNKNOWN = 4,
+};
+
+// A setting before and after, as text. NULL: there was, or is, none.
+struct audit_change {
+    const char *field;
+    const char *old_value;
+    const char *new_value;
+};
+
+// Everything may be NULL or 0 but type, phase and, save for an intent, outcome.
+struct audit_event {
+    enum audit_type type;
+    enum audit_phase phase;
+    enum audit_outcome outcome;
+    enum err_code error; // why it was denied or failed
+    const char *resource, *resource_display_name;
+    const char *company_id, *company_display_name;
+    const char *organization; // resource name
+    const char *password_category_display_name;
+    const char *reason, *ticket; // as the caller gave them
+    int upstream_status;         // HTTP
+    bool upstream_served;        // a value came back and was wiped: a live denial
+    int64_t policy_version;
+    int64_t intent_sequence; // of the intent that an outcome ends
+    const struct audit_change *changes;
+    size_t change_count;
+};
+
+// Appends an event of the request's caller to the chain, within `tx`. `ret_sequence` may be NULL;
+// the event's resource name is auditEvents/<sequence>.
+enum err_code audit_append(struct tx *tx, const struct request *request,
+                           const struct audit_event *event, int64_t *ret_sequence,
+                           struct err *reterr) _must_check_;
+// The same for what docbridge does by itself: the actor is the system, `what` its part
+// ("scheduler").
+enum err_code audit_append_system(struct tx *tx, const char *what, const struct audit_event *event,
+                                  int64_t *ret_sequence, struct err *reterr) _must_check_;
