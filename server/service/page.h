@@ -1,0 +1,30 @@
+// Pages of a list: sizes, and tokens that only the same caller can use for the same list.
+//
+// A token is base64url of a key's position and a MAC (keyed BLAKE2b over tenant, subject, method,
+// parent and filter), so that it can neither be read into another tenant nor be made up.
+#pragma once
+
+#include <stdint.h>
+
+#include "server/service/request.h"
+
+enum { PAGE_SIZE_DEFAULT = 50, PAGE_SIZE_MAX = 1000, PAGE_CURSOR_MAX = 600 };
+
+// What the token must belong to. `filter` and `parent` as the client sent them.
+struct page_list {
+    const char *method;
+    const char *parent;
+    const char *filter;
+};
+
+// The size to serve: 0 gives the default, above the maximum the maximum. Errors: FIELD_INVALID
+// below 0.
+enum err_code page_size(int32_t asked, int *ret_size, struct err *reterr) _must_check_;
+// Opens a token into the cursor it was made of; "" gives "". Errors: PAGE_TOKEN_INVALID.
+enum err_code page_open(const struct request *request, const struct page_list *list,
+                        const char *token, const char **ret_cursor,
+                        struct err *reterr) _must_check_;
+// Makes the token of the page after `cursor`, the caller's own words for a position of at most
+// PAGE_CURSOR_MAX bytes.
+enum err_code page_make(const struct request *request, const struct page_list *list,
+                        const char *cursor, char **ret_token, struct err *reterr) _must_check_;

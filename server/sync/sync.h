@@ -1,0 +1,89 @@
+// Brings what is mapped and enabled from upstream into the database: runs, their threads, their
+// progress.
+//
+// A run is five tasks (docbridge.v1.SyncTaskKind), each with its own state, counts and checkpoint.
+// One run a connection at a time, held by a lease row, so that any number of processes can share a
+// database. Not for reveals. sync/README.md has the states and the lock order.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/service/method.h"
+#include "server/source/source.h"
+#include "server/store/store.h"
+#include "server/vault/vault.h"
+
+struct sync_settings {
+    struct store *store;           // under the serving role
+    struct store *scheduler_store; // under the scheduler's: sees sync_lease of all tenants
+    const struct vault *vault;
+    const struct source_settings *source;
+    int run_threads;           // 0: 16
+    int64_t lease_ms;          // 0: 30 s; a run whose owner is silent for so long is taken over
+    int64_t scheduler_ms;      // 0: 5 s between looks at the lease table
+    int page_size;             // 0: 1000 for small rows
+    int document_page_size;    // 0: 100
+    int request_limit;         // 0: 3,000 requests ...
+    int64_t request_window_ms; // 0: ... in any 5 minutes, a credential
+    int reserve_percent;       // 0: 20 of the limit belong to reveals and tests
+};
+
+struct sync;
+
+enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_sync,
+                       struct err *reterr) _must_check_;
+// Starts the scheduler: from now on queued runs and runs whose lease ran out are carried on.
+enum err_code sync_start(struct sync *sync, struct err *reterr) _must_check_;
+// Checkpoints live runs, gives their leases back so that another process can go on at once, joins.
+void sync_stop(struct sync *sync);
+struct sync *sync_free(struct sync *sync);
+
+// Bits of docbridge.v1.SyncTaskKind: 1 << kind.
+enum {
+    SYNC_TASK_ORGANIZATIONS = 1 << 1,
+    SYNC_TASK_DOCUMENTS = 1 << 2,
+    SYNC_TASK_PASSWORDS = 1 << 3,
+    SYNC_TASK_FLEXIBLE_ASSETS = 1 << 4,
+    SYNC_TASK_CHECKLISTS = 1 << 5,
+    SYNC_TASK_ALL = 0x3e,
+};
+
+// The numbers of docbridge.v1.SyncRun.Trigger.
+enum sync_trigger {
+    SYNC_TRIGGER_MANUAL = 1,
+    SYNC_TRIGGER_SCHEDULE = 2,
+    SYNC_TRIGGER_CONNECT = 3,
+    SYNC_TRIGGER_MAPPING = 4,
+};
+
+// What is asked for.
+struct sync_request {
+    const char *connection_id;
+    unsigned tasks;                  // 0: all; what is not enabled becomes DISABLED
+    const int64_t *organization_ids; // none: all that are mapped
+    size_t organization_count;
+    enum sync_trigger trigger;
+    const char *request_id; // of the client, NULL: none
+};
+
+enum { SYNC_RUN_ID_BYTES = 27 };
+
+// Queues a run within the caller's transaction, with its audit event, or finds the live run (or the
+// run of the same request_id), which is then joined. The connection must be ACTIVE or in ERROR, not
+// paused: CONNECTION_NOT_ACTIVE. Call sync_wake() after the commit.
+enum err_code sync_request_run(struct tx *tx, const struct request *request,
+                               const struct sync_request *asked, char ret_run_id[SYNC_RUN_ID_BYTES],
+                               bool *ret_joined, struct err *reterr) _must_check_;
+// Tells the scheduler that there is work; else it looks within scheduler_ms.
+void sync_wake(struct sync *sync);
+
+// Subscribes a watcher to what happens in a run of this process; `wake` is called after each
+// change, never under a lock that the feed needs to be read. Runs of other processes are noticed by
+// polling: the watcher is woken once a second as long as the run is live.
+struct sync_watch;
+enum err_code sync_watch_open(struct sync *sync, const char *tenant, const char *connection_id,
+                              const char *run_id, const struct stream_waker *waker,
+                              struct sync_watch **ret_watch, struct err *reterr) _must_check_;
+void sync_watch_close(struct sync_watch *watch);
