@@ -4,6 +4,7 @@
 // fields; anything else is FIELD_INVALID for `filter`, never ignored.
 #pragma once
 
+#include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
 
 #include "server/base/arena.h"
@@ -31,7 +32,5 @@ enum err_code filter_parse(const char *filter, const struct filter_field *fields
 // ("MAPPING_STATE_").
 enum err_code filter_bool(const char *field, const char *value, bool *ret_value,
                           struct err *reterr) _must_check_;
-
-#include <protobuf-c/protobuf-c.h>
 enum err_code filter_enum(const char *field, const char *value, const ProtobufCEnumDescriptor *type,
                           const char *prefix, int *ret_value, struct err *reterr) _must_check_;
