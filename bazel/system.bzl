@@ -1,6 +1,7 @@
 """Debian's libraries and protocol definitions as Bazel repositories."""
 
 # name of the target in @system: (pkg-config module, least version, what to link)
+# utf8proc 2.8.0 calls itself 2.6.0 there.
 # The link line is written out, because grpc's own names 60 static archives it does not need here.
 _LIBRARIES = {
     "cmocka": ("cmocka", "1.1.5", ["-lcmocka"]),
@@ -15,6 +16,7 @@ _LIBRARIES = {
     "protobuf_c": ("libprotobuf-c", "1.4.1", ["-lprotobuf-c"]),
     "smartcols": ("smartcols", "2.38", ["-lsmartcols"]),
     "sodium": ("libsodium", "1.0.18", ["-lsodium"]),
+    "utf8proc": ("libutf8proc", "2.6.0", ["-lutf8proc"]),
     "yajl": ("yajl", "2.1.0", ["-lyajl"]),
 }
 

@@ -50,40 +50,79 @@ void clock_text(int64_t wall_us, char ret_text[CLOCK_TEXT_BYTES])
     (void)snprintf(ret_text, CLOCK_TEXT_BYTES, "%s.%06dZ", day, (int)us);
 }
 
+// Exactly `count` digits at *text, which moves past them.
+static bool take_number(const char **text, int count, int *ret_number)
+{
+    *ret_number = 0;
+    for (int i = 0; i < count; i++, (*text)++) {
+        if (**text < '0' || **text > '9')
+            return false;
+        *ret_number = *ret_number * 10 + (**text - '0');
+    }
+    return true;
+}
+
+static bool take_one_of(const char **text, const char *set)
+{
+    if (**text == '\0' || strchr(set, **text) == NULL)
+        return false;
+    (*text)++;
+    return true;
+}
+
+// hours:minutes in minutes.
+static bool take_minutes(const char **text, int *ret_minutes)
+{
+    int hour, minute;
+    if (!take_number(text, 2, &hour) || !take_one_of(text, ":") || !take_number(text, 2, &minute) ||
+        hour > 23 || minute > 59)
+        return false;
+    *ret_minutes = hour * 60 + minute;
+    return true;
+}
+
+// Nothing, or a point and digits; those beyond microseconds are cut.
+static bool take_fraction(const char **text, int64_t *ret_us)
+{
+    *ret_us = 0;
+    if (!take_one_of(text, "."))
+        return true;
+    const char *start = *text;
+    for (int64_t unit = 100000; **text >= '0' && **text <= '9'; (*text)++, unit /= 10)
+        *ret_us += (**text - '0') * unit;
+    return *text > start;
+}
+
+static bool take_offset(const char **text, int *ret_minutes)
+{
+    *ret_minutes = 0;
+    if (take_one_of(text, "Zz"))
+        return true;
+    bool west = **text == '-';
+    if (!take_one_of(text, "+-") || !take_minutes(text, ret_minutes))
+        return false;
+    *ret_minutes = west ? -*ret_minutes : *ret_minutes;
+    return true;
+}
+
 bool clock_parse(const char *text, int64_t *ret_wall_us)
 {
-    int year, month, day, hour, minute, second, used = 0;
-    if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute,
-               &second, &used) != 6 ||
-        used == 0)
+    int year, month, day, minutes, second, offset;
+    int64_t fraction_us;
+    // 60 is a leap second, which counts as the first one after it.
+    if (!take_number(&text, 4, &year) || !take_one_of(&text, "-") ||
+        !take_number(&text, 2, &month) || !take_one_of(&text, "-") ||
+        !take_number(&text, 2, &day) || !take_one_of(&text, "Tt ") ||
+        !take_minutes(&text, &minutes) || !take_one_of(&text, ":") ||
+        !take_number(&text, 2, &second) || second > 60 || !take_fraction(&text, &fraction_us) ||
+        !take_offset(&text, &offset) || *text != '\0')
         return false;
-    struct tm utc = {.tm_year = year - 1900,
-                     .tm_mon = month - 1,
-                     .tm_mday = day,
-                     .tm_hour = hour,
-                     .tm_min = minute,
-                     .tm_sec = second};
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 ||
-        minute > 59 || second < 0 || second > 60)
+    struct tm utc = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+    int64_t midnight_s = timegm(&utc);
+    // timegm makes another day of one that does not exist.
+    if (utc.tm_mon != month - 1 || utc.tm_mday != day)
         return false;
-    int64_t wall_us = (int64_t)timegm(&utc) * 1000000;
-    const char *rest = text + used;
-    if (*rest == '.') {
-        int64_t unit = 100000;
-        for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
-            wall_us += (*rest - '0') * unit;
-    }
-    if (strcmp(rest, "Z") != 0 && strcmp(rest, "z") != 0) {
-        int off_hour, off_minute, end = 0;
-        char sign;
-        if (sscanf(rest, "%c%2d:%2d%n", &sign, &off_hour, &off_minute, &end) != 3 ||
-            rest[end] != '\0' || (sign != '+' && sign != '-') || off_hour < 0 || off_hour > 23 ||
-            off_minute < 0 || off_minute > 59)
-            return false;
-        int64_t offset_us = ((int64_t)off_hour * 60 + off_minute) * 60000000;
-        wall_us += sign == '+' ? -offset_us : offset_us;
-    }
-    *ret_wall_us = wall_us;
+    *ret_wall_us = (midnight_s + ((int64_t)minutes - offset) * 60 + second) * 1000000 + fraction_us;
     return true;
 }
 

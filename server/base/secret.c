@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct secret {
     size_t len;
@@ -72,13 +73,9 @@ void secret_truncate(struct secret *secret, size_t len)
     secret->len = len;
 }
 
-enum err_code secret_read_file(const char *path, size_t max_bytes, struct secret **ret_secret,
-                               struct err *reterr)
+static enum err_code read_all(int fd, const char *path, size_t max_bytes,
+                              struct secret **ret_secret, struct err *reterr)
 {
-    bool from_stdin = strcmp(path, "-") == 0;
-    int fd _cleanup_(closep) = from_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_invalid(reterr, path, "cannot be read: %s", strerror(errno));
     struct secret *secret _cleanup_(secret_freep) = secret_new(max_bytes + 1);
     if (secret == NULL)
         return err_no_memory(reterr);
@@ -98,4 +95,30 @@ enum err_code secret_read_file(const char *path, size_t max_bytes, struct secret
     secret_truncate(secret, len);
     *ret_secret = steal(secret);
     return ERR_OK;
+}
+
+enum err_code secret_read_file(const char *path, size_t max_bytes, struct secret **ret_secret,
+                               struct err *reterr)
+{
+    bool from_stdin = strcmp(path, "-") == 0;
+    int fd _cleanup_(closep) = from_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_invalid(reterr, path, "cannot be read: %s", strerror(errno));
+    return read_all(fd, path, max_bytes, ret_secret, reterr);
+}
+
+enum err_code secret_read_private_file(const char *path, size_t max_bytes,
+                                       struct secret **ret_secret, struct err *reterr)
+{
+    // Without O_NONBLOCK a pipe in its place would hang the start.
+    int fd _cleanup_(closep) = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return err_invalid(reterr, path, "cannot be read: %s", strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return err_invalid(reterr, path, "is not a regular file");
+    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return err_invalid(reterr, path, "is open to others (mode %04o): give it mode 0400 or 0600",
+                           (unsigned)status.st_mode & 07777);
+    return read_all(fd, path, max_bytes, ret_secret, reterr);
 }

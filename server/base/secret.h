@@ -36,3 +36,6 @@ void secret_truncate(struct secret *secret, size_t len);
 // content.
 enum err_code secret_read_file(const char *path, size_t max_bytes, struct secret **ret_secret,
                                struct err *reterr) _must_check_;
+// As secret_read_file, of a regular file that group and others may neither read nor write.
+enum err_code secret_read_private_file(const char *path, size_t max_bytes,
+                                       struct secret **ret_secret, struct err *reterr) _must_check_;
