@@ -35,7 +35,9 @@ CREATE TABLE record_checklist_template PARTITION OF record FOR VALUES IN (7);
 CREATE TABLE record_password_folder PARTITION OF record FOR VALUES IN (8);
 CREATE TABLE record_password PARTITION OF record FOR VALUES IN (9);
 
-CREATE INDEX record_by_organization ON record (tenant, connection_id, kind, organization_id, display_name, id);
+-- Lists go by name; a name can be long, so its first part is the key (store/documentation.c).
+CREATE INDEX record_by_organization ON record
+    (tenant, connection_id, kind, organization_id, (left(display_name, 128)), id);
 CALL protect_table('record', 'SELECT, INSERT, UPDATE, DELETE');
 CALL protect_table('record_document_folder', 'SELECT');
 CALL protect_table('record_document', 'SELECT');

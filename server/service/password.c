@@ -1,0 +1,150 @@
+// PasswordService: lists entries, reveals values.
+#include "server/service/password.h"
+
+#include <inttypes.h>
+
+#include "docbridge/v1/sync.pb-c.h"
+#include "server/service/field.h"
+#include "server/service/filter.h"
+#include "server/service/name.h"
+#include "server/service/reading.h"
+#include "server/service/reveal.h"
+#include "server/service/services.h"
+#include "server/store/password.h"
+
+HANDLER(list_passwords, ListPasswordsRequest, ListPasswordsResponse)
+HANDLER(reveal_password, RevealPasswordRequest, RevealPasswordResponse)
+
+static const struct method methods[] = {
+    UNARY(ListPasswords, list_passwords, LANE_STORE),
+    UNARY(RevealPassword, reveal_password, LANE_UPSTREAM),
+};
+
+const struct service password_service = {
+    &docbridge__v1__password_service__descriptor,
+    methods,
+    ARRAY_LEN(methods),
+};
+
+static enum err_code parse_query(struct request *request,
+                                 const Docbridge__V1__ListPasswordsRequest *in,
+                                 struct password_query *query, struct err *reterr)
+{
+    const char *category = NULL;
+    const struct filter_field fields[] = {{"display_name", FILTER_HAS, &query->name_contains},
+                                          {"password_category", FILTER_EQUALS, &category}};
+    struct name name;
+    try_(name_parse(in->parent, "companies/{company}", "parent", request->arena, &name, reterr));
+    query->company_id = name.company;
+    try_(filter_parse(in->filter, fields, ARRAY_LEN(fields), request->arena, reterr));
+    if (category != NULL) {
+        try_(name_parse(category, "connections/{connection}/passwordCategories/{password_category}",
+                        "filter", request->arena, &name, reterr));
+        query->category_id = name.password_category;
+    }
+    return ERR_OK;
+}
+
+// The reason that a reveal of a listed entry would give this caller; ERR_OK: none.
+static enum err_code blocked_by(const struct request *request, const struct sight *sight,
+                                const struct password_row *row)
+{
+    if (!principal_may(request->caller, PERMISSION_READ_DOCUMENTATION_PASSWORDS))
+        return ERR_MISSING_PERMISSION;
+    // What lists let through passed the other gates.
+    const struct password_gates gates = {.sight = *sight,
+                                         .found = true,
+                                         .category_allowed = true,
+                                         .vaulted = row->vaulted,
+                                         .web_url = row->web_url};
+    return reveal_judge(&gates, "", "", NULL);
+}
+
+static enum err_code fill_password(const struct request *request, const struct sight *sight,
+                                   const char *parent, const struct password_row *row,
+                                   Docbridge__V1__Password *password, struct err *reterr)
+{
+    struct arena *arena = request->arena;
+    docbridge__v1__password__init(password);
+    password->name = arena_printf(arena, "%s/passwords/%" PRId64, parent, row->id);
+    password->display_name = arena_strdup(arena, row->display_name);
+    password->username = arena_strdup(arena, row->username);
+    password->login_uri = arena_strdup(arena, row->login_url);
+    password->upstream_uri = arena_strdup(arena, row->web_url);
+    password->password_category_display_name = arena_strdup(arena, row->category_display_name);
+    if (row->category_id != 0)
+        password->password_category =
+            arena_printf(arena, "connections/%s/passwordCategories/%" PRId64, sight->connection_id,
+                         row->category_id);
+    password->password_update_time = field_time(arena, row->password_update_time);
+    password->flags = arena_calloc(arena, 2, sizeof(*password->flags));
+    if (password->name == NULL || password->display_name == NULL || password->username == NULL ||
+        password->login_uri == NULL || password->upstream_uri == NULL || password->flags == NULL ||
+        password->password_category_display_name == NULL || password->password_category == NULL)
+        return err_no_memory(reterr);
+    if (row->vaulted)
+        password->flags[password->n_flags++] = DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_VAULTED;
+    if (row->has_one_time_code)
+        password->flags[password->n_flags++] =
+            DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_HAS_ONE_TIME_CODE;
+    enum err_code blocked = blocked_by(request, sight, row);
+    password->revealable = blocked == ERR_OK;
+    if (blocked != ERR_OK)
+        password->blocked_reason = arena_strdup(arena, err_reason(blocked));
+    return password->blocked_reason == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+static enum err_code list_passwords(struct request *request,
+                                    const Docbridge__V1__ListPasswordsRequest *in,
+                                    Docbridge__V1__ListPasswordsResponse *out, struct err *reterr)
+{
+    const struct page_list list = {"ListPasswords", in->parent, in->filter};
+    struct arena *arena = request->arena;
+    struct password_query query = {0};
+    struct password_page page = {0};
+    struct sight sight;
+    const char *cursor;
+    int size;
+    try_(parse_query(request, in, &query, reterr));
+    try_(page_size(in->page_size, &size, reterr));
+    try_(page_open(request, &list, in->page_token, &cursor, reterr));
+    try_(reading_cursor_open(cursor, &query.after_name, &query.after_id, reterr));
+
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(reading_sight(tx, request, query.company_id,
+                       DOCBRIDGE__V1__SYNC_TASK_KIND__SYNC_TASK_KIND_PASSWORDS, in->parent, &sight,
+                       reterr));
+    query.connection_id = sight.connection_id;
+    query.limit = size + 1;
+    if (sight.connection_id != NULL && sight.password_sharing_enabled)
+        try_(password_list(tx, &query, arena, &page, reterr));
+    try_(tx_commit(&tx, reterr));
+
+    size_t shown = page.count > (size_t)size ? (size_t)size : page.count;
+    out->passwords = arena_calloc(arena, shown + 1, sizeof(*out->passwords));
+    Docbridge__V1__Password *all = arena_calloc(arena, shown + 1, sizeof(*all));
+    out->freshness = reading_freshness(arena, &sight);
+    if (out->passwords == NULL || all == NULL || out->freshness == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < shown; i++) {
+        out->passwords[i] = &all[i];
+        try_(fill_password(request, &sight, in->parent, &page.rows[i], &all[i], reterr));
+    }
+    out->n_passwords = shown;
+    out->total_size = (int32_t)page.total_size;
+    if (page.count > shown) {
+        const struct password_row *last = &page.rows[shown - 1];
+        try_(reading_cursor_make(arena, last->name_key, last->id, &cursor, reterr));
+        try_(page_make(request, &list, cursor, &out->next_page_token, reterr));
+    }
+    return ERR_OK;
+}
+
+static enum err_code reveal_password(struct request *request,
+                                     const Docbridge__V1__RevealPasswordRequest *in,
+                                     Docbridge__V1__RevealPasswordResponse *out, struct err *reterr)
+{
+    return password_reveal(request, in, out, reterr);
+}

@@ -1,0 +1,262 @@
+// RevealPassword: gates, intent, the one GET, live gates, outcome, release.
+//
+// The value exists in a struct secret and, once the outcome is durable, in the response; the arena
+// of this method is wiped. No transaction is open while upstream is asked. Nothing here is ever
+// retried.
+#include "docbridge/v1/password.pb-c.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "server/audit/audit.h"
+#include "server/base/log.h"
+#include "server/service/field.h"
+#include "server/service/name.h"
+#include "server/service/password.h"
+#include "server/service/reading.h"
+#include "server/service/reveal.h"
+#include "server/source/source.h"
+#include "server/vault/vault.h"
+
+// The outcome is written even if the caller has gone and the call's deadline has passed.
+enum { OUTCOME_MS = 5000, DISPLAY_SECONDS = 30, LIVE_CATEGORY_STORED = -1 };
+
+// One reveal on its way.
+struct reveal {
+    struct request *request;
+    const Docbridge__V1__RevealPasswordRequest *in;
+    const char *company_id;
+    const char *company; // resource name
+    int64_t password_id;
+    struct password_gates gates;
+    struct sealed sealed;
+    int64_t intent_sequence;
+    int64_t outcome_sequence;
+    struct source_password live;
+    struct source_attempt attempt;
+};
+
+static void fill_event(const struct reveal *reveal, struct audit_event *event)
+{
+    const struct password_gates *gates = &reveal->gates;
+    event->type = AUDIT_PASSWORD_REVEAL;
+    event->resource = reveal->in->name;
+    event->company_id = reveal->company_id;
+    event->company_display_name = gates->sight.company_display_name;
+    event->reason = reveal->in->reason;
+    event->ticket = reveal->in->ticket;
+    event->policy_version = gates->access_revision;
+    if (!gates->found)
+        return;
+    event->resource_display_name = gates->display_name;
+    event->password_category_display_name = gates->category_display_name;
+    event->organization =
+        arena_printf(reveal->request->arena, "connections/%s/organizations/%" PRId64,
+                     gates->sight.connection_id, gates->organization_id);
+}
+
+// Whatever kept an event from being durable, the caller learns one thing: no audit, so no value.
+static enum err_code audit_unavailable(const struct err *cause, struct err *reterr)
+{
+    log_event(LOG_ERROR, "a reveal was not audited and therefore not served", LOG_ERR(cause));
+    (void)err_set(reterr, ERR_AUDIT_UNAVAILABLE,
+                  "the audit trail cannot be written, so no value is given");
+    err_retry_after(reterr, 1000);
+    return ERR_AUDIT_UNAVAILABLE;
+}
+
+static enum err_code append(struct reveal *reveal, struct tx **tx, const struct audit_event *event,
+                            int64_t *ret_sequence, struct err *reterr)
+{
+    struct err cause;
+    if (audit_append(*tx, reveal->request, event, ret_sequence, &cause) != ERR_OK ||
+        tx_commit(tx, &cause) != ERR_OK)
+        return audit_unavailable(&cause, reterr);
+    return ERR_OK;
+}
+
+// Reads the gates and judges them. A closed gate leaves a DENIED event; open gates leave the
+// intent.
+static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
+{
+    struct request *request = reveal->request;
+    struct audit_event event = {.phase = AUDIT_INTENT};
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    enum err_code verdict = ERR_OK;
+    if (!principal_sees_company(request->caller, reveal->company_id)) {
+        verdict = err_not_found(reterr, reveal->in->name);
+    } else {
+        verdict = password_gates_get(tx, reveal->company_id, reveal->password_id,
+                                     LIVE_CATEGORY_STORED, request->arena, &reveal->gates, reterr);
+        if (verdict == ERR_RESOURCE_NOT_FOUND)
+            verdict = err_not_found(reterr, reveal->in->name);
+        else if (verdict != ERR_OK)
+            return verdict;
+        else
+            verdict = reveal_judge(&reveal->gates, reveal->company, reveal->in->name, reterr);
+    }
+    if (verdict == ERR_OK)
+        try_(password_credential_get(tx, reveal->gates.sight.connection_id,
+                                     reveal->gates.credential_version, request->arena,
+                                     &reveal->sealed, reterr));
+    fill_event(reveal, &event);
+    if (verdict != ERR_OK) {
+        event.phase = AUDIT_SINGLE;
+        event.outcome = AUDIT_DENIED;
+        event.error = verdict;
+    }
+    try_(append(reveal, &tx, &event, &reveal->intent_sequence, reterr));
+    return verdict;
+}
+
+static enum err_code fetch(struct reveal *reveal, struct err *reterr)
+{
+    struct request *request = reveal->request;
+    const struct password_gates *gates = &reveal->gates;
+    const struct vault_context context = {.tenant = request->caller->tenant,
+                                          .connection = gates->sight.connection_id,
+                                          .purpose = "api-key",
+                                          .version = gates->credential_version};
+    struct secret *key _cleanup_(secret_freep) = NULL;
+    struct source *source _cleanup_(source_closep) = NULL;
+    try_(vault_unseal(request->backend->vault, &context, &reveal->sealed, &key, reterr));
+    try_(source_open(request->backend->source, (enum source_provider)gates->provider,
+                     (enum source_region)gates->region, key, &source, reterr));
+    enum err_code code = source_fetch_password(source, gates->organization_id, reveal->password_id,
+                                               request->deadline, request->cancelled, &reveal->live,
+                                               &reveal->attempt, reterr);
+    // The list showed the entry to this key; refusing its value is what a key without Password
+    // Access looks like (itglue: 401).
+    if (code == ERR_UPSTREAM_ACCESS_DENIED)
+        return err_set(reterr, ERR_UPSTREAM_PASSWORD_ACCESS_DISABLED,
+                       "IT Glue refused the value: Password Access is likely off for the API key");
+    return code;
+}
+
+// The record as it is now decides: another organization, category or vault than a moment ago closes
+// the gate, and so does any setting that changed while upstream was asked.
+static enum err_code judge_live(struct reveal *reveal, struct tx *tx, struct err *reterr)
+{
+    const struct source_password *live = &reveal->live;
+    struct password_gates now;
+    if (live->id != reveal->password_id || live->organization_id != reveal->gates.organization_id)
+        return err_not_found(reterr, reveal->in->name);
+    enum err_code code =
+        password_gates_get(tx, reveal->company_id, reveal->password_id, live->category_id,
+                           reveal->request->arena, &now, reterr);
+    if (code != ERR_OK)
+        return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, reveal->in->name) : code;
+    now.restricted = now.restricted || live->restricted;
+    now.archived = now.archived || live->archived;
+    now.vaulted = now.vaulted || live->vaulted;
+    now.personal = now.personal || live->personal;
+    return reveal_judge(&now, reveal->company, reveal->in->name, reterr);
+}
+
+static enum audit_outcome outcome_of(enum err_code code, bool served)
+{
+    if (code == ERR_OK)
+        return AUDIT_SUCCEEDED;
+    if (served)
+        return AUDIT_DENIED;
+    // Upstream may have served what we did not get.
+    bool unknown = code == ERR_UPSTREAM_TIMEOUT || code == ERR_DEADLINE_EXCEEDED ||
+                   code == ERR_CANCELLED || code == ERR_UPSTREAM_UNREACHABLE ||
+                   code == ERR_UPSTREAM_ANSWER_INVALID;
+    return unknown ? AUDIT_UNKNOWN : AUDIT_FAILED;
+}
+
+// Judges the live record if there is one, and makes the outcome durable whatever it is. Returns the
+// verdict of the whole reveal.
+static enum err_code conclude(struct reveal *reveal, enum err_code fetched, struct err *reterr)
+{
+    struct request *request = reveal->request;
+    struct err cause;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    if (store_begin(request->backend->store, request->caller->tenant, deadline_in(OUTCOME_MS), NULL,
+                    &tx, &cause) != ERR_OK)
+        return audit_unavailable(&cause, reterr);
+    enum err_code verdict = fetched;
+    if (fetched == ERR_OK) {
+        verdict = judge_live(reveal, tx, reterr);
+        if (verdict == ERR_STORE_UNAVAILABLE || verdict == ERR_DEADLINE_EXCEEDED)
+            return audit_unavailable(reterr, reterr);
+    }
+    struct audit_event event = {
+        .phase = AUDIT_OUTCOME,
+        .outcome = outcome_of(verdict, fetched == ERR_OK),
+        .error = verdict,
+        .upstream_status = reveal->attempt.http_status,
+        .upstream_served = verdict != ERR_OK && fetched == ERR_OK,
+        .intent_sequence = reveal->intent_sequence,
+    };
+    fill_event(reveal, &event);
+    try_(append(reveal, &tx, &event, &reveal->outcome_sequence, reterr));
+    if (verdict == ERR_UPSTREAM_TIMEOUT || verdict == ERR_DEADLINE_EXCEEDED)
+        err_meta(reterr, "audit_event", "auditEvents/%" PRId64, reveal->outcome_sequence);
+    return verdict;
+}
+
+static enum err_code release(const struct reveal *reveal,
+                             Docbridge__V1__RevealPasswordResponse *out, struct err *reterr)
+{
+    struct arena *arena = reveal->request->arena;
+    const struct source_password *live = &reveal->live;
+    size_t len = live->value == NULL ? 0 : secret_len(live->value);
+    out->value_case = DOCBRIDGE__V1__REVEAL_PASSWORD_RESPONSE__VALUE_PLAINTEXT;
+    out->plaintext = arena_strndup(arena, len == 0 ? "" : secret_bytes(live->value), len);
+    out->empty = len == 0;
+    out->password_update_time = field_time(arena, live->password_update_time_us);
+    out->audit_event = arena_printf(arena, "auditEvents/%" PRId64, reveal->outcome_sequence);
+    out->display_ttl = field_duration(arena, DISPLAY_SECONDS * INT64_C(1000000));
+    if (live->category_id != 0)
+        out->password_category = arena_printf(arena, "connections/%s/passwordCategories/%" PRId64,
+                                              reveal->gates.sight.connection_id, live->category_id);
+    if (out->plaintext == NULL || out->audit_event == NULL || out->display_ttl == NULL ||
+        out->password_category == NULL)
+        return err_no_memory(reterr);
+    return ERR_OK;
+}
+
+enum err_code password_reveal(struct request *request,
+                              const Docbridge__V1__RevealPasswordRequest *in,
+                              Docbridge__V1__RevealPasswordResponse *out, struct err *reterr)
+{
+    struct reveal reveal = {.request = request, .in = in};
+    struct name name;
+    try_(name_parse(in->name, "companies/{company}/passwords/{record}", "name", request->arena,
+                    &name, reterr));
+    reveal.company_id = name.company;
+    reveal.password_id = name.record;
+    reveal.company = arena_printf(request->arena, "companies/%s", name.company);
+    if (reveal.company == NULL)
+        return err_no_memory(reterr);
+
+    try_(pass_local_gates(&reveal, reterr));
+    enum err_code fetched = fetch(&reveal, reterr);
+    enum err_code verdict = conclude(&reveal, fetched, reterr);
+    if (verdict == ERR_OK)
+        verdict = release(&reveal, out, reterr);
+    source_password_done(&reveal.live);
+    return verdict;
+}
+
+enum err_code password_reveal_denied(struct request *request,
+                                     const Docbridge__V1__RevealPasswordRequest *in,
+                                     struct err *reterr)
+{
+    struct reveal reveal = {.request = request, .in = in};
+    struct name name;
+    try_(name_parse(in->name, "companies/{company}/passwords/{record}", "name", request->arena,
+                    &name, reterr));
+    reveal.company_id = name.company;
+    struct audit_event event = {
+        .phase = AUDIT_SINGLE, .outcome = AUDIT_DENIED, .error = ERR_MISSING_PERMISSION};
+    fill_event(&reveal, &event);
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    return append(&reveal, &tx, &event, NULL, reterr);
+}

@@ -1,0 +1,167 @@
+#include "server/store/documentation.h"
+
+// Parameters of every list: $1 tenant, $2 company, $3 connection, $4 name contains, $5 last name,
+// $6 last id, $7 limit. `sight` is narrow, so that counting it is cheap; bodies are read for one
+// page.
+#define SIGHT(kind, condition)                                                        \
+    " sight AS MATERIALIZED ("                                                        \
+    "  SELECT r.id, left(r.display_name, 128) AS name_key, r.folder_id"               \
+    "    FROM mapping m"                                                              \
+    "    JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind \
+    "         AND r.organization_id = m.organization_id"                              \
+    "   WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2"           \
+    "     AND NOT r.restricted AND NOT r.archived"                                    \
+    "     AND ($4::text IS NULL OR strpos(lower(r.display_name), lower($4)) > 0)" condition ")"
+
+#define PAGE(kind)                                                                               \
+    "  FROM sight s JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind \
+    "       AND r.id = s.id"
+
+#define AFTER                                                    \
+    " WHERE ($5::text IS NULL OR (s.name_key, s.id) > ($5, $6))" \
+    " ORDER BY s.name_key, s.id LIMIT $7"
+
+#define COMMON                                                                           \
+    " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, r.web_url," \
+    "        r.create_time, r.update_time, r.publish_time"
+
+enum { COMMON_COLUMNS = 8 };
+
+// A folder is open if neither it nor any folder above it is restricted or unknown.
+static const struct statement LIST_DOCUMENTS = {
+    "documentation_list_documents",
+    "WITH open_folder AS MATERIALIZED ("
+    "  SELECT f.id, array_append(ARRAY("
+    "           SELECT p.display_name FROM jsonb_array_elements_text(f.body->'ancestor_ids')"
+    "                  WITH ORDINALITY a(id, place)"
+    "             JOIN record p ON p.tenant = $1 AND p.connection_id = $3 AND p.kind = 3"
+    "                  AND p.id = a.id::bigint ORDER BY a.place), f.display_name) AS path"
+    "    FROM mapping m"
+    "    JOIN record f ON f.tenant = $1 AND f.connection_id = $3 AND f.kind = 3"
+    "         AND f.organization_id = m.organization_id"
+    "   WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2 AND NOT f.restricted"
+    "     AND NOT EXISTS ("
+    "           SELECT FROM jsonb_array_elements_text(f.body->'ancestor_ids') a(id)"
+    "             LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = $3 AND p.kind = 3"
+    "                  AND p.id = a.id::bigint"
+    "            WHERE p.id IS NULL OR p.restricted))," SIGHT(
+        4, " AND r.publish_time IS NOT NULL"
+           " AND (r.folder_id = 0 OR r.folder_id IN (SELECT id FROM open_folder))") COMMON
+    ", o.path, coalesce((r.body->>'is_uploaded')::boolean, false)" PAGE(
+        4) " LEFT JOIN open_folder o ON o.id = s.folder_id" AFTER,
+};
+
+static const struct statement LIST_FLEXIBLE_ASSETS = {
+    "documentation_list_flexible_assets",
+    "WITH" SIGHT(5, " AND ($8::bigint = 0 OR r.type_id = $8)"
+                    " AND EXISTS (SELECT FROM flexible_asset_type t WHERE t.tenant = $1"
+                    "             AND t.connection_id = $3 AND t.id = r.type_id AND t.enabled)")
+        COMMON
+    ", r.type_id, t.display_name" PAGE(5) " JOIN flexible_asset_type t ON t.tenant = $1 AND "
+                                          "t.connection_id = $3 AND t.id = r.type_id" AFTER,
+};
+
+static const struct statement LIST_CHECKLISTS = {
+    "documentation_list_checklists",
+    "WITH" SIGHT(
+        6, " AND ($8::bigint = 0 OR coalesce((r.body->>'completed')::boolean, false) = ($8 = 1))")
+        COMMON ", coalesce((r.body->>'completed')::boolean, false), r.body->>'completed_at',"
+               " r.body->>'due_date', r.body->>'assignee_name',"
+               " jsonb_array_length(coalesce(r.body->'tasks', '[]')),"
+               " jsonb_array_length(jsonb_path_query_array(r.body, '$.tasks[*] ? (@.completed == "
+               "true)'))" PAGE(6) AFTER,
+};
+
+static enum err_code list(struct tx *tx, const struct statement *statement,
+                          const struct documentation_query *query, int64_t extra, size_t arg_count,
+                          struct rows *rows, struct err *reterr)
+{
+    const struct arg args[] = {
+        ARG_TEXT(tx_tenant(tx)),        ARG_TEXT(query->company_id),
+        ARG_TEXT(query->connection_id), ARG_TEXT(query->name_contains),
+        ARG_TEXT(query->after_name),    ARG_INT64(query->after_id),
+        ARG_INT64(query->limit),        ARG_INT64(extra),
+    };
+    return tx_query(tx, statement, args, arg_count, rows, reterr);
+}
+
+// Fills what every kind has; the caller fills the rest of each row.
+static enum err_code fill_common(const struct rows *rows, struct arena *arena,
+                                 struct documentation_row **ret_rows,
+                                 struct documentation_page *ret_page, struct err *reterr)
+{
+    size_t count = (size_t)rows_count(rows);
+    struct documentation_row *all = arena_calloc(arena, count + 1, sizeof(*all));
+    if (all == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        int row = (int)i;
+        all[i] = (struct documentation_row){
+            .id = rows_int64(rows, row, 1),
+            .display_name = rows_text_copy(rows, row, 2, arena),
+            .name_key = rows_text_copy(rows, row, 3, arena),
+            .web_url = rows_text_copy(rows, row, 4, arena),
+            .create_time = rows_time(rows, row, 5),
+            .update_time = rows_time(rows, row, 6),
+            .publish_time = rows_time(rows, row, 7),
+        };
+        if (all[i].display_name == NULL || all[i].name_key == NULL || all[i].web_url == NULL)
+            return err_no_memory(reterr);
+    }
+    *ret_rows = all;
+    *ret_page = (struct documentation_page){
+        .rows = all, .count = count, .total_size = count == 0 ? 0 : rows_int64(rows, 0, 0)};
+    return ERR_OK;
+}
+
+enum err_code documentation_list_documents(struct tx *tx, const struct documentation_query *query,
+                                           struct arena *arena, struct documentation_page *ret_page,
+                                           struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    struct documentation_row *all;
+    try_(list(tx, &LIST_DOCUMENTS, query, 0, 7, &rows, reterr));
+    try_(fill_common(&rows, arena, &all, ret_page, reterr));
+    for (size_t i = 0; i < ret_page->count; i++) {
+        all[i].folder_path = rows_texts(&rows, (int)i, COMMON_COLUMNS, arena, &all[i].folder_count);
+        all[i].uploaded_file = rows_bool(&rows, (int)i, COMMON_COLUMNS + 1);
+    }
+    return ERR_OK;
+}
+
+enum err_code documentation_list_flexible_assets(struct tx *tx,
+                                                 const struct documentation_query *query,
+                                                 struct arena *arena,
+                                                 struct documentation_page *ret_page,
+                                                 struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    struct documentation_row *all;
+    try_(list(tx, &LIST_FLEXIBLE_ASSETS, query, query->type_id, 8, &rows, reterr));
+    try_(fill_common(&rows, arena, &all, ret_page, reterr));
+    for (size_t i = 0; i < ret_page->count; i++) {
+        all[i].type_id = rows_int64(&rows, (int)i, COMMON_COLUMNS);
+        all[i].type_display_name = rows_text_copy(&rows, (int)i, COMMON_COLUMNS + 1, arena);
+    }
+    return ERR_OK;
+}
+
+enum err_code documentation_list_checklists(struct tx *tx, const struct documentation_query *query,
+                                            struct arena *arena,
+                                            struct documentation_page *ret_page, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    struct documentation_row *all;
+    try_(list(tx, &LIST_CHECKLISTS, query, query->completed, 8, &rows, reterr));
+    try_(fill_common(&rows, arena, &all, ret_page, reterr));
+    for (size_t i = 0; i < ret_page->count; i++) {
+        int row = (int)i;
+        all[i].completed = rows_bool(&rows, row, COMMON_COLUMNS);
+        all[i].complete_time = rows_text_copy(&rows, row, COMMON_COLUMNS + 1, arena);
+        all[i].due_date = rows_text_copy(&rows, row, COMMON_COLUMNS + 2, arena);
+        all[i].assignee_display_name = rows_text_copy(&rows, row, COMMON_COLUMNS + 3, arena);
+        all[i].item_count = (int)rows_int64(&rows, row, COMMON_COLUMNS + 4);
+        all[i].completed_item_count = (int)rows_int64(&rows, row, COMMON_COLUMNS + 5);
+    }
+    return ERR_OK;
+}

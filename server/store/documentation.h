@@ -1,0 +1,68 @@
+// Lists of synced documentation in sight of a company.
+//
+// In sight is what is of an organization mapped to the company, of a kind that is enabled, and
+// neither restricted (itself or by a folder above it; a folder that is not known counts as
+// restricted), archived nor unpublished.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/store/store.h"
+
+// Which page of what. NULL and 0 leave a filter out.
+struct documentation_query {
+    const char *company_id;
+    const char *connection_id;
+    const char *name_contains; // ignoring case
+    int64_t type_id;           // of flexible assets
+    int completed;             // of checklists: 0 any, 1 yes, 2 no
+    // The last row of the page before; NULL: the first page. Rows go by the first
+    // DOCUMENTATION_NAME_KEY characters of their name, then by id.
+    const char *after_name;
+    int64_t after_id;
+    int limit;
+};
+
+enum { DOCUMENTATION_NAME_KEY = 128 };
+
+// One row; what a kind does not have is NULL, 0 or false. Texts from the arena.
+struct documentation_row {
+    int64_t id;
+    const char *display_name;
+    const char *name_key; // the first part of the name, for the next page
+    const char *web_url;
+    int64_t create_time, update_time, publish_time;
+    // Documents.
+    const char *const *folder_path; // outermost first
+    size_t folder_count;
+    bool uploaded_file;
+    // Flexible assets.
+    int64_t type_id;
+    const char *type_display_name;
+    // Checklists.
+    bool completed;
+    const char *complete_time; // RFC 3339 as upstream wrote it, or NULL
+    const char *due_date;      // YYYY-MM-DD, or NULL
+    const char *assignee_display_name;
+    int item_count, completed_item_count;
+};
+
+struct documentation_page {
+    const struct documentation_row *rows;
+    size_t count;
+    int64_t total_size; // of all pages
+};
+
+enum err_code documentation_list_documents(struct tx *tx, const struct documentation_query *query,
+                                           struct arena *arena, struct documentation_page *ret_page,
+                                           struct err *reterr) _must_check_;
+enum err_code documentation_list_flexible_assets(struct tx *tx,
+                                                 const struct documentation_query *query,
+                                                 struct arena *arena,
+                                                 struct documentation_page *ret_page,
+                                                 struct err *reterr) _must_check_;
+enum err_code documentation_list_checklists(struct tx *tx, const struct documentation_query *query,
+                                            struct arena *arena,
+                                            struct documentation_page *ret_page,
+                                            struct err *reterr) _must_check_;

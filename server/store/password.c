@@ -1,0 +1,180 @@
+#include "server/store/password.h"
+
+// An entry's folder must be known and open, with all folders above it. $1 tenant, r the entry.
+#define FOLDER_OPEN                                                                           \
+    " (r.folder_id = 0 OR EXISTS ("                                                           \
+    "   SELECT FROM record f"                                                                 \
+    "    WHERE f.tenant = $1 AND f.connection_id = r.connection_id AND f.kind = 8"            \
+    "      AND f.id = r.folder_id AND NOT f.restricted"                                       \
+    "      AND NOT EXISTS ("                                                                  \
+    "            SELECT FROM jsonb_array_elements_text(f.body->'ancestor_ids') a(id)"         \
+    "              LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = r.connection_id" \
+    "                   AND p.kind = 8 AND p.id = a.id::bigint"                               \
+    "             WHERE p.id IS NULL OR p.restricted)))"
+
+// $1 tenant, $2 company, $3 connection, $4 name contains, $5 last name, $6 last id, $7 limit,
+// $8 category.
+static const struct statement LIST = {
+    "password_list",
+    "WITH access AS ("
+    "  SELECT level, include_uncategorized FROM company_password_access"
+    "   WHERE tenant = $1 AND company_id = $2 AND level <> 1),"
+    " sight AS MATERIALIZED ("
+    "  SELECT r.id, left(r.display_name, 128) AS name_key"
+    "    FROM access a"
+    "    JOIN mapping m ON m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2"
+    "    JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9"
+    "         AND r.organization_id = m.organization_id"
+    "   WHERE NOT r.restricted AND NOT r.archived AND NOT r.personal"
+    "     AND (a.level = 3 OR (r.category_id = 0 AND a.include_uncategorized)"
+    "          OR EXISTS (SELECT FROM company_password_category k WHERE k.tenant = $1"
+    "                     AND k.company_id = $2 AND k.connection_id = $3"
+    "                     AND k.category_id = r.category_id))"
+    "     AND ($4::text IS NULL OR strpos(lower(r.display_name), lower($4)) > 0)"
+    "     AND ($8::bigint = 0 OR r.category_id = $8)"
+    "     AND" FOLDER_OPEN ")"
+    " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, r.web_url,"
+    "        coalesce(r.body->>'username', ''), coalesce(r.body->>'url', ''), r.category_id,"
+    "        coalesce(c.display_name, r.body->>'category_name', ''), r.vaulted,"
+    "        coalesce((r.body->>'otp_enabled')::boolean, false), r.password_update_time"
+    "   FROM sight s"
+    "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = s.id"
+    "   LEFT JOIN password_category c ON c.tenant = $1 AND c.connection_id = $3 AND c.id = "
+    "r.category_id"
+    "  WHERE ($5::text IS NULL OR (s.name_key, s.id) > ($5, $6))"
+    "  ORDER BY s.name_key, s.id LIMIT $7",
+};
+
+enum err_code password_list(struct tx *tx, const struct password_query *query, struct arena *arena,
+                            struct password_page *ret_page, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &LIST,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(query->company_id),
+                       ARG_TEXT(query->connection_id), ARG_TEXT(query->name_contains),
+                       ARG_TEXT(query->after_name), ARG_INT64(query->after_id),
+                       ARG_INT64(query->limit), ARG_INT64(query->category_id)),
+                  &rows, reterr));
+    size_t count = (size_t)rows_count(&rows);
+    struct password_row *all = arena_calloc(arena, count + 1, sizeof(*all));
+    if (all == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        int row = (int)i;
+        all[i] = (struct password_row){
+            .id = rows_int64(&rows, row, 1),
+            .display_name = rows_text_copy(&rows, row, 2, arena),
+            .name_key = rows_text_copy(&rows, row, 3, arena),
+            .web_url = rows_text_copy(&rows, row, 4, arena),
+            .username = rows_text_copy(&rows, row, 5, arena),
+            .login_url = rows_text_copy(&rows, row, 6, arena),
+            .category_id = rows_int64(&rows, row, 7),
+            .category_display_name = rows_text_copy(&rows, row, 8, arena),
+            .vaulted = rows_bool(&rows, row, 9),
+            .has_one_time_code = rows_bool(&rows, row, 10),
+            .password_update_time = rows_time(&rows, row, 11),
+        };
+        if (all[i].display_name == NULL || all[i].name_key == NULL || all[i].web_url == NULL ||
+            all[i].username == NULL || all[i].login_url == NULL ||
+            all[i].category_display_name == NULL)
+            return err_no_memory(reterr);
+    }
+    *ret_page = (struct password_page){
+        .rows = all, .count = count, .total_size = count == 0 ? 0 : rows_int64(&rows, 0, 0)};
+    return ERR_OK;
+}
+
+// $1 tenant, $2 company, $3 connection (NULL: none), $4 entry, $5 the category to judge, -1: the
+// stored one. One row, whether or not the entry is there.
+static const struct statement GATES = {
+    "password_gates_get",
+    "SELECT c.provider, c.region, c.credential_version, coalesce(a.revision, 0),"
+    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted OR NOT" FOLDER_OPEN ","
+    "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
+    "       coalesce(k.display_name, ''),"
+    "       coalesce(a.level = 3 OR (a.level = 2 AND ("
+    "         (j.category_id = 0 AND a.include_uncategorized)"
+    "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant = $1"
+    "                    AND s.company_id = $2 AND s.connection_id = $3"
+    "                    AND s.category_id = j.category_id))), false)"
+    "  FROM (SELECT 1) one"
+    "  LEFT JOIN connection c ON c.tenant = $1 AND c.id = $3"
+    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
+    "  LEFT JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = $4"
+    "       AND EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = $3"
+    "                   AND m.company_id = $2 AND m.organization_id = r.organization_id)"
+    "  LEFT JOIN LATERAL (SELECT CASE WHEN $5::bigint = -1 THEN r.category_id ELSE $5 END) "
+    "j(category_id)"
+    "       ON true"
+    "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = $3 AND k.id = "
+    "j.category_id",
+};
+
+enum { PASSWORDS_TASK = 3 }; // docbridge.v1.SyncTaskKind
+
+enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t password_id,
+                                 int64_t category_id, struct arena *arena,
+                                 struct password_gates *ret_gates, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    struct password_gates gates = {0};
+    try_(sight_get(tx, company_id, PASSWORDS_TASK, arena, &gates.sight, reterr));
+    try_(tx_query(tx, &GATES,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(company_id),
+                       ARG_TEXT(gates.sight.connection_id), ARG_INT64(password_id),
+                       ARG_INT64(category_id)),
+                  &rows, reterr));
+    gates.provider = (int)rows_int64(&rows, 0, 0);
+    gates.region = (int)rows_int64(&rows, 0, 1);
+    gates.credential_version = rows_int64(&rows, 0, 2);
+    gates.access_revision = rows_int64(&rows, 0, 3);
+    gates.found = rows_bool(&rows, 0, 4);
+    gates.organization_id = rows_int64(&rows, 0, 5);
+    gates.category_id = rows_int64(&rows, 0, 6);
+    gates.restricted = rows_bool(&rows, 0, 7);
+    gates.archived = rows_bool(&rows, 0, 8);
+    gates.vaulted = rows_bool(&rows, 0, 9);
+    gates.personal = rows_bool(&rows, 0, 10);
+    gates.display_name = rows_text_copy(&rows, 0, 11, arena);
+    gates.web_url = rows_text_copy(&rows, 0, 12, arena);
+    gates.category_display_name = rows_text_copy(&rows, 0, 13, arena);
+    gates.category_allowed = rows_bool(&rows, 0, 14);
+    if (gates.category_display_name == NULL ||
+        (gates.found && (gates.display_name == NULL || gates.web_url == NULL)))
+        return err_no_memory(reterr);
+    *ret_gates = gates;
+    return ERR_OK;
+}
+
+static const struct statement CREDENTIAL = {
+    "password_credential_get",
+    "SELECT scheme, master_key_id, wrapped_key, ciphertext FROM vault_record"
+    " WHERE tenant = $1 AND connection_id = $2 AND purpose = 'api-key' AND version = $3",
+};
+
+enum err_code password_credential_get(struct tx *tx, const char *connection_id, int64_t version,
+                                      struct arena *arena, struct sealed *ret_sealed,
+                                      struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &CREDENTIAL,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(version)), &rows,
+                  reterr));
+    if (rows_count(&rows) == 0)
+        return err_set(reterr, ERR_VAULT_RECORD_UNREADABLE,
+                       "the connection has no stored credential");
+    struct bytes wrapped = rows_bytes(&rows, 0, 2, arena);
+    struct bytes ciphertext = rows_bytes(&rows, 0, 3, arena);
+    *ret_sealed = (struct sealed){
+        .scheme = rows_text_copy(&rows, 0, 0, arena),
+        .master_key_id = rows_text_copy(&rows, 0, 1, arena),
+        .wrapped_key = wrapped.data,
+        .wrapped_key_len = wrapped.len,
+        .ciphertext = ciphertext.data,
+        .ciphertext_len = ciphertext.len,
+    };
+    if (ret_sealed->scheme == NULL || ret_sealed->master_key_id == NULL || wrapped.data == NULL ||
+        ciphertext.data == NULL)
+        return err_no_memory(reterr);
+    return ERR_OK;
+}

@@ -1,0 +1,68 @@
+// Password entries without values, and what the gates of a reveal must know.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/store/sight.h"
+#include "server/store/store.h"
+#include "server/vault/vault.h"
+
+struct password_query {
+    const char *company_id;
+    const char *connection_id;
+    const char *name_contains; // NULL: any
+    int64_t category_id;       // 0: any
+    const char *after_name;    // NULL: the first page
+    int64_t after_id;
+    int limit;
+};
+
+// Texts from the arena; "" when upstream has none.
+struct password_row {
+    int64_t id;
+    const char *display_name;
+    const char *name_key; // for the next page, as in documentation.h
+    const char *web_url, *username, *login_url;
+    int64_t category_id; // 0: none
+    const char *category_display_name;
+    bool vaulted, has_one_time_code;
+    int64_t password_update_time; // 0: not known
+};
+
+struct password_page {
+    const struct password_row *rows;
+    size_t count;
+    int64_t total_size;
+};
+
+// The entries in sight of a company: of a mapped organization, in a category that its level allows,
+// neither restricted (itself or by a folder, an unknown folder too), archived nor personal.
+enum err_code password_list(struct tx *tx, const struct password_query *query, struct arena *arena,
+                            struct password_page *ret_page, struct err *reterr) _must_check_;
+
+// Everything that a reveal's local gates look at, read in one statement. Texts from the arena.
+struct password_gates {
+    struct sight sight;
+    int provider, region;
+    int64_t credential_version; // 0: the connection has no credential
+    int64_t access_revision;    // of the company's password settings; 0: defaults
+    bool found;                 // the entry is stored, of an organization mapped to the company
+    bool category_allowed;      // under the company's level, for the category asked about
+    int64_t organization_id;
+    int64_t category_id;
+    bool restricted, archived, vaulted, personal;
+    const char *display_name, *web_url, *category_display_name;
+};
+
+// Reads the gates of one entry. `category_id` -1 judges the stored category, any other that one (0:
+// no category): the live category of a reveal. Errors: RESOURCE_NOT_FOUND with an empty text for an
+// unknown company.
+enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t password_id,
+                                 int64_t category_id, struct arena *arena,
+                                 struct password_gates *ret_gates, struct err *reterr) _must_check_;
+
+// The sealed credential of a connection. Errors: VAULT_RECORD_UNREADABLE if there is none.
+enum err_code password_credential_get(struct tx *tx, const char *connection_id, int64_t version,
+                                      struct arena *arena, struct sealed *ret_sealed,
+                                      struct err *reterr) _must_check_;

@@ -1,0 +1,52 @@
+#include "server/store/sight.h"
+
+// The tenant's connection is the one in its slot, else the latest that is not being deleted. A task
+// limited to one organization is as fresh as its last run for that organization.
+static const struct statement GET = {
+    "sight_get",
+    "SELECT co.display_name, c.id, c.state, c.update_time, c.reveals_paused,"
+    "       m.organization_id IS NOT NULL, f.documents_enabled, f.checklists_enabled,"
+    "       f.password_sharing_enabled, coalesce(a.level, 1),"
+    "       (SELECT max(s.complete_time) FROM sync_freshness s"
+    "         WHERE s.tenant = $1 AND s.connection_id = c.id AND s.kind = $3"
+    "           AND s.organization_id IN (0, m.organization_id)"
+    "           AND s.complete_time >= m.create_time)"
+    "  FROM company co"
+    "  LEFT JOIN LATERAL (SELECT * FROM connection"
+    "                      WHERE tenant = $1 AND state <> 4"
+    "                      ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c ON true"
+    "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"
+    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = co.id"
+    "  LEFT JOIN LATERAL (SELECT * FROM mapping"
+    "                      WHERE tenant = $1 AND connection_id = c.id AND company_id = co.id"
+    "                      ORDER BY create_time LIMIT 1) m ON true"
+    " WHERE co.tenant = $1 AND co.id = $2",
+};
+
+enum err_code sight_get(struct tx *tx, const char *company_id, int task_kind, struct arena *arena,
+                        struct sight *ret_sight, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &GET,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(company_id), ARG_INT64(task_kind)), &rows,
+                  reterr));
+    if (rows_count(&rows) == 0)
+        return err_set(reterr, ERR_RESOURCE_NOT_FOUND, "%s", "");
+    *ret_sight = (struct sight){
+        .company_display_name = rows_text_copy(&rows, 0, 0, arena),
+        .connection_id = rows_text_copy(&rows, 0, 1, arena),
+        .connection_state = (int)rows_int64(&rows, 0, 2),
+        .connection_update_time = rows_time(&rows, 0, 3),
+        .reveals_paused = rows_bool(&rows, 0, 4),
+        .mapped = rows_bool(&rows, 0, 5),
+        .documents_enabled = rows_bool(&rows, 0, 6),
+        .checklists_enabled = rows_bool(&rows, 0, 7),
+        .password_sharing_enabled = rows_bool(&rows, 0, 8),
+        .password_level = (int)rows_int64(&rows, 0, 9),
+        .as_of_time = rows_time(&rows, 0, 10),
+    };
+    if (ret_sight->company_display_name == NULL ||
+        (ret_sight->connection_id == NULL && !rows_null(&rows, 0, 1)))
+        return err_no_memory(reterr);
+    return ERR_OK;
+}
