@@ -95,6 +95,12 @@ static void clear_requests(struct admin *admin)
     reply_done(admin);
 }
 
+static void reset_budget(struct admin *admin)
+{
+    emulator_reset_budget(admin->emulator);
+    reply_done(admin);
+}
+
 static void get_switches(struct admin *admin)
 {
     const struct switches *switches = &admin->emulator->switches;
@@ -237,6 +243,7 @@ static const struct {
     {"GET", "/requests/count", count_requests},
     {"GET", "/requests/peak", peak_requests},
     {"DELETE", "/requests", clear_requests},
+    {"DELETE", "/budget", reset_budget},
     {"GET", "/switches", get_switches},
     {"PATCH", "/switches", patch_switches},
     {"DELETE", "/switches", reset_switches},

@@ -28,12 +28,17 @@ void emulator_init(struct emulator *emulator, const struct account_plan *plan, c
     emulator_add_key(emulator, key, emulator->account, true);
 }
 
-void emulator_done(struct emulator *emulator)
+void emulator_reset_budget(struct emulator *emulator)
 {
     for (size_t i = 0; i < emulator->key_count; i++)
         limiter_done(&emulator->keys[i].limiter);
     limiter_done(&emulator->account_limiters[0]);
     limiter_done(&emulator->account_limiters[1]);
+}
+
+void emulator_done(struct emulator *emulator)
+{
+    emulator_reset_budget(emulator);
     account_free(emulator->account);
     account_free(emulator->second);
     switches_done(&emulator->switches);

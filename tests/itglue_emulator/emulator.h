@@ -46,6 +46,8 @@ void emulator_done(struct emulator *emulator);
 struct api_key *emulator_find_key(struct emulator *emulator, const char *text);
 struct api_key *emulator_add_key(struct emulator *emulator, const char *text,
                                  struct account *account, bool password_access);
+/* Forgets all requests of the windows, as if the last one were long ago. */
+void emulator_reset_budget(struct emulator *emulator);
 /* The second account, made on first use. */
 struct account *emulator_second(struct emulator *emulator);
 /* "ITG." and 64 hex digits, from a seed. */
