@@ -1,0 +1,286 @@
+// docbridged: the composition root. Everything is made here in order and stopped in reverse.
+//
+// Refuses to start with one clear line when a setting, a file or the schema is not as it must be.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "proto/descriptor_set.h"
+#include "server/auth/auth.h"
+#include "server/base/log.h"
+#include "server/rpc/server.h"
+#include "server/service/services.h"
+#include "server/settings/settings.h"
+#include "server/source/source.h"
+#include "server/store/store.h"
+#include "server/sync/sync.h"
+#include "server/vault/vault.h"
+
+#define VERSION "0.1.0"
+
+enum { LISTENERS_MAX = 16, START_MS = 10000, OPEN_FILES = 65536 };
+
+static const struct service *const services[] = {
+    &connection_service, &company_service,       &mapping_service,  &config_service,
+    &sync_service,       &documentation_service, &password_service, &audit_service,
+};
+
+// The parts in the order in which they are made.
+struct server {
+    struct vault *vault;
+    struct auth *auth;
+    struct source_settings source;
+    struct store *store;
+    struct store *scheduler_store;
+    struct sync *sync;
+    struct backend backend;
+    struct rpc_server *rpc;
+    struct rpc_listener listeners[LISTENERS_MAX];
+    size_t listener_count;
+    char *listen; // what the addresses are cut out of
+};
+
+// No dump of this process, no trace of its messages; descriptors for many connections.
+static enum err_code harden(struct err *reterr)
+{
+    const struct rlimit no_core = {0, 0};
+    struct rlimit files;
+    const char *trace = getenv("GRPC_TRACE");
+    if (trace != NULL && trace[0] != '\0')
+        return err_invalid(reterr, "GRPC_TRACE", "must not be set: traces hold payloads");
+    if (setrlimit(RLIMIT_CORE, &no_core) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+        return err_set(reterr, ERR_INTERNAL, "core dumps cannot be turned off");
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < OPEN_FILES) {
+        files.rlim_cur = files.rlim_max < OPEN_FILES ? files.rlim_max : OPEN_FILES;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    return ERR_OK;
+}
+
+static enum err_code required(const char *value, const char *name, struct err *reterr)
+{
+    return value != NULL && value[0] != '\0' ? ERR_OK : err_invalid(reterr, name, "must be set");
+}
+
+static enum err_code open_vault_and_auth(struct server *server, const struct settings *settings,
+                                         struct err *reterr)
+{
+    const struct auth_settings auth = {.jwks_file = settings->token_jwks_file,
+                                       .issuer = settings->token_issuer,
+                                       .audience = settings->token_audience};
+    try_(required(settings->master_key_file, "master_key_file", reterr));
+    try_(required(settings->token_jwks_file, "token_jwks_file", reterr));
+    try_(required(settings->token_issuer, "token_issuer", reterr));
+    try_(vault_open(settings->master_key_file, &server->vault, reterr));
+    return auth_new(&auth, &server->auth, reterr);
+}
+
+static enum err_code open_source(struct server *server, const struct settings *settings,
+                                 struct err *reterr)
+{
+    server->source = (struct source_settings){
+        .base_url = {[SOURCE_REGION_US] = settings->itglue_us_url,
+                     [SOURCE_REGION_EU] = settings->itglue_eu_url,
+                     [SOURCE_REGION_AU] = settings->itglue_au_url},
+        .ca_file = settings->itglue_ca_file,
+        .proxy = settings->upstream_proxy,
+        .request_timeout_ms = settings->upstream_timeout_ms,
+    };
+    try_(source_settings_check(&server->source, reterr));
+    return source_global_init(reterr);
+}
+
+static enum err_code open_stores(struct server *server, const struct settings *settings,
+                                 struct err *reterr)
+{
+    try_(required(settings->database_url, "database_url", reterr));
+    const struct store_settings serving = {.dsn = settings->database_url,
+                                           .connections_max = (int)settings->database_connections,
+                                           .role = settings->database_server_role};
+    const struct store_settings scheduling = {.dsn = settings->database_url,
+                                              .connections_max = 1,
+                                              .role = settings->database_scheduler_role};
+    try_(store_open(&serving, &server->store, reterr));
+    try_(store_open(&scheduling, &server->scheduler_store, reterr));
+    return store_check_schema(server->store, deadline_in(START_MS), reterr);
+}
+
+static enum err_code make_sync(struct server *server, const struct settings *settings,
+                               struct err *reterr)
+{
+    const struct sync_settings sync = {
+        .store = server->store,
+        .scheduler_store = server->scheduler_store,
+        .vault = server->vault,
+        .source = &server->source,
+        .run_threads = (int)settings->sync_run_threads,
+        .lease_ms = settings->sync_lease_ms,
+        .request_limit = (int)settings->sync_request_limit,
+        .request_window_ms = settings->sync_request_window_ms,
+        .reserve_percent = (int)settings->sync_reserve_percent,
+    };
+    return sync_new(&sync, &server->sync, reterr);
+}
+
+// Cuts "a,b" into listeners. All share the certificate; a Unix socket stays plain.
+static enum err_code cut_addresses(struct server *server, const struct settings *settings,
+                                   struct err *reterr)
+{
+    server->listen = strdup(settings->listen);
+    if (server->listen == NULL)
+        return err_no_memory(reterr);
+    for (char *rest = server->listen, *address; (address = strsep(&rest, ",")) != NULL;) {
+        address += strspn(address, " ");
+        if (address[0] == '\0' || server->listener_count == LISTENERS_MAX)
+            return err_invalid(reterr, "listen", "must name 1 to %d addresses", LISTENERS_MAX);
+        bool local = strncmp(address, "unix:", 5) == 0;
+        server->listeners[server->listener_count++] = (struct rpc_listener){
+            .address = address,
+            .certificate_file = local ? NULL : settings->tls_certificate_file,
+            .key_file = local ? NULL : settings->tls_key_file,
+            .client_ca_file = local ? NULL : settings->tls_client_ca_file,
+        };
+    }
+    return ERR_OK;
+}
+
+static enum err_code make_rpc(struct server *server, const struct settings *settings,
+                              struct err *reterr)
+{
+    server->backend = (struct backend){.store = server->store,
+                                       .vault = server->vault,
+                                       .sync = server->sync,
+                                       .source = &server->source,
+                                       .settings = settings};
+    vault_subkey(server->vault, "page-token", server->backend.token_key);
+    try_(cut_addresses(server, settings, reterr));
+    const struct rpc_settings rpc = {
+        .listeners = server->listeners,
+        .listener_count = server->listener_count,
+        .pollers = (int)settings->pollers,
+        .store_workers = (int)settings->store_workers,
+        .upstream_workers = (int)settings->upstream_workers,
+        .queue_max = (int)settings->queue_max,
+        .deadline_max_ms = settings->deadline_max_ms,
+        .reflection = settings->reflection,
+        .descriptor_set = descriptor_set,
+        .descriptor_set_len = descriptor_set_len,
+    };
+    return rpc_server_new(&rpc, services, ARRAY_LEN(services), &server->backend, auth_verify,
+                          server->auth, &server->rpc, reterr);
+}
+
+static enum err_code start(struct server *server, const struct settings *settings,
+                           struct err *reterr)
+{
+    try_(open_vault_and_auth(server, settings, reterr));
+    try_(open_source(server, settings, reterr));
+    try_(open_stores(server, settings, reterr));
+    try_(make_sync(server, settings, reterr));
+    try_(make_rpc(server, settings, reterr));
+    try_(sync_start(server->sync, reterr));
+    try_(rpc_server_start(server->rpc, reterr));
+    for (size_t i = 0; i < server->listener_count; i++)
+        log_event(LOG_INFO, "serving", LOG_STR("address", server->listeners[i].address),
+                  LOG_INT("port", rpc_server_port(server->rpc, i)));
+    return ERR_OK;
+}
+
+static void stop(struct server *server, const struct settings *settings)
+{
+    // Calls first: they may ask the sync for runs and both need the database.
+    if (server->rpc != NULL)
+        rpc_server_stop(server->rpc, settings->drain_ms);
+    if (server->sync != NULL)
+        sync_stop(server->sync);
+    server->rpc = rpc_server_free(server->rpc);
+    server->sync = sync_free(server->sync);
+    server->scheduler_store = store_close(server->scheduler_store);
+    server->store = store_close(server->store);
+    source_global_done();
+    server->auth = auth_free(server->auth);
+    server->vault = vault_close(server->vault);
+    free(server->listen);
+}
+
+static enum err_code migrate(const struct settings *settings,
+                             const struct settings_command *command, struct err *reterr)
+{
+    const char *url =
+        command->owner_database_url ? command->owner_database_url : settings->database_url;
+    int applied = 0;
+    try_(required(url, "owner_database_url", reterr));
+    try_(store_migrate(url, command->dry_run, &applied, reterr));
+    printf(command->dry_run ? "%d migrations to apply\n" : "%d migrations applied\n", applied);
+    return ERR_OK;
+}
+
+static enum err_code serve(const struct settings *settings, struct err *reterr)
+{
+    struct server server = {0};
+    sigset_t wanted;
+    int got = 0;
+    // Blocked before any thread starts, so that only sigwait sees them.
+    (void)sigemptyset(&wanted);
+    (void)sigaddset(&wanted, SIGTERM);
+    (void)sigaddset(&wanted, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &wanted, NULL);
+    enum err_code code = start(&server, settings, reterr);
+    if (code == ERR_OK) {
+        (void)sigwait(&wanted, &got);
+        log_event(LOG_INFO, "stopping", LOG_INT("signal", got));
+    }
+    stop(&server, settings);
+    if (code == ERR_OK)
+        log_event(LOG_INFO, "stopped");
+    return code;
+}
+
+static enum err_code run(const struct settings *settings, const struct settings_command *command,
+                         struct err *reterr)
+{
+    if (command->help)
+        settings_help(stdout);
+    else if (command->version)
+        printf("docbridged %s\n", VERSION);
+    else if (command->print)
+        settings_print(settings, stdout);
+    else if (command->check)
+        printf("the settings are well-formed\n");
+    else if (command->word == NULL)
+        return serve(settings, reterr);
+    else if (strcmp(command->word, "migrate") == 0)
+        return migrate(settings, command, reterr);
+    else
+        return err_invalid(reterr, command->word, "is no command; see --help");
+    return ERR_OK;
+}
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    int level = LOG_ERROR;
+    while (level > LOG_DEBUG && strcmp(names[level], name) != 0)
+        level--;
+    return (enum log_level)level;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings _cleanup_(settings_done) = {0};
+    struct settings_command command = {0};
+    struct err err = {0};
+    enum err_code code = harden(&err);
+    if (code == ERR_OK)
+        code = settings_load(argc, argv, &settings, &command, &err);
+    if (code == ERR_OK) {
+        log_set_level(level_of(settings.log_level));
+        code = run(&settings, &command, &err);
+    }
+    if (code != ERR_OK)
+        fprintf(stderr, "docbridged: %s\n", err.text);
+    return code == ERR_OK ? 0 : 1;
+}
