@@ -80,8 +80,8 @@ static enum err_code add_message(struct contract *contract, const char *scope,
                                  const contract_message *message, size_t file, struct err *reterr)
 {
     char name[NAME_BYTES];
-    int length = snprintf(name, sizeof(name), "%s%s%s", scope, scope[0] == '\0' ? "" : ".",
-                          message->name);
+    int length =
+        snprintf(name, sizeof(name), "%s%s%s", scope, scope[0] == '\0' ? "" : ".", message->name);
     if (length < 0 || (size_t)length >= sizeof(name) || contract->message_count == MESSAGES_MAX)
         return broken(reterr, "has too many or too long names");
     struct named_message *slot = &contract->messages[contract->message_count];
@@ -261,8 +261,8 @@ static bool carries_secret(struct walk *walk, const contract_message *message)
         const contract_field *field = message->field[i];
         secret = field->options != NULL && field->options->debug_redact;
         if (!secret && field->type_name != NULL)
-            secret = carries_secret(walk,
-                                    contract_find_message(walk->contract, field->type_name + 1));
+            secret =
+                carries_secret(walk, contract_find_message(walk->contract, field->type_name + 1));
     }
     walk->depth--;
     return secret;
@@ -290,8 +290,8 @@ static enum err_code read_method_policy(const contract_method *method,
     if (permission > PERMISSION_NONE && permission < PERMISSION_COUNT)
         policy->permission = (enum permission)permission;
     if (declared->max_deadline != NULL)
-        policy->max_deadline_ms = declared->max_deadline->seconds * MS_PER_S +
-                                  declared->max_deadline->nanos / NS_PER_MS;
+        policy->max_deadline_ms =
+            declared->max_deadline->seconds * MS_PER_S + declared->max_deadline->nanos / NS_PER_MS;
     if (declared->max_request_bytes > 0)
         policy->max_request_bytes = (size_t)declared->max_request_bytes;
     docbridge__v1__method_policy__free_unpacked(declared, NULL);

@@ -1,7 +1,7 @@
 // The embedded FileDescriptorSet, opened: finds services, messages and the options of docbridge.v1.
 //
-// Read at start-up by one thread, then immutable. What protobuf-c's own descriptors lack (streaming,
-// options, redaction) is known from here alone.
+// Read at start-up by one thread, then immutable. What protobuf-c's own descriptors lack
+// (streaming, options, redaction) is known from here alone.
 #pragma once
 
 #include <google/protobuf/descriptor.pb-c.h>

@@ -54,8 +54,8 @@ static enum err_code add_rule(struct rule_set *set, const struct contract *contr
         return err_invalid(reterr, descriptor->name, "%s is not in the descriptor set",
                            descriptor->name);
     if (descriptor->n_fields > RULE_FIELDS_MAX)
-        return err_invalid(reterr, descriptor->name, "%s has more than %d fields",
-                           descriptor->name, RULE_FIELDS_MAX);
+        return err_invalid(reterr, descriptor->name, "%s has more than %d fields", descriptor->name,
+                           RULE_FIELDS_MAX);
     _cleanup_(freep) struct rule *rule =
         calloc(1, sizeof(*rule) + descriptor->n_fields * sizeof(rule->fields[0]));
     if (rule == NULL)

@@ -26,6 +26,16 @@ struct rpc_listener {
     const char *client_ca_file;
 };
 
+// One call that ended, for metrics. The strings are valid during the call of the observer alone.
+struct rpc_observation {
+    const char *service; // full name; "" for a method that does not exist
+    const char *method;
+    enum err_code code;
+    int64_t duration_us;
+};
+// Told of each call that ended, on any thread; must not block.
+typedef void rpc_observer(void *context, const struct rpc_observation *observation);
+
 // Zero means the default in brackets.
 struct rpc_settings {
     const struct rpc_listener *listeners;
@@ -48,6 +58,8 @@ struct rpc_settings {
     const unsigned char *descriptor_set;
     size_t descriptor_set_len;
     const char *error_domain; // ["docbridge.internal"]
+    rpc_observer *observe;    // [none]
+    void *observe_context;
 };
 
 struct rpc_server;

@@ -112,8 +112,8 @@ static unsigned wire_type_of(ProtobufCType type)
 }
 
 // Fields mostly come in order: the one after the last found is tried first.
-static const ProtobufCFieldDescriptor *
-find_field(const ProtobufCMessageDescriptor *descriptor, uint32_t number, unsigned *hint)
+static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor,
+                                                  uint32_t number, unsigned *hint)
 {
     for (unsigned i = *hint; i < descriptor->n_fields && i < *hint + 2; i++) {
         if (descriptor->fields[i].id == number) {

@@ -1,0 +1,100 @@
+#include "server/rpc/lane.h"
+
+#include <string.h>
+
+void lane_init(struct lane *lane, size_t waiting_max)
+{
+    *lane = (struct lane){.waiting_max = waiting_max};
+    lane->last = &lane->first;
+    (void)pthread_mutex_init(&lane->mutex, NULL);
+    (void)pthread_cond_init(&lane->arrived, NULL);
+}
+
+static struct lane_job *take(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->mutex);
+    while (lane->first == NULL && !lane->stopping)
+        pthread_cond_wait(&lane->arrived, &lane->mutex);
+    struct lane_job *job = lane->first;
+    if (job != NULL) {
+        lane->first = job->next;
+        if (lane->first == NULL)
+            lane->last = &lane->first;
+        atomic_fetch_sub(&lane->waiting, 1);
+    }
+    pthread_mutex_unlock(&lane->mutex);
+    return job;
+}
+
+static void *worker_main(void *context)
+{
+    struct lane *lane = context;
+    for (struct lane_job *job; (job = take(lane)) != NULL;) {
+        // The job may queue itself again or be gone after it ran.
+        struct owner *owner = job->owner;
+        job->run(job);
+        owner_unref(owner);
+    }
+    return NULL;
+}
+
+enum err_code lane_start(struct lane *lane, const char *name, size_t threads, struct err *reterr)
+{
+    for (size_t i = 0; i < threads && i < LANE_THREADS_MAX; i++) {
+        int error = pthread_create(&lane->threads[i], NULL, worker_main, lane);
+        if (error != 0)
+            return err_set(reterr, ERR_INTERNAL, "cannot start a worker: %s", strerror(error));
+        (void)pthread_setname_np(lane->threads[i], name);
+        lane->thread_count++;
+    }
+    return ERR_OK;
+}
+
+bool lane_is_full(const struct lane *lane)
+{
+    return atomic_load_explicit(&lane->waiting, memory_order_relaxed) >= lane->waiting_max;
+}
+
+static bool push(struct lane *lane, struct lane_job *job, bool always)
+{
+    pthread_mutex_lock(&lane->mutex);
+    bool room = always || atomic_load(&lane->waiting) < lane->waiting_max;
+    if (room) {
+        owner_ref(job->owner);
+        job->next = NULL;
+        *lane->last = job;
+        lane->last = &job->next;
+        atomic_fetch_add(&lane->waiting, 1);
+    }
+    pthread_mutex_unlock(&lane->mutex);
+    if (room)
+        pthread_cond_signal(&lane->arrived);
+    return room;
+}
+
+bool lane_push(struct lane *lane, struct lane_job *job)
+{
+    return push(lane, job, false);
+}
+
+void lane_push_step(struct lane *lane, struct lane_job *job)
+{
+    (void)push(lane, job, true);
+}
+
+void lane_stop(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->mutex);
+    lane->stopping = true;
+    pthread_cond_broadcast(&lane->arrived);
+    pthread_mutex_unlock(&lane->mutex);
+    for (size_t i = 0; i < lane->thread_count; i++)
+        (void)pthread_join(lane->threads[i], NULL);
+    lane->thread_count = 0;
+}
+
+void lane_done(struct lane *lane)
+{
+    (void)pthread_cond_destroy(&lane->arrived);
+    (void)pthread_mutex_destroy(&lane->mutex);
+}

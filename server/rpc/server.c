@@ -1,0 +1,341 @@
+#include "server/rpc/server.h"
+
+#include <grpc/support/log.h>
+#include <grpc/support/time.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/base/log.h"
+#include "server/rpc/health.h"
+#include "server/rpc/reflection.h"
+#include "server/rpc/state.h"
+#include "server/rpc/stream.h"
+#include "server/rpc/unary.h"
+
+enum {
+    KEEPALIVE_MS = 60 * 1000,
+    KEEPALIVE_TIMEOUT_MS = 20 * 1000,
+    CLIENT_PING_LEAST_MS = 30 * 1000,
+    POLLERS_MAX = 64,
+    NS_PER_MS = 1000000,
+    MS_PER_S = 1000,
+};
+
+// libgrpc prints peers' bytes as they are; our log escapes them.
+static void log_grpc(gpr_log_func_args *args)
+{
+    enum log_level level = args->severity == GPR_LOG_SEVERITY_ERROR  ? LOG_WARN
+                           : args->severity == GPR_LOG_SEVERITY_INFO ? LOG_INFO
+                                                                     : LOG_DEBUG;
+    log_event(level, "grpc", LOG_STR("file", args->file), LOG_INT("line", args->line),
+              LOG_STR("text", args->message));
+}
+
+static void default_int(int *value, int otherwise)
+{
+    if (*value == 0)
+        *value = otherwise;
+}
+
+static void default_ms(int64_t *value, int64_t otherwise)
+{
+    if (*value == 0)
+        *value = otherwise;
+}
+
+static void fill_defaults(struct rpc_settings *settings)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    default_int(&settings->pollers, cores < 1 ? 1 : (int)cores);
+    if (settings->pollers > POLLERS_MAX)
+        settings->pollers = POLLERS_MAX;
+    default_int(&settings->store_workers, 8);
+    default_int(&settings->upstream_workers, 16);
+    default_int(&settings->queue_max, 1024);
+    default_ms(&settings->deadline_max_ms, 60 * 1000);
+    default_int(&settings->request_max_bytes, 1024 * 1024);
+    default_int(&settings->response_max_bytes, 3 * 1024 * 1024);
+    default_int(&settings->metadata_max_bytes, 8 * 1024);
+    default_int(&settings->streams_per_connection, 100);
+    default_ms(&settings->handshake_timeout_ms, 10 * 1000);
+    default_ms(&settings->connection_idle_ms, 300 * 1000);
+    default_ms(&settings->connection_age_ms, 1800 * 1000);
+    default_ms(&settings->connection_grace_ms, 30 * 1000);
+    if (settings->error_domain == NULL)
+        settings->error_domain = "docbridge.internal";
+}
+
+static grpc_arg integer_arg(const char *key, int64_t value)
+{
+    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
+    arg.value.integer = value > INT32_MAX ? INT32_MAX : (int)value;
+    return arg;
+}
+
+static grpc_server *new_grpc_server(const struct rpc_settings *settings)
+{
+    grpc_arg args[] = {
+        // Two servers on one port would both seem to work.
+        integer_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
+        // Identity alone: nothing bounds what a compressed message inflates to.
+        integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
+        integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, settings->request_max_bytes),
+        integer_arg(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, settings->response_max_bytes),
+        integer_arg(GRPC_ARG_MAX_METADATA_SIZE, settings->metadata_max_bytes),
+        integer_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings->streams_per_connection),
+        integer_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, settings->handshake_timeout_ms),
+        integer_arg(GRPC_ARG_MAX_CONNECTION_IDLE_MS, settings->connection_idle_ms),
+        integer_arg(GRPC_ARG_MAX_CONNECTION_AGE_MS, settings->connection_age_ms),
+        integer_arg(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, settings->connection_grace_ms),
+        integer_arg(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS),
+        integer_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
+        integer_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+        integer_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, CLIENT_PING_LEAST_MS),
+        integer_arg(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2),
+        integer_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
+    };
+    grpc_channel_args all = {ARRAY_LEN(args), args};
+    return grpc_server_create(&all, NULL);
+}
+
+void server_call_added(struct rpc_server *server)
+{
+    atomic_fetch_add(&server->calls, 1);
+}
+
+void server_call_gone(struct rpc_server *server)
+{
+    if (atomic_fetch_sub(&server->calls, 1) != 1)
+        return;
+    pthread_mutex_lock(&server->mutex);
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+static void run_shutdown(struct event *event, bool ok)
+{
+    (void)ok;
+    struct rpc_server *server =
+        (struct rpc_server *)((char *)event - offsetof(struct rpc_server, shutdown));
+    pthread_mutex_lock(&server->mutex);
+    server->shutdown_complete = true;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+static void release_nothing(struct owner *owner)
+{
+    // The server outlives its event: rpc_server_stop() waits for it.
+    (void)owner;
+}
+
+static enum err_code build_table(struct rpc_server *server, const struct service *const *services,
+                                 size_t count, struct err *reterr)
+{
+    try_(contract_new(server->settings.descriptor_set, server->settings.descriptor_set_len,
+                      &server->contract, reterr));
+    for (size_t i = 0; i < count; i++)
+        try_(table_add_service(&server->table, server->contract, services[i], reterr));
+    for (size_t i = 0; i < server->table.count; i++)
+        server->table.methods[i].arm =
+            server->table.methods[i].handler->kind == METHOD_UNARY ? unary_arm : stream_arm;
+    try_(health_add(server, reterr));
+    if (server->settings.reflection)
+        return reflection_add(server, reterr);
+    server->contract = contract_free(server->contract);
+    return ERR_OK;
+}
+
+static enum err_code register_methods(struct rpc_server *server, struct err *reterr)
+{
+    for (size_t i = 0; i < server->table.count; i++) {
+        struct table_method *method = &server->table.methods[i];
+        method->registered = grpc_server_register_method(
+            server->grpc, method->path, NULL,
+            method->policy.client_streaming ? GRPC_SRM_PAYLOAD_NONE
+                                            : GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER,
+            0);
+        if (method->registered == NULL)
+            return err_invalid(reterr, method->name, "%s is registered twice", method->path);
+    }
+    return ERR_OK;
+}
+
+static enum err_code bind_all(struct rpc_server *server, struct err *reterr)
+{
+    const struct rpc_settings *settings = &server->settings;
+    server->listeners = calloc(settings->listener_count + 1, sizeof(*server->listeners));
+    if (server->listeners == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        server->listener_count++;
+        try_(listener_add(&server->listeners[i], server->grpc, &settings->listeners[i], reterr));
+    }
+    // They are the caller's and need not live longer.
+    server->settings.listeners = NULL;
+    return ERR_OK;
+}
+
+static enum err_code build(struct rpc_server *server, const struct service *const *services,
+                           size_t service_count, struct err *reterr)
+{
+    try_(build_table(server, services, service_count, reterr));
+    server->pollers = calloc((size_t)server->settings.pollers, sizeof(*server->pollers));
+    if (server->pollers == NULL)
+        return err_no_memory(reterr);
+    server->grpc = new_grpc_server(&server->settings);
+    for (int i = 0; i < server->settings.pollers; i++) {
+        poller_init(&server->pollers[i]);
+        server->poller_count++;
+        grpc_server_register_completion_queue(server->grpc, server->pollers[i].queue, NULL);
+    }
+    try_(register_methods(server, reterr));
+    return bind_all(server, reterr);
+}
+
+enum err_code rpc_server_new(const struct rpc_settings *settings,
+                             const struct service *const *services, size_t service_count,
+                             const struct backend *backend, token_verifier *verify,
+                             void *verify_context, struct rpc_server **ret_server,
+                             struct err *reterr)
+{
+    struct rpc_server *server = calloc(1, sizeof(*server));
+    if (server == NULL)
+        return err_no_memory(reterr);
+    gpr_set_log_function(log_grpc);
+    grpc_init();
+    server->settings = *settings;
+    fill_defaults(&server->settings);
+    server->backend = backend;
+    server->verify = verify;
+    server->verify_context = verify_context;
+    pthread_condattr_t steady;
+    (void)pthread_condattr_init(&steady);
+    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&server->changed, &steady);
+    (void)pthread_condattr_destroy(&steady);
+    (void)pthread_mutex_init(&server->mutex, NULL);
+    owner_init(&server->owner, release_nothing);
+    server->shutdown = (struct event){run_shutdown, &server->owner};
+    for (size_t i = 0; i < LANE_COUNT; i++)
+        lane_init(&server->lanes[i], (size_t)server->settings.queue_max);
+    enum err_code code = build(server, services, service_count, reterr);
+    if (code != ERR_OK) {
+        (void)rpc_server_free(server);
+        return code;
+    }
+    *ret_server = server;
+    return ERR_OK;
+}
+
+static void post_calls(struct rpc_server *server)
+{
+    for (size_t i = 0; i < server->poller_count; i++) {
+        struct poller *poller = &server->pollers[i];
+        for (size_t j = 0; j < server->table.count; j++)
+            server->table.methods[j].arm(server, poller, &server->table.methods[j]);
+        unary_arm_unknown(server, poller);
+    }
+}
+
+enum err_code rpc_server_start(struct rpc_server *server, struct err *reterr)
+{
+    const struct rpc_settings *settings = &server->settings;
+    try_(lane_start(&server->lanes[LANE_STORE], "rpc-store", (size_t)settings->store_workers,
+                    reterr));
+    try_(lane_start(&server->lanes[LANE_UPSTREAM], "rpc-upstream",
+                    (size_t)settings->upstream_workers, reterr));
+    grpc_server_start(server->grpc);
+    server->started = true;
+    post_calls(server);
+    for (size_t i = 0; i < server->poller_count; i++)
+        try_(poller_start(&server->pollers[i], reterr));
+    rpc_server_set_serving(server, true);
+    return ERR_OK;
+}
+
+void rpc_server_set_serving(struct rpc_server *server, bool serving)
+{
+    atomic_store(&server->serving, serving && !atomic_load(&server->stopping));
+}
+
+// Waits until gRPC is shut down and no call is left; for ever if `ms` is negative. False: not yet.
+static bool wait_until_empty(struct rpc_server *server, int64_t ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / MS_PER_S;
+    until.tv_nsec += ms % MS_PER_S * NS_PER_MS;
+    if (until.tv_nsec >= MS_PER_S * NS_PER_MS) {
+        until.tv_sec++;
+        until.tv_nsec -= MS_PER_S * NS_PER_MS;
+    }
+    int error = 0;
+    pthread_mutex_lock(&server->mutex);
+    while (!(server->shutdown_complete && atomic_load(&server->calls) == 0) && error == 0)
+        error = ms < 0 ? pthread_cond_wait(&server->changed, &server->mutex)
+                       : pthread_cond_timedwait(&server->changed, &server->mutex, &until);
+    pthread_mutex_unlock(&server->mutex);
+    return error == 0;
+}
+
+// gRPC wants a shutdown before it is destroyed, and somebody to take its event.
+static void shut_down(struct rpc_server *server, int64_t drain_ms)
+{
+    struct err err;
+    for (size_t i = 0; i < server->poller_count; i++)
+        if (!server->pollers[i].running && poller_start(&server->pollers[i], &err) != ERR_OK)
+            log_event(LOG_ERROR, "shutdown without a poller", LOG_ERR(&err));
+    event_submitted(&server->shutdown);
+    grpc_server_shutdown_and_notify(server->grpc, server->pollers[0].queue, &server->shutdown);
+    stream_end_all(server);
+    if (!wait_until_empty(server, drain_ms)) {
+        log_event(LOG_WARN, "calls cancelled at shutdown");
+        grpc_server_cancel_all_calls(server->grpc);
+        (void)wait_until_empty(server, -1);
+    }
+}
+
+void rpc_server_stop(struct rpc_server *server, int64_t drain_ms)
+{
+    if (server->stopped)
+        return;
+    server->stopped = true;
+    atomic_store(&server->stopping, true);
+    rpc_server_set_serving(server, false);
+    if (server->grpc != NULL && server->poller_count > 0)
+        shut_down(server, drain_ms);
+    for (size_t i = 0; i < LANE_COUNT; i++)
+        lane_stop(&server->lanes[i]);
+    for (size_t i = 0; i < server->poller_count; i++)
+        poller_done(&server->pollers[i]);
+    if (server->grpc != NULL)
+        grpc_server_destroy(server->grpc);
+    server->grpc = NULL;
+}
+
+struct rpc_server *rpc_server_free(struct rpc_server *server)
+{
+    if (server == NULL)
+        return NULL;
+    rpc_server_stop(server, 0);
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_done(&server->listeners[i]);
+    free(server->listeners);
+    for (size_t i = 0; i < LANE_COUNT; i++)
+        lane_done(&server->lanes[i]);
+    free(server->pollers);
+    table_done(&server->table);
+    server->contract = contract_free(server->contract);
+    (void)pthread_cond_destroy(&server->changed);
+    (void)pthread_mutex_destroy(&server->mutex);
+    free(server);
+    grpc_shutdown();
+    return NULL;
+}
+
+int rpc_server_port(const struct rpc_server *server, size_t index)
+{
+    return index < server->listener_count ? server->listeners[index].port : 0;
+}

@@ -1,0 +1,51 @@
+// The inside of struct rpc_server, shared by the files of this folder.
+//
+// Lock order: rpc_server.mutex, stream.mutex, lane.mutex. None is held while a handler or gRPC
+// runs.
+#pragma once
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "server/rpc/contract.h"
+#include "server/rpc/event.h"
+#include "server/rpc/lane.h"
+#include "server/rpc/listener.h"
+#include "server/rpc/server.h"
+#include "server/rpc/table.h"
+
+enum { LANE_COUNT = 2 };
+
+struct stream;
+
+struct rpc_server {
+    struct rpc_settings settings; // defaults filled in
+    const struct backend *backend;
+    token_verifier *verify;
+    void *verify_context;
+    struct table table;
+    struct contract *contract; // kept for reflection, else NULL
+    grpc_server *grpc;
+    struct poller *pollers;
+    size_t poller_count;
+    struct lane lanes[LANE_COUNT];
+    struct listener *listeners;
+    size_t listener_count;
+    atomic_bool serving;  // what health says
+    atomic_bool stopping; // no new calls
+    bool started;
+    bool stopped;
+    // Calls that exist, posted ones too. Falls to 0 only after the shutdown.
+    atomic_size_t calls;
+    pthread_mutex_t mutex;  // guards what follows
+    pthread_cond_t changed; // calls fell to 0, or the shutdown is complete
+    bool shutdown_complete;
+    struct stream *streams; // those that opened and did not finish
+    struct event shutdown;
+    struct owner owner; // of that event
+};
+
+// Count a call; the last one to go wakes rpc_server_stop().
+void server_call_added(struct rpc_server *server);
+void server_call_gone(struct rpc_server *server);

@@ -1,0 +1,247 @@
+#include "server/rpc/stream.h"
+
+#include <stdlib.h>
+
+#include "server/base/log.h"
+#include "server/rpc/codec.h"
+#include "server/rpc/gate.h"
+#include "server/rpc/state.h"
+
+// What one message may allocate.
+enum { STEP_ARENA_MAX_BYTES = 16 * 1024 * 1024 };
+
+struct stream {
+    struct call call;
+    struct stream *next; // in the server's list
+    struct stream **previous;
+    void *state; // of the handler
+    bool opened;
+    struct event sent;
+    struct stream_waker waker;
+    pthread_mutex_t mutex;
+    // A step is queued or runs, a message is under way, or all is over: who set it goes on.
+    bool busy;
+    bool woken;
+    bool gone;   // the client has
+    bool ending; // the server stops
+};
+
+static void release(struct owner *owner)
+{
+    struct stream *stream = (struct stream *)owner;
+    call_done(&stream->call);
+    pthread_mutex_destroy(&stream->mutex);
+    free(stream);
+}
+
+// Sets a flag and starts a step if none is due.
+static void notice(struct stream *stream, bool *flag)
+{
+    pthread_mutex_lock(&stream->mutex);
+    *flag = true;
+    bool start = !stream->busy;
+    stream->busy = true;
+    pthread_mutex_unlock(&stream->mutex);
+    if (start)
+        lane_push_step(gate_lane(&stream->call), &stream->call.job);
+}
+
+static void wake(void *context)
+{
+    struct stream *stream = context;
+    notice(stream, &stream->woken);
+}
+
+static void on_closed(struct call *call)
+{
+    struct stream *stream = (struct stream *)call;
+    if (atomic_load(&call->cancelled))
+        notice(stream, &stream->gone);
+}
+
+// Nothing to send: gives up `busy`, unless something happened meanwhile.
+static void rest(struct stream *stream)
+{
+    pthread_mutex_lock(&stream->mutex);
+    bool again = stream->woken || stream->gone || stream->ending;
+    stream->busy = again;
+    pthread_mutex_unlock(&stream->mutex);
+    if (again)
+        lane_push_step(gate_lane(&stream->call), &stream->call.job);
+}
+
+static void enlist(struct stream *stream)
+{
+    struct rpc_server *server = stream->call.server;
+    pthread_mutex_lock(&server->mutex);
+    stream->next = server->streams;
+    stream->previous = &server->streams;
+    if (stream->next != NULL)
+        stream->next->previous = &stream->next;
+    server->streams = stream;
+    pthread_mutex_unlock(&server->mutex);
+}
+
+static void delist(struct stream *stream)
+{
+    struct rpc_server *server = stream->call.server;
+    pthread_mutex_lock(&server->mutex);
+    *stream->previous = stream->next;
+    if (stream->next != NULL)
+        stream->next->previous = stream->previous;
+    pthread_mutex_unlock(&server->mutex);
+}
+
+// The last step; leaves `busy` set, so that no other follows.
+static void finish(struct stream *stream, const struct err *err)
+{
+    delist(stream);
+    if (stream->opened)
+        stream->call.method->handler->stream->close(stream->state);
+    call_end(&stream->call, NULL, err);
+}
+
+static bool send(struct stream *stream, grpc_byte_buffer *message)
+{
+    struct call *call = &stream->call;
+    grpc_op ops[2] = {0};
+    size_t count = 0;
+    if (!call->initial_sent)
+        ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+    call->initial_sent = true;
+    ops[count].op = GRPC_OP_SEND_MESSAGE;
+    ops[count++].data.send_message.send_message = message;
+    call->response = message;
+    return event_start_batch(&stream->sent, call->call, ops, count);
+}
+
+static void run_sent(struct event *event, bool ok)
+{
+    struct stream *stream = (struct stream *)event->owner;
+    grpc_byte_buffer_destroy(stream->call.response);
+    stream->call.response = NULL;
+    if (!ok) {
+        pthread_mutex_lock(&stream->mutex);
+        stream->gone = true;
+        pthread_mutex_unlock(&stream->mutex);
+    }
+    lane_push_step(gate_lane(&stream->call), &stream->call.job);
+}
+
+static enum err_code open_stream(struct stream *stream, struct err *reterr)
+{
+    struct call *call = &stream->call;
+    ProtobufCMessage *in;
+    try_(gate_decode(call, &in, reterr));
+    stream->waker = (struct stream_waker){wake, stream};
+    try_(call->method->handler->stream->open(&call->request, in, &stream->waker, &stream->state,
+                                             reterr));
+    stream->opened = true;
+    return ERR_OK;
+}
+
+// Asks the handler for what comes next. A message is encoded before its arena goes.
+static enum err_code next_message(struct stream *stream, enum stream_step *ret_step,
+                                  grpc_byte_buffer **ret_message, struct err *reterr)
+{
+    struct call *call = &stream->call;
+    _cleanup_(arena_done) struct arena arena;
+    arena_init(&arena, STEP_ARENA_MAX_BYTES);
+    if (call->method->policy.secret_out)
+        arena_wipe_on_done(&arena);
+    ProtobufCMessage *out = codec_new(call->method->output, &arena);
+    if (out == NULL)
+        return err_no_memory(reterr);
+    *ret_step = STREAM_END;
+    try_(call->method->handler->stream->next(&call->request, stream->state, &arena, out, ret_step,
+                                             reterr));
+    if (*ret_step != STREAM_MESSAGE)
+        return ERR_OK;
+    return codec_encode(out, (size_t)call->server->settings.response_max_bytes,
+                        call->method->policy.secret_out, ret_message, reterr);
+}
+
+static enum err_code check_end(struct stream *stream, struct err *reterr)
+{
+    pthread_mutex_lock(&stream->mutex);
+    bool gone = stream->gone, ending = stream->ending;
+    stream->woken = false;
+    pthread_mutex_unlock(&stream->mutex);
+    if (gone)
+        return err_set(reterr, ERR_CANCELLED, "the client has gone");
+    if (ending)
+        return err_set(reterr, ERR_SHUTTING_DOWN, "the server is shutting down");
+    return ERR_OK;
+}
+
+static enum err_code step(struct stream *stream, enum stream_step *ret_step,
+                          grpc_byte_buffer **ret_message, struct err *reterr)
+{
+    try_(check_end(stream, reterr));
+    stream->call.request.deadline = gate_step_deadline(&stream->call);
+    if (!stream->opened)
+        try_(open_stream(stream, reterr));
+    return next_message(stream, ret_step, ret_message, reterr);
+}
+
+static void run_step(struct lane_job *job)
+{
+    struct stream *stream = (struct stream *)job->owner;
+    struct err err = {.code = ERR_OK};
+    enum stream_step next = STREAM_END;
+    grpc_byte_buffer *message = NULL;
+    err.code = step(stream, &next, &message, &err);
+    if (err.code != ERR_OK || next == STREAM_END) {
+        finish(stream, &err);
+    } else if (next == STREAM_IDLE) {
+        rest(stream);
+    } else if (!send(stream, message)) {
+        (void)err_set(&err, ERR_INTERNAL, "a message could not be sent");
+        finish(stream, &err);
+    }
+}
+
+static void run_arrived(struct event *event, bool ok)
+{
+    struct stream *stream = (struct stream *)event->owner;
+    struct call *call = &stream->call;
+    if (!ok)
+        return;
+    call_accept(call);
+    struct err err = {.code = ERR_OK};
+    enum err_code code = gate_enter(call, &err);
+    if (code != ERR_OK) {
+        call_end(call, NULL, &err);
+        return;
+    }
+    enlist(stream);
+    call->job.run = run_step;
+    if (!lane_push(gate_lane(call), &call->job)) {
+        delist(stream);
+        (void)gate_busy(&err);
+        call_end(call, NULL, &err);
+    }
+}
+
+void stream_arm(struct rpc_server *server, struct poller *poller, const struct table_method *method)
+{
+    struct stream *stream = calloc(1, sizeof(*stream));
+    if (stream == NULL) {
+        log_event(LOG_ERROR, "no memory to post a call");
+        return;
+    }
+    call_init(&stream->call, server, poller, method, run_arrived, release);
+    stream->call.on_closed = on_closed;
+    stream->sent = (struct event){run_sent, &stream->call.owner};
+    pthread_mutex_init(&stream->mutex, NULL);
+    stream->busy = true; // until the first step has run
+    call_post(&stream->call);
+}
+
+void stream_end_all(struct rpc_server *server)
+{
+    pthread_mutex_lock(&server->mutex);
+    for (struct stream *stream = server->streams; stream != NULL; stream = stream->next)
+        notice(stream, &stream->ending);
+    pthread_mutex_unlock(&server->mutex);
+}

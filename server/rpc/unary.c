@@ -1,0 +1,102 @@
+#include "server/rpc/unary.h"
+
+#include <stdlib.h>
+
+#include "server/base/log.h"
+#include "server/rpc/codec.h"
+#include "server/rpc/gate.h"
+#include "server/rpc/state.h"
+
+static void release(struct owner *owner)
+{
+    struct call *call = (struct call *)owner;
+    call_done(call);
+    free(call);
+}
+
+static enum err_code handle(struct call *call, const ProtobufCMessage *in, ProtobufCMessage *out,
+                            struct err *reterr)
+{
+    if (call->method->builtin != NULL)
+        return call->method->builtin(call, in, out, reterr);
+    return call->method->handler->unary(&call->request, in, out, reterr);
+}
+
+static enum err_code serve(struct call *call, grpc_byte_buffer **ret_response, struct err *reterr)
+{
+    ProtobufCMessage *in;
+    try_(gate_decode(call, &in, reterr));
+    ProtobufCMessage *out = codec_new(call->method->output, &call->arena);
+    if (out == NULL)
+        return err_no_memory(reterr);
+    try_(handle(call, in, out, reterr));
+    return codec_encode(out, (size_t)call->server->settings.response_max_bytes,
+                        call->method->policy.secret_out, ret_response, reterr);
+}
+
+static void serve_and_end(struct call *call)
+{
+    struct err err = {.code = ERR_OK};
+    grpc_byte_buffer *response = NULL;
+    // The code counts, also if a handler forgot to fill in the error.
+    err.code = serve(call, &response, &err);
+    call_end(call, response, &err);
+}
+
+static void run_job(struct lane_job *job)
+{
+    serve_and_end((struct call *)job->owner);
+}
+
+static void run_arrived(struct event *event, bool ok)
+{
+    struct call *call = (struct call *)event->owner;
+    if (!ok)
+        return;
+    call_accept(call);
+    struct err err = {.code = ERR_OK};
+    enum err_code code = gate_enter(call, &err);
+    if (code == ERR_OK && call->method->builtin != NULL) {
+        serve_and_end(call);
+        return;
+    }
+    call->job.run = run_job;
+    if (code == ERR_OK && !lane_push(gate_lane(call), &call->job))
+        code = gate_busy(&err);
+    if (code != ERR_OK)
+        call_end(call, NULL, &err);
+}
+
+static void post(struct rpc_server *server, struct poller *poller,
+                 const struct table_method *method, void (*arrived)(struct event *event, bool ok))
+{
+    struct call *call = calloc(1, sizeof(*call));
+    if (call == NULL) {
+        log_event(LOG_ERROR, "no memory to post a call");
+        return;
+    }
+    call_init(call, server, poller, method, arrived, release);
+    call_post(call);
+}
+
+void unary_arm(struct rpc_server *server, struct poller *poller, const struct table_method *method)
+{
+    post(server, poller, method, run_arrived);
+}
+
+static void run_unknown(struct event *event, bool ok)
+{
+    struct call *call = (struct call *)event->owner;
+    if (!ok)
+        return;
+    unary_arm_unknown(call->server, call->poller);
+    call_accept(call);
+    struct err err;
+    (void)err_set(&err, ERR_METHOD_UNKNOWN, "there is no such method");
+    call_end(call, NULL, &err);
+}
+
+void unary_arm_unknown(struct rpc_server *server, struct poller *poller)
+{
+    post(server, poller, NULL, run_unknown);
+}
