@@ -1045,6 +1045,12 @@ class ProcessTest(unittest.TestCase):
         done = subprocess.run([BINARY, "--help"], stdout=subprocess.PIPE, timeout=20)
         self.assertIn(b"--ready-file", done.stdout)
 
+    def test_guide_has_the_table_of_switches(self):
+        table = subprocess.run([BINARY, "--list-switches"], stdout=subprocess.PIPE, text=True,
+                               timeout=20, check=True).stdout
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "README.md")) as file:
+            self.assertTrue(file.read().endswith(table), "README.md: paste --list-switches again")
+
     def test_stops_while_requests_wait(self):
         it = Emulator("--latency-ms", "60000")
         one = socket.create_connection(("127.0.0.1", it.ports["us"]))
