@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Lints of the sources, one a name: format | banned | layering | contracts | requirements | words.
+# Each prints what is wrong and where, and fails if anything is. --root DIR lints another tree.
+set -euo pipefail
+root=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
+[ "${1:-}" != --root ] || { root=$2; shift 2; }
+cd "$root"
+
+sources() { find server client tests -name '*.[ch]' -not -path '*/node_modules/*' | sort; }
+
+# Prints the lines that match; fails if there are any.
+refuse() {
+  local what=$1 hits
+  shift
+  hits=$("$@" || true)
+  [ -z "$hits" ] || { printf '%s:\n%s\n' "$what" "$hits"; return 1; }
+}
+
+lint_format() {
+  sources | xargs -r clang-format-14 --dry-run -Werror
+}
+
+# Calls without a bound, with a hidden state or a shell.
+BANNED='str(cpy|cat|ncpy|ncat|tok)|v?sprintf|strtou?l|ato[ifl]l?|gets|system|popen|localtime|gmtime|ctime|asctime|rand|srand|tmpnam|mktemp|alloca|setjmp|longjmp|getpass'
+lint_banned() {
+  sources | xargs -r grep -nE "(^|[^a-zA-Z0-9_>.\"])($BANNED) ?\(" | grep -vE '^[^:]+:[0-9]+: *(//|\*)' >"$tmp" || true
+  refuse "banned functions" cat "$tmp"
+}
+
+# A foreign library is named in its room alone, and nothing includes what stands above it.
+room() {
+  local include=$1 allowed=$2
+  sources | xargs -r grep -nE "#include [<\"]$include" | grep -vE "^($allowed)" || true
+}
+below() {
+  local folder=$1 forbidden=$2
+  find "server/$folder" -name '*.[ch]' 2>/dev/null | xargs -r grep -nE "#include \"server/($forbidden)/" || true
+}
+lint_layering() {
+  {
+    room 'grpc/' 'server/rpc/|client/|tests/'
+    room '(libpq-fe|postgresql/)' 'server/store/|tests/'
+    room 'curl/' 'server/source/|tests/'
+    room 'yajl/' 'server/source/|tests/'
+    room 'jose/' 'server/auth/|tests/'
+    room 'microhttpd' 'server/metrics/|tests/'
+    room 'ini\.h' 'server/settings/|client/'
+    room 'libsmartcols' 'client/'
+    room 'server/(rpc|store|service|sync|source|vault|audit|settings)/' 'server/|tests/'
+    below base '[a-z]+' | grep -v '"server/base/' || true
+    below auth 'rpc|service|sync|source|store|vault|audit|settings'
+    below vault 'rpc|service|sync|source|store|auth|audit|settings'
+    below source 'rpc|service|sync|store|vault|auth|audit|settings'
+    below store 'rpc|service|sync|source/itglue|settings'
+    below audit 'rpc|sync|source|vault|settings'
+    below sync 'rpc|settings|source/itglue'
+    below service 'rpc|source/itglue'
+    below rpc 'sync|source|store|vault|audit|settings'
+    find server/sync -name '*.[ch]' | xargs -r grep -nE '#include "server/service/' | grep -vE 'service/(method|request)\.h' || true
+    find server/rpc -name '*.[ch]' | xargs -r grep -nE '#include "server/service/' | grep -vE 'service/(method|request)\.h' || true
+    grep -rnE '"(INSERT|SELECT|UPDATE|DELETE|WITH) ' server --include='*.c' | grep -v '^server/store/' || true
+  } >"$tmp"
+  refuse "not their room" cat "$tmp"
+}
+
+# Lint by buf, and what it does not know: names that break generated C, presence that protoc-c
+# refuses, recursion by the well-known types, one service a file.
+lint_contracts() {
+  local status=0
+  (cd proto && "$root/.docbridge/node/node_modules/@bufbuild/buf-linux-x64/bin/buf" lint) || status=1
+  (cd proto && "$root/.docbridge/node/node_modules/@bufbuild/buf-linux-x64/bin/buf" format -d --exit-code --path docbridge >/dev/null) ||
+    { echo "proto: run buf format"; status=1; }
+  grep -nE '^ *optional |google/protobuf/struct|\bmap<|oneof _' proto/docbridge/v1/*.proto >"$tmp" || true
+  refuse "not in our contracts" cat "$tmp" || status=1
+  grep -nE '^ *(repeated )?[A-Za-z0-9_.]+ (base|restrict|errno|linux|unix|n_[a-z_]+|[a-z_]+_case) = ' proto/docbridge/v1/*.proto >"$tmp" || true
+  refuse "names that break generated C" cat "$tmp" || status=1
+  for file in proto/docbridge/v1/*.proto; do
+    [ "$(grep -c '^service ' "$file")" -le 1 ] || { echo "$file: one service a file"; status=1; }
+  done
+  return $status
+}
+
+# tests/requirements.tsv: ID, Bazel target, test name. Both sides must exist.
+lint_requirements() {
+  local status=0 id target test package name
+  while IFS=$'\t' read -r id target test; do
+    case "$id" in '' | \#*) continue ;; esac
+    [[ $id =~ ^[A-Z]{3}-[0-9]{2}[a-z]?$ ]] || { echo "$id: no requirement ID"; status=1; }
+    package=${target#//}
+    package=${package%%:*}
+    name=${target##*:}
+    grep -qE "name = \"$name\"|\"$name\"" "$package/BUILD" 2>/dev/null || { echo "$id: no target $target"; status=1; continue; }
+    grep -rqwF -- "$test" "$package" || { echo "$id: no test $test in $package"; status=1; }
+  done <tests/requirements.tsv
+  return $status
+}
+
+# No promise of work for later, and no machine's path.
+lint_words() {
+  git ls-files -co --exclude-standard | grep -vE '^(bazel/lint/|bazel/node/package-lock)' |
+    xargs -r grep -nIE '\b(TODO|FIXME|XXX|HACK)\b|/home/[a-z]|/work/' >"$tmp" || true
+  refuse "not in this project" cat "$tmp"
+}
+
+tmp=$(mktemp)
+trap 'rm -f "$tmp"' EXIT
+"lint_$1"
