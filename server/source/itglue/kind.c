@@ -2,13 +2,31 @@
 // ("live"), or client code alone ("code").
 #include "server/source/itglue/kind.h"
 
-#define ROW(key, target) {(key), ITGLUE_##target, ITGLUE_INTEGER, NULL}
-#define FLAG(key, target) {(key), ITGLUE_##target, ITGLUE_BOOLEAN, NULL}
-#define TIME(key, target) {(key), ITGLUE_##target, ITGLUE_TIME, NULL}
-#define TEXT(key, target) {(key), ITGLUE_##target, ITGLUE_TEXT, NULL}
-#define BODY(key, form, body_key) {(key), ITGLUE_BODY, ITGLUE_##form, (body_key)}
+#define ROW(key, target)                             \
+    {                                                \
+        (key), ITGLUE_##target, ITGLUE_INTEGER, NULL \
+    }
+#define FLAG(key, target)                            \
+    {                                                \
+        (key), ITGLUE_##target, ITGLUE_BOOLEAN, NULL \
+    }
+#define TIME(key, target)                         \
+    {                                             \
+        (key), ITGLUE_##target, ITGLUE_TIME, NULL \
+    }
+#define TEXT(key, target)                         \
+    {                                             \
+        (key), ITGLUE_##target, ITGLUE_TEXT, NULL \
+    }
+#define BODY(key, form, body_key)                     \
+    {                                                 \
+        (key), ITGLUE_BODY, ITGLUE_##form, (body_key) \
+    }
 #define STAMPS TIME("created-at", CREATED), TIME("updated-at", UPDATED)
-#define TYPE(name, rows) {(name), (rows), ARRAY_LEN(rows)}
+#define TYPE(name, rows)                \
+    {                                   \
+        (name), (rows), ARRAY_LEN(rows) \
+    }
 
 // There is no psa-id: the PSA's id is the remote-id of an adapters-resource (live).
 static const struct itglue_attribute organization[] = {
@@ -87,9 +105,9 @@ static const struct itglue_attribute asset[] = {
     BODY("traits", TRAITS, "traits"),
 };
 
-#define CHECKLIST_BODY                                                                       \
-    BODY("description", TEXT, "description"), BODY("completed", BOOLEAN, "completed"),       \
-        BODY("completed-at", TEXT, "completed_at"), BODY("due-date", TEXT, "due_date"),      \
+#define CHECKLIST_BODY                                                                  \
+    BODY("description", TEXT, "description"), BODY("completed", BOOLEAN, "completed"),  \
+        BODY("completed-at", TEXT, "completed_at"), BODY("due-date", TEXT, "due_date"), \
         BODY("assignee-id", INTEGER, "assignee_id"), BODY("assignee-name", TEXT, "assignee_name")
 static const struct itglue_attribute checklist[] = {
     TEXT("name", NAME),
@@ -112,10 +130,7 @@ static const struct itglue_attribute task[] = {
     BODY("due-date", TEXT, "due_date"),
 };
 static const struct itglue_attribute checklist_template[] = {
-    TEXT("name", NAME),
-    TEXT("resource-url", WEB_URL),
-    ROW("organization-id", ORGANIZATION),
-    STAMPS,
+    TEXT("name", NAME), TEXT("resource-url", WEB_URL), ROW("organization-id", ORGANIZATION), STAMPS,
     CHECKLIST_BODY,
 };
 

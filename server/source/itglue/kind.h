@@ -26,8 +26,8 @@ enum itglue_target {
     ITGLUE_UPDATED,
     ITGLUE_PUBLISHED,
     ITGLUE_PASSWORD_UPDATED,
-    ITGLUE_PARENT,   // of an included record: the id of the record it belongs to
-    ITGLUE_POSITION, // of an included record: its place among its like; in the body too
+    ITGLUE_PARENT,         // of an included record: the id of the record it belongs to
+    ITGLUE_POSITION,       // of an included record: its place among its like; in the body too
     ITGLUE_SECTIONS_AGAIN, // a second name for the sections, used if the first has none
 };
 
@@ -70,14 +70,14 @@ struct itglue_kind {
     struct itglue_type type;
     bool type_certain; // another `type` is malformed; else it is not looked at
     enum itglue_ownerless ownerless;
-    const char *resource;       // in paths
-    bool nested_only;           // there is no list of the whole account
-    const char *sort;           // by a key that does not move while walking; NULL: none documented
-    const char *include;        // NULL: none
-    const char *relationship;   // under which the included records are referred to
-    const char *joined_key;     // of the body
-    bool joined_scalar;         // the body gets the first attribute alone, not an object
-    struct itglue_type joined;  // the included records
+    const char *resource;      // in paths
+    bool nested_only;          // there is no list of the whole account
+    const char *sort;          // by a key that does not move while walking; NULL: none documented
+    const char *include;       // NULL: none
+    const char *relationship;  // under which the included records are referred to
+    const char *joined_key;    // of the body
+    bool joined_scalar;        // the body gets the first attribute alone, not an object
+    struct itglue_type joined; // the included records
 };
 
 const struct itglue_kind *itglue_kind(enum source_kind kind);

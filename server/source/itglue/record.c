@@ -82,8 +82,7 @@ static bool write_sections(const struct itglue_draft *draft, size_t attribute, s
 {
     size_t used = ITGLUE_ATTRIBUTES_MAX;
     for (size_t i = 0; i < draft->section_count && used != attribute; i++)
-        used = draft->sections[i].attribute == attribute ? attribute
-                                                         : draft->sections[i].attribute;
+        used = draft->sections[i].attribute == attribute ? attribute : draft->sections[i].attribute;
     qsort(draft->sections, draft->section_count, sizeof(draft->sections[0]), by_sort);
     bool first = true, good = buffer_append(body, "[", 1);
     for (size_t i = 0; good && i < draft->section_count; i++) {

@@ -1,0 +1,247 @@
+#include "server/source/itglue/itglue.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/source/itglue/http.h"
+#include "server/source/itglue/page.h"
+#include "server/source/itglue/query.h"
+#include "server/source/itglue/reveal.h"
+#include "server/source/itglue/status.h"
+
+enum {
+    PAGE_MAX_BYTES = 64 * 1024 * 1024,
+    RECORD_MAX_BYTES = 8 * 1024 * 1024,
+    REVEAL_MAX_BYTES = 1024 * 1024,
+    TARGET_MAX_BYTES = 2048,
+};
+
+struct itglue {
+    const struct source_settings *settings;
+    struct itglue_http *http;
+};
+
+enum err_code itglue_open(const struct source_settings *settings,
+                          const struct source_region_info *region, const struct secret *key,
+                          struct itglue **ret_itglue, struct err *reterr)
+{
+    const char *other = settings->base_url[region->region];
+    char official[64];
+    (void)snprintf(official, sizeof(official), "https://%s", region->api_host);
+    struct itglue_http *http = NULL;
+    try_(itglue_http_open(settings, other == NULL ? official : other, other == NULL, key, &http,
+                          reterr));
+    struct itglue *itglue = calloc(1, sizeof(*itglue));
+    if (itglue == NULL) {
+        itglue_http_close(http);
+        return err_no_memory(reterr);
+    }
+    *itglue = (struct itglue){.settings = settings, .http = http};
+    *ret_itglue = itglue;
+    return ERR_OK;
+}
+
+struct itglue *itglue_close(struct itglue *itglue)
+{
+    if (itglue != NULL)
+        itglue_http_close(itglue->http);
+    free(itglue);
+    return NULL;
+}
+
+static void exchange_done(struct itglue_exchange *exchange)
+{
+    // An error body may echo what was submitted.
+    if (exchange->error_body.data != NULL)
+        sodium_memzero(exchange->error_body.data, exchange->error_body.len);
+    buffer_done(&exchange->error_body);
+}
+
+// The error of an answer that is no 200.
+static enum err_code refuse(const struct itglue_exchange *exchange, struct source_attempt *attempt,
+                            struct err *reterr)
+{
+    const struct itglue_status *status = itglue_status_find(exchange->status);
+    enum itglue_complaint complaint =
+        itglue_status_complaint(exchange->error_body.data, exchange->error_body.len);
+    enum err_code code = status->code;
+    const char *text = status->text;
+    attempt->page_too_heavy = status->page_too_heavy;
+    if (complaint == ITGLUE_COMPLAINT_TOOK_TOO_LONG) {
+        code = ERR_UPSTREAM_TIMEOUT;
+        text = "IT Glue gave up on the request's size";
+        attempt->page_too_heavy = true;
+    }
+    if (complaint == ITGLUE_COMPLAINT_SESSIONS_ONLY)
+        text = "IT Glue does not open this resource to API keys";
+    err_set(reterr, code, "%s", text);
+    err_meta(reterr, "http_status", "%d", exchange->status);
+    if (exchange->retry_after_ms > 0)
+        err_retry_after(reterr, exchange->retry_after_ms);
+    return code;
+}
+
+static enum err_code unreachable(const struct itglue_exchange *exchange, struct err *reterr)
+{
+    bool timed_out = exchange->end == ITGLUE_HTTP_TIMED_OUT;
+    enum err_code code = timed_out ? ERR_UPSTREAM_TIMEOUT : ERR_UPSTREAM_UNREACHABLE;
+    err_set(reterr, code, timed_out ? "IT Glue did not answer in time" : "IT Glue is unreachable");
+    err_meta(reterr, "cause", "%s", exchange->curl_class);
+    return code;
+}
+
+// Sends a GET and turns everything but a complete 200 into an error. A body that its reader stopped
+// counts as complete: the reader knows why.
+static enum err_code get(struct itglue *itglue, struct itglue_exchange *exchange,
+                         struct source_attempt *attempt, struct err *reterr)
+{
+    *attempt = (struct source_attempt){0};
+    if (exchange->cancelled != NULL && atomic_load(exchange->cancelled))
+        return err_set(reterr, ERR_CANCELLED, "the request was cancelled");
+    if (deadline_left_ms(exchange->deadline) == 0)
+        return err_set(reterr, ERR_DEADLINE_EXCEEDED, "no time is left for the request");
+    itglue_http_get(itglue->http, exchange);
+    *attempt = (struct source_attempt){.http_status = exchange->status,
+                                       .curl_class = exchange->curl_class,
+                                       .latency_us = exchange->latency_us,
+                                       .retry_after_ms = exchange->retry_after_ms,
+                                       .request_count = exchange->request_count};
+    switch (exchange->end) {
+    case ITGLUE_HTTP_ANSWERED:
+        if (exchange->status != 200)
+            return refuse(exchange, attempt, reterr);
+        if (exchange->html)
+            return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID, "IT Glue answered with HTML");
+        return ERR_OK;
+    case ITGLUE_HTTP_STOPPED:
+        if (exchange->html)
+            return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID, "IT Glue answered with HTML");
+        return ERR_OK;
+    case ITGLUE_HTTP_TOO_LARGE:
+        attempt->page_too_heavy = true;
+        return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID, "the answer is larger than allowed");
+    case ITGLUE_HTTP_GARBLED:
+        return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID, "the answer cannot be decoded");
+    case ITGLUE_HTTP_CANCELLED:
+        return err_set(reterr, ERR_CANCELLED, "the request was cancelled");
+    case ITGLUE_HTTP_DEADLINE:
+        return err_set(reterr, ERR_DEADLINE_EXCEEDED, "the deadline passed during the request");
+    case ITGLUE_HTTP_TIMED_OUT:
+        attempt->page_too_heavy = true;
+        return unreachable(exchange, reterr);
+    case ITGLUE_HTTP_UNREACHABLE:
+        return unreachable(exchange, reterr);
+    case ITGLUE_HTTP_NO_MEMORY:
+        break;
+    }
+    return err_no_memory(reterr);
+}
+
+static bool feed_page(void *page, const char *bytes, size_t len)
+{
+    return itglue_page_feed(page, bytes, len);
+}
+
+static enum err_code fetch(struct itglue *itglue, const char *target,
+                           const struct source_query *query, const struct source_sink *sink,
+                           struct deadline deadline, const atomic_bool *cancelled,
+                           struct source_page *ret_page, struct source_attempt *ret_attempt,
+                           struct err *reterr)
+{
+    const struct source_settings *settings = itglue->settings;
+    size_t page_max = settings->page_max_bytes > 0 ? settings->page_max_bytes : PAGE_MAX_BYTES;
+    size_t record_max =
+        settings->record_max_bytes > 0 ? settings->record_max_bytes : RECORD_MAX_BYTES;
+    struct itglue_page *page _cleanup_(itglue_page_freep) =
+        itglue_page_new(query, sink, record_max, page_max);
+    if (page == NULL)
+        return err_no_memory(reterr);
+    struct itglue_exchange exchange _cleanup_(exchange_done) = {.target = target,
+                                                                .on_body = feed_page,
+                                                                .context = page,
+                                                                .body_max_bytes = page_max,
+                                                                .deadline = deadline,
+                                                                .cancelled = cancelled};
+    try_(get(itglue, &exchange, ret_attempt, reterr));
+    return itglue_page_finish(page, ret_page, reterr);
+}
+
+enum err_code itglue_fetch_page(struct itglue *itglue, const struct source_query *query,
+                                const struct source_sink *sink, struct deadline deadline,
+                                const atomic_bool *cancelled, struct source_page *ret_page,
+                                struct source_attempt *ret_attempt, struct err *reterr)
+{
+    struct buffer target _cleanup_(buffer_done);
+    buffer_init(&target, TARGET_MAX_BYTES);
+    *ret_page = (struct source_page){.total_count = -1};
+    *ret_attempt = (struct source_attempt){0};
+    try_(itglue_query_page(query, &target, reterr));
+    return fetch(itglue, target.data, query, sink, deadline, cancelled, ret_page, ret_attempt,
+                 reterr);
+}
+
+static bool ignore_record(void *context, const struct source_record *record)
+{
+    (void)context;
+    (void)record;
+    return true;
+}
+
+static bool ignore_quarantine(void *context, const struct source_quarantine *quarantine)
+{
+    (void)context;
+    (void)quarantine;
+    return true;
+}
+
+enum err_code itglue_probe(struct itglue *itglue, struct deadline deadline,
+                           const atomic_bool *cancelled, int64_t *ret_organization_count,
+                           struct source_attempt *ret_attempt, struct err *reterr)
+{
+    struct source_query query = {.kind = SOURCE_ORGANIZATIONS, .page_number = 1, .page_size = 1};
+    struct source_sink sink = {.on_record = ignore_record, .on_quarantine = ignore_quarantine};
+    struct source_page page;
+    *ret_organization_count = -1;
+    *ret_attempt = (struct source_attempt){0};
+    // The plainest request there is: nothing to filter, sort or include that could be refused.
+    try_(fetch(itglue, "/organizations?page%5Bnumber%5D=1&page%5Bsize%5D=1", &query, &sink,
+               deadline, cancelled, &page, ret_attempt, reterr));
+    *ret_organization_count = page.total_count;
+    return ERR_OK;
+}
+
+static bool feed_reveal(void *reveal, const char *bytes, size_t len)
+{
+    return itglue_reveal_feed(reveal, bytes, len);
+}
+
+enum err_code itglue_fetch_password(struct itglue *itglue, int64_t password_id,
+                                    struct deadline deadline, const atomic_bool *cancelled,
+                                    struct source_password *ret_password,
+                                    struct source_attempt *ret_attempt, struct err *reterr)
+{
+    char target[64];
+    // The one form whose parameter is documented; that the record belongs to the organization, the
+    // caller sees from the answer.
+    (void)snprintf(target, sizeof(target), "/passwords/%" PRId64 "?show_password=true",
+                   password_id);
+    *ret_password = (struct source_password){0};
+    *ret_attempt = (struct source_attempt){0};
+    struct itglue_reveal reveal _cleanup_(itglue_reveal_done) = {0};
+    if (!itglue_reveal_init(&reveal))
+        return err_no_memory(reterr);
+    struct itglue_exchange exchange _cleanup_(exchange_done) = {.target = target,
+                                                                .on_body = feed_reveal,
+                                                                .context = &reveal,
+                                                                .body_max_bytes = REVEAL_MAX_BYTES,
+                                                                .once = true,
+                                                                .deadline = deadline,
+                                                                .cancelled = cancelled};
+    enum err_code code = get(itglue, &exchange, ret_attempt, reterr);
+    ret_attempt->page_too_heavy = false;
+    if (code != ERR_OK)
+        return code;
+    return itglue_reveal_finish(&reveal, password_id, ret_password, reterr);
+}

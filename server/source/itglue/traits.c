@@ -1,0 +1,144 @@
+// Every value is followed by a comma; closing a container, or the trait, takes the last one back.
+#include "server/source/itglue/traits.h"
+
+#include <sodium.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/source/itglue/text.h"
+
+static const char *const secret_keys[] = {"password", "otp-secret"};
+// Copies of another record's times, and HTML whose image links are signed anew each time.
+static const char *const changing_keys[] = {"created-at", "updated-at", "rendered-content"};
+
+static bool key_among(const char *key, size_t len, const char *const *names, size_t count)
+{
+    char lower[24];
+    if (len == 0 || len >= sizeof(lower))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        lower[i] = (char)(key[i] >= 'A' && key[i] <= 'Z' ? key[i] - 'A' + 'a' : key[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (itglue_text_key_is(lower, len, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static void check(struct itglue_draft *draft, bool good)
+{
+    if (!good)
+        itglue_draft_fault(draft, "RECORD_TOO_LARGE", "the record has more than may be kept");
+}
+
+bool itglue_trait_start(struct itglue_draft *draft, const struct source_query *query,
+                        const char *key, size_t len)
+{
+    if (key_among(key, len, secret_keys, ARRAY_LEN(secret_keys)))
+        return false;
+    for (size_t i = 0; i < query->secret_trait_count; i++) {
+        const char *name = query->secret_traits[i];
+        if (strlen(name) == len && strncasecmp(name, key, len) == 0)
+            return false;
+    }
+    if (!itglue_grow(&draft->traits, &draft->trait_capacity, draft->trait_count,
+                     sizeof(draft->traits[0]))) {
+        check(draft, false);
+        return false;
+    }
+    struct itglue_span json = itglue_draft_json(draft, key, len);
+    if (json.len == 0)
+        return false;
+    check(draft, buffer_append(&draft->scratch, ":", 1));
+    draft->traits[draft->trait_count] = (struct itglue_trait){
+        .key = json, .member.offset = json.offset, .order = draft->trait_count};
+    draft->trait_count++;
+    return draft->fault_reason == NULL;
+}
+
+static void take_comma_back(struct buffer *out)
+{
+    if (out->len > 0 && out->data[out->len - 1] == ',')
+        out->len--;
+}
+
+void itglue_trait_end(struct itglue_draft *draft)
+{
+    if (draft->trait_count == 0)
+        return;
+    struct itglue_trait *trait = &draft->traits[draft->trait_count - 1];
+    take_comma_back(&draft->scratch);
+    trait->member.len = draft->scratch.len - trait->member.offset;
+}
+
+void itglue_trait_drop(struct itglue_draft *draft)
+{
+    if (draft->trait_count == 0)
+        return;
+    size_t start = draft->traits[--draft->trait_count].member.offset;
+    sodium_memzero(draft->scratch.data + start, draft->scratch.len - start);
+    draft->scratch.len = start;
+}
+
+enum itglue_trait_key itglue_trait_key(struct itglue_draft *draft, const char *key, size_t len)
+{
+    if (key_among(key, len, secret_keys, ARRAY_LEN(secret_keys)))
+        return ITGLUE_KEY_SECRET;
+    if (key_among(key, len, changing_keys, ARRAY_LEN(changing_keys)))
+        return ITGLUE_KEY_SKIPPED;
+    check(draft,
+          itglue_text_json(&draft->scratch, key, len) && buffer_append(&draft->scratch, ":", 1));
+    return ITGLUE_KEY_KEPT;
+}
+
+// How much of a link to keep: a signed one ends before its query, which holds the signature.
+static size_t unsigned_len(const char *text, size_t len)
+{
+    static const char *const marks[] = {"X-Amz-", "Signature="};
+    if (len < 8 || strncmp(text, "http", 4) != 0)
+        return len;
+    const char *query = memchr(text, '?', len);
+    if (query == NULL)
+        return len;
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        size_t query_len = len - (size_t)(query - text);
+        if (memmem(query, query_len, marks[i], strlen(marks[i])) != NULL)
+            return (size_t)(query - text);
+    }
+    return len;
+}
+
+void itglue_trait_scalar(struct itglue_draft *draft, const struct itglue_scalar *scalar)
+{
+    struct buffer *out = &draft->scratch;
+    switch (scalar->type) {
+    case ITGLUE_NULL:
+        check(draft, buffer_append(out, "null,", 5));
+        return;
+    case ITGLUE_TRUE:
+        check(draft, buffer_append(out, "true,", 5));
+        return;
+    case ITGLUE_FALSE:
+        check(draft, buffer_append(out, "false,", 6));
+        return;
+    case ITGLUE_NUMBER:
+        check(draft,
+              itglue_text_number(out, scalar->text, scalar->len) && buffer_append(out, ",", 1));
+        return;
+    case ITGLUE_STRING:
+        check(draft, itglue_text_json(out, scalar->text, unsigned_len(scalar->text, scalar->len)) &&
+                         buffer_append(out, ",", 1));
+        return;
+    }
+}
+
+void itglue_trait_open(struct itglue_draft *draft, bool is_map)
+{
+    check(draft, buffer_append(&draft->scratch, is_map ? "{" : "[", 1));
+}
+
+void itglue_trait_close(struct itglue_draft *draft, bool is_map)
+{
+    take_comma_back(&draft->scratch);
+    check(draft, buffer_append(&draft->scratch, is_map ? "}," : "],", 2));
+}
