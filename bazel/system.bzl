@@ -43,11 +43,10 @@ def _system_libraries_impl(ctx):
     for name, (module, version, linkopts) in _LIBRARIES.items():
         if ctx.execute([pkg_config, "--atleast-version=" + version, module]).return_code != 0:
             fail("%s %s or newer is missing: ./dev installs it" % (module, version))
-        include = _run(ctx, [pkg_config, "--variable=includedir", module])
 
-        # A folder below /usr/include that only this library's flags name, such as postgresql.
+        # A folder below /usr/include that only this library's flags name: postgresql.
         for flag in _run(ctx, [pkg_config, "--cflags-only-I", module]).split(" "):
-            if flag.startswith("-I" + include + "/") and module == "libpq":
+            if flag.startswith("-I/") and module == "libpq":
                 ctx.symlink(flag[2:], name)
         build.append(_LIBRARY.format(name = name, linkopts = repr(linkopts)))
     ctx.file("BUILD", "\n".join(build))

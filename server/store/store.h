@@ -139,13 +139,15 @@ const char *const *rows_texts(const struct rows *rows, int row, int column, stru
                               size_t *ret_count);
 
 // Runs a statement. `args` are $1, $2, ... Errors: CONFLICT for a unique, foreign key, exclusion or
-// check violation, a deadlock or a serialization failure (tx_constraint names the constraint),
+// check violation, a deadlock, a serialization failure or a lock that was not to be had
+// (tx_constraint names the constraint),
 // FIELD_INVALID for data that Postgres refuses (SQLSTATE class 22), DEADLINE_EXCEEDED, CANCELLED,
 // STORE_UNAVAILABLE, INTERNAL. Texts hold the SQLSTATE, never data. After an error the transaction
 // can only be aborted.
 enum err_code tx_query(struct tx *tx, const struct statement *statement, const struct arg *args,
                        size_t arg_count, struct rows *ret_rows, struct err *reterr) _must_check_;
-// As tx_query with the COMMIT in the same round trip; `*tx` becomes NULL.
+// As tx_query with the COMMIT in the same round trip; `ret_rows` may be NULL. `*tx` becomes NULL on
+// success; after an error tx_constraint still works, and the transaction can only be aborted.
 enum err_code tx_query_commit(struct tx **tx, const struct statement *statement,
                               const struct arg *args, size_t arg_count, struct rows *ret_rows,
                               struct err *reterr) _must_check_;

@@ -1,0 +1,374 @@
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "server/base/arena.h"
+#include "server/store/args.h"
+#include "server/store/pg.h"
+#include "server/store/pg_target.h"
+#include "server/store/sqlstate.h"
+
+enum {
+    CANCEL_POLL_MS = 50,   // how late a client that has gone is noticed
+    CANCEL_AGAIN_MS = 500, // a cancel that came between two statements is lost: say it again
+    BIND_BYTES_MAX = 256 * 1024 * 1024,
+};
+
+enum err_code pg_unavailable(struct err *reterr, const char *text)
+{
+    (void)err_set(reterr, ERR_STORE_UNAVAILABLE, "%s", text);
+    err_retry_after(reterr, PG_RETRY_MS);
+    return ERR_STORE_UNAVAILABLE;
+}
+
+// Server messages may quote data.
+static void drop_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
+struct pg *pg_new(bool unnamed)
+{
+    struct pg *pg = calloc(1, sizeof(*pg));
+    if (pg != NULL)
+        pg->unnamed = unnamed;
+    return pg;
+}
+
+struct pg *pg_free(struct pg *pg)
+{
+    if (pg == NULL)
+        return NULL;
+    PQfinish(pg->conn);
+    free(pg);
+    return NULL;
+}
+
+void pg_freep(struct pg **pg)
+{
+    *pg = pg_free(*pg);
+}
+
+static enum err_code wait_socket(int fd, short events, const struct pg_wait *wait)
+{
+    for (;;) {
+        int64_t left = deadline_left_ms(wait->deadline);
+        int64_t slice = wait->cancelled != NULL && left > CANCEL_POLL_MS ? CANCEL_POLL_MS : left;
+        struct pollfd pollfd = {.fd = fd, .events = events};
+        int ready = poll(&pollfd, 1, slice > 60000 ? 60000 : (int)slice);
+        if (ready > 0)
+            return ERR_OK;
+        if (ready < 0 && errno != EINTR)
+            return ERR_STORE_UNAVAILABLE;
+        if (wait->cancelled != NULL && atomic_load(wait->cancelled))
+            return ERR_CANCELLED;
+        if (left == 0)
+            return ERR_DEADLINE_EXCEEDED;
+    }
+}
+
+static enum err_code given_up(enum err_code code, struct err *reterr)
+{
+    if (code == ERR_CANCELLED)
+        return err_set(reterr, code, "the caller has gone");
+    if (code == ERR_DEADLINE_EXCEEDED)
+        return err_set(reterr, code, "the database did not answer in time");
+    return pg_unavailable(reterr, "the connection to the database is lost");
+}
+
+// With this verbosity a refusal reads "FATAL:  28P01": nothing of the DSN is in it.
+static enum err_code refused(const PGconn *conn, struct err *reterr)
+{
+    const char *message = PQerrorMessage(conn);
+    size_t len = strlen(message);
+    while (len > 0 && isspace((unsigned char)message[len - 1]))
+        len--;
+    bool state = len > 8 && strncmp(message + len - 8, ":  ", 3) == 0;
+    for (size_t i = len - 5; state && i < len; i++)
+        state = isupper((unsigned char)message[i]) || isdigit((unsigned char)message[i]);
+    if (!state)
+        return pg_unavailable(reterr, "the database cannot be reached");
+    char text[80];
+    (void)snprintf(text, sizeof(text), "the database refused the connection (SQLSTATE %.5s)",
+                   message + len - 5);
+    return pg_unavailable(reterr, text);
+}
+
+enum err_code pg_connect(struct pg *pg, const struct pg_target *target, bool pipeline,
+                         const struct pg_wait *wait, struct err *reterr)
+{
+    pg->conn = pg_target_start(target);
+    if (pg->conn == NULL)
+        return err_no_memory(reterr);
+    (void)PQsetErrorVerbosity(pg->conn, PQERRORS_SQLSTATE);
+    (void)PQsetNoticeProcessor(pg->conn, drop_notice, NULL);
+    PostgresPollingStatusType step = PGRES_POLLING_WRITING;
+    while (step != PGRES_POLLING_OK) {
+        if (step == PGRES_POLLING_FAILED || PQstatus(pg->conn) == CONNECTION_BAD)
+            return refused(pg->conn, reterr);
+        // The socket changes when libpq goes on to the next address.
+        enum err_code code =
+            wait_socket(PQsocket(pg->conn), step == PGRES_POLLING_READING ? POLLIN : POLLOUT, wait);
+        if (code != ERR_OK)
+            return given_up(code, reterr);
+        step = PQconnectPoll(pg->conn);
+    }
+    if (PQsetnonblocking(pg->conn, 1) != 0 || (pipeline && PQenterPipelineMode(pg->conn) != 1))
+        return given_up(ERR_STORE_UNAVAILABLE, reterr);
+    return ERR_OK;
+}
+
+bool pg_alive(struct pg *pg)
+{
+    struct pollfd pollfd = {.fd = PQsocket(pg->conn), .events = POLLIN};
+    if (poll(&pollfd, 1, 0) == 0)
+        return true;
+    // Between transactions the server speaks only to part, or to report a changed setting.
+    return PQconsumeInput(pg->conn) == 1 && PQstatus(pg->conn) == CONNECTION_OK;
+}
+
+bool pg_reusable(const struct pg *pg)
+{
+    return pg->conn != NULL && !pg->broken && !pg->retire && PQstatus(pg->conn) == CONNECTION_OK &&
+           PQtransactionStatus(pg->conn) == PQTRANS_IDLE &&
+           PQpipelineStatus(pg->conn) == PQ_PIPELINE_ON;
+}
+
+// The place of `name` among the prepared, or where it would go; NULL when there is no more room.
+static const char **find_prepared(struct pg *pg, const char *name)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *c = name; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    size_t i = hash % PG_PREPARED_SLOTS;
+    while (pg->prepared[i] != NULL && strcmp(pg->prepared[i], name) != 0)
+        i = (i + 1) % PG_PREPARED_SLOTS;
+    bool room = pg->prepared[i] != NULL || pg->prepared_count < PG_PREPARED_MAX;
+    return room ? &pg->prepared[i] : NULL;
+}
+
+// What is sent and not yet answered: for each statement maybe a PREPARE, then its execution.
+struct flight {
+    struct {
+        size_t query;
+        const char *prepares; // NULL: this is the execution
+    } items[2 * PG_FLIGHT_MAX];
+    size_t count, at;
+    size_t failed; // the query whose error is kept in the answer
+};
+
+static void expect(struct flight *flight, size_t query, const char *prepares)
+{
+    flight->items[flight->count].query = query;
+    flight->items[flight->count++].prepares = prepares;
+}
+
+static bool send_query(struct pg *pg, struct flight *flight, size_t i, const struct pg_query *query,
+                       const struct args_bound *bound)
+{
+    const struct statement *statement = query->statement;
+    const char **prepared = pg->unnamed ? NULL : find_prepared(pg, statement->name);
+    if (prepared == NULL) {
+        expect(flight, i, NULL);
+        return PQsendQueryParams(pg->conn, statement->sql, bound->count, bound->types,
+                                 bound->values, bound->lengths, bound->formats, 0) == 1;
+    }
+    if (*prepared == NULL) {
+        expect(flight, i, statement->name);
+        if (PQsendPrepare(pg->conn, statement->name, statement->sql, bound->count, bound->types) !=
+            1)
+            return false;
+    }
+    expect(flight, i, NULL);
+    return PQsendQueryPrepared(pg->conn, statement->name, bound->count, bound->values,
+                               bound->lengths, bound->formats, 0) == 1;
+}
+
+// Gets what is to be sent out and waits until PQgetResult has something.
+static enum err_code advance(PGconn *conn, const struct pg_wait *wait)
+{
+    for (;;) {
+        int unsent = PQflush(conn);
+        if (unsent < 0)
+            return ERR_STORE_UNAVAILABLE;
+        if (unsent == 0 && PQisBusy(conn) == 0)
+            return ERR_OK;
+        short events = unsent > 0 ? POLLIN | POLLOUT : POLLIN;
+        try_(wait_socket(PQsocket(conn), events, wait));
+        if (PQconsumeInput(conn) != 1)
+            return ERR_STORE_UNAVAILABLE;
+    }
+}
+
+static void keep(struct pg *pg, struct flight *flight, struct pg_answer *answer, PGresult *result)
+{
+    size_t query = flight->items[flight->at].query;
+    const char *prepares = flight->items[flight->at].prepares;
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_PIPELINE_ABORTED) {
+        PQclear(result);
+    } else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+        if (prepares == NULL) {
+            PQclear(answer->results[query]);
+            answer->results[query] = result;
+            return;
+        }
+        const char **place = find_prepared(pg, prepares);
+        if (place != NULL && *place == NULL) {
+            *place = prepares;
+            pg->prepared_count++;
+        }
+        PQclear(result);
+    } else {
+        PQclear(answer->results[query]);
+        answer->results[query] = result;
+        if (flight->failed == PG_FLIGHT_MAX)
+            flight->failed = query;
+    }
+}
+
+// Takes results until the sync. Goes on where it stopped when called again.
+static enum err_code gather(struct pg *pg, struct flight *flight, const struct pg_wait *wait,
+                            struct pg_answer *answer)
+{
+    for (;;) {
+        try_(advance(pg->conn, wait));
+        PGresult *result = PQgetResult(pg->conn);
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            PQclear(result);
+            return ERR_OK;
+        }
+        if (result == NULL) {
+            flight->at++; // a NULL ends each item
+        } else if (flight->at < flight->count) {
+            keep(pg, flight, answer, result);
+        } else {
+            PQclear(result);
+        }
+        if (PQstatus(pg->conn) != CONNECTION_OK || flight->at > flight->count)
+            return ERR_STORE_UNAVAILABLE;
+    }
+}
+
+// Asks the server to stop, then takes what it still says. False: it does not stop.
+static bool cancel_and_drain(struct pg *pg, struct flight *flight, struct pg_answer *answer)
+{
+    for (int i = 0; i < PG_DRAIN_MS / CANCEL_AGAIN_MS; i++) {
+        PGcancel *cancel = PQgetCancel(pg->conn);
+        char text[256]; // quotes the host: never shown
+        if (cancel != NULL)
+            (void)PQcancel(cancel, text, sizeof(text));
+        PQfreeCancel(cancel);
+        struct pg_wait wait = {deadline_in(CANCEL_AGAIN_MS), NULL};
+        enum err_code code = gather(pg, flight, &wait, answer);
+        if (code == ERR_OK || code == ERR_STORE_UNAVAILABLE)
+            return code == ERR_OK;
+    }
+    return false;
+}
+
+static enum err_code translate(struct pg *pg, const PGresult *result, enum err_code cause,
+                               struct pg_answer *answer, struct err *reterr)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    enum err_code code = sqlstate_code(state);
+    pg->retire |= sqlstate_retires(state);
+    if (state == NULL)
+        return given_up(ERR_STORE_UNAVAILABLE, reterr);
+    if (code == ERR_DEADLINE_EXCEEDED)
+        return given_up(cause == ERR_OK ? code : cause, reterr);
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    (void)snprintf(answer->constraint, sizeof(answer->constraint), "%s",
+                   constraint == NULL ? "" : constraint);
+    (void)err_set(reterr, code, "the database refused a statement (SQLSTATE %s)", state);
+    if (code == ERR_STORE_UNAVAILABLE)
+        err_retry_after(reterr, PG_RETRY_MS);
+    return code;
+}
+
+void pg_answer_done(struct pg_answer *answer)
+{
+    for (size_t i = 0; i < ARRAY_LEN(answer->results); i++) {
+        PQclear(answer->results[i]);
+        answer->results[i] = NULL;
+    }
+}
+
+static enum err_code launch(struct pg *pg, struct flight *flight, const struct pg_query *queries,
+                            size_t count, struct err *reterr)
+{
+    struct arena arena;
+    arena_init(&arena, BIND_BYTES_MAX);
+    struct args_bound bounds[PG_FLIGHT_MAX];
+    enum err_code code = ERR_OK;
+    for (size_t i = 0; i < count && code == ERR_OK; i++)
+        code = args_bind(queries[i].args, queries[i].arg_count, &arena, &bounds[i], reterr);
+    if (code == ERR_OK) {
+        bool sent = true;
+        for (size_t i = 0; i < count && sent; i++)
+            sent = send_query(pg, flight, i, &queries[i], &bounds[i]);
+        // With a part of it sent there is no way back.
+        if (!sent || PQpipelineSync(pg->conn) != 1) {
+            pg->broken = true;
+            code = given_up(ERR_STORE_UNAVAILABLE, reterr);
+        }
+    }
+    arena_done(&arena);
+    return code;
+}
+
+enum err_code pg_fly(struct pg *pg, const struct pg_query *queries, size_t count,
+                     const struct pg_wait *wait, struct pg_answer *ret_answer, struct err *reterr)
+{
+    *ret_answer = (struct pg_answer){0};
+    if (pg->broken)
+        return given_up(ERR_STORE_UNAVAILABLE, reterr);
+    if (wait->cancelled != NULL && atomic_load(wait->cancelled))
+        return given_up(ERR_CANCELLED, reterr);
+    if (deadline_left_ms(wait->deadline) == 0)
+        return given_up(ERR_DEADLINE_EXCEEDED, reterr);
+    struct flight flight = {.failed = PG_FLIGHT_MAX};
+    try_(launch(pg, &flight, queries, count, reterr));
+    enum err_code cause = gather(pg, &flight, wait, ret_answer);
+    if (cause == ERR_STORE_UNAVAILABLE ||
+        (cause != ERR_OK && !cancel_and_drain(pg, &flight, ret_answer))) {
+        pg->broken = true;
+        pg_answer_done(ret_answer);
+        return given_up(cause, reterr);
+    }
+    if (flight.failed == PG_FLIGHT_MAX)
+        return ERR_OK; // also when it was done before the cancel came
+    enum err_code code =
+        translate(pg, ret_answer->results[flight.failed], cause, ret_answer, reterr);
+    pg_answer_done(ret_answer);
+    return code;
+}
+
+enum err_code pg_script(struct pg *pg, const char *sql, const struct pg_wait *wait,
+                        PGresult **ret_result, struct err *reterr)
+{
+    struct pg_answer answer = {0};
+    PGresult *last = NULL;
+    enum err_code code = PQsendQuery(pg->conn, sql) == 1 ? ERR_OK : ERR_STORE_UNAVAILABLE;
+    while (code == ERR_OK) {
+        code = advance(pg->conn, wait);
+        PGresult *result = code == ERR_OK ? PQgetResult(pg->conn) : NULL;
+        if (result == NULL)
+            break;
+        PQclear(last);
+        last = result;
+    }
+    if (code != ERR_OK || last == NULL) {
+        code = given_up(code == ERR_OK ? ERR_STORE_UNAVAILABLE : code, reterr);
+        pg->broken = true;
+    } else if (PQresultStatus(last) != PGRES_TUPLES_OK &&
+               PQresultStatus(last) != PGRES_COMMAND_OK) {
+        code = translate(pg, last, ERR_OK, &answer, reterr);
+    } else if (ret_result != NULL) {
+        *ret_result = steal(last);
+    }
+    PQclear(last);
+    return code;
+}

@@ -1,0 +1,175 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "server/store/pool.h"
+
+enum {
+    // The server's own time-out comes after our cancel: it is for a process that died.
+    STATEMENT_TIMEOUT_SLACK_MS = 1000,
+    MS_TEXT_BYTES = 24,
+};
+
+struct tx {
+    struct store *store;
+    struct pg *pg;
+    struct pg_wait wait;
+    bool begun;  // BEGIN is sent
+    bool failed; // only good for a rollback
+    char constraint[PG_CONSTRAINT_BYTES];
+    char tenant[];
+};
+
+static const struct statement begin = {"begin", "BEGIN"};
+static const struct statement commit = {"commit", "COMMIT"};
+static const struct statement rollback = {"rollback", "ROLLBACK"};
+static const struct statement set_tenant = {"set_tenant",
+                                            "SELECT set_config('docbridge.tenant', $1, true),"
+                                            " set_config('statement_timeout', $2, true)"};
+// Behind a pooler the session is not ours, so everything is said for each transaction.
+static const struct statement set_all = {
+    "set_all", "SELECT set_config('docbridge.tenant', $1, true),"
+               " set_config('statement_timeout', $2, true), set_config('role', $3, true),"
+               " set_config('lock_timeout', $4, true),"
+               " set_config('idle_in_transaction_session_timeout', $5, true),"
+               " set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true),"
+               " set_config('bytea_output', 'hex', true)"};
+
+enum err_code store_begin(struct store *store, const char *tenant, struct deadline deadline,
+                          const atomic_bool *cancelled, struct tx **ret_tx, struct err *reterr)
+{
+    size_t len = tenant == NULL ? 0 : strlen(tenant);
+    struct tx *tx = calloc(1, sizeof(*tx) + len + 1);
+    if (tx == NULL)
+        return err_no_memory(reterr);
+    if (len > 0)
+        memcpy(tx->tenant, tenant, len);
+    tx->store = store;
+    tx->wait = (struct pg_wait){deadline, cancelled};
+    enum err_code code = pool_take(store, &tx->wait, &tx->pg, reterr);
+    if (code != ERR_OK) {
+        free(tx);
+        return code;
+    }
+    *ret_tx = tx;
+    return ERR_OK;
+}
+
+// Sends `statement` (NULL: none) with what must go before it and, for `ends`, the COMMIT.
+static enum err_code fly(struct tx *tx, const struct statement *statement, const struct arg *args,
+                         size_t arg_count, bool ends, PGresult **ret_result, struct err *reterr)
+{
+    if (tx->failed)
+        return err_set(reterr, ERR_INTERNAL, "a statement in a failed transaction");
+    char timeout[MS_TEXT_BYTES], lock_timeout[MS_TEXT_BYTES], idle_timeout[MS_TEXT_BYTES];
+    int64_t left = deadline_left_ms(tx->wait.deadline);
+    (void)snprintf(timeout, sizeof(timeout), "%d",
+                   left < INT32_MAX - STATEMENT_TIMEOUT_SLACK_MS
+                       ? (int)left + STATEMENT_TIMEOUT_SLACK_MS
+                       : INT32_MAX);
+    (void)snprintf(lock_timeout, sizeof(lock_timeout), "%d", PG_LOCK_TIMEOUT_MS);
+    (void)snprintf(idle_timeout, sizeof(idle_timeout), "%d", PG_IDLE_IN_TRANSACTION_MS);
+    const char *role = pool_role(tx->store);
+    const struct arg settings[] = {ARG_TEXT(tx->tenant), ARG_TEXT(timeout),
+                                   ARG_TEXT(role == NULL ? "none" : role), ARG_TEXT(lock_timeout),
+                                   ARG_TEXT(idle_timeout)};
+    struct pg_query queries[PG_FLIGHT_MAX];
+    size_t count = 0;
+    if (!tx->begun) {
+        bool all = pool_unnamed(tx->store);
+        queries[count++] = (struct pg_query){&begin, NULL, 0};
+        queries[count++] = (struct pg_query){all ? &set_all : &set_tenant, settings,
+                                             all ? ARRAY_LEN(settings) : 2};
+    }
+    size_t at = count;
+    if (statement != NULL)
+        queries[count++] = (struct pg_query){statement, args, arg_count};
+    if (ends)
+        queries[count++] = (struct pg_query){&commit, NULL, 0};
+    tx->begun = true;
+    struct pg_answer answer;
+    enum err_code code = pg_fly(tx->pg, queries, count, &tx->wait, &answer, reterr);
+    tx->failed = code != ERR_OK;
+    if (code != ERR_OK) {
+        memcpy(tx->constraint, answer.constraint, sizeof(tx->constraint));
+        // What the caller must know is that nobody knows whether it is committed.
+        if (code == ERR_CANCELLED && ends && tx->pg->broken)
+            return pg_unavailable(reterr, "the connection was given up during the commit");
+        return code;
+    }
+    if (statement != NULL && ret_result != NULL)
+        *ret_result = steal(answer.results[at]);
+    pg_answer_done(&answer);
+    return ERR_OK;
+}
+
+// Gives the connection back, in a transaction or not.
+static void end(struct tx **tx, bool rolls_back)
+{
+    struct pg *pg = (*tx)->pg;
+    if (rolls_back && (*tx)->begun && !pg->broken &&
+        PQtransactionStatus(pg->conn) != PQTRANS_IDLE) {
+        const struct pg_wait wait = {deadline_in(PG_DRAIN_MS), NULL};
+        struct pg_answer answer;
+        const struct pg_query query = {&rollback, NULL, 0};
+        // If it fails the connection is not idle, which closes it.
+        (void)!pg_fly(pg, &query, 1, &wait, &answer, NULL);
+        pg_answer_done(&answer);
+    }
+    pool_give((*tx)->store, pg);
+    free(*tx);
+    *tx = NULL;
+}
+
+void tx_abortp(struct tx **tx)
+{
+    if (*tx != NULL)
+        end(tx, /* rolls_back= */ true);
+}
+
+enum err_code tx_commit(struct tx **tx, struct err *reterr)
+{
+    enum err_code code = ERR_OK;
+    if ((*tx)->failed || (*tx)->begun)
+        code = fly(*tx, NULL, NULL, 0, /* ends= */ true, NULL, reterr);
+    end(tx, code != ERR_OK);
+    return code;
+}
+
+enum err_code tx_query(struct tx *tx, const struct statement *statement, const struct arg *args,
+                       size_t arg_count, struct rows *ret_rows, struct err *reterr)
+{
+    PGresult *result = NULL;
+    try_(fly(tx, statement, args, arg_count, /* ends= */ false, &result, reterr));
+    ret_rows->_result = result;
+    return ERR_OK;
+}
+
+enum err_code tx_query_commit(struct tx **tx, const struct statement *statement,
+                              const struct arg *args, size_t arg_count, struct rows *ret_rows,
+                              struct err *reterr)
+{
+    PGresult *result = NULL;
+    try_(fly(*tx, statement, args, arg_count, /* ends= */ true, &result, reterr));
+    if (ret_rows != NULL)
+        ret_rows->_result = result;
+    else
+        PQclear(result);
+    end(tx, /* rolls_back= */ false);
+    return ERR_OK;
+}
+
+enum err_code tx_run(struct tx *tx, const struct statement *statement, const struct arg *args,
+                     size_t arg_count, struct err *reterr)
+{
+    return fly(tx, statement, args, arg_count, /* ends= */ false, NULL, reterr);
+}
+
+const char *tx_tenant(const struct tx *tx)
+{
+    return tx->tenant;
+}
+
+const char *tx_constraint(const struct tx *tx)
+{
+    return tx == NULL ? "" : tx->constraint;
+}

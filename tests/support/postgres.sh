@@ -1,0 +1,118 @@
+#!/bin/sh
+# A private Postgres cluster in a directory, reached by a Unix socket in it and by nothing else.
+#
+#   postgres.sh start DIR [durable]  makes the cluster if there is none, and starts it
+#   postgres.sh stop DIR             stops it, as a careful operator would
+#   postgres.sh kill DIR             as if the power went: kill -9 of all of its processes
+#   postgres.sh guard DIR            reads standard input to its end, then stops it and removes DIR
+#
+# A new cluster has the logins docbridge_owner (migrates) and docbridged (serves; a member of the
+# serving roles, which it must take by SET ROLE) and an empty database `docbridge`. Reach it with
+# "host=DIR user=docbridge_owner dbname=docbridge". Without `durable` a crash of the machine may
+# destroy it. Postgres refuses to run as root: then the files belong to the user postgres or nobody.
+set -eu
+
+bin=/usr/lib/postgresql/15/bin
+verb=${1:-}
+dir=${2:-}
+if [ -z "$dir" ]; then
+    sed -n '2,/^set/ { /^#/ s/^# \{0,1\}//p; }' "$0" >&2
+    exit 2
+fi
+
+# Runs a program as who the files belong to. setpriv needs no PAM, so it works in a bare chroot.
+as_owner() {
+    if [ "$(id -u)" -ne 0 ]; then
+        "$@"
+        return
+    fi
+    user=postgres
+    id -u "$user" >/dev/null 2>&1 || user=nobody
+    (cd "$dir" && setpriv --reuid="$(id -u "$user")" --regid="$(id -g "$user")" --clear-groups \
+        env HOME="$dir" USER="$user" "$@")
+}
+
+make_cluster() {
+    as_owner "$bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync --no-instructions \
+        --locale=C.UTF-8 -E UTF8 >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
+    cat >>"$dir/data/postgresql.conf" <<END
+listen_addresses = ''
+unix_socket_directories = '$dir'
+max_connections = 100
+shared_buffers = 32MB
+log_line_prefix = '%m [%p] %a '
+END
+}
+
+fill_cluster() {
+    as_owner "$bin/psql" -h "$dir" -U postgres -d postgres -X -q -v ON_ERROR_STOP=1 <<'END'
+CREATE ROLE docbridge_server NOLOGIN;
+CREATE ROLE docbridge_scheduler NOLOGIN;
+CREATE ROLE docbridge_janitor NOLOGIN;
+CREATE ROLE docbridge_owner LOGIN CREATEROLE;
+CREATE ROLE docbridged LOGIN NOINHERIT IN ROLE docbridge_server, docbridge_scheduler;
+CREATE DATABASE docbridge OWNER docbridge_owner;
+END
+}
+
+start() {
+    [ "${1:-}" = durable ] && speed= || speed='-c fsync=off -c full_page_writes=off -c synchronous_commit=off'
+    mkdir -p "$dir"
+    dir=$(cd "$dir" && pwd)
+    new=
+    if [ ! -e "$dir/data/PG_VERSION" ]; then
+        new=yes
+        chmod 700 "$dir"
+        if [ "$(id -u)" -eq 0 ]; then
+            chown "$(id -u postgres 2>/dev/null || id -u nobody)" "$dir"
+        fi
+        make_cluster
+    fi
+    # After a kill the old processes may hold on for a moment.
+    tries=20
+    until as_owner "$bin/pg_ctl" -D "$dir/data" -w -t 60 -s -l "$dir/log" -o "$speed" start \
+        >>"$dir/start.log" 2>&1; do
+        tries=$((tries - 1))
+        if [ "$tries" -eq 0 ]; then
+            cat "$dir/start.log" "$dir/log" >&2
+            exit 1
+        fi
+        sleep 0.2
+    done
+    if [ -n "$new" ]; then
+        fill_cluster
+    fi
+}
+
+stop() {
+    if [ -e "$dir/data/postmaster.pid" ]; then
+        as_owner "$bin/pg_ctl" -D "$dir/data" -w -t 60 -s -m "$1" stop >/dev/null 2>&1 || :
+    fi
+}
+
+# The postmaster and its children, by their ids alone.
+kill_hard() {
+    pid=$(head -n 1 "$dir/data/postmaster.pid")
+    children=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null || :)
+    # shellcheck disable=SC2086
+    kill -KILL "$pid" $children 2>/dev/null || :
+    # Gone, or a zombie that nobody reaps.
+    tries=100
+    while [ "$tries" -gt 0 ] && grep -qs '^State:[[:space:]]*[^Z]' "/proc/$pid/status"; do
+        tries=$((tries - 1))
+        sleep 0.05
+    done
+    rm -f "$dir/data/postmaster.pid"
+}
+
+case $verb in
+start) start "${3:-}" ;;
+stop) stop fast ;;
+kill) kill_hard ;;
+guard)
+    cat >/dev/null
+    stop immediate
+    rm -rf "$dir"
+    ;;
+*) exit 2 ;;
+esac
