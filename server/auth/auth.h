@@ -44,11 +44,11 @@ struct auth_claims {
 };
 
 // For development and tests: makes an Ed25519 key pair. Writes the private JWK (mode 0600) and the
-// public JWK set.
+// public JWK set. Errors: FIELD_INVALID, too if one of the files exists.
 enum err_code auth_mint_keys(const char *private_file, const char *jwks_file,
                              struct err *reterr) _must_check_;
-// Signs `claims` with a private JWK (EC P-256, RSA or Ed25519); the token is allocated from
-// `arena`.
+// Signs `claims` with a private JWK (EC P-256, RSA or Ed25519) in a file that nobody else may read;
+// the token is allocated from `arena`.
 enum err_code auth_mint(const char *private_file, const struct auth_claims *claims,
                         struct arena *arena, const char **ret_token,
                         struct err *reterr) _must_check_;

@@ -13,20 +13,23 @@ static const char *const texts[PERMISSION_COUNT] = {
 
 const char *permission_text(enum permission permission)
 {
-    return permission < PERMISSION_COUNT ? texts[permission] : NULL;
+    return (unsigned)permission < PERMISSION_COUNT ? texts[permission] : NULL;
 }
 
 enum permission permission_parse(const char *text)
 {
-    for (enum permission i = PERMISSION_NONE + 1; i < PERMISSION_COUNT; i++)
+    for (unsigned i = PERMISSION_NONE + 1; i < PERMISSION_COUNT; i++)
         if (strcmp(texts[i], text) == 0)
-            return i;
+            return (enum permission)i;
     return PERMISSION_NONE;
 }
 
 bool principal_may(const struct principal *principal, enum permission permission)
 {
-    return permission != PERMISSION_NONE && (principal->permissions & 1u << permission) != 0;
+    // Default deny: NONE is a method that declares nothing, and its bit is never asked for.
+    if (permission == PERMISSION_NONE || (unsigned)permission >= PERMISSION_COUNT)
+        return false;
+    return (principal->permissions & 1u << permission) != 0;
 }
 
 bool principal_sees_company(const struct principal *principal, const char *company_id)
