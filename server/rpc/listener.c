@@ -162,8 +162,9 @@ static enum err_code read_config(const struct listener_files *files,
     if (files->paths[CLIENT_CA] != NULL)
         try_(secret_read_file(files->paths[CLIENT_CA], PEM_MAX_BYTES, &authority, reterr));
     grpc_ssl_pem_key_cert_pair pair = {secret_bytes(key), secret_bytes(certificate)};
+    // gRPC's fetcher aborts without authorities, also where no client is asked for a certificate.
     *ret_config = grpc_ssl_server_certificate_config_create(
-        authority == NULL ? NULL : secret_bytes(authority), &pair, 1);
+        secret_bytes(authority == NULL ? certificate : authority), &pair, 1);
     return ERR_OK;
 }
 

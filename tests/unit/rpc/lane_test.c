@@ -1,0 +1,121 @@
+// The bounded queue of a lane: order, refusal, steps that are never refused, the end.
+#include "server/rpc/lane.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { JOBS = 10 };
+
+struct work {
+    struct owner owner;
+    struct lane_job job;
+    struct lane *lane;
+    int again; // times the job queues itself
+    int order;
+};
+
+static atomic_int ran, released, next_order;
+
+static void release(struct owner *owner)
+{
+    (void)owner;
+    atomic_fetch_add(&released, 1);
+}
+
+static void run(struct lane_job *job)
+{
+    struct work *work = (struct work *)job->owner;
+    atomic_fetch_add(&ran, 1);
+    work->order = atomic_fetch_add(&next_order, 1);
+    if (work->again-- > 0)
+        lane_push_step(work->lane, job);
+}
+
+static void prepare(struct work works[JOBS], struct lane *lane)
+{
+    ran = released = next_order = 0;
+    for (size_t i = 0; i < JOBS; i++) {
+        works[i] = (struct work){.lane = lane};
+        owner_init(&works[i].owner, release);
+        works[i].job = (struct lane_job){.run = run, .owner = &works[i].owner};
+    }
+}
+
+static void refuses_when_full(void **state)
+{
+    (void)state;
+    struct lane lane;
+    struct work works[JOBS];
+    lane_init(&lane, JOBS - 2);
+    prepare(works, &lane);
+    for (size_t i = 0; i < JOBS - 2; i++) {
+        assert_false(lane_is_full(&lane));
+        assert_true(lane_push(&lane, &works[i].job));
+    }
+    assert_true(lane_is_full(&lane));
+    assert_false(lane_push(&lane, &works[JOBS - 2].job));
+    assert_int_equal(works[JOBS - 2].owner.refs, 1);
+    lane_push_step(&lane, &works[JOBS - 1].job);
+    struct err err;
+    assert_int_equal(lane_start(&lane, "test", 1, &err), ERR_OK);
+    // What is queued runs before the lane ends, in order.
+    lane_stop(&lane);
+    assert_int_equal(ran, JOBS - 1);
+    for (int i = 0; i < JOBS - 2; i++)
+        assert_int_equal(works[i].order, i);
+    assert_int_equal(works[JOBS - 1].order, JOBS - 2);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_int_equal(works[i].owner.refs, 1);
+        owner_unref(&works[i].owner);
+    }
+    assert_int_equal(released, JOBS);
+    lane_done(&lane);
+}
+
+static void jobs_queue_themselves_again(void **state)
+{
+    (void)state;
+    struct lane lane;
+    struct work works[JOBS];
+    struct err err;
+    lane_init(&lane, JOBS);
+    prepare(works, &lane);
+    assert_int_equal(lane_start(&lane, "test", 4, &err), ERR_OK);
+    for (size_t i = 0; i < JOBS; i++) {
+        works[i].again = 99;
+        assert_true(lane_push(&lane, &works[i].job));
+        owner_unref(&works[i].owner);
+    }
+    while (released < JOBS)
+        usleep(1000);
+    assert_int_equal(ran, JOBS * 100);
+    lane_stop(&lane);
+    lane_done(&lane);
+}
+
+static void ends_without_work(void **state)
+{
+    (void)state;
+    struct lane lane;
+    struct err err;
+    lane_init(&lane, 1);
+    assert_int_equal(lane_start(&lane, "test", 3, &err), ERR_OK);
+    lane_stop(&lane);
+    lane_stop(&lane);
+    lane_done(&lane);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_when_full),
+        cmocka_unit_test(jobs_queue_themselves_again),
+        cmocka_unit_test(ends_without_work),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
