@@ -1,0 +1,434 @@
+// Values there and back, and what ends a statement early.
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/integration/store/fixture.h"
+
+static struct store *store;
+static const struct test_database *database;
+
+static int open_store(void **state)
+{
+    (void)fixture_start(state);
+    database = test_postgres_database(postgres);
+    store = fixture_open(database, 4);
+    return 0;
+}
+
+static int close_store(void **state)
+{
+    store = store_close(store);
+    return fixture_stop(state);
+}
+
+static void all_given_back(void)
+{
+    struct store_stats stats = store_get_stats(store);
+    assert_int_equal(stats.open, stats.idle);
+    assert_int_equal(stats.waiting, 0);
+}
+
+static const struct statement echo_text = {"echo_text", "SELECT $1::text"};
+static const struct statement echo_int64 = {"echo_int64", "SELECT $1"};
+static const struct statement echo_bool = {"echo_bool", "SELECT $1"};
+static const struct statement echo_time = {"echo_time", "SELECT $1"};
+static const struct statement echo_bytes = {"echo_bytes", "SELECT $1"};
+static const struct statement echo_texts = {"echo_texts", "SELECT $1"};
+
+static void text_returns_as_sent(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"",   "plain",        "o'brien", "back\\slash \\x41 \\n",
+                                        "\"", "line\nline\t", "{a,b}",   "NULL",
+                                        "😀é", "\x01\x7f",     "$1 %s"};
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        _cleanup_(rows_done) struct rows rows = {NULL};
+        assert_ok(tx_query(tx, &echo_text, ARGS(ARG_TEXT(texts[i])), &rows, reterr));
+        assert_string_equal(rows_text(&rows, 0, 0), texts[i]);
+        assert_int_equal(rows_len(&rows, 0, 0), strlen(texts[i]));
+        assert_false(rows_null(&rows, 0, 0));
+    }
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    assert_ok(tx_query(tx, &echo_text, ARGS(ARG_TEXT(NULL)), &rows, reterr));
+    assert_true(rows_null(&rows, 0, 0));
+    assert_string_equal(rows_text(&rows, 0, 0), "");
+    struct arena arena;
+    arena_init(&arena, 4096);
+    assert_null(rows_text_copy(&rows, 0, 0, &arena));
+    arena_done(&arena);
+}
+
+static void numbers_and_times_are_exact(void **state)
+{
+    (void)state;
+    static const int64_t numbers[] = {0, 1, -1, INT32_MAX, INT64_MAX, INT64_MIN};
+    static const int64_t times[] = {1,
+                                    -1,
+                                    1772366400123456,
+                                    946684800000000,
+                                    946684799999999,
+                                    -62135596800000000, // year 1
+                                    253402300799999999, // the end of 9999
+                                    1772366400100000};
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        _cleanup_(rows_done) struct rows rows = {NULL};
+        assert_ok(tx_query(tx, &echo_int64, ARGS(ARG_INT64(numbers[i])), &rows, reterr));
+        assert_true(rows_int64(&rows, 0, 0) == numbers[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        _cleanup_(rows_done) struct rows rows = {NULL};
+        assert_ok(tx_query(tx, &echo_time, ARGS(ARG_TIME(times[i])), &rows, reterr));
+        if (rows_time(&rows, 0, 0) != times[i])
+            fail_msg("%" PRId64 " came back as %s", times[i], rows_text(&rows, 0, 0));
+    }
+    _cleanup_(rows_done) struct rows none = {NULL}, yes = {NULL}, no = {NULL}, null = {NULL};
+    assert_ok(tx_query(tx, &echo_time, ARGS(ARG_TIME(0)), &none, reterr));
+    assert_true(rows_null(&none, 0, 0) && rows_time(&none, 0, 0) == 0);
+    assert_ok(tx_query(tx, &echo_bool, ARGS(ARG_BOOL(true)), &yes, reterr));
+    assert_true(rows_bool(&yes, 0, 0));
+    assert_ok(tx_query(tx, &echo_bool, ARGS(ARG_BOOL(false)), &no, reterr));
+    assert_false(rows_bool(&no, 0, 0) || rows_null(&no, 0, 0));
+    assert_ok(tx_query(tx, &echo_text, ARGS(ARG_NULL), &null, reterr));
+    assert_true(rows_null(&null, 0, 0) && rows_int64(&null, 0, 0) == 0);
+}
+
+static void bytes_return_as_sent(void **state)
+{
+    (void)state;
+    unsigned char all[256];
+    for (size_t i = 0; i < sizeof(all); i++)
+        all[i] = (unsigned char)i;
+    struct arena arena;
+    arena_init(&arena, 65536);
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    _cleanup_(rows_done) struct rows rows = {NULL}, empty = {NULL}, null = {NULL};
+    assert_ok(tx_query(tx, &echo_bytes, ARGS(ARG_BYTES(all, sizeof(all))), &rows, reterr));
+    struct bytes bytes = rows_bytes(&rows, 0, 0, &arena);
+    assert_int_equal(bytes.len, sizeof(all));
+    assert_memory_equal(bytes.data, all, sizeof(all));
+    assert_ok(tx_query(tx, &echo_bytes, ARGS(ARG_BYTES(all, 0)), &empty, reterr));
+    bytes = rows_bytes(&empty, 0, 0, &arena);
+    assert_true(bytes.data != NULL && bytes.len == 0);
+    assert_ok(tx_query(tx, &echo_bytes, ARGS(ARG_BYTES(NULL, 0)), &null, reterr));
+    assert_null(rows_bytes(&null, 0, 0, &arena).data);
+    arena_done(&arena);
+}
+
+static void text_arrays_return_as_sent(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"a",  "",   NULL,   "NULL", "null", "a,b",
+                                        "{}", "\"", "\\\"", "😀,",   " x ",  "tab\tnl\n"};
+    struct arena arena;
+    arena_init(&arena, 65536);
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    for (size_t n = 0; n <= ARRAY_LEN(texts); n++) {
+        _cleanup_(rows_done) struct rows rows = {NULL};
+        assert_ok(tx_query(tx, &echo_texts, ARGS(ARG_TEXTS(texts, n)), &rows, reterr));
+        size_t count = 99;
+        const char *const *back = rows_texts(&rows, 0, 0, &arena, &count);
+        assert_int_equal(count, n);
+        for (size_t i = 0; i < n; i++) {
+            if (texts[i] == NULL)
+                assert_null(back[i]);
+            else
+                assert_string_equal(back[i], texts[i]);
+        }
+    }
+    arena_done(&arena);
+}
+
+static void arrays_become_rows(void **state)
+{
+    (void)state;
+    static const struct statement unnest = {
+        "unnest", "SELECT * FROM unnest($1, $2, $3, $4, $5::jsonb[]) AS t(n, b, ts, data, doc)"};
+    static const int64_t numbers[] = {INT64_MIN, 0, INT64_MAX};
+    static const bool bools[] = {true, false, true};
+    static const int64_t times[] = {1772366400123456, 0, -5};
+    const struct bytes bytes[] = {{"\0\xff", 2}, {NULL, 0}, {"", 0}};
+    static const char *const docs[] = {"{\"a\": \"o'b\\\\c\"}", NULL, "[]"};
+    struct arena arena;
+    arena_init(&arena, 65536);
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    assert_ok(tx_query(tx, &unnest,
+                       ARGS(ARG_INT64S(numbers, 3), ARG_BOOLS(bools, 3), ARG_TIMES(times, 3),
+                            ARG_BYTEAS(bytes, 3), ARG_TEXTS(docs, 3)),
+                       &rows, reterr));
+    assert_int_equal(rows_count(&rows), 3);
+    for (int i = 0; i < 3; i++) {
+        assert_true(rows_int64(&rows, i, 0) == numbers[i]);
+        assert_int_equal(rows_bool(&rows, i, 1), bools[i]);
+        assert_true(rows_time(&rows, i, 2) == times[i]);
+        struct bytes back = rows_bytes(&rows, i, 3, &arena);
+        assert_int_equal(back.data == NULL, bytes[i].data == NULL);
+        assert_int_equal(back.len, bytes[i].len);
+        assert_int_equal(rows_null(&rows, i, 4), docs[i] == NULL);
+    }
+    assert_string_equal(rows_text(&rows, 0, 4), docs[0]);
+    _cleanup_(rows_done) struct rows none = {NULL};
+    assert_ok(tx_query(tx, &unnest,
+                       ARGS(ARG_INT64S(NULL, 0), ARG_BOOLS(NULL, 0), ARG_TIMES(NULL, 0),
+                            ARG_BYTEAS(NULL, 0), ARG_TEXTS(NULL, 0)),
+                       &none, reterr));
+    assert_int_equal(rows_count(&none), 0);
+    arena_done(&arena);
+}
+
+static const struct statement sleep_long = {"sleep_long", "SELECT pg_sleep(30)"};
+static const struct statement backend = {"backend", "SELECT pg_backend_pid()"};
+
+static int64_t backend_of(struct tx *tx)
+{
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    assert_ok(tx_query(tx, &backend, NULL, 0, &rows, reterr));
+    return rows_int64(&rows, 0, 0);
+}
+
+static void deadline_ends_a_statement_and_keeps_the_connection(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *single = fixture_open(database, 1);
+    int64_t pid[2];
+    for (int i = 0; i < 2; i++) {
+        _cleanup_(tx_abortp) struct tx *tx = NULL;
+        assert_ok(store_begin(single, "t1", deadline_in(400), NULL, &tx, reterr));
+        pid[i] = backend_of(tx);
+        int64_t start_ms = clock_steady_ms();
+        assert_code(tx_run(tx, &sleep_long, NULL, 0, reterr), ERR_DEADLINE_EXCEEDED);
+        assert_in_range(clock_steady_ms() - start_ms, 200, 2000);
+        assert_code(tx_run(tx, &backend, NULL, 0, reterr), ERR_INTERNAL);
+        assert_code(tx_commit(&tx, reterr), ERR_INTERNAL);
+        assert_null(tx);
+    }
+    assert_true(pid[0] == pid[1]);
+    struct store_stats stats = store_get_stats(single);
+    assert_int_equal(stats.open, 1);
+    assert_int_equal(stats.idle, 1);
+}
+
+static atomic_bool gone;
+
+static void *go_away(void *unused)
+{
+    (void)unused;
+    (void)usleep(200000);
+    atomic_store(&gone, true);
+    return NULL;
+}
+
+static void cancelled_ends_a_statement(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *single = fixture_open(database, 1);
+    atomic_store(&gone, false);
+    struct tx *tx = NULL;
+    assert_ok(store_begin(single, "t1", deadline_in(20000), &gone, &tx, reterr));
+    int64_t pid = backend_of(tx);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, go_away, NULL), 0);
+    int64_t start_ms = clock_steady_ms();
+    assert_code(tx_query_commit(&tx, &sleep_long, NULL, 0, NULL, reterr), ERR_CANCELLED);
+    assert_in_range(clock_steady_ms() - start_ms, 100, 2000);
+    pthread_join(thread, NULL);
+    assert_non_null(tx);
+    tx_abortp(&tx);
+    assert_code(store_begin(single, "t1", deadline_in(20000), &gone, &tx, reterr), ERR_OK);
+    assert_code(tx_run(tx, &backend, NULL, 0, reterr), ERR_CANCELLED);
+    tx_abortp(&tx);
+    tx = fixture_begin(single, "t1");
+    assert_true(backend_of(tx) == pid);
+    tx_abortp(&tx);
+}
+
+static const struct statement add_company = {
+    "add_company", "INSERT INTO company (tenant, id, display_name, name_key, create_time,"
+                   " update_time) VALUES ($1, $2, $3, '', now(), now()) RETURNING id"};
+static const struct statement count_companies = {"count_companies",
+                                                 "SELECT count(*) FROM company WHERE tenant = $1"};
+
+static int64_t count(const char *tenant)
+{
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, tenant);
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    assert_ok(tx_query(tx, &count_companies, ARGS(ARG_TEXT(tx_tenant(tx))), &rows, reterr));
+    return rows_int64(&rows, 0, 0);
+}
+
+static void what_is_not_committed_is_not_there(void **state)
+{
+    (void)state;
+    struct tx *tx = fixture_begin(store, "life");
+    assert_ok(
+        tx_run(tx, &add_company, ARGS(ARG_TEXT("life"), ARG_TEXT("a"), ARG_TEXT("A")), reterr));
+    tx_abortp(&tx);
+    assert_null(tx);
+    assert_int_equal(count("life"), 0);
+    tx = fixture_begin(store, "life");
+    assert_ok(
+        tx_run(tx, &add_company, ARGS(ARG_TEXT("life"), ARG_TEXT("a"), ARG_TEXT("A")), reterr));
+    assert_ok(tx_commit(&tx, reterr));
+    assert_null(tx);
+    tx = fixture_begin(store, "life");
+    struct rows rows = {NULL};
+    assert_ok(tx_query_commit(&tx, &add_company,
+                              ARGS(ARG_TEXT("life"), ARG_TEXT("b"), ARG_TEXT("B")), &rows, reterr));
+    assert_null(tx);
+    assert_string_equal(rows_text(&rows, 0, 0), "b");
+    assert_int_equal(rows_affected(&rows), 1);
+    rows_done(&rows);
+    assert_int_equal(count("life"), 2);
+    tx = fixture_begin(store, "life"); // never used
+    assert_ok(tx_commit(&tx, reterr));
+    all_given_back();
+}
+
+static void conflict_names_its_constraint(void **state)
+{
+    (void)state;
+    struct tx *tx = fixture_begin(store, "conflict");
+    assert_ok(tx_query_commit(
+        &tx, &add_company, ARGS(ARG_TEXT("conflict"), ARG_TEXT("a"), ARG_TEXT("A")), NULL, reterr));
+    tx = fixture_begin(store, "conflict");
+    struct err err;
+    assert_int_equal(
+        tx_query_commit(&tx, &add_company,
+                        ARGS(ARG_TEXT("conflict"), ARG_TEXT("a"), ARG_TEXT("do not tell")), NULL,
+                        &err),
+        ERR_CONFLICT);
+    assert_string_equal(tx_constraint(tx), "company_pkey");
+    assert_non_null(strstr(err.text, "23505"));
+    assert_null(strstr(err.text, "tell"));
+    tx_abortp(&tx);
+    assert_string_equal(tx_constraint(NULL), "");
+    tx = fixture_begin(store, "conflict");
+    assert_code(
+        tx_run(tx, &add_company, ARGS(ARG_TEXT("conflict"), ARG_TEXT(""), ARG_TEXT("A")), reterr),
+        ERR_CONFLICT);
+    assert_string_equal(tx_constraint(tx), "company_id_check");
+    tx_abortp(&tx);
+    all_given_back();
+}
+
+static void errors_have_their_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql;
+        enum err_code code;
+    } cases[] = {
+        {"SELECT 'x'::int", ERR_FIELD_INVALID},
+        {"SELECT '{\"a\": \"\\u0000\"}'::jsonb", ERR_FIELD_INVALID},
+        {"SELECT 1 / 0", ERR_FIELD_INVALID},
+        {"SELECT nonsense", ERR_INTERNAL},
+        {"SELECT no syntax at all", ERR_INTERNAL},
+        {"UPDATE company SET id = NULL", ERR_OK}, // of no row
+        {"DELETE FROM schema_migrations", ERR_INTERNAL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "errors");
+        const struct statement statement = {cases[i].sql, cases[i].sql};
+        assert_code(tx_run(tx, &statement, NULL, 0, reterr), cases[i].code);
+        // And once more, as the statement that is prepared already may fail otherwise.
+        tx_abortp(&tx);
+        tx = fixture_begin(store, "errors");
+        assert_code(tx_query_commit(&tx, &statement, NULL, 0, NULL, reterr), cases[i].code);
+    }
+    all_given_back();
+}
+
+static void too_many_parameters_are_refused(void **state)
+{
+    (void)state;
+    struct arg args[65] = {{0}};
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    assert_code(tx_run(tx, &echo_text, args, ARRAY_LEN(args), reterr), ERR_INTERNAL);
+}
+
+static void large_values_pass(void **state)
+{
+    (void)state;
+    size_t len = 20 * 1024 * 1024;
+    _cleanup_(freep) char *text = malloc(len + 1);
+    assert_non_null(text);
+    memset(text, 'x', len);
+    text[len] = '\0';
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    assert_ok(tx_query(tx, &echo_text, ARGS(ARG_TEXT(text)), &rows, reterr));
+    assert_int_equal(rows_len(&rows, 0, 0), len);
+}
+
+static void unnamed_statements_set_everything_each_time(void **state)
+{
+    (void)state;
+    const struct store_settings settings = {.dsn = database->dsn,
+                                            .connections_max = 1,
+                                            .unnamed_statements = true,
+                                            .role = "docbridge_server"};
+    _cleanup_(store_closep) struct store *pooled = NULL;
+    assert_ok(store_open(&settings, &pooled, reterr));
+    for (int i = 0; i < 2; i++) {
+        _cleanup_(tx_abortp) struct tx *tx = fixture_begin(pooled, "pooled");
+        assert_string_equal(fixture_value(tx, "SELECT current_user"), "docbridge_server");
+        assert_string_equal(fixture_value(tx, "SELECT current_tenant()"), "pooled");
+        assert_string_equal(fixture_value(tx, "SHOW timezone"), "UTC");
+        assert_string_equal(fixture_value(tx, "SHOW lock_timeout"), "30s");
+        assert_string_equal(fixture_value(tx, "SELECT count(*) FROM pg_prepared_statements"), "0");
+    }
+}
+
+static void the_session_is_set_up(void **state)
+{
+    (void)state;
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    assert_string_equal(fixture_value(tx, "SELECT current_user"), "docbridge_server");
+    assert_string_equal(fixture_value(tx, "SHOW application_name"), "docbridged");
+    assert_string_equal(fixture_value(tx, "SHOW client_encoding"), "UTF8");
+    assert_string_equal(fixture_value(tx, "SHOW timezone"), "UTC");
+    assert_string_equal(fixture_value(tx, "SHOW lock_timeout"), "30s");
+    assert_string_equal(fixture_value(tx, "SHOW idle_in_transaction_session_timeout"), "1min");
+    assert_string_not_equal(fixture_value(tx, "SHOW statement_timeout"), "0");
+}
+
+static void a_bad_dsn_is_not_quoted(void **state)
+{
+    (void)state;
+    struct store *none = NULL;
+    struct err err;
+    const struct store_settings settings = {.dsn = "host=x password='hunter2"};
+    assert_int_equal(store_open(&settings, &none, &err), ERR_FIELD_INVALID);
+    assert_null(none);
+    assert_null(strstr(err.text, "hunter2"));
+    const struct store_settings role = {.dsn = "host=x", .role = "a b"};
+    assert_int_equal(store_open(&role, &none, &err), ERR_FIELD_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_returns_as_sent),
+        cmocka_unit_test(numbers_and_times_are_exact),
+        cmocka_unit_test(bytes_return_as_sent),
+        cmocka_unit_test(text_arrays_return_as_sent),
+        cmocka_unit_test(arrays_become_rows),
+        cmocka_unit_test(deadline_ends_a_statement_and_keeps_the_connection),
+        cmocka_unit_test(cancelled_ends_a_statement),
+        cmocka_unit_test(what_is_not_committed_is_not_there),
+        cmocka_unit_test(conflict_names_its_constraint),
+        cmocka_unit_test(errors_have_their_codes),
+        cmocka_unit_test(too_many_parameters_are_refused),
+        cmocka_unit_test(large_values_pass),
+        cmocka_unit_test(unnamed_statements_set_everything_each_time),
+        cmocka_unit_test(the_session_is_set_up),
+        cmocka_unit_test(a_bad_dsn_is_not_quoted),
+    };
+    return cmocka_run_group_tests(tests, open_store, close_store);
+}
