@@ -83,7 +83,8 @@ static bool write_sections(const struct itglue_draft *draft, size_t attribute, s
     size_t used = ITGLUE_ATTRIBUTES_MAX;
     for (size_t i = 0; i < draft->section_count && used != attribute; i++)
         used = draft->sections[i].attribute == attribute ? attribute : draft->sections[i].attribute;
-    qsort(draft->sections, draft->section_count, sizeof(draft->sections[0]), by_sort);
+    if (draft->section_count > 1)
+        qsort(draft->sections, draft->section_count, sizeof(draft->sections[0]), by_sort);
     bool first = true, good = buffer_append(body, "[", 1);
     for (size_t i = 0; good && i < draft->section_count; i++) {
         const struct itglue_section *section = &draft->sections[i];
@@ -128,8 +129,9 @@ static int by_key(const void *a, const void *b, void *draft)
 // that comes twice the last one counts, as in jsonb.
 static bool write_traits(const struct itglue_draft *draft, struct buffer *body)
 {
-    qsort_r(draft->traits, draft->trait_count, sizeof(draft->traits[0]), by_key,
-            (void *)(uintptr_t)draft);
+    if (draft->trait_count > 1)
+        qsort_r(draft->traits, draft->trait_count, sizeof(draft->traits[0]), by_key,
+                (void *)(uintptr_t)draft);
     bool first = true, good = buffer_append(body, "{", 1);
     for (size_t i = 0; good && i < draft->trait_count; i++) {
         const struct itglue_trait *trait = &draft->traits[i];

@@ -3,7 +3,7 @@
 
 #include "server/source/source.h"
 
-enum { COLLECTOR_MAX = 4096 };
+enum { COLLECTOR_MAX = 256 };
 
 struct collector {
     struct source_record *records; // strings copied

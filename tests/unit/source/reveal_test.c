@@ -1,0 +1,284 @@
+// The reveal of one password: the value, what else the answer says, and that no trace stays.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+// cmocka wants the four above first.
+#include <cmocka.h>
+
+#include "server/base/buffer.h"
+#include "server/source/itglue/reveal.h"
+#include "tests/unit/source/account.h"
+
+#define OK "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+
+// Parses `text` in pieces as the answer about password 778201.
+static enum err_code parse(const char *text, size_t len, size_t piece,
+                           struct source_password *password)
+{
+    struct itglue_reveal reveal;
+    struct err err = {0};
+    *password = (struct source_password){0};
+    assert_true(itglue_reveal_init(&reveal));
+    for (size_t at = 0; at < len;) {
+        size_t now = piece == 0 || piece > len - at ? len - at : piece;
+        char *bytes _cleanup_(freep) = malloc(now);
+        memcpy(bytes, text + at, now);
+        if (!itglue_reveal_feed(&reveal, bytes, now))
+            break;
+        at += now;
+    }
+    enum err_code code = itglue_reveal_finish(&reveal, 778201, password, &err);
+    itglue_reveal_done(&reveal);
+    assert_null(strstr(err.text, "CANARY"));
+    return code;
+}
+
+static void test_what_an_answer_says(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"data\":{\"id\":\"778201\",\"type\":\"passwords\",\"attributes\":{\"organization-id\":"
+        "4102,"
+        "\"restricted\":true,\"name\":\"Firewall\",\"notes\":\"x\",\"password\":"
+        "\"S3cr\\u00e4t\\n\\\"!\","
+        "\"password-updated-at\":\"2026-02-02T02:02:02.000Z\",\"password-category-id\":9,"
+        "\"vault-id\":null,\"archived\":false,\"personal\":0,\"is-live\":true,"
+        "\"deep\":{\"password\":\"other\",\"organization-id\":9}},"
+        "\"relationships\":{\"x\":{\"data\":{\"id\":\"1\",\"attributes\":{\"password\":\"no\"}}}}},"
+        "\"included\":[{\"id\":\"2\",\"attributes\":{\"password\":\"no\"}}]}";
+    for (size_t piece = 0; piece < 40; piece++) {
+        struct source_password password;
+        assert_int_equal(parse(text, sizeof(text) - 1, piece, &password), ERR_OK);
+        assert_int_equal(password.id, 778201);
+        assert_int_equal(password.organization_id, 4102);
+        assert_int_equal(password.category_id, 9);
+        assert_true(password.restricted);
+        assert_false(password.archived || password.vaulted || password.personal);
+        assert_int_equal(password.password_update_time_us, INT64_C(1769997722000000));
+        assert_int_equal(secret_len(password.value), 10);
+        assert_string_equal(secret_bytes(password.value), "S3cr\xc3\xa4t\n\"!");
+        source_password_done(&password);
+        source_password_done(&password);
+    }
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *member;
+        const char *value; // NULL: none
+    } rows[] = {
+        {"", NULL},
+        {",\"password\":null", NULL},
+        {",\"password\":\"\"", ""},
+        {",\"password\":\"a\",\"password\":\"b\"", "b"},
+        {",\"password\":\"a\",\"password\":null", NULL},
+        {",\"password\":1234567890123456789012", "1234567890123456789012"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[512];
+        struct source_password password;
+        (void)snprintf(text, sizeof(text),
+                       "{\"data\":{\"attributes\":{\"organization_id\":\"4102\"%s,\"vault-id\":{}},"
+                       "\"id\":778201}}",
+                       rows[i].member);
+        assert_int_equal(parse(text, strlen(text), 0, &password), ERR_OK);
+        assert_true(password.vaulted);
+        if (rows[i].value == NULL)
+            assert_null(password.value);
+        else
+            assert_string_equal(secret_bytes(password.value), rows[i].value);
+        source_password_done(&password);
+    }
+}
+
+static void test_what_is_no_password(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{\"data\":[]}",
+        "{\"data\":null}",
+        "{\"data\":{\"id\":\"778201\"}}",
+        "{\"data\":{\"id\":\"778202\",\"attributes\":{\"organization-id\":1,\"password\":"
+        "\"CANARY\"}}}",
+        "{\"data\":{\"attributes\":{\"organization-id\":1,\"password\":\"CANARY\"}}}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"password\":\"CANARY\"}}}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":{}}}}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":true}}}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":\"\xff\"}}"
+        "}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":[1]}}}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"restricted\":\"?\"}}"
+        "}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":\"CANARY",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":"
+        "\"CANARY\"}}",
+        "<html>CANARY</html>",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        for (size_t piece = 0; piece < 3; piece++) {
+            struct source_password password;
+            assert_int_equal(parse(bad[i], strlen(bad[i]), piece, &password),
+                             ERR_UPSTREAM_ANSWER_INVALID);
+            assert_null(password.value);
+        }
+    }
+}
+
+static void test_long_values(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        struct buffer text _cleanup_(buffer_done);
+        struct source_password password;
+        buffer_init(&text, 1 << 20);
+        buffer_text(&text, "{\"data\":{\"id\":778201,\"attributes\":{\"organization-id\":1,"
+                           "\"password\":\"\\n");
+        for (int i = 0; i < SECRET_MAX_BYTES - 1 + over; i++)
+            buffer_text(&text, "x");
+        buffer_text(&text, "\"}}}");
+        assert_int_equal(parse(text.data, text.len, 1000, &password),
+                         over ? ERR_UPSTREAM_ANSWER_INVALID : ERR_OK);
+        if (!over)
+            assert_int_equal(secret_len(password.value), SECRET_MAX_BYTES);
+        source_password_done(&password);
+    }
+}
+
+static enum err_code reveal(struct account *account, struct source_password *password)
+{
+    return source_fetch_password(account->source, 4102, 778201, deadline_in(3000), NULL, password,
+                                 &account->attempt, &account->err);
+}
+
+static void test_one_get_and_no_repetition(void **state)
+{
+    (void)state;
+    struct scripted_answer answers[] = {
+        {.bytes = OK "{\"data\":{\"id\":778201,\"attributes\":{\"organization-id\":4102,"
+                     "\"password\":\"one\"}}}"},
+        {.bytes = OK "{\"data\":{\"id\":778201,\"attributes\":{\"organization-id\":4102,"
+                     "\"password\":\"two\"}}}"},
+        {.bytes = "HTTP/1.1 503 X\r\nConnection: close\r\n\r\nCANARY"},
+        {.bytes = ""}, // the connection ends without an answer
+        {.bytes = "HTTP/1.1 401 X\r\nConnection: close\r\n\r\n"},
+        {.bytes = "HTTP/1.1 404 X\r\nConnection: close\r\n\r\n"},
+        {.bytes = "HTTP/1.1 200 X\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<p>"},
+    };
+    static const enum err_code codes[] = {ERR_OK,
+                                          ERR_OK,
+                                          ERR_UPSTREAM_ERROR,
+                                          ERR_UPSTREAM_UNREACHABLE,
+                                          ERR_UPSTREAM_ACCESS_DENIED,
+                                          ERR_UPSTREAM_RECORD_GONE,
+                                          ERR_UPSTREAM_ANSWER_INVALID};
+    struct account account;
+    account_start(&account, answers, ARRAY_LEN(answers));
+    account_open(&account);
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        struct source_password password;
+        assert_int_equal(reveal(&account, &password), codes[i]);
+        assert_int_equal(atomic_load(&account.server.request_count), i + 1);
+        assert_int_equal(account.attempt.request_count, 1);
+        assert_non_null(strstr(account.server.requests[i],
+                               "GET /passwords/778201?show_password=true HTTP/1.1\r\n"));
+        if (codes[i] == ERR_OK)
+            assert_string_equal(secret_bytes(password.value), i == 0 ? "one" : "two");
+        else
+            assert_null(password.value);
+        source_password_done(&password);
+    }
+    account_stop(&account);
+}
+
+// How often the process's writable memory holds the value whose bytes are `hidden` xor 0x55.
+static int count_in_memory(const unsigned char *hidden, size_t len)
+{
+    int found = 0;
+    char line[256];
+    FILE *maps = fopen("/proc/self/maps", "re");
+    FILE *memory = fopen("/proc/self/mem", "re");
+    assert_true(maps != NULL && memory != NULL);
+    unsigned char *window = malloc(1 << 20);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long start, end;
+        char access[5];
+        if (sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3 || access[1] != 'w' ||
+            end - start > 64UL << 20)
+            continue;
+        for (unsigned long at = start; at < end; at += (1 << 20) - 64) {
+            size_t want = end - at < 1 << 20 ? end - at : 1 << 20;
+            ssize_t got = pread(fileno(memory), window, want, (off_t)at);
+            for (ssize_t i = 0; i + (ssize_t)len <= got; i++) {
+                size_t same = 0;
+                while (same < len && window[(size_t)i + same] == (hidden[same] ^ 0x55))
+                    same++;
+                // The window itself is memory too.
+                bool own = at + (unsigned long)i >= (unsigned long)window &&
+                           at + (unsigned long)i < (unsigned long)window + (1 << 20);
+                found += same == len && !own;
+            }
+            memset(window, 0, 1 << 20);
+        }
+    }
+    free(window);
+    fclose(memory);
+    fclose(maps);
+    return found;
+}
+
+static void test_no_trace_stays(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+    skip(); // what a sanitizer keeps of freed memory is not ours
+#endif
+    enum { VALUE_LEN = 24, ANSWER_MAX = 8192 };
+    unsigned char hidden[VALUE_LEN];
+    for (size_t i = 0; i < VALUE_LEN; i++)
+        hidden[i] = (unsigned char)("qzjxkvbwpfmgycud"[(i * 7 + (size_t)getpid()) % 16] ^ 0x55);
+    char *answer = calloc(1, ANSWER_MAX);
+    (void)snprintf(answer, ANSWER_MAX,
+                   OK "{\"data\":{\"id\":778201,\"attributes\":{\"organization-id\":4102,"
+                      "\"notes\":\"%01000d\",\"password\":\"",
+                   0);
+    size_t len = strlen(answer);
+    for (size_t i = 0; i < VALUE_LEN; i++)
+        answer[len++] = (char)(hidden[i] ^ 0x55);
+    memcpy(answer + len, "\\n\"}}}", 6);
+    struct scripted_answer answers[] = {{.bytes = answer, .piece_bytes = 0}};
+    struct account account;
+    account_start(&account, answers, 1);
+    account_open(&account);
+    struct source_password password;
+    assert_int_equal(reveal(&account, &password), ERR_OK);
+    explicit_bzero(answer, ANSWER_MAX);
+    free(answer);
+    assert_int_equal(secret_len(password.value), VALUE_LEN + 1);
+    assert_int_equal(count_in_memory(hidden, VALUE_LEN), 1); // the secret itself
+    source_password_done(&password);
+    assert_int_equal(count_in_memory(hidden, VALUE_LEN), 0);
+    account_stop(&account);
+}
+
+int main(void)
+{
+    if (source_global_init(NULL) != ERR_OK)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_an_answer_says),       cmocka_unit_test(test_values),
+        cmocka_unit_test(test_what_is_no_password),       cmocka_unit_test(test_long_values),
+        cmocka_unit_test(test_one_get_and_no_repetition), cmocka_unit_test(test_no_trace_stays),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    source_global_done();
+    return failed;
+}
