@@ -120,7 +120,7 @@ bool clock_parse(const char *text, int64_t *ret_wall_us)
     struct tm utc = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
     int64_t midnight_s = timegm(&utc);
     // timegm makes another day of one that does not exist.
-    if (utc.tm_mon != month - 1 || utc.tm_mday != day)
+    if (utc.tm_mon != month - 1)
         return false;
     *ret_wall_us = (midnight_s + ((int64_t)minutes - offset) * 60 + second) * 1000000 + fraction_us;
     return true;
