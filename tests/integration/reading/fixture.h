@@ -1,0 +1,61 @@
+// A tenant with a connection, companies, mappings and records in a real database, and requests to
+// it.
+//
+// Upstream is wrapped at link time: source_fetch_password answers what the test put into
+// `upstream`.
+#pragma once
+
+#include "server/service/request.h"
+#include "server/source/source.h"
+#include "tests/support/postgres.h"
+
+// What the wrapped upstream says, and how often it was asked.
+struct upstream {
+    int calls;
+    enum err_code code; // ERR_OK: serves `live` with `value`
+    int http_status;
+    struct source_password live;
+    const char *value;                  // NULL: none
+    void (*while_asked)(void *context); // runs in the middle of the call
+    void *context;
+};
+
+struct fixture {
+    struct test_postgres *postgres;
+    const struct test_database *database;
+    struct store *store;
+    struct vault *vault;
+    struct source_settings source;
+    struct backend backend;
+    struct arena arena;
+    struct principal caller;
+    atomic_bool cancelled;
+    struct request request;
+    char key_path[64];
+};
+
+extern struct upstream upstream;
+
+// Password ids of the records, all of organization 41 mapped to company "acme" but STRANGER.
+enum {
+    PASSWORD_PLAIN = 9001,
+    PASSWORD_UNCATEGORIZED = 9002,
+    PASSWORD_VAULTED = 9003,
+    PASSWORD_ARCHIVED = 9004,
+    PASSWORD_PERSONAL = 9005,
+    PASSWORD_RESTRICTED = 9006,
+    PASSWORD_IN_CLOSED_FOLDER = 9007,
+    PASSWORD_IN_UNKNOWN_FOLDER = 9008,
+    PASSWORD_STRANGER = 9009, // of organization 42, mapped to "beta"
+    PASSWORD_OTHER_CATEGORY = 9010,
+    PASSWORD_IN_OPEN_FOLDER = 9011,
+};
+
+// Group set-up and tear-down: one cluster; a fresh database for each test.
+int fixture_start(void **state);
+int fixture_stop(void **state);
+int fixture_fresh(void **state);
+int fixture_drop(void **state);
+
+// SQL as the superuser; the first value as text.
+const char *fixture_sql(const struct fixture *fixture, const char *sql);

@@ -1,0 +1,301 @@
+// What a company's readers see in lists: mapped, enabled, allowed, and nothing else.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "docbridge/v1/documentation.pb-c.h"
+#include "docbridge/v1/password.pb-c.h"
+#include "server/service/services.h"
+#include "tests/integration/reading/fixture.h"
+
+static struct err err;
+
+static enum err_code call(struct fixture *fixture, const struct service *service,
+                          const char *method, const void *in, void *out)
+{
+    err = (struct err){0};
+    for (size_t i = 0; i < service->method_count; i++)
+        if (strcmp(service->methods[i].name, method) == 0)
+            return service->methods[i].unary(&fixture->request, in, out, &err);
+    fail_msg("no method %s", method);
+    return ERR_INTERNAL;
+}
+
+static Docbridge__V1__ListPasswordsResponse passwords;
+
+static enum err_code list_passwords(struct fixture *fixture, const char *company,
+                                    const char *filter, int size, const char *token)
+{
+    Docbridge__V1__ListPasswordsRequest in;
+    docbridge__v1__list_passwords_request__init(&in);
+    docbridge__v1__list_passwords_response__init(&passwords);
+    in.parent = arena_printf(&fixture->arena, "companies/%s", company);
+    in.filter = arena_strdup(&fixture->arena, filter);
+    in.page_size = size;
+    in.page_token = arena_strdup(&fixture->arena, token);
+    return call(fixture, &password_service, "ListPasswords", &in, &passwords);
+}
+
+// The names listed, in order, joined by commas.
+static const char *password_names(void)
+{
+    static char text[512];
+    text[0] = '\0';
+    for (size_t i = 0; i < passwords.n_passwords; i++) {
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof(text) - len, "%s%s", i == 0 ? "" : ",",
+                       passwords.passwords[i]->display_name);
+    }
+    return text;
+}
+
+static void lists_only_passwords_in_sight(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_string_equal(password_names(), "Firewall admin,In open,Loose,Vaulted");
+    assert_int_equal(passwords.total_size, 4);
+    const Docbridge__V1__Password *first = passwords.passwords[0];
+    assert_string_equal(first->name, "companies/acme/passwords/9001");
+    assert_string_equal(first->username, "admin");
+    assert_string_equal(first->login_uri, "https://fw");
+    assert_string_equal(first->password_category, "connections/c1/passwordCategories/7");
+    assert_string_equal(first->password_category_display_name, "Infrastructure");
+    assert_true(first->revealable);
+    assert_int_equal(first->n_flags, 1);
+    assert_int_equal(first->flags[0], DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_HAS_ONE_TIME_CODE);
+    assert_false(passwords.passwords[3]->revealable);
+    assert_string_equal(passwords.passwords[3]->blocked_reason, "PASSWORD_VAULTED_UPSTREAM");
+}
+
+static void level_decides_what_is_listed(void **state)
+{
+    struct fixture *fixture = *state;
+    // A company without settings of its own has NO_ACCESS.
+    assert_int_equal(list_passwords(fixture, "beta", "", 0, ""), ERR_OK);
+    assert_string_equal(password_names(), "");
+    (void)fixture_sql(fixture, "UPDATE company_password_access SET level = 3");
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_string_equal(password_names(), "Bank,Firewall admin,In open,Loose,Vaulted");
+    (void)fixture_sql(fixture, "UPDATE company_password_access SET level = 1");
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_string_equal(password_names(), "");
+    (void)fixture_sql(
+        fixture, "UPDATE company_password_access SET level = 2, include_uncategorized = false");
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_string_equal(password_names(), "Firewall admin,In open,Vaulted");
+}
+
+static void without_the_permission_entries_are_listed_and_blocked(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->caller.permissions = 1u << PERMISSION_READ_DOCUMENTATION;
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_int_equal(passwords.n_passwords, 4);
+    assert_false(passwords.passwords[0]->revealable);
+    assert_string_equal(passwords.passwords[0]->blocked_reason, "MISSING_PERMISSION");
+}
+
+static void sharing_off_and_unmapping_empty_the_list_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "UPDATE connection_config SET password_sharing_enabled = false");
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_int_equal(passwords.n_passwords, 0);
+    (void)fixture_sql(fixture, "UPDATE connection_config SET password_sharing_enabled = true;"
+                               "DELETE FROM mapping WHERE company_id = 'acme'");
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_int_equal(passwords.n_passwords, 0);
+}
+
+static void pages_and_filters(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(list_passwords(fixture, "acme", "", 2, ""), ERR_OK);
+    assert_string_equal(password_names(), "Firewall admin,In open");
+    assert_int_equal(passwords.total_size, 4);
+    const char *token = arena_strdup(&fixture->arena, passwords.next_page_token);
+    assert_int_equal(list_passwords(fixture, "acme", "", 2, token), ERR_OK);
+    assert_string_equal(password_names(), "Loose,Vaulted");
+    assert_string_equal(passwords.next_page_token, "");
+    // The token belongs to this caller, parent and filter.
+    assert_int_equal(list_passwords(fixture, "beta", "", 2, token), ERR_PAGE_TOKEN_INVALID);
+    assert_int_equal(list_passwords(fixture, "acme", "display_name : \"o\"", 2, token),
+                     ERR_PAGE_TOKEN_INVALID);
+    fixture->caller.subject = "eve";
+    assert_int_equal(list_passwords(fixture, "acme", "", 2, token), ERR_PAGE_TOKEN_INVALID);
+
+    assert_int_equal(list_passwords(fixture, "acme", "display_name : \"LOO\"", 0, ""), ERR_OK);
+    assert_string_equal(password_names(), "Loose");
+    assert_int_equal(list_passwords(fixture, "acme",
+                                    "password_category = \"connections/c1/passwordCategories/7\"",
+                                    0, ""),
+                     ERR_OK);
+    assert_string_equal(password_names(), "Firewall admin,In open,Vaulted");
+    assert_int_equal(list_passwords(fixture, "acme", "username = \"x\"", 0, ""), ERR_FIELD_INVALID);
+}
+
+static void companies_out_of_sight_are_not_found(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const mine[] = {"beta"};
+    assert_int_equal(list_passwords(fixture, "nobody", "", 0, ""), ERR_RESOURCE_NOT_FOUND);
+    fixture->caller.all_companies = false;
+    fixture->caller.companies = mine;
+    fixture->caller.company_count = 1;
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_RESOURCE_NOT_FOUND);
+    assert_string_equal(err.text, "companies/acme was not found");
+    assert_int_equal(list_passwords(fixture, "beta", "", 0, ""), ERR_OK);
+}
+
+static void states_freshness(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_null(passwords.freshness->as_of_time);
+    assert_true(passwords.freshness->stale);
+    (void)fixture_sql(fixture, "INSERT INTO sync_freshness VALUES ('t1', 'c1', 3, 0, now())");
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_non_null(passwords.freshness->as_of_time);
+    assert_false(passwords.freshness->stale);
+    // A broken credential hides nothing, and says so.
+    (void)fixture_sql(fixture, "UPDATE connection SET state = 2");
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    assert_int_equal(passwords.n_passwords, 4);
+    assert_true(passwords.freshness->stale);
+    assert_string_equal(passwords.passwords[0]->blocked_reason, "CONNECTION_NOT_ACTIVE");
+}
+
+static const char DOCUMENTS[] =
+    "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name, folder_id,"
+    " restricted, body, content_hash) VALUES"
+    "  ('t1','c1',3,301,41,'Closed',0,true,'{\"ancestor_ids\": []}',''),"
+    "  ('t1','c1',3,302,41,'Below',301,false,'{\"ancestor_ids\": [301]}',''),"
+    "  ('t1','c1',3,303,41,'Network',0,false,'{\"ancestor_ids\": []}',''),"
+    "  ('t1','c1',3,304,41,'VPN',303,false,'{\"ancestor_ids\": [303]}','');"
+    "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name, folder_id,"
+    " restricted, archived, publish_time, body, content_hash) VALUES"
+    "  ('t1','c1',4,1,41,'Root',0,false,false,now(),'{}',''),"
+    "  ('t1','c1',4,2,41,'Foldered',304,false,false,now(),'{\"is_uploaded\": true}',''),"
+    "  ('t1','c1',4,3,41,'Restricted',0,true,false,now(),'{}',''),"
+    "  ('t1','c1',4,4,41,'Archived',0,false,true,now(),'{}',''),"
+    "  ('t1','c1',4,5,41,'Draft',0,false,false,NULL,'{}',''),"
+    "  ('t1','c1',4,6,41,'In closed folder',302,false,false,now(),'{}',''),"
+    "  ('t1','c1',4,7,41,'In unknown folder',399,false,false,now(),'{}',''),"
+    "  ('t1','c1',4,8,42,'Of beta',0,false,false,now(),'{}','');";
+
+static Docbridge__V1__ListDocumentsResponse documents;
+
+static enum err_code list_documents(struct fixture *fixture)
+{
+    Docbridge__V1__ListDocumentsRequest in;
+    docbridge__v1__list_documents_request__init(&in);
+    docbridge__v1__list_documents_response__init(&documents);
+    in.parent = arena_strdup(&fixture->arena, "companies/acme");
+    return call(fixture, &documentation_service, "ListDocuments", &in, &documents);
+}
+
+static void documents_hide_what_is_closed(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, DOCUMENTS);
+    assert_int_equal(list_documents(fixture), ERR_OK);
+    assert_int_equal(documents.n_documents, 2);
+    assert_int_equal(documents.total_size, 2);
+    assert_string_equal(documents.documents[0]->display_name, "Foldered");
+    assert_true(documents.documents[0]->uploaded_file);
+    assert_int_equal(documents.documents[0]->n_folder_path, 2);
+    assert_string_equal(documents.documents[0]->folder_path[0], "Network");
+    assert_string_equal(documents.documents[0]->folder_path[1], "VPN");
+    assert_string_equal(documents.documents[1]->name, "companies/acme/documents/1");
+    (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = false");
+    assert_int_equal(list_documents(fixture), ERR_OK);
+    assert_int_equal(documents.n_documents, 0);
+}
+
+static const char ASSETS[] =
+    "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name, body, content_hash, "
+    "enabled,"
+    " discover_time) VALUES ('t1','c1',77,'Backup','{}','',true,now()),"
+    "                       ('t1','c1',78,'Off','{}','',false,now());"
+    "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name, type_id,"
+    " restricted, archived, body, content_hash) VALUES"
+    "  ('t1','c1',5,1,41,'Nightly',77,false,false,'{}',''),"
+    "  ('t1','c1',5,2,41,'Of a type that is off',78,false,false,'{}',''),"
+    "  ('t1','c1',5,3,41,'Restricted',77,true,false,'{}',''),"
+    "  ('t1','c1',5,4,41,'Archived',77,false,true,'{}','');";
+
+static void assets_follow_their_types_switch(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListFlexibleAssetsRequest in;
+    Docbridge__V1__ListFlexibleAssetsResponse out;
+    docbridge__v1__list_flexible_assets_request__init(&in);
+    docbridge__v1__list_flexible_assets_response__init(&out);
+    (void)fixture_sql(fixture, ASSETS);
+    in.parent = arena_strdup(&fixture->arena, "companies/acme");
+    assert_int_equal(call(fixture, &documentation_service, "ListFlexibleAssets", &in, &out),
+                     ERR_OK);
+    assert_int_equal(out.n_flexible_assets, 1);
+    assert_string_equal(out.flexible_assets[0]->display_name, "Nightly");
+    assert_string_equal(out.flexible_assets[0]->flexible_asset_type,
+                        "connections/c1/flexibleAssetTypes/77");
+    assert_string_equal(out.flexible_assets[0]->flexible_asset_type_display_name, "Backup");
+}
+
+static const char CHECKLISTS[] =
+    "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name, "
+    "restricted, body,"
+    " content_hash) VALUES"
+    "  ('t1','c1',6,1,41,'Onboarding',false,'{\"completed\": false, \"due_date\": \"2026-09-15\","
+    "   \"assignee_name\": \"Jana\", \"tasks\": [{\"completed\": true}, {\"completed\": "
+    "false}]}',''),"
+    "  ('t1','c1',6,2,41,'Offboarding',false,'{\"completed\": true,"
+    "   \"completed_at\": \"2026-08-02T06:00:00.000Z\", \"tasks\": []}',''),"
+    "  ('t1','c1',6,3,41,'Restricted',true,'{}','');";
+
+static void checklists_carry_completion(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListChecklistsRequest in;
+    Docbridge__V1__ListChecklistsResponse out;
+    docbridge__v1__list_checklists_request__init(&in);
+    docbridge__v1__list_checklists_response__init(&out);
+    (void)fixture_sql(fixture, CHECKLISTS);
+    in.parent = arena_strdup(&fixture->arena, "companies/acme");
+    assert_int_equal(call(fixture, &documentation_service, "ListChecklists", &in, &out), ERR_OK);
+    assert_int_equal(out.n_checklists, 2);
+    assert_true(out.checklists[0]->completed);
+    assert_int_equal(out.checklists[0]->complete_time->seconds, 1785650400);
+    const Docbridge__V1__Checklist *open = out.checklists[1];
+    assert_string_equal(open->display_name, "Onboarding");
+    assert_int_equal(open->item_count, 2);
+    assert_int_equal(open->completed_item_count, 1);
+    assert_int_equal(open->due_date->month, 9);
+    assert_string_equal(open->assignee_display_name, "Jana");
+    in.filter = arena_strdup(&fixture->arena, "completed = true");
+    assert_int_equal(call(fixture, &documentation_service, "ListChecklists", &in, &out), ERR_OK);
+    assert_int_equal(out.n_checklists, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(lists_only_passwords_in_sight),
+        TEST(level_decides_what_is_listed),
+        TEST(without_the_permission_entries_are_listed_and_blocked),
+        TEST(sharing_off_and_unmapping_empty_the_list_at_once),
+        TEST(pages_and_filters),
+        TEST(companies_out_of_sight_are_not_found),
+        TEST(states_freshness),
+        TEST(documents_hide_what_is_closed),
+        TEST(assets_follow_their_types_switch),
+        TEST(checklists_carry_completion),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
