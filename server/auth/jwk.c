@@ -146,6 +146,11 @@ static const char *check_private(const json_t *json, bool is_private)
     return NULL;
 }
 
+static const struct {
+    const char *kty;
+    const char *(*init)(struct jwk *key, const json_t *json);
+} kinds[] = {{"RSA", init_rsa}, {"EC", init_ec}, {"OKP", init_okp}};
+
 static const char *init(struct jwk *key, const json_t *json, bool is_private)
 {
     const json_t *kid = json_object_get(json, "kid");
@@ -155,11 +160,10 @@ static const char *init(struct jwk *key, const json_t *json, bool is_private)
     if ((key->kid = strdup(json_string_value(kid))) == NULL)
         return "there is no memory for it";
     // Before the private parts, so that an `oct` key is called what it is.
-    const char *(*init_kind)(struct jwk *, const json_t *) = is_text(json, "kty", "RSA")  ? init_rsa
-                                                             : is_text(json, "kty", "EC") ? init_ec
-                                                             : is_text(json, "kty", "OKP")
-                                                                 ? init_okp
-                                                                 : NULL;
+    const char *(*init_kind)(struct jwk *, const json_t *) = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (is_text(json, "kty", kinds[i].kty))
+            init_kind = kinds[i].init;
     if (init_kind == NULL)
         return "its kty is not RSA, EC or OKP";
     const char *fault = check_private(json, is_private);

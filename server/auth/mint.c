@@ -189,7 +189,7 @@ enum err_code auth_mint(const char *private_file, const struct auth_claims *clai
     json_auto_t *header = json_pack("{s:s, s:s, s:s}", "alg", jwk_algorithm_text(key.algorithm),
                                     "kid", key.kid, "typ", "JWT");
     json_auto_t *body = make_claims(claims);
-    const char *header_text, *payload_text, *signature;
+    const char *header_text, *payload_text, *signature = NULL;
     try_(encode(header, arena, &header_text, reterr));
     try_(encode(body, arena, &payload_text, reterr));
     const char *input = arena_printf(arena, "%s.%s", header_text, payload_text);
