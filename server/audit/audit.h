@@ -11,6 +11,7 @@
 #include "server/base/arena.h"
 #include "server/base/err.h"
 #include "server/service/request.h"
+#include "server/store/audit_event.h"
 #include "server/store/store.h"
 
 // The numbers of docbridge.v1.AuditEvent.Type.
@@ -67,8 +68,9 @@ struct audit_event {
     size_t change_count;
 };
 
-// Appends an event of the request's caller to the chain, within `tx`. `ret_sequence` may be NULL;
-// the event's resource name is auditEvents/<sequence>.
+// Appends an event of the request's caller to the chain, within `tx`, a transaction of the caller's
+// tenant. `ret_sequence` may be NULL; the event's resource name is auditEvents/<sequence>. Holds
+// the end of the tenant's chain until the transaction ends, so append last, and commit.
 enum err_code audit_append(struct tx *tx, const struct request *request,
                            const struct audit_event *event, int64_t *ret_sequence,
                            struct err *reterr) _must_check_;
@@ -76,3 +78,11 @@ enum err_code audit_append(struct tx *tx, const struct request *request,
 // ("scheduler").
 enum err_code audit_append_system(struct tx *tx, const char *what, const struct audit_event *event,
                                   int64_t *ret_sequence, struct err *reterr) _must_check_;
+
+// The hash that the row should have, given all of its other fields.
+void audit_hash(const struct audit_event_row *row, unsigned char ret_hash[AUDIT_HASH_BYTES]);
+
+// Reads a row's `changes`. Texts and items come from `arena`. Errors: INTERNAL.
+enum err_code audit_changes(const char *json, struct arena *arena,
+                            struct audit_change **ret_changes, size_t *ret_count,
+                            struct err *reterr) _must_check_;
