@@ -1,0 +1,164 @@
+#include "server/store/company.h"
+
+#define COLUMNS                                                                                 \
+    "c.id, c.display_name, c.psa_type, c.psa_external_id, c.revision, c.update_time,"           \
+    " ARRAY(SELECT 'connections/' || m.connection_id || '/organizations/' || m.organization_id" \
+    "       FROM mapping m WHERE m.tenant = c.tenant AND m.company_id = c.id"                   \
+    "       ORDER BY m.connection_id, m.organization_id)"
+
+// In the order of the ids, so that two batches never wait for each other in a circle.
+static const struct statement upsert_sql = {
+    "company_upsert",
+    "WITH written AS ("
+    " INSERT INTO company AS c (tenant, id, display_name, name_key, psa_type, psa_external_id,"
+    "  create_time, update_time)"
+    " SELECT $1, g.id, g.display_name, g.name_key, g.psa_type, g.psa_external_id, $7, $7"
+    " FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])"
+    "  AS g (id, display_name, name_key, psa_type, psa_external_id) ORDER BY g.id"
+    " ON CONFLICT (tenant, id) DO UPDATE SET display_name = excluded.display_name,"
+    "  name_key = excluded.name_key, psa_type = excluded.psa_type,"
+    "  psa_external_id = excluded.psa_external_id, revision = c.revision + 1,"
+    "  update_time = excluded.update_time"
+    " WHERE (c.display_name, c.name_key, c.psa_type, c.psa_external_id) IS DISTINCT FROM"
+    "  (excluded.display_name, excluded.name_key, excluded.psa_type, excluded.psa_external_id)"
+    " RETURNING revision)"
+    " SELECT count(*) FILTER (WHERE revision = 1), count(*) FILTER (WHERE revision > 1)"
+    " FROM written"};
+
+static const struct statement get_many_sql = {
+    "company_get_many",
+    "SELECT " COLUMNS " FROM unnest($2::text[]) WITH ORDINALITY AS g (id, place)"
+    " JOIN company c ON c.tenant = $1 AND c.id = g.id ORDER BY g.place"};
+
+static const struct statement lock_sql = {
+    "company_lock",
+    "SELECT display_name FROM company WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE"};
+
+#define MATCHES                                                               \
+    " FROM company c WHERE c.tenant = $1 AND ($2 OR c.id = ANY ($3))"         \
+    " AND ($4::text IS NULL OR position($4 IN c.name_key) > 0)"               \
+    " AND ($5::text IS NULL OR (c.psa_type <> 0 AND c.psa_external_id = $5))" \
+    " AND ($6 < 0 OR EXISTS (SELECT FROM mapping m WHERE m.tenant = c.tenant" \
+    "                        AND m.company_id = c.id) = ($6 = 1))"
+
+// The name in a page token may be cut: the row itself, if it is as it was, says where it ends.
+static const struct statement list_sql = {
+    "company_list", "SELECT " COLUMNS MATCHES " AND ($8 = '' OR (c.display_name, c.id) > (coalesce("
+                    "  (SELECT a.display_name FROM company a WHERE a.tenant = $1 AND a.id = $8"
+                    "   AND starts_with(a.display_name, $7)), $7), $8))"
+                    " ORDER BY c.display_name, c.id LIMIT $9"};
+
+static const struct statement count_sql = {"company_count", "SELECT count(*)" MATCHES};
+
+enum err_code company_upsert(struct tx *tx, const struct company_push *pushes, size_t count,
+                             int64_t time_us, struct arena *arena, int64_t *ret_created,
+                             int64_t *ret_updated, struct err *reterr)
+{
+    const char **ids = arena_calloc(arena, count, sizeof(*ids));
+    const char **names = arena_calloc(arena, count, sizeof(*names));
+    const char **keys = arena_calloc(arena, count, sizeof(*keys));
+    int64_t *types = arena_calloc(arena, count, sizeof(*types));
+    const char **external_ids = arena_calloc(arena, count, sizeof(*external_ids));
+    if (ids == NULL || names == NULL || keys == NULL || types == NULL || external_ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = pushes[i].id;
+        names[i] = pushes[i].display_name;
+        keys[i] = pushes[i].name_key;
+        types[i] = pushes[i].psa_type;
+        external_ids[i] = pushes[i].psa_external_id;
+    }
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &upsert_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXTS(ids, count), ARG_TEXTS(names, count),
+                       ARG_TEXTS(keys, count), ARG_INT64S(types, count),
+                       ARG_TEXTS(external_ids, count), ARG_TIME(time_us)),
+                  &rows, reterr));
+    *ret_created = rows_int64(&rows, 0, 0);
+    *ret_updated = rows_int64(&rows, 0, 1);
+    return ERR_OK;
+}
+
+static enum err_code read_rows(const struct rows *rows, struct arena *arena,
+                               struct company **ret_companies, size_t *ret_count,
+                               struct err *reterr)
+{
+    size_t count = (size_t)rows_count(rows);
+    struct company *companies = arena_calloc(arena, count + 1, sizeof(*companies));
+    if (companies == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        struct company *company = &companies[i];
+        int row = (int)i;
+        company->id = rows_text_copy(rows, row, 0, arena);
+        company->display_name = rows_text_copy(rows, row, 1, arena);
+        company->psa_type = (int)rows_int64(rows, row, 2);
+        company->psa_external_id = rows_text_copy(rows, row, 3, arena);
+        company->revision = rows_int64(rows, row, 4);
+        company->update_time_us = rows_time(rows, row, 5);
+        company->organizations = rows_texts(rows, row, 6, arena, &company->organization_count);
+        if (company->id == NULL || company->display_name == NULL ||
+            company->psa_external_id == NULL ||
+            (company->organizations == NULL && rows_len(rows, row, 6) > 2)) // {}: none
+            return err_no_memory(reterr);
+    }
+    *ret_companies = companies;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+enum err_code company_get_many(struct tx *tx, const char *const *ids, size_t count,
+                               struct arena *arena, struct company **ret_companies,
+                               size_t *ret_count, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &get_many_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXTS(ids, count)), &rows,
+                  reterr));
+    return read_rows(&rows, arena, ret_companies, ret_count, reterr);
+}
+
+enum err_code company_get(struct tx *tx, const char *id, struct arena *arena,
+                          struct company **ret_company, struct err *reterr)
+{
+    size_t count;
+    try_(company_get_many(tx, &id, 1, arena, ret_company, &count, reterr));
+    if (count == 0)
+        *ret_company = NULL;
+    return ERR_OK;
+}
+
+enum err_code company_lock(struct tx *tx, const char *id, struct arena *arena,
+                           const char **ret_display_name, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &lock_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id)), &rows, reterr));
+    *ret_display_name = NULL;
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    *ret_display_name = rows_text_copy(&rows, 0, 0, arena);
+    return *ret_display_name == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+enum err_code company_list(struct tx *tx, const struct company_query *query, struct arena *arena,
+                           struct company **ret_companies, size_t *ret_count, int64_t *ret_total,
+                           struct err *reterr)
+{
+    const struct arg args[] = {
+        ARG_TEXT(tx_tenant(tx)),
+        ARG_BOOL(query->sight->all_companies),
+        ARG_TEXTS(query->sight->companies, query->sight->company_count),
+        ARG_TEXT(query->name_key_part),
+        ARG_TEXT(query->psa_external_id),
+        ARG_INT64(query->mapped),
+        ARG_TEXT(query->after_name),
+        ARG_TEXT(query->after_id),
+        ARG_INT64(query->limit),
+    };
+    enum { MATCH_ARGS = 6 };
+    struct rows page _cleanup_(rows_done) = {0};
+    struct rows total _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &count_sql, args, MATCH_ARGS, &total, reterr));
+    *ret_total = rows_int64(&total, 0, 0);
+    try_(tx_query(tx, &list_sql, args, ARRAY_LEN(args), &page, reterr));
+    return read_rows(&page, arena, ret_companies, ret_count, reterr);
+}

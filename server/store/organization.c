@@ -1,0 +1,155 @@
+#include "server/store/organization.h"
+
+#define COLUMNS                                                                            \
+    "SELECT o.id, o.display_name,"                                                         \
+    " CASE WHEN m.company_id IS NULL THEN '' ELSE o.previous_display_name END, o.web_url," \
+    " o.psa_ids, s.state, o.discover_time, o.revision, coalesce(m.company_id, ''),"        \
+    " coalesce(c.display_name, ''), coalesce(m.source, 0), coalesce(m.actor_subject, '')," \
+    " coalesce(m.actor_display_name, ''), coalesce(m.actor_kind, 0), m.create_time"
+
+// Numbers of MappingState: mapped, unmapped, ignored, orphaned.
+#define IN_SIGHT                                                                                 \
+    " FROM organization o"                                                                       \
+    " LEFT JOIN mapping m ON m.tenant = o.tenant AND m.connection_id = o.connection_id"          \
+    "  AND m.organization_id = o.id"                                                             \
+    " LEFT JOIN company c ON c.tenant = m.tenant AND c.id = m.company_id"                        \
+    " CROSS JOIN LATERAL (SELECT CASE WHEN m.company_id IS NOT NULL AND o.gone THEN 4"           \
+    "  WHEN m.company_id IS NOT NULL THEN 1 WHEN o.ignored THEN 3 ELSE 2 END) AS s (state)"      \
+    " WHERE o.tenant = $1 AND o.connection_id = $2 AND (NOT o.gone OR m.company_id IS NOT NULL)" \
+    " AND ($3 OR m.company_id IS NULL OR m.company_id = ANY ($4))"
+
+#define MATCHES                                                                         \
+    "($5 = 0 OR s.state = $5) AND ($6::text IS NULL OR position($6 IN o.name_key) > 0)" \
+    " AND ($7::text IS NULL OR m.company_id = $7)"
+
+static const struct statement lock_sql = {
+    "organization_lock",
+    "SELECT FROM organization WHERE tenant = $1 AND connection_id = $2 AND id = $3"
+    " FOR NO KEY UPDATE"};
+
+static const struct statement get_sql = {"organization_get", COLUMNS IN_SIGHT " AND o.id = $5"};
+
+// The name in a page token may be cut: the row itself, if it is as it was, says where it ends.
+static const struct statement list_sql = {
+    "organization_list",
+    COLUMNS IN_SIGHT " AND " MATCHES " AND ($9 = 0 OR (o.display_name, o.id) > (coalesce("
+                     "  (SELECT a.display_name FROM organization a WHERE a.tenant = $1"
+                     "   AND a.connection_id = $2 AND a.id = $9"
+                     "   AND starts_with(a.display_name, $8)), $8), $9))"
+                     " ORDER BY o.display_name, o.id LIMIT $10"};
+
+static const struct statement count_sql = {"organization_count",
+                                           "SELECT count(*) FILTER (WHERE " MATCHES "), count(*),"
+                                           " count(*) FILTER (WHERE s.state = 1),"
+                                           " count(*) FILTER (WHERE s.state = 2)" IN_SIGHT};
+
+// Of a task: 1 is DISABLED, 2 to 4 are states in which it is still to do its work.
+static const struct statement latest_run_sql = {
+    "organization_latest_run",
+    "SELECT r.id, r.state IN (1, 2, 3, 4) AND t.state IN (2, 3, 4) FROM sync_run r"
+    " JOIN sync_task t ON t.tenant = r.tenant AND t.connection_id = r.connection_id"
+    "  AND t.run_id = r.id AND t.kind = 1 AND t.state <> 1"
+    " WHERE r.tenant = $1 AND r.connection_id = $2 ORDER BY r.create_time DESC, r.id LIMIT 1"};
+
+static bool read_row(const struct rows *rows, int row, struct arena *arena,
+                     struct organization *ret)
+{
+    ret->id = rows_int64(rows, row, 0);
+    ret->display_name = rows_text_copy(rows, row, 1, arena);
+    ret->previous_display_name = rows_text_copy(rows, row, 2, arena);
+    ret->web_url = rows_text_copy(rows, row, 3, arena);
+    ret->psa_ids = rows_texts(rows, row, 4, arena, &ret->psa_id_count);
+    ret->mapping_state = (int)rows_int64(rows, row, 5);
+    ret->discover_time_us = rows_time(rows, row, 6);
+    ret->revision = rows_int64(rows, row, 7);
+    ret->company_id = rows_text_copy(rows, row, 8, arena);
+    ret->company_display_name = rows_text_copy(rows, row, 9, arena);
+    ret->source = (int)rows_int64(rows, row, 10);
+    ret->actor_subject = rows_text_copy(rows, row, 11, arena);
+    ret->actor_display_name = rows_text_copy(rows, row, 12, arena);
+    ret->actor_kind = (int)rows_int64(rows, row, 13);
+    ret->mapping_time_us = rows_time(rows, row, 14);
+    return ret->display_name != NULL && ret->previous_display_name != NULL &&
+           ret->web_url != NULL && ret->company_id != NULL && ret->company_display_name != NULL &&
+           ret->actor_subject != NULL && ret->actor_display_name != NULL &&
+           (ret->psa_ids != NULL || rows_len(rows, row, 4) <= 2); // {}: none
+}
+
+static enum err_code read_rows(const struct rows *rows, struct arena *arena,
+                               struct organization **ret_organizations, size_t *ret_count,
+                               struct err *reterr)
+{
+    size_t count = (size_t)rows_count(rows);
+    struct organization *organizations = arena_calloc(arena, count + 1, sizeof(*organizations));
+    if (organizations == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        if (!read_row(rows, (int)i, arena, &organizations[i]))
+            return err_no_memory(reterr);
+    *ret_organizations = organizations;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+enum err_code organization_get(struct tx *tx, const char *connection_id, int64_t id,
+                               const struct principal *sight, bool lock, struct arena *arena,
+                               struct organization **ret_organization, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    size_t count;
+    if (lock)
+        try_(tx_run(tx, &lock_sql,
+                    ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(id)), reterr));
+    try_(tx_query(tx, &get_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_BOOL(sight->all_companies),
+                       ARG_TEXTS(sight->companies, sight->company_count), ARG_INT64(id)),
+                  &rows, reterr));
+    try_(read_rows(&rows, arena, ret_organization, &count, reterr));
+    if (count == 0)
+        *ret_organization = NULL;
+    return ERR_OK;
+}
+
+enum err_code organization_list(struct tx *tx, const struct organization_query *query,
+                                struct arena *arena, struct organization **ret_organizations,
+                                size_t *ret_count, struct organization_counts *ret_counts,
+                                struct err *reterr)
+{
+    const struct arg args[] = {
+        ARG_TEXT(tx_tenant(tx)),
+        ARG_TEXT(query->connection_id),
+        ARG_BOOL(query->sight->all_companies),
+        ARG_TEXTS(query->sight->companies, query->sight->company_count),
+        ARG_INT64(query->mapping_state),
+        ARG_TEXT(query->name_key_part),
+        ARG_TEXT(query->company_id),
+        ARG_TEXT(query->after_name),
+        ARG_INT64(query->after_id),
+        ARG_INT64(query->limit),
+    };
+    enum { MATCH_ARGS = 7 };
+    struct rows page _cleanup_(rows_done) = {0};
+    struct rows counts _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &count_sql, args, MATCH_ARGS, &counts, reterr));
+    *ret_counts = (struct organization_counts){
+        .matching = rows_int64(&counts, 0, 0),
+        .total = rows_int64(&counts, 0, 1),
+        .mapped = rows_int64(&counts, 0, 2),
+        .unmapped = rows_int64(&counts, 0, 3),
+    };
+    try_(tx_query(tx, &list_sql, args, ARRAY_LEN(args), &page, reterr));
+    return read_rows(&page, arena, ret_organizations, ret_count, reterr);
+}
+
+enum err_code organization_latest_run(struct tx *tx, const char *connection_id, struct arena *arena,
+                                      const char **ret_id, bool *ret_live, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &latest_run_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)),
+                  &rows, reterr));
+    bool found = rows_count(&rows) == 1;
+    *ret_id = found ? rows_text_copy(&rows, 0, 0, arena) : "";
+    *ret_live = found && rows_bool(&rows, 0, 1);
+    return *ret_id == NULL ? err_no_memory(reterr) : ERR_OK;
+}

@@ -1,0 +1,68 @@
+// Organizations of a connection, each with its mapping.
+//
+// An organization that is gone upstream is there as long as it is mapped (ORPHANED), and not
+// otherwise. A caller limited to some companies sees what is unmapped and what is mapped to these;
+// the rest reads as if it were not there. Written by sync/ but for the marks of a mapping.
+#pragma once
+
+#include "server/auth/principal.h"
+#include "server/store/store.h"
+
+// The numbers of docbridge.v1.Organization.MappingState.
+enum {
+    ORGANIZATION_MAPPED = 1,
+    ORGANIZATION_UNMAPPED = 2,
+    ORGANIZATION_IGNORED = 3,
+    ORGANIZATION_ORPHANED = 4,
+};
+
+// An organization as it stands. Strings are never NULL and live in the arena they were read into.
+struct organization {
+    int64_t id;
+    const char *display_name, *previous_display_name; // previous: since it was mapped; "": none
+    const char *web_url;
+    const char *const *psa_ids; // upstream's, of the connection's kind of PSA
+    size_t psa_id_count;
+    int mapping_state;
+    int64_t discover_time_us, revision;
+    // The mapping; company_id "": none.
+    const char *company_id, *company_display_name;
+    int source;
+    const char *actor_subject, *actor_display_name;
+    int actor_kind;
+    int64_t mapping_time_us;
+};
+
+// Finds one in sight. NULL if there is none. `lock` holds its mapping as it is until the
+// transaction ends.
+enum err_code organization_get(struct tx *tx, const char *connection_id, int64_t id,
+                               const struct principal *sight, bool lock, struct arena *arena,
+                               struct organization **ret_organization,
+                               struct err *reterr) _must_check_;
+
+struct organization_query {
+    const char *connection_id;
+    const struct principal *sight;
+    int mapping_state;         // 0: any
+    const char *name_key_part; // NULL: any
+    const char *company_id;    // NULL: any
+    // The row after which the page begins; "" and 0: the first.
+    const char *after_name;
+    int64_t after_id;
+    int limit;
+};
+struct organization_counts {
+    int64_t matching;                // of the query
+    int64_t total, mapped, unmapped; // of the connection
+};
+// A page by display name and id.
+enum err_code organization_list(struct tx *tx, const struct organization_query *query,
+                                struct arena *arena, struct organization **ret_organizations,
+                                size_t *ret_count, struct organization_counts *ret_counts,
+                                struct err *reterr) _must_check_;
+
+// The run that fetches the organizations, or the last that did. `*ret_id` is "" if none ever was
+// asked to; `*ret_live` tells whether it is still to fetch them.
+enum err_code organization_latest_run(struct tx *tx, const char *connection_id, struct arena *arena,
+                                      const char **ret_id, bool *ret_live,
+                                      struct err *reterr) _must_check_;
