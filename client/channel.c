@@ -1,0 +1,188 @@
+#include "client/channel.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <grpc/support/alloc.h>
+#include <grpc/support/log.h>
+#include <grpc/support/time.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "client/call.h"
+
+enum { TOKEN_MAX_BYTES = 16 * 1024, PEM_MAX_BYTES = 4 * 1024 * 1024 };
+
+static const char system_authorities[] = "/etc/ssl/certs/ca-certificates.crt";
+
+bool channel_is_local(const char *server)
+{
+    if (strncmp(server, "unix:", 5) == 0 || strncmp(server, "unix-abstract:", 14) == 0)
+        return true;
+    char host[64];
+    const char *colon = strrchr(server, ':');
+    bool bracket = server[0] == '[';
+    size_t len = colon == NULL ? strlen(server) : (size_t)(colon - server);
+    if (bracket && (len < 2 || server[len - 1] != ']'))
+        return false;
+    if (bracket) {
+        server++;
+        len -= 2;
+    }
+    if (len >= sizeof(host))
+        return false;
+    memcpy(host, server, len);
+    host[len] = '\0';
+    struct in_addr four;
+    struct in6_addr six;
+    if (bracket)
+        return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+    if (inet_pton(AF_INET, host, &four) == 1)
+        return (ntohl(four.s_addr) >> 24) == 127;
+    return strcmp(host, "localhost") == 0;
+}
+
+// gRPC logs each failed connection attempt; the failure says it better.
+static void drop_log(gpr_log_func_args *args)
+{
+    (void)args;
+}
+
+static enum err_code read_pem(const char *path, char **ret_text, struct err *reterr)
+{
+    int fd _cleanup_(closep) = open(path, O_RDONLY | O_CLOEXEC);
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, PEM_MAX_BYTES);
+    char block[8192];
+    ssize_t got = fd < 0 ? -1 : 1;
+    while (got > 0) {
+        got = read(fd, block, sizeof(block));
+        if (got > 0)
+            buffer_append(&text, block, (size_t)got);
+    }
+    sodium_memzero(block, sizeof(block));
+    if (got < 0)
+        return err_set(reterr, ERR_FIELD_INVALID, "%s: %s", path, strerror(errno));
+    *ret_text = buffer_steal(&text, NULL);
+    return *ret_text == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+static void wipe_freep(char **text)
+{
+    if (*text != NULL)
+        sodium_memzero(*text, strlen(*text));
+    free(*text);
+}
+
+static enum err_code make_credentials(const struct options *options,
+                                      grpc_channel_credentials **ret_credentials,
+                                      struct err *reterr)
+{
+    if (options->ca == NULL && options->cert == NULL && channel_is_local(options->server)) {
+        *ret_credentials = grpc_insecure_credentials_create();
+        return ERR_OK;
+    }
+    char *ca _cleanup_(freep) = NULL;
+    char *cert _cleanup_(freep) = NULL;
+    char *key _cleanup_(wipe_freep) = NULL;
+    try_(read_pem(options->ca != NULL ? options->ca : system_authorities, &ca, reterr));
+    if (options->cert != NULL) {
+        try_(read_pem(options->cert, &cert, reterr));
+        try_(read_pem(options->key, &key, reterr));
+    }
+    grpc_ssl_pem_key_cert_pair pair = {key, cert};
+    *ret_credentials = grpc_ssl_credentials_create(ca, cert == NULL ? NULL : &pair, NULL, NULL);
+    if (*ret_credentials == NULL)
+        return err_set(reterr, ERR_FIELD_INVALID, "the certificate files cannot be used");
+    return ERR_OK;
+}
+
+// Reads "Bearer <token>" of a file that nobody else can read.
+static enum err_code read_token(const char *path, struct secret **ret_header, struct err *reterr)
+{
+    int fd _cleanup_(closep) = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat about;
+    if (fd < 0 || fstat(fd, &about) < 0)
+        return err_set(reterr, ERR_FIELD_INVALID, "%s: %s", path, strerror(errno));
+    if (S_ISREG(about.st_mode) && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return err_set(reterr, ERR_FIELD_INVALID,
+                       "%s can be read by others (mode %04o): chmod 600 it", path,
+                       (unsigned)about.st_mode & 07777);
+    static const char bearer[] = "Bearer ";
+    struct secret *header _cleanup_(secret_freep) = secret_new(TOKEN_MAX_BYTES);
+    if (header == NULL)
+        return err_no_memory(reterr);
+    unsigned char *bytes = secret_bytes_mut(header);
+    memcpy(bytes, bearer, strlen(bearer));
+    size_t len = strlen(bearer);
+    ssize_t got = 1;
+    while (got > 0 && len < TOKEN_MAX_BYTES) {
+        got = read(fd, bytes + len, TOKEN_MAX_BYTES - len);
+        len += got > 0 ? (size_t)got : 0;
+    }
+    while (len > strlen(bearer) && strchr(" \t\r\n", bytes[len - 1]) != NULL)
+        len--;
+    for (size_t i = strlen(bearer); i < len; i++)
+        if (bytes[i] <= ' ' || bytes[i] >= 0x7f)
+            got = -1;
+    if (got != 0 || len == strlen(bearer))
+        return err_set(reterr, ERR_FIELD_INVALID, "%s holds no token", path);
+    secret_truncate(header, len);
+    *ret_header = steal(header);
+    return ERR_OK;
+}
+
+static grpc_arg number(const char *key, int value)
+{
+    return (grpc_arg){
+        .type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key, .value.integer = value};
+}
+
+enum err_code channel_open(const struct options *options, struct channel **ret_channel,
+                           struct err *reterr)
+{
+    if (getenv("GRPC_VERBOSITY") == NULL)
+        gpr_set_log_function(drop_log);
+    struct secret *token _cleanup_(secret_freep) = NULL;
+    if (options->token_file != NULL)
+        try_(read_token(options->token_file, &token, reterr));
+    grpc_init();
+    grpc_channel_credentials *credentials = NULL;
+    enum err_code code = make_credentials(options, &credentials, reterr);
+    struct channel *channel = code == ERR_OK ? calloc(1, sizeof(*channel)) : NULL;
+    if (channel == NULL) {
+        if (credentials != NULL)
+            grpc_channel_credentials_release(credentials);
+        grpc_shutdown_blocking();
+        return code == ERR_OK ? err_no_memory(reterr) : code;
+    }
+    // A proxy of the environment must not come between us and this machine; retries are ours to
+    // decide, and a reveal must never be repeated; short back-off, because a person waits.
+    grpc_arg list[] = {
+        number(GRPC_ARG_ENABLE_HTTP_PROXY, channel_is_local(options->server) ? 0 : 1),
+        number(GRPC_ARG_ENABLE_RETRIES, 0),
+        number(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200),
+        number(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000),
+        number(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000),
+    };
+    grpc_channel_args args = {ARRAY_LEN(list), list};
+    channel->grpc = grpc_channel_create(options->server, credentials, &args);
+    grpc_channel_credentials_release(credentials);
+    channel->authorization = steal(token);
+    *ret_channel = channel;
+    return ERR_OK;
+}
+
+struct channel *channel_close(struct channel *channel)
+{
+    if (channel == NULL)
+        return NULL;
+    grpc_channel_destroy(channel->grpc);
+    secret_free(channel->authorization);
+    free(channel);
+    grpc_shutdown_blocking();
+    return NULL;
+}

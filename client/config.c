@@ -1,0 +1,201 @@
+#include <string.h>
+
+#include "client/group.h"
+#include "client/output.h"
+#include "client/session.h"
+#include "docbridge/v1/config.pb-c.h"
+#include "google/protobuf/field_mask.pb-c.h"
+
+enum { PATHS_MAX = 4, CATEGORIES_MAX = 500 };
+
+// The fields that an update names.
+struct mask {
+    Google__Protobuf__FieldMask message;
+    char *paths[PATHS_MAX];
+};
+
+static void mask_init(struct mask *mask)
+{
+    google__protobuf__field_mask__init(&mask->message);
+    mask->message.paths = mask->paths;
+}
+
+static void mask_add(struct mask *mask, const char *path)
+{
+    mask->paths[mask->message.n_paths++] = (char *)(uintptr_t)path;
+}
+
+// A switch of the command line as a field of an update; left alone if it was not given.
+static void mask_switch(struct mask *mask, const struct session *session, const char *flag,
+                        const char *path, protobuf_c_boolean *ret_value)
+{
+    if (!parse_has(session->arguments, flag))
+        return;
+    *ret_value = parse_on(session->arguments, flag);
+    mask_add(mask, path);
+}
+
+static void set_etag(const struct session *session, ProtobufCMessage *message)
+{
+    const char *etag = parse_text(session->arguments, "etag");
+    if (etag != NULL)
+        field_set_text(message, "etag", etag);
+}
+
+static int call_and_print(struct session *session, const ProtobufCMessage *request)
+{
+    const ProtobufCMessage *answer;
+    int class = session_call_own(session, request, &answer);
+    return class == EXIT_OK ? output_message(session, answer) : class;
+}
+
+int config_documentation_set_run(struct session *session)
+{
+    Docbridge__V1__UpdateDocumentationConfigRequest request =
+        DOCBRIDGE__V1__UPDATE_DOCUMENTATION_CONFIG_REQUEST__INIT;
+    Docbridge__V1__DocumentationConfig config = DOCBRIDGE__V1__DOCUMENTATION_CONFIG__INIT;
+    struct mask mask;
+    mask_init(&mask);
+    mask_switch(&mask, session, "documents", "documents_enabled", &config.documents_enabled);
+    mask_switch(&mask, session, "checklists", "checklists_enabled", &config.checklists_enabled);
+    if (mask.message.n_paths == 0)
+        return session_usage(session, "give --documents on|off, --checklists on|off or both");
+    const char *name;
+    int class = session_name(session, "connections/{connection}/documentationConfig", NULL, &name);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&config.base, "name", name);
+    set_etag(session, &config.base);
+    request.documentation_config = &config;
+    request.update_mask = &mask.message;
+    return call_and_print(session, &request.base);
+}
+
+int config_passwords_set_run(struct session *session)
+{
+    Docbridge__V1__UpdatePasswordConfigRequest request =
+        DOCBRIDGE__V1__UPDATE_PASSWORD_CONFIG_REQUEST__INIT;
+    Docbridge__V1__PasswordConfig config = DOCBRIDGE__V1__PASSWORD_CONFIG__INIT;
+    struct mask mask;
+    mask_init(&mask);
+    mask_switch(&mask, session, "sharing", "password_sharing_enabled",
+                &config.password_sharing_enabled);
+    const char *name;
+    int class = session_name(session, "connections/{connection}/passwordConfig", NULL, &name);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&config.base, "name", name);
+    set_etag(session, &config.base);
+    request.password_config = &config;
+    request.update_mask = &mask.message;
+    return call_and_print(session, &request.base);
+}
+
+static int switch_type(struct session *session, bool enabled)
+{
+    Docbridge__V1__UpdateFlexibleAssetTypeRequest request =
+        DOCBRIDGE__V1__UPDATE_FLEXIBLE_ASSET_TYPE_REQUEST__INIT;
+    Docbridge__V1__FlexibleAssetType type = DOCBRIDGE__V1__FLEXIBLE_ASSET_TYPE__INIT;
+    struct mask mask;
+    mask_init(&mask);
+    mask_add(&mask, "enabled");
+    const char *name;
+    int class = session_argument(
+        session, 0, "connections/{connection}/flexibleAssetTypes/{flexible_asset_type}", &name);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&type.base, "name", name);
+    set_etag(session, &type.base);
+    type.enabled = enabled;
+    request.flexible_asset_type = &type;
+    request.update_mask = &mask.message;
+    return call_and_print(session, &request.base);
+}
+
+int config_type_enable_run(struct session *session)
+{
+    return switch_type(session, true);
+}
+
+int config_type_disable_run(struct session *session)
+{
+    return switch_type(session, false);
+}
+
+int config_types_refresh_run(struct session *session)
+{
+    Docbridge__V1__RefreshDocumentationTypesRequest request =
+        DOCBRIDGE__V1__REFRESH_DOCUMENTATION_TYPES_REQUEST__INIT;
+    const char *parent;
+    int class = session_connection(session, &parent);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&request.base, "parent", parent);
+    return call_and_print(session, &request.base);
+}
+
+// The names of --category, expanded; each option may hold several, joined by commas.
+static int read_categories(struct session *session, Docbridge__V1__CompanyPasswordAccess *access)
+{
+    access->password_categories = arena_calloc(&session->arena, CATEGORIES_MAX, sizeof(char *));
+    if (access->password_categories == NULL)
+        return session_no_memory(session);
+    const char *value;
+    for (size_t i = 0; (value = parse_each(session->arguments, "category", i)) != NULL; i++) {
+        char *at = arena_strdup(&session->arena, value);
+        for (char *next; at != NULL; at = next) {
+            next = strchr(at, ',');
+            if (next != NULL)
+                *next++ = '\0';
+            if (access->n_password_categories == CATEGORIES_MAX)
+                return session_usage(session, "more than %d categories", CATEGORIES_MAX);
+            const char *name;
+            int class = session_name(
+                session, "connections/{connection}/passwordCategories/{password_category}", at,
+                &name);
+            if (class != EXIT_OK)
+                return class;
+            access->password_categories[access->n_password_categories++] = (char *)(uintptr_t)name;
+        }
+    }
+    return EXIT_OK;
+}
+
+static Docbridge__V1__CompanyPasswordAccess__Level level_of(const char *word)
+{
+    if (strcmp(word, "none") == 0)
+        return DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__LEVEL__LEVEL_NO_ACCESS;
+    if (strcmp(word, "selected") == 0)
+        return DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__LEVEL__LEVEL_SELECTED_CATEGORIES;
+    return DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__LEVEL__LEVEL_ALL_CATEGORIES;
+}
+
+int config_access_set_run(struct session *session)
+{
+    Docbridge__V1__UpdateCompanyPasswordAccessRequest request =
+        DOCBRIDGE__V1__UPDATE_COMPANY_PASSWORD_ACCESS_REQUEST__INIT;
+    Docbridge__V1__CompanyPasswordAccess access = DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__INIT;
+    const struct arguments *arguments = session->arguments;
+    bool some = parse_has(arguments, "category"), none = parse_has(arguments, "no-categories");
+    if (some && none)
+        return session_usage(session, "--category and --no-categories exclude each other");
+    struct mask mask;
+    mask_init(&mask);
+    mask_add(&mask, "level");
+    access.level = level_of(parse_text(arguments, "level"));
+    if (some || none)
+        mask_add(&mask, "password_categories");
+    mask_switch(&mask, session, "uncategorized", "include_uncategorized",
+                &access.include_uncategorized);
+    const char *name;
+    int class = session_argument(session, 0, "companies/{company}/passwordAccess", &name);
+    if (class == EXIT_OK && some)
+        class = read_categories(session, &access);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&access.base, "name", name);
+    set_etag(session, &access.base);
+    request.company_password_access = &access;
+    request.update_mask = &mask.message;
+    return call_and_print(session, &request.base);
+}

@@ -1,0 +1,36 @@
+// What the command table calls: one function a command that its row does not describe wholly.
+//
+// Each returns an enum exit_class after printing its data on standard output, and anything else on
+// standard error.
+#pragma once
+
+struct session;
+
+int connection_create_run(struct session *session);
+int connection_test_run(struct session *session);
+int connection_regions_run(struct session *session);
+
+int company_push_run(struct session *session);
+
+int organization_refresh_run(struct session *session);
+int map_set_run(struct session *session);
+int map_clear_run(struct session *session);
+int map_quick_match_run(struct session *session);
+
+int config_documentation_set_run(struct session *session);
+int config_passwords_set_run(struct session *session);
+int config_type_enable_run(struct session *session);
+int config_type_disable_run(struct session *session);
+int config_types_refresh_run(struct session *session);
+int config_access_set_run(struct session *session);
+
+int sync_run_run(struct session *session);
+int sync_watch_run(struct session *session);
+int sync_cancel_run(struct session *session);
+
+int passwords_reveal_run(struct session *session);
+
+int token_mint_run(struct session *session);
+int token_keys_run(struct session *session);
+
+int health_run(struct session *session);

@@ -1,0 +1,9 @@
+// Commands that their row of the table describes wholly: lists, and records shown.
+#pragma once
+
+#include "client/session.h"
+
+// Fetches all pages, up to --limit, and prints them as one list. Returns an exit class.
+int listing_run(struct session *session);
+// Gets the resource of the row's pattern and prints it. Returns an exit class.
+int listing_show(struct session *session);

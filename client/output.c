@@ -1,0 +1,238 @@
+#include "client/output.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "client/json.h"
+#include "client/table.h"
+
+enum { JSON_MAX_BYTES = 1024 * 1024 * 1024, CELL_MAX_BYTES = 256 * 1024, COLUMNS_MAX = 32 };
+
+int output_flush(struct session *session)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return session_error(session, EXIT_OTHER, "standard output cannot be written");
+    return EXIT_OK;
+}
+
+static int write_json(struct session *session, const ProtobufCMessage *message,
+                      enum json_style style)
+{
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, JSON_MAX_BYTES);
+    if (!json_write(&text, message, style) || !buffer_text(&text, "\n"))
+        return session_no_memory(session);
+    (void)fwrite(text.data, 1, text.len, stdout);
+    return EXIT_OK;
+}
+
+static struct table *start_table(struct session *session, bool header)
+{
+    return table_new(&(struct table_settings){.stream = stdout,
+                                              .header = header && !session->options.no_header,
+                                              .color = session->options.color_out,
+                                              .terminal = isatty(STDOUT_FILENO) == 1});
+}
+
+static bool pair_row(struct table *table, const char *name, const char *value)
+{
+    return table_row(table, (const char *[]){name, value}, 2);
+}
+
+// The text of one field as a cell; the caller frees it.
+static char *cell(const ProtobufCMessage *message, const char *path, enum field_style style)
+{
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, CELL_MAX_BYTES);
+    if (!field_text(&text, message, path, style))
+        return NULL;
+    return buffer_steal(&text, NULL);
+}
+
+static bool field_rows(struct table *table, const ProtobufCMessage *message, const char *prefix);
+
+static bool is_flattened(const ProtobufCFieldDescriptor *field)
+{
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+        return false;
+    const ProtobufCMessageDescriptor *type = field->descriptor;
+    return strncmp(type->name, "google.", strlen("google.")) != 0;
+}
+
+// A message within: its own rows. In a list each item is one row.
+static bool inner_rows(struct table *table, const ProtobufCMessage *message,
+                       const ProtobufCFieldDescriptor *field, const char *path)
+{
+    if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+        const ProtobufCMessage *inner =
+            *(const ProtobufCMessage *const *)((const char *)message + field->offset);
+        return field_rows(table, inner, path);
+    }
+    bool good = true;
+    for (size_t i = 0; good && i < field_count(message, field); i++) {
+        const ProtobufCMessage *item =
+            *(const ProtobufCMessage *const *)field_item(message, field, i);
+        struct buffer text _cleanup_(buffer_done);
+        buffer_init(&text, CELL_MAX_BYTES);
+        bool first = true;
+        for (unsigned j = 0; j < item->descriptor->n_fields; j++) {
+            const ProtobufCFieldDescriptor *part = &item->descriptor->fields[j];
+            if (!field_is_set(item, part))
+                continue;
+            buffer_text(&text, first ? "" : "  ");
+            first = false;
+            field_text(&text, item, part->name, FIELD_FULL);
+        }
+        good = !text.failed && pair_row(table, path, text.data == NULL ? "" : text.data);
+    }
+    return good;
+}
+
+static bool field_rows(struct table *table, const ProtobufCMessage *message, const char *prefix)
+{
+    bool good = true;
+    for (unsigned i = 0; good && i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        bool is_switch = field->type == PROTOBUF_C_TYPE_BOOL;
+        if (!field_is_set(message, field) && !is_switch)
+            continue;
+        char path[128];
+        (void)snprintf(path, sizeof(path), "%s%s%s", prefix, prefix[0] == '\0' ? "" : ".",
+                       field->name);
+        if (is_flattened(field)) {
+            good = inner_rows(table, message, field, path);
+            continue;
+        }
+        char *text _cleanup_(freep) = cell(message, field->name, FIELD_FULL);
+        good = text != NULL && pair_row(table, path, text);
+    }
+    return good;
+}
+
+int output_message(struct session *session, const ProtobufCMessage *message)
+{
+    if (session->options.format != OUTPUT_TABLE) {
+        int class = write_json(session, message,
+                               session->options.format == OUTPUT_JSON ? JSON_PRETTY : JSON_COMPACT);
+        return class == EXIT_OK ? output_flush(session) : class;
+    }
+    struct table *table _cleanup_(table_freep) = start_table(session, false);
+    if (table == NULL || !table_column(table, "FIELD", false) ||
+        !table_column(table, "VALUE", false) || !field_rows(table, message, "") ||
+        !table_print(table))
+        return session_no_memory(session);
+    return output_flush(session);
+}
+
+int output_pairs(struct session *session, const struct output_pair *pairs, size_t count)
+{
+    struct table *table _cleanup_(table_freep) = start_table(session, false);
+    bool good =
+        table != NULL && table_column(table, "FIELD", false) && table_column(table, "VALUE", false);
+    for (size_t i = 0; good && i < count; i++)
+        if (pairs[i].value != NULL && pairs[i].value[0] != '\0')
+            good = pair_row(table, pairs[i].name, pairs[i].value);
+    if (!good || !table_print(table))
+        return session_no_memory(session);
+    return output_flush(session);
+}
+
+static const struct column *column_titled(const struct column *columns, const char *title)
+{
+    for (; columns != NULL && columns->title != NULL; columns++)
+        if (strcasecmp(columns->title, title) == 0)
+            return columns;
+    return NULL;
+}
+
+// The columns to show: those of --columns, each a title of `columns` or a path, or all of them.
+static int choose(struct session *session, const struct column *columns,
+                  const ProtobufCMessageDescriptor *type, struct column ret_chosen[COLUMNS_MAX],
+                  size_t *ret_count)
+{
+    *ret_count = 0;
+    if (session->options.columns == NULL) {
+        for (; columns != NULL && columns->title != NULL; columns++)
+            ret_chosen[(*ret_count)++] = *columns;
+        return EXIT_OK;
+    }
+    char *at = arena_strdup(&session->arena, session->options.columns);
+    for (char *next; at != NULL; at = next) {
+        next = strchr(at, ',');
+        if (next != NULL)
+            *next++ = '\0';
+        const struct column *known = column_titled(columns, at);
+        if (known == NULL && field_at(type, at) == NULL)
+            return session_usage(session, "--columns: no column or field %s", at);
+        if (*ret_count == COLUMNS_MAX)
+            return session_usage(session, "--columns: more than %d", COLUMNS_MAX);
+        ret_chosen[(*ret_count)++] = known != NULL ? *known : (struct column){at, at, FIELD_FULL};
+    }
+    return EXIT_OK;
+}
+
+int output_check_columns(struct session *session, const struct column *columns,
+                         const ProtobufCMessageDescriptor *type)
+{
+    struct column chosen[COLUMNS_MAX];
+    size_t count;
+    return choose(session, columns, type, chosen, &count);
+}
+
+static bool item_row(struct table *table, const ProtobufCMessage *item,
+                     const struct column *columns, size_t count)
+{
+    char *cells[COLUMNS_MAX] = {0};
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++) {
+        cells[i] = cell(item, columns[i].path, columns[i].style);
+        good = cells[i] != NULL;
+    }
+    good = good && table_row(table, (const char *const *)cells, count);
+    for (size_t i = 0; i < count; i++)
+        free(cells[i]);
+    return good;
+}
+
+static int items_table(struct session *session, const ProtobufCMessage *response,
+                       const ProtobufCFieldDescriptor *field, const struct column *columns)
+{
+    struct column chosen[COLUMNS_MAX];
+    size_t count;
+    int class = choose(session, columns, field->descriptor, chosen, &count);
+    if (class != EXIT_OK)
+        return class;
+    struct table *table _cleanup_(table_freep) = start_table(session, true);
+    bool good = table != NULL;
+    for (size_t i = 0; good && i < count; i++)
+        good = table_column(table, chosen[i].title,
+                            field_is_number(field_at(field->descriptor, chosen[i].path)));
+    for (size_t i = 0; good && i < field_count(response, field); i++)
+        good = item_row(table, *(const ProtobufCMessage *const *)field_item(response, field, i),
+                        chosen, count);
+    return good && table_print(table) ? EXIT_OK : session_no_memory(session);
+}
+
+int output_items(struct session *session, const ProtobufCMessage *response, const char *items,
+                 const struct column *columns)
+{
+    const ProtobufCFieldDescriptor *field = field_find(response->descriptor, items);
+    int class = EXIT_OK;
+    switch (session->options.format) {
+    case OUTPUT_TABLE:
+        class = items_table(session, response, field, columns);
+        break;
+    case OUTPUT_JSON:
+        class = write_json(session, response, JSON_PRETTY);
+        break;
+    case OUTPUT_JSONL:
+        for (size_t i = 0; class == EXIT_OK && i < field_count(response, field); i++)
+            class = write_json(session,
+                               *(const ProtobufCMessage *const *)field_item(response, field, i),
+                               JSON_COMPACT);
+        break;
+    }
+    return class == EXIT_OK ? output_flush(session) : class;
+}

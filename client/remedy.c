@@ -1,0 +1,137 @@
+#include "client/remedy.h"
+
+#include <string.h>
+
+static const struct remedy table[] = {
+    {"TOKEN_MISSING", EXIT_UNAUTHENTICATED, NULL,
+     "name a file with your token: --token-file FILE or DOCBRIDGE_TOKEN_FILE"},
+    {"TOKEN_EXPIRED", EXIT_UNAUTHENTICATED, NULL,
+     "get a new token from your portal; tokens live 15 minutes at most"},
+    {"TOKEN_INVALID", EXIT_UNAUTHENTICATED, NULL,
+     "check that the token is for this server: issuer, audience, key and whole text"},
+    {"MISSING_PERMISSION", EXIT_DENIED, "permission",
+     "ask an administrator of your portal for this permission"},
+    {"UPSTREAM_RECORD_RESTRICTED", EXIT_DENIED, "password",
+     "the record is restricted in IT Glue; its owner there can share it"},
+    {"RESOURCE_NOT_FOUND", EXIT_NOT_FOUND, "resource",
+     "check the name; what you may not see is reported the same way"},
+    {"MESSAGE_INVALID", EXIT_OTHER, NULL,
+     "this program and the server differ in version: update the older one"},
+    {"FIELD_INVALID", EXIT_USAGE, "field", "correct the value and try again"},
+    {"UNKNOWN_REGION", EXIT_USAGE, NULL,
+     "see `docbridge connection regions`, then choose --region or --region-uri"},
+    {"API_KEY_MALFORMED", EXIT_USAGE, NULL,
+     "copy the API key again: no space inside, nothing cut off"},
+    {"PAGE_TOKEN_INVALID", EXIT_USAGE, NULL,
+     "list again from the start, with the same filter on every page"},
+    {"DEADLINE_REQUIRED", EXIT_OTHER, NULL, "give --timeout SECONDS"},
+    {"COMPANY_ALREADY_MAPPED", EXIT_PRECONDITION, "organization",
+     "clear the company's other mapping first: docbridge map clear ORG"},
+    {"ORGANIZATION_ALREADY_MAPPED", EXIT_PRECONDITION, "organization",
+     "clear this organization's mapping first: docbridge map clear ORG"},
+    {"DOCUMENTATION_PROVIDER_ACTIVE", EXIT_PRECONDITION, "connection",
+     "only one documentation system can be active: disconnect the other one first"},
+    {"CONNECTION_NOT_ACTIVE", EXIT_PRECONDITION, "connection",
+     "see why: docbridge connection show; then docbridge connection test"},
+    {"INVALID_STATE_TRANSITION", EXIT_PRECONDITION, "resource",
+     "look at its present state; the command does not fit it"},
+    {"REVEALS_PAUSED", EXIT_PRECONDITION, "connection",
+     "an administrator has paused reveals; ask when they go on"},
+    {"UPSTREAM_KEY_REJECTED", EXIT_UPSTREAM, "connection",
+     "check region and key: docbridge connection test; make a new key in IT Glue if need be"},
+    {"UPSTREAM_API_NOT_ENABLED", EXIT_UPSTREAM, "connection",
+     "ask your IT Glue administrator to enable API access for the account"},
+    {"UPSTREAM_ACCESS_DENIED", EXIT_UPSTREAM, "connection",
+     "the API key may not read this; compare its permissions in IT Glue"},
+    {"UPSTREAM_PASSWORD_ACCESS_DISABLED", EXIT_UPSTREAM, "connection",
+     "make an API key with Password Access in IT Glue and connect with it"},
+    {"PASSWORD_SHARING_DISABLED", EXIT_PRECONDITION, "connection",
+     "turn sharing on: docbridge config passwords set --sharing on"},
+    {"COMPANY_NO_ACCESS", EXIT_PRECONDITION, "company",
+     "raise the company's level: docbridge config access set COMPANY --level selected|all"},
+    {"CATEGORY_NOT_ALLOWED", EXIT_PRECONDITION, "company",
+     "select the category: docbridge config access set COMPANY --level selected --category ID"},
+    {"PASSWORD_VAULTED_UPSTREAM", EXIT_PRECONDITION, "upstream_uri",
+     "no API can open a vault: read it in IT Glue"},
+    {"PASSWORD_ARCHIVED_UPSTREAM", EXIT_PRECONDITION, "upstream_uri",
+     "restore the entry in IT Glue first"},
+    {"PASSWORD_PERSONAL_UPSTREAM", EXIT_PRECONDITION, "upstream_uri",
+     "a personal entry is for its owner alone; have it moved to the organization in IT Glue"},
+    {"ETAG_MISMATCH", EXIT_PRECONDITION, "resource",
+     "someone changed it meanwhile: look again, then repeat"},
+    {"CONFLICT", EXIT_PRECONDITION, "resource", "someone changed it meanwhile: repeat the command"},
+    {"UPSTREAM_RATE_LIMITED", EXIT_QUOTA, "connection",
+     "IT Glue's request limit is used up: wait, then repeat; a sync goes on by itself"},
+    {"SERVER_BUSY", EXIT_QUOTA, NULL, "wait a moment, then repeat"},
+    {"UPSTREAM_UNREACHABLE", EXIT_UPSTREAM, NULL,
+     "the server cannot reach IT Glue: check its network, DNS and proxy"},
+    {"UPSTREAM_ERROR", EXIT_UPSTREAM, NULL, "IT Glue had an error of its own: try again later"},
+    {"UPSTREAM_UNEXPECTED_REDIRECT", EXIT_UPSTREAM, "connection",
+     "check the region; something between the server and IT Glue redirects"},
+    {"UPSTREAM_ANSWER_INVALID", EXIT_UPSTREAM, NULL,
+     "IT Glue's answer made no sense: try again later; report it if it stays"},
+    {"UPSTREAM_RECORD_GONE", EXIT_NOT_FOUND, "resource",
+     "it was deleted in IT Glue; run a sync to bring the lists up to date"},
+    {"AUDIT_UNAVAILABLE", EXIT_AUDIT, NULL,
+     "nothing is revealed that cannot be audited: tell the operator, try again later"},
+    {"VAULT_UNAVAILABLE", EXIT_OTHER, NULL,
+     "the server cannot open its vault: tell the operator, try again later"},
+    {"STORE_UNAVAILABLE", EXIT_OTHER, NULL,
+     "the server cannot reach its database: tell the operator, try again later"},
+    {"SHUTTING_DOWN", EXIT_OTHER, NULL, "the server is restarting: try again in a moment"},
+    {"UPSTREAM_TIMEOUT", EXIT_UPSTREAM, NULL, "IT Glue was too slow: try again later"},
+    {"DEADLINE_EXCEEDED", EXIT_OTHER, NULL, "allow more time: --timeout SECONDS"},
+    {"CANCELLED", EXIT_OTHER, NULL, "the call was cancelled: repeat it if you still need it"},
+    {"METHOD_UNKNOWN", EXIT_OTHER, NULL, "the server is older than this program: update it"},
+    {"VAULT_RECORD_UNREADABLE", EXIT_OTHER, NULL,
+     "a stored secret does not open: the operator must look at the vault's keys"},
+    {"UPSTREAM_SCOPE_VIOLATION", EXIT_UPSTREAM, NULL,
+     "IT Glue answered with another organization's data, which was dropped: tell the operator"},
+    {"INTERNAL", EXIT_OTHER, NULL, "an error of the server: give the operator the request id"},
+};
+
+// For a status that came without a reason of ours: from a proxy, or from gRPC itself.
+static const struct remedy by_status[] = {
+    [STATUS_OK] = {"", EXIT_OK, NULL, "none"},
+    [STATUS_CANCELLED] = {"", EXIT_OTHER, NULL, "the call was cancelled: repeat it if need be"},
+    [STATUS_UNKNOWN] = {"", EXIT_OTHER, NULL, "an error of the server: tell its operator"},
+    [STATUS_INVALID_ARGUMENT] = {"", EXIT_USAGE, NULL, "correct the value and try again"},
+    [STATUS_DEADLINE_EXCEEDED] = {"", EXIT_OTHER, NULL, "allow more time: --timeout SECONDS"},
+    [STATUS_NOT_FOUND] = {"", EXIT_NOT_FOUND, NULL, "check the name"},
+    [STATUS_ALREADY_EXISTS] = {"", EXIT_PRECONDITION, NULL, "it is there already"},
+    [STATUS_PERMISSION_DENIED] = {"", EXIT_DENIED, NULL, "ask an administrator for access"},
+    [STATUS_RESOURCE_EXHAUSTED] = {"", EXIT_QUOTA, NULL, "wait a moment, then repeat"},
+    [STATUS_FAILED_PRECONDITION] = {"", EXIT_PRECONDITION, NULL, "look at its present state"},
+    [STATUS_ABORTED] = {"", EXIT_PRECONDITION, NULL, "repeat the command"},
+    [STATUS_OUT_OF_RANGE] = {"", EXIT_USAGE, NULL, "correct the value and try again"},
+    [STATUS_UNIMPLEMENTED] = {"", EXIT_OTHER, NULL,
+                              "this is no docbridge server, or an older one: check --server"},
+    [STATUS_INTERNAL] = {"", EXIT_OTHER, NULL, "an error of the server: tell its operator"},
+    [STATUS_UNAVAILABLE] = {"", EXIT_OTHER, NULL,
+                            "check that the server runs, its address (--server) and its "
+                            "certificate (--ca)"},
+    [STATUS_DATA_LOSS] = {"", EXIT_OTHER, NULL, "an error of the server: tell its operator"},
+    [STATUS_UNAUTHENTICATED] = {"", EXIT_UNAUTHENTICATED, NULL,
+                                "name a file with your token: --token-file FILE"},
+};
+
+static const struct remedy *row(const char *reason)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (strcmp(table[i].reason, reason) == 0)
+            return &table[i];
+    return NULL;
+}
+
+bool remedy_has(const char *reason)
+{
+    return row(reason) != NULL;
+}
+
+const struct remedy *remedy_find(const char *reason, enum status status)
+{
+    const struct remedy *found = row(reason);
+    if (found != NULL)
+        return found;
+    return &by_status[(size_t)status < ARRAY_LEN(by_status) ? status : STATUS_UNKNOWN];
+}
