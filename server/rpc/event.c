@@ -10,15 +10,11 @@
 #if defined(__SANITIZE_THREAD__)
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
+#define tell_submitted(tag) __tsan_release(tag)
+#define tell_received(tag) __tsan_acquire(tag)
 #else
-static inline void __tsan_acquire(void *address)
-{
-    (void)address;
-}
-static inline void __tsan_release(void *address)
-{
-    (void)address;
-}
+#define tell_submitted(tag) ((void)(tag))
+#define tell_received(tag) ((void)(tag))
 #endif
 
 void owner_init(struct owner *owner, void (*release)(struct owner *owner))
@@ -41,7 +37,7 @@ void owner_unref(struct owner *owner)
 void event_submitted(struct event *event)
 {
     owner_ref(event->owner);
-    __tsan_release(event);
+    tell_submitted(event);
 }
 
 void event_refused(struct event *event)
@@ -71,7 +67,7 @@ static void *poller_main(void *context)
             return NULL;
         if (got.type != GRPC_OP_COMPLETE)
             continue;
-        __tsan_acquire(got.tag);
+        tell_received(got.tag);
         struct event *event = got.tag;
         struct owner *owner = event->owner;
         event->run(event, got.success != 0);

@@ -20,7 +20,10 @@ static const char BEARER[] = "Bearer ";
 
 struct lane *gate_lane(const struct call *call)
 {
-    return &call->server->lanes[call->method->handler->lane];
+    const struct method *handler = call->method->handler;
+    if (handler == NULL || handler->lane == LANE_NONE)
+        return NULL;
+    return &call->server->lanes[handler->lane];
 }
 
 enum err_code gate_busy(struct err *reterr)
@@ -32,13 +35,16 @@ enum err_code gate_busy(struct err *reterr)
 
 static enum err_code admit(struct call *call, struct err *reterr)
 {
+    if (call->method->handler == NULL)
+        return ERR_OK;
     if (atomic_load(&call->server->stopping)) {
         enum err_code code = err_set(reterr, ERR_SHUTTING_DOWN, "the server is shutting down");
         err_retry_after(reterr, SHUTDOWN_RETRY_MS);
         return code;
     }
     // Before any cryptography: an overloaded server must stay cheap to ask.
-    if (call->method->handler != NULL && lane_is_full(gate_lane(call)))
+    const struct lane *lane = gate_lane(call);
+    if (lane != NULL && lane_is_full(lane))
         return gate_busy(reterr);
     return ERR_OK;
 }

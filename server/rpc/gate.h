@@ -18,7 +18,7 @@ enum err_code gate_decode(struct call *call, ProtobufCMessage **ret_in,
                           struct err *reterr) _must_check_;
 // The refusal of a call for which a lane has no room.
 enum err_code gate_busy(struct err *reterr);
-// The lane of a method that is not built in.
+// The lane of a method; NULL if it runs on the poller: built in, or declared as LANE_NONE.
 struct lane *gate_lane(const struct call *call);
 // The time that a step of a stream may take: the client's deadline, or the general maximum from now
 // on if that is earlier.

@@ -20,7 +20,8 @@ static struct lane_job *take(struct lane *lane)
         lane->first = job->next;
         if (lane->first == NULL)
             lane->last = &lane->first;
-        atomic_fetch_sub(&lane->waiting, 1);
+        if (job->counted)
+            atomic_fetch_sub(&lane->waiting, 1);
     }
     pthread_mutex_unlock(&lane->mutex);
     return job;
@@ -55,16 +56,18 @@ bool lane_is_full(const struct lane *lane)
     return atomic_load_explicit(&lane->waiting, memory_order_relaxed) >= lane->waiting_max;
 }
 
-static bool push(struct lane *lane, struct lane_job *job, bool always)
+static bool push(struct lane *lane, struct lane_job *job, bool counted)
 {
     pthread_mutex_lock(&lane->mutex);
-    bool room = always || atomic_load(&lane->waiting) < lane->waiting_max;
+    bool room = !counted || atomic_load(&lane->waiting) < lane->waiting_max;
     if (room) {
         owner_ref(job->owner);
         job->next = NULL;
+        job->counted = counted;
         *lane->last = job;
         lane->last = &job->next;
-        atomic_fetch_add(&lane->waiting, 1);
+        if (counted)
+            atomic_fetch_add(&lane->waiting, 1);
     }
     pthread_mutex_unlock(&lane->mutex);
     if (room)
@@ -74,12 +77,12 @@ static bool push(struct lane *lane, struct lane_job *job, bool always)
 
 bool lane_push(struct lane *lane, struct lane_job *job)
 {
-    return push(lane, job, false);
+    return push(lane, job, true);
 }
 
 void lane_push_step(struct lane *lane, struct lane_job *job)
 {
-    (void)push(lane, job, true);
+    (void)push(lane, job, false);
 }
 
 void lane_stop(struct lane *lane)

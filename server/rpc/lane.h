@@ -14,6 +14,7 @@
 
 struct lane_job {
     struct lane_job *next;
+    bool counted; // against the lane's maximum
     void (*run)(struct lane_job *job);
     struct owner *owner;
 };
@@ -25,7 +26,7 @@ struct lane {
     pthread_cond_t arrived;
     struct lane_job *first;
     struct lane_job **last;
-    atomic_size_t waiting;
+    atomic_size_t waiting; // steps left out: they must not keep new jobs away
     size_t waiting_max;
     bool stopping;
     pthread_t threads[LANE_THREADS_MAX];

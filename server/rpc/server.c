@@ -210,6 +210,7 @@ enum err_code rpc_server_new(const struct rpc_settings *settings,
     server->backend = backend;
     server->verify = verify;
     server->verify_context = verify_context;
+    encoding_random_id(server->id_prefix);
     pthread_condattr_t steady;
     (void)pthread_condattr_init(&steady);
     (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "server/base/encoding.h"
 #include "server/rpc/contract.h"
 #include "server/rpc/event.h"
 #include "server/rpc/lane.h"
@@ -34,6 +35,9 @@ struct rpc_server {
     size_t listener_count;
     atomic_bool serving;  // what health says
     atomic_bool stopping; // no new calls
+    // Request ids that we make: a random beginning for this process, then a number.
+    char id_prefix[ENCODING_ID_BYTES];
+    atomic_uint_fast64_t next_id;
     bool started;
     bool stopped;
     // Calls that exist, posted ones too. Falls to 0 only after the shutdown.

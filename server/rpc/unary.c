@@ -56,12 +56,13 @@ static void run_arrived(struct event *event, bool ok)
     call_accept(call);
     struct err err = {.code = ERR_OK};
     enum err_code code = gate_enter(call, &err);
-    if (code == ERR_OK && call->method->builtin != NULL) {
+    struct lane *lane = gate_lane(call);
+    if (code == ERR_OK && lane == NULL) {
         serve_and_end(call);
         return;
     }
     call->job.run = run_job;
-    if (code == ERR_OK && !lane_push(gate_lane(call), &call->job))
+    if (code == ERR_OK && !lane_push(lane, &call->job))
         code = gate_busy(&err);
     if (code != ERR_OK)
         call_end(call, NULL, &err);

@@ -18,6 +18,9 @@ enum method_kind {
 enum method_lane {
     LANE_STORE,
     LANE_UPSTREAM,
+    // Unary methods that answer from memory at once: on the poller itself, without a change of
+    // thread. A handler that blocks here holds up its share of all connections.
+    LANE_NONE,
 };
 
 // Serves one call: fills `out`, a response of the method's type that is initialised already, from

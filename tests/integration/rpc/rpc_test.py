@@ -159,10 +159,13 @@ class Unary(Case):
         self.server.wait(observed=1)
 
     def test_request_id_is_generated(self):
+        seen = set()
         for given in ("a" * 65, "with blank", "semi;colon", ""):
             _, call = get_company(self.channel, "companies/one",
                                   metadata=ALL + (("x-request-id", given),))
-            self.assertRegex(dict(call.trailing_metadata())["x-request-id"], "^[a-z2-7]{26}$")
+            self.assertRegex(dict(call.trailing_metadata())["x-request-id"], r"^[a-z2-7]{26}\.[0-9a-f]+$")
+            seen.add(dict(call.trailing_metadata())["x-request-id"])
+        self.assertEqual(len(seen), 4)
 
     def test_tokens(self):
         for metadata, reason in (
@@ -290,6 +293,12 @@ class Unary(Case):
         response, _ = call(metadata=ALL, timeout=600)
         self.assertEqual(response.plaintext, "value of companies/a/passwords/b")
         self.assertLessEqual(int(response.audit_event), 15000)
+
+    def test_method_on_the_poller(self):
+        call = unary(self.channel, "/docbridge.v1.PasswordService/ListPasswords",
+                     v1.ListPasswordsRequest(), v1.ListPasswordsResponse)
+        self.fails(grpc.StatusCode.NOT_FOUND, call, metadata=ALL, reason="RESOURCE_NOT_FOUND")
+        self.fails(grpc.StatusCode.UNAUTHENTICATED, call, reason="TOKEN_MISSING")
 
     def test_health(self):
         def check(service):

@@ -208,6 +208,9 @@ static void refuses_other_pairings(void **state)
     contract_edit_method(&parts.edit, "CompanyService", "GetCompany")->client_streaming = 1;
     refuses(&parts, "GetCompany is of another kind");
     make(&parts);
+    find(&parts, "WatchSyncRun")->lane = LANE_NONE;
+    refuses(&parts, "WatchSyncRun cannot run on its lane");
+    make(&parts);
     parts.services[1] = parts.services[0];
     refuses(&parts, "registered twice");
 }
