@@ -34,6 +34,7 @@ struct lane {
 };
 
 void lane_init(struct lane *lane, size_t waiting_max);
+// Starts `threads` of them, LANE_THREADS_MAX at most.
 enum err_code lane_start(struct lane *lane, const char *name, size_t threads,
                          struct err *reterr) _must_check_;
 // Whether a new job would be refused now.

@@ -58,6 +58,7 @@ static void fill_defaults(struct rpc_settings *settings)
     default_int(&settings->response_max_bytes, 3 * 1024 * 1024);
     default_int(&settings->metadata_max_bytes, 8 * 1024);
     default_int(&settings->streams_per_connection, 100);
+    default_int(&settings->watchers_max, 10000);
     default_ms(&settings->handshake_timeout_ms, 10 * 1000);
     default_ms(&settings->connection_idle_ms, 300 * 1000);
     default_ms(&settings->connection_age_ms, 1800 * 1000);

@@ -49,6 +49,7 @@ struct rpc_settings {
     int response_max_bytes;       // [3 MiB]
     int metadata_max_bytes;       // [8 KiB]
     int streams_per_connection;   // [100]
+    int watchers_max;             // [10,000] open server streams of the process
     int64_t handshake_timeout_ms; // [10,000]
     int64_t connection_idle_ms;   // [300,000]
     int64_t connection_age_ms;    // [1,800,000]

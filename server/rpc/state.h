@@ -45,7 +45,8 @@ struct rpc_server {
     pthread_mutex_t mutex;  // guards what follows
     pthread_cond_t changed; // calls fell to 0, or the shutdown is complete
     bool shutdown_complete;
-    struct stream *streams; // those that opened and did not finish
+    int stream_count;
+    struct stream *streams; // those let in and not finished
     struct event shutdown;
     struct owner owner; // of that event
 };

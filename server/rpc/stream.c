@@ -70,22 +70,30 @@ static void rest(struct stream *stream)
         lane_push_step(gate_lane(&stream->call), &stream->call.job);
 }
 
-static void enlist(struct stream *stream)
+// False if the process has as many streams as it may.
+static bool enlist(struct stream *stream)
 {
     struct rpc_server *server = stream->call.server;
     pthread_mutex_lock(&server->mutex);
+    if (server->stream_count >= server->settings.watchers_max) {
+        pthread_mutex_unlock(&server->mutex);
+        return false;
+    }
+    server->stream_count++;
     stream->next = server->streams;
     stream->previous = &server->streams;
     if (stream->next != NULL)
         stream->next->previous = &stream->next;
     server->streams = stream;
     pthread_mutex_unlock(&server->mutex);
+    return true;
 }
 
 static void delist(struct stream *stream)
 {
     struct rpc_server *server = stream->call.server;
     pthread_mutex_lock(&server->mutex);
+    server->stream_count--;
     *stream->previous = stream->next;
     if (stream->next != NULL)
         stream->next->previous = stream->previous;
@@ -201,6 +209,19 @@ static void run_step(struct lane_job *job)
     }
 }
 
+// Queues the first step.
+static enum err_code begin(struct stream *stream, struct err *reterr)
+{
+    struct call *call = &stream->call;
+    if (!enlist(stream))
+        return gate_busy(reterr);
+    call->job.run = run_step;
+    if (lane_push(gate_lane(call), &call->job))
+        return ERR_OK;
+    delist(stream);
+    return gate_busy(reterr);
+}
+
 static void run_arrived(struct event *event, bool ok)
 {
     struct stream *stream = (struct stream *)event->owner;
@@ -210,17 +231,10 @@ static void run_arrived(struct event *event, bool ok)
     call_accept(call);
     struct err err = {.code = ERR_OK};
     enum err_code code = gate_enter(call, &err);
-    if (code != ERR_OK) {
+    if (code == ERR_OK)
+        code = begin(stream, &err);
+    if (code != ERR_OK)
         call_end(call, NULL, &err);
-        return;
-    }
-    enlist(stream);
-    call->job.run = run_step;
-    if (!lane_push(gate_lane(call), &call->job)) {
-        delist(stream);
-        (void)gate_busy(&err);
-        call_end(call, NULL, &err);
-    }
 }
 
 void stream_arm(struct rpc_server *server, struct poller *poller, const struct table_method *method)

@@ -227,6 +227,11 @@ class Unary(Case):
                 self.assertEqual(found["BadRequest"].field_violations[0].field, field)
         raw(self.channel, COMPANY + "GetCompany", b"\x0a\x01a\xfa\x3e\x03abc")
 
+    def test_no_message(self):
+        call = self.channel.stream_unary(COMPANY + "GetCompany")
+        self.fails(grpc.StatusCode.INVALID_ARGUMENT, call, iter([]), metadata=ALL, timeout=20,
+                   reason="MESSAGE_INVALID")
+
     def test_nested_field_path(self):
         batch = v1.BatchUpsertCompaniesRequest()
         for i in range(4):
@@ -410,6 +415,20 @@ class Streams(Case):
         self.server.wait(closed=1)
 
 
+class Watchers(Case):
+    settings = ("watchers=3",)
+
+    def test_limit(self):
+        streams = [watch(self.channel, "idle") for _ in range(3)]
+        for stream in streams:
+            next(stream)
+        self.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, next, watch(self.channel, "idle"),
+                   reason="SERVER_BUSY")
+        streams[0].cancel()
+        self.server.wait(closed=1)
+        self.assertEqual(next(watch(self.channel, "count-1")).sequence, 1)
+
+
 class Load(Case):
     settings = ("workers=2", "queue=4", "streams=2000")
 
@@ -500,6 +519,25 @@ class Stop(unittest.TestCase):
         self.assertEqual(server.stats()["closed"], 1)
         channel.close()
         server.close()
+
+    def test_silent_connections_do_not_hold_it_up(self):
+        server = Server()
+        socks = [socket.create_connection(("127.0.0.1", server.ports[0])) for _ in range(3)]
+        socks[1].sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        socks[2].sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
+        time.sleep(0.2)
+        self.assertLess(self.stop(server, 300), 5)
+        for sock in socks:
+            sock.close()
+        server.close()
+
+    def test_end_without_stop(self):
+        server = Server()
+        channel = grpc.insecure_channel(server.target)
+        stream = watch(channel, "idle")
+        next(stream)
+        server.close()
+        channel.close()
 
     def test_unused(self):
         server = Server()

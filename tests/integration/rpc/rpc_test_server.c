@@ -284,6 +284,8 @@ static void set(struct rpc_settings *settings, const char *key, const char *valu
         settings->deadline_max_ms = given;
     else if (strcmp(key, "streams") == 0)
         settings->streams_per_connection = given;
+    else if (strcmp(key, "watchers") == 0)
+        settings->watchers_max = given;
     else if (strcmp(key, "reflection") == 0)
         settings->reflection = given != 0;
     else if (strcmp(key, "lane") == 0)
