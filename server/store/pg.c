@@ -123,10 +123,9 @@ enum err_code pg_connect(struct pg *pg, const struct pg_target *target, bool pip
 bool pg_alive(struct pg *pg)
 {
     struct pollfd pollfd = {.fd = PQsocket(pg->conn), .events = POLLIN};
-    if (poll(&pollfd, 1, 0) == 0)
-        return true;
-    // Between transactions the server speaks only to part, or to report a changed setting.
-    return PQconsumeInput(pg->conn) == 1 && PQstatus(pg->conn) == CONNECTION_OK;
+    // Between transactions the server speaks only to part, or about a setting that was changed: a
+    // new connection is right for both.
+    return poll(&pollfd, 1, 0) == 0;
 }
 
 bool pg_reusable(const struct pg *pg)
@@ -169,7 +168,8 @@ static bool send_query(struct pg *pg, struct flight *flight, size_t i, const str
                        const struct args_bound *bound)
 {
     const struct statement *statement = query->statement;
-    const char **prepared = pg->unnamed ? NULL : find_prepared(pg, statement->name);
+    const char **prepared =
+        pg->unnamed || statement->name == NULL ? NULL : find_prepared(pg, statement->name);
     if (prepared == NULL) {
         expect(flight, i, NULL);
         return PQsendQueryParams(pg->conn, statement->sql, bound->count, bound->types,

@@ -69,7 +69,8 @@ void tx_abortp(struct tx **tx);
 // The tenant of the transaction: the first parameter of every statement.
 const char *tx_tenant(const struct tx *tx);
 
-// One statement; `name` is unique in the program and makes the prepared statement.
+// One statement; `name` is unique in the program, at most 63 bytes, and lives as long as the
+// program: under it the statement is prepared on first use. NULL: it is not prepared.
 struct statement {
     const char *name;
     const char *sql;
