@@ -10,11 +10,30 @@ void lane_init(struct lane *lane, size_t waiting_max)
     (void)pthread_cond_init(&lane->arrived, NULL);
 }
 
+// Whether to wake one thread now, under the mutex. One at a time: who comes up wakes the next if
+// there is more to do, so that a burst of short jobs does not wake all for nothing.
+static bool must_wake(struct lane *lane)
+{
+    if (lane->first == NULL || lane->idle == 0 || lane->waking)
+        return false;
+    lane->waking = true;
+    return true;
+}
+
+static void wait_for_job(struct lane *lane)
+{
+    while (lane->first == NULL && !lane->stopping) {
+        lane->idle++;
+        pthread_cond_wait(&lane->arrived, &lane->mutex);
+        lane->idle--;
+        lane->waking = false;
+    }
+}
+
 static struct lane_job *take(struct lane *lane)
 {
     pthread_mutex_lock(&lane->mutex);
-    while (lane->first == NULL && !lane->stopping)
-        pthread_cond_wait(&lane->arrived, &lane->mutex);
+    wait_for_job(lane);
     struct lane_job *job = lane->first;
     if (job != NULL) {
         lane->first = job->next;
@@ -23,7 +42,10 @@ static struct lane_job *take(struct lane *lane)
         if (job->counted)
             atomic_fetch_sub(&lane->waiting, 1);
     }
+    bool wake = must_wake(lane);
     pthread_mutex_unlock(&lane->mutex);
+    if (wake)
+        pthread_cond_signal(&lane->arrived);
     return job;
 }
 
@@ -69,8 +91,9 @@ static bool push(struct lane *lane, struct lane_job *job, bool counted)
         if (counted)
             atomic_fetch_add(&lane->waiting, 1);
     }
+    bool wake = must_wake(lane);
     pthread_mutex_unlock(&lane->mutex);
-    if (room)
+    if (wake)
         pthread_cond_signal(&lane->arrived);
     return room;
 }

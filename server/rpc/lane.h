@@ -28,6 +28,8 @@ struct lane {
     struct lane_job **last;
     atomic_size_t waiting; // steps left out: they must not keep new jobs away
     size_t waiting_max;
+    size_t idle; // threads that wait
+    bool waking; // one of them is told, and not up yet
     bool stopping;
     pthread_t threads[LANE_THREADS_MAX];
     size_t thread_count;
