@@ -57,6 +57,20 @@ static bool match_full(const struct segments *pattern, const struct segments *te
     return true;
 }
 
+// A word of names is no id where it stands first: `companies/acme` is no organization.
+static bool is_collection(const char *segment)
+{
+    static const char *const words[] = {
+        "companies",  "connections",        "organizations", "flexibleAssetTypes",
+        "syncRuns",   "passwordCategories", "syncIssues",    "documents",
+        "checklists", "flexibleAssets",     "passwords",     "auditEvents",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcmp(words[i], segment) == 0)
+            return true;
+    return false;
+}
+
 // The text without the pattern's fixed words: all ids, or only the last.
 static bool match_short(const struct segments *pattern, const struct segments *text,
                         struct resource *ret_resource)
@@ -64,8 +78,8 @@ static bool match_short(const struct segments *pattern, const struct segments *t
     size_t ids = 0;
     for (size_t i = 0; i < pattern->count; i++)
         ids += is_id(pattern->at[i]);
-    bool begins_full = text->count > 1 && strcmp(pattern->at[0], text->at[0]) == 0;
-    if (ids > RESOURCE_IDS_MAX || begins_full || (text->count != ids && text->count != 1))
+    bool full = text->count > 1 && is_collection(text->at[0]);
+    if (ids > RESOURCE_IDS_MAX || full || (text->count != ids && text->count != 1))
         return false;
     for (size_t i = 0; i < text->count; i++)
         ret_resource->ids[ids - text->count + i] = text->at[i];

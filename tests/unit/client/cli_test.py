@@ -1,0 +1,541 @@
+"""The program docbridge as its users run it, against a fake server: what it sends, prints, and ends
+with; the terminal by a pty."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import grpc
+
+from fake_server import Contract, FakeServer, Refusal
+
+PROGRAM, DESCRIPTORS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+CODE = grpc.StatusCode
+
+
+class Terminal:
+    """The program on a terminal of its own."""
+
+    def __init__(self, test, words, columns=80):
+        self.output = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.clear()
+            os.environ.update(test.environment, TERM="xterm")
+            os.execv(PROGRAM, [PROGRAM] + test.words(words))
+        import fcntl, struct, termios
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def until(self, text, seconds=20):
+        limit = time.time() + seconds
+        while text.encode() not in self.output and time.time() < limit:
+            if select.select([self.fd], [], [], 0.2)[0]:
+                try:
+                    self.output += os.read(self.fd, 65536)
+                except OSError:
+                    break
+        if text.encode() not in self.output:
+            raise AssertionError("%r is not in %r" % (text, self.output))
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def end(self, seconds=20):
+        limit = time.time() + seconds
+        while time.time() < limit:
+            if select.select([self.fd], [], [], 0.2)[0]:
+                try:
+                    block = os.read(self.fd, 65536)
+                except OSError:
+                    break
+                if not block:
+                    break
+                self.output += block
+        status = os.waitpid(self.pid, 0)[1]
+        os.close(self.fd)
+        return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+class CliTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.contract = Contract(DESCRIPTORS)
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.address = "unix:%s/server" % self.folder.name
+        self.server = FakeServer(self.contract, self.address)
+        self.token = self.file("token", "abc.def.ghi\n", 0o600)
+        self.environment = {"PATH": "/usr/bin:/bin", "HOME": self.folder.name, "LC_ALL": "C.UTF-8"}
+        for key in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            if key in os.environ:
+                self.environment[key] = os.environ[key]
+        self.answer("ListConnections", self.message("ListConnectionsResponse", connections=[
+            dict(name="connections/main", state="STATE_ACTIVE")]))
+
+    def tearDown(self):
+        self.server.stop()
+        self.folder.cleanup()
+
+    def file(self, name, text, mode=0o600):
+        path = os.path.join(self.folder.name, name)
+        with open(path, "w") as stream:
+            stream.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def message(self, name, /, **fields):
+        return self.contract.type(name)(**fields)
+
+    def answer(self, method, answer):
+        self.server.answers[method] = answer
+
+    def words(self, words):
+        return ["--server", self.address, "--token-file", self.token] + words
+
+    def run_cli(self, *words, stdin="", **more):
+        done = subprocess.run([PROGRAM] + self.words(list(words)), input=stdin, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+                              env=self.environment, start_new_session=True, **more)
+        self.assertNotIn("Sanitizer", done.stderr)
+        return done
+
+    def expect(self, done, code, *errors):
+        self.assertEqual(done.returncode, code, done.stderr)
+        for error in errors:
+            self.assertIn(error, done.stderr)
+
+    # Lists and pages.
+
+    def organizations(self):
+        def page(request, context):
+            first = int(request.page_token or 0)
+            count = min(request.page_size, 1000, 2500 - first)
+            response = self.message("ListOrganizationsResponse", total_size=2500, mapped_count=1,
+                                    inventory_state="INVENTORY_STATE_FETCHED")
+            for i in range(first, first + count):
+                response.organizations.add(
+                    name="connections/main/organizations/%d" % i,
+                    display_name="Org\x1b[2J %d" % i, mapping_state="MAPPING_STATE_UNMAPPED")
+            if first + count < 2500:
+                response.next_page_token = str(first + count)
+            return response
+        self.answer("ListOrganizations", page)
+
+    def test_all_pages_are_one_list(self):
+        self.organizations()
+        done = self.run_cli("org", "list", "--columns", "org,mapping_state", "--no-header")
+        self.expect(done, 0, "2500 match", "inventory FETCHED")
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 2500)
+        self.assertEqual(lines[2499].split(), ["2499", "UNMAPPED"])
+        requests = self.server.requests("ListOrganizations")
+        self.assertEqual([r.page_token for r in requests], ["", "1000", "2000"])
+        self.assertEqual(requests[0].parent, "connections/main")
+        meta = self.server.calls[0][2]
+        self.assertEqual(meta["authorization"], "Bearer abc.def.ghi")
+        self.assertRegex(meta["x-request-id"], "^[a-z2-7]{26}$")
+
+    def test_limit_and_json(self):
+        self.organizations()
+        done = self.run_cli("-o", "json", "org", "list", "--limit", "1002")
+        self.expect(done, 0, "--page-token 1002")
+        document = json.loads(done.stdout)
+        self.assertEqual(len(document["organizations"]), 1002)
+        self.assertEqual(document["inventoryState"], "INVENTORY_STATE_FETCHED")
+        self.assertEqual(document["nextPageToken"], "1002")
+        self.assertNotIn("\x1b", done.stdout)
+        done = self.run_cli("-ojsonl", "org", "list", "--limit=2")
+        self.assertEqual([json.loads(line)["name"][-1] for line in done.stdout.splitlines()],
+                         ["0", "1"])
+
+    def test_server_text_is_escaped(self):
+        self.organizations()
+        done = self.run_cli("org", "list", "--limit", "1")
+        self.assertIn("Org\\u001b[2J 0", done.stdout)
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+
+    def test_filters(self):
+        self.organizations()
+        done = self.run_cli("org", "list", "--limit", "1", "--state", "mapped", "--search",
+                            'a"b\\', "--company", "acme")
+        self.expect(done, 0)
+        self.assertEqual(
+            self.server.requests("ListOrganizations")[0].filter,
+            'mapping_state = MAPPED AND display_name : "a\\"b\\\\" AND '
+            'mapping.company = "companies/acme"')
+        self.expect(self.run_cli("org", "list", "--columns", "nothing"), 2,
+                    "no column or field nothing")
+
+    # Connections.
+
+    def test_several_connections_need_a_choice(self):
+        self.answer("ListConnections", self.message("ListConnectionsResponse", connections=[
+            dict(name="connections/a", state="STATE_ACTIVE"),
+            dict(name="connections/b", state="STATE_ERROR")]))
+        self.expect(self.run_cli("config", "passwords", "show"), 2, "--connection")
+        self.answer("GetPasswordConfig", self.message("PasswordConfig", password_sharing_enabled=True))
+        self.expect(self.run_cli("config", "passwords", "show", "--connection", "b"), 0)
+        self.assertEqual(self.server.requests("GetPasswordConfig")[0].name,
+                         "connections/b/passwordConfig")
+        self.answer("ListConnections", self.message("ListConnectionsResponse"))
+        self.expect(self.run_cli("sync", "list"), 5, "no connection yet")
+
+    def test_create_reads_the_key_from_standard_input(self):
+        self.answer("CreateConnection", self.message(
+            "Connection", name="connections/x", latest_sync_run="connections/x/syncRuns/1"))
+        done = self.run_cli("connection", "create", "--region", "eu", "--api-key-file", "-",
+                            "--psa-type", "autotask", stdin="  ITG.key \n")
+        self.expect(done, 0, "connected as connections/x")
+        request = self.server.requests("CreateConnection")[0]
+        self.assertEqual(request.candidate.api_key, "ITG.key")
+        self.assertEqual(request.candidate.region, 2)
+        self.assertEqual(request.connection.psa_type, 2)
+        self.assertNotIn("ITG.key", done.stdout + done.stderr)
+
+    def test_create_without_a_terminal_names_the_flag(self):
+        self.expect(self.run_cli("connection", "create", "--region", "us"), 2, "--api-key-file")
+        self.expect(self.run_cli("connection", "create", "--api-key-file", "-"), 2, "--region-uri")
+        self.assertEqual(self.server.requests("CreateConnection"), [])
+
+    def test_prompt_has_no_echo(self):
+        self.answer("CreateConnection", self.message("Connection", name="connections/x"))
+        terminal = Terminal(self, ["connection", "create", "--region", "us"])
+        terminal.until("API key")
+        terminal.type("ITG.hidden\n")
+        self.assertEqual(terminal.end(), 0)
+        self.assertNotIn(b"hidden", terminal.output)
+        request = self.server.requests("CreateConnection")[0]
+        self.assertEqual(request.candidate.api_key, "ITG.hidden")
+
+    def test_interrupted_prompt(self):
+        terminal = Terminal(self, ["connection", "create", "--region", "us"])
+        terminal.until("API key")
+        terminal.type("ITG\x03")
+        self.assertEqual(terminal.end(), -signal.SIGINT)
+
+    def test_connection_test(self):
+        self.answer("TestConnection", self.message(
+            "TestConnectionResponse", diagnosis="DIAGNOSIS_KEY_OR_REGION_REJECTED",
+            http_status=401, tried_region="REGION_US", remedy="Check the region.",
+            candidates=["The key is of another region.", "The key was revoked."],
+            capabilities=[dict(kind="KIND_DOCUMENTS", grant="GRANT_DENIED", detail="403")]))
+        done = self.run_cli("connection", "test")
+        self.expect(done, 6)
+        for text in ("KEY_OR_REGION_REJECTED", "The key was revoked.", "Check the region."):
+            self.assertIn(text, done.stdout)
+        self.assertRegex(done.stdout, r"DOCUMENTS +DENIED +403")
+        self.answer("TestConnection", self.message("TestConnectionResponse",
+                                                   diagnosis="DIAGNOSIS_OK"))
+        self.expect(self.run_cli("connection", "test", "main"), 0)
+        self.assertEqual(self.server.requests("TestConnection")[1].name, "connections/main")
+
+    # Errors.
+
+    def test_errors_are_told_with_their_class(self):
+        cases = [
+            (Refusal(CODE.UNAUTHENTICATED, "expired", "TOKEN_EXPIRED"), 9, "new token"),
+            (Refusal(CODE.PERMISSION_DENIED, "no", "MISSING_PERMISSION",
+                     {"permission": "read_integrations"}), 3, "permission: read_integrations"),
+            (Refusal(CODE.NOT_FOUND, "no such", "RESOURCE_NOT_FOUND",
+                     resource="companies/\x1b[2Jx"), 5, "resource: companies/\\u001b[2Jx"),
+            (Refusal(CODE.FAILED_PRECONDITION, "no", "CONNECTION_NOT_ACTIVE"), 4, "connection test"),
+            (Refusal(CODE.INVALID_ARGUMENT, "bad", "FIELD_INVALID",
+                     field=("name", "is \x07 odd")), 2, "field name: is \\u0007 odd"),
+            (Refusal(CODE.RESOURCE_EXHAUSTED, "wait", "UPSTREAM_RATE_LIMITED", retry_s=9), 7,
+             "retry: in 9 s"),
+            (Refusal(CODE.UNAVAILABLE, "no audit", "AUDIT_UNAVAILABLE"), 8, "AUDIT_UNAVAILABLE"),
+            (Refusal(CODE.UNAVAILABLE, "no itglue", "UPSTREAM_UNREACHABLE"), 6, "DNS"),
+            (Refusal(CODE.INTERNAL, "x", "INTERNAL"), 1, "request: "),
+            (Refusal(CODE.PERMISSION_DENIED, "x", "A_REASON_OF_TOMORROW"), 3, "A_REASON_OF_TOMORROW"),
+        ]
+        for refusal, code, text in cases:
+            self.answer("GetCompany", refusal)
+            done = self.run_cli("company", "show", "acme")
+            self.expect(done, code, text, "remedy: ")
+            self.assertEqual(done.stdout, "")
+            self.assertNotIn("\x1b", done.stderr)
+
+    def test_deadline(self):
+        self.answer("GetCompany", lambda request, context: time.sleep(5))
+        start = time.time()
+        done = self.run_cli("--timeout", "1", "company", "show", "acme")
+        self.expect(done, 1, "--timeout")
+        self.assertLess(time.time() - start, 4)
+
+    def test_token_file_of_others_is_refused(self):
+        loose = self.file("loose", "abc\n", 0o640)
+        self.expect(self.run_cli("connection", "list", "--token-file", loose), 2, "chmod 600")
+        self.expect(self.run_cli("connection", "list", "--token-file", self.file("two", "a b")), 2)
+        self.assertEqual(self.server.calls, [])
+
+    def test_contexts(self):
+        config = os.path.join(self.folder.name, ".config", "docbridge")
+        os.makedirs(config)
+
+        def write(text):
+            with open(os.path.join(config, "config.ini"), "w") as stream:
+                stream.write(text)
+
+        def run(*words):
+            return subprocess.run([PROGRAM, *words], env=self.environment, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        write("context = near\n[near]\nserver = %s\ntoken_file = %s\noutput = jsonl\n"
+              "[far]\nserver = nowhere.invalid:1\n" % (self.address, self.token))
+        done = run("connection", "list")
+        self.expect(done, 0)
+        self.assertEqual(json.loads(done.stdout)["name"], "connections/main")
+        self.expect(run("connection", "list", "--context", "none"), 2, "no context none")
+        write("[near]\nserver = x\napi_key = y\n")
+        self.expect(run("connection", "list", "--context", "near"), 2, "line 3", "unknown key")
+        write("[near\nserver = x\n")
+        self.expect(run("connection", "list"), 2, "line 1")
+
+    # Changes.
+
+    def test_masks_name_what_was_given(self):
+        self.answer("UpdateDocumentationConfig", self.message("DocumentationConfig"))
+        self.expect(self.run_cli("config", "documentation", "set", "--checklists", "off"), 0)
+        request = self.server.requests("UpdateDocumentationConfig")[0]
+        self.assertEqual(list(request.update_mask.paths), ["checklists_enabled"])
+        self.assertEqual(request.documentation_config.name, "connections/main/documentationConfig")
+        self.expect(self.run_cli("config", "documentation", "set"), 2, "--documents")
+        self.answer("UpdateCompanyPasswordAccess", self.message("CompanyPasswordAccess"))
+        self.expect(self.run_cli("config", "access", "set", "acme", "--level", "selected",
+                                 "--category", "4,5", "--category", "6", "--uncategorized", "on",
+                                 "--etag", "e"), 0)
+        request = self.server.requests("UpdateCompanyPasswordAccess")[0]
+        self.assertEqual(list(request.update_mask.paths),
+                         ["level", "password_categories", "include_uncategorized"])
+        access = request.company_password_access
+        self.assertEqual(list(access.password_categories),
+                         ["connections/main/passwordCategories/%d" % i for i in (4, 5, 6)])
+        self.assertEqual((access.name, access.level, access.etag, access.include_uncategorized),
+                         ("companies/acme/passwordAccess", 2, "e", True))
+
+    def test_push_in_batches(self):
+        def upsert(request, context):
+            return self.message("BatchUpsertCompaniesResponse", companies=request.companies,
+                                created_count=len(request.companies))
+        self.answer("BatchUpsertCompanies", upsert)
+        rows = [dict(id="c%d" % i, name="Company %d" % i) for i in range(2100)]
+        rows[0].update(psa_type="kaseya-bms", psa_id=77)
+        path = self.file("rows.json", json.dumps(rows))
+        done = self.run_cli("company", "push", path)
+        self.expect(done, 0)
+        self.assertRegex(done.stdout, r"pushed +2100\ncreated +2100\n")
+        sent = self.server.requests("BatchUpsertCompanies")
+        self.assertEqual([len(r.companies) for r in sent], [1000, 1000, 100])
+        first = sent[0].companies[0]
+        self.assertEqual((first.name, first.psa.type, first.psa.external_id),
+                         ("companies/c0", 4, "77"))
+        lines = "\n".join(json.dumps(row) for row in rows[:3])
+        done = self.run_cli("-ojson", "company", "push", "-", stdin="\n" + lines + "\n")
+        self.expect(done, 0)
+        self.assertEqual(json.loads(done.stdout)["createdCount"], 3)
+
+    def test_push_checks_before_it_sends(self):
+        good = '{"id": "a", "name": "A"}\n'
+        for bad, text in (("{", "line 2"), ('{"id": "b"}', "id and name"), ("7", "expected"), ("[]", "not an object"),
+                          ('{"id": "b c", "name": "B"}', "no name like"),
+                          ('{"id": "b", "name": "B", "psa_id": "1"}', "come together"),
+                          ('{"id": "b", "name": "B", "psa_type": "x", "psa_id": "1"}', "not known"),
+                          ('{"id": "b", "name": "B", "email": ""}', "unknown member email")):
+            self.expect(self.run_cli("company", "push", "-", stdin=good + bad), 2, text, "line 2")
+        self.expect(self.run_cli("company", "push", "-", stdin=" "), 2, "no company")
+        self.assertEqual(self.server.requests("BatchUpsertCompanies"), [])
+
+    def test_quick_match(self):
+        self.answer("QuickMatch", self.message("QuickMatchResponse", matched_count=1, results=[
+            dict(organization="connections/main/organizations/7", outcome="OUTCOME_MATCHED_NAME",
+                 company="companies/acme"),
+            dict(organization="connections/main/organizations/8", outcome="OUTCOME_AMBIGUOUS_NAME",
+                 candidates=["companies/a", "companies/b"])]))
+        done = self.run_cli("map", "quick-match", "--dry-run")
+        self.expect(done, 0, "1 of 2 would be mapped")
+        self.assertRegex(done.stdout, r"8 +AMBIGUOUS_NAME +a, b")
+        self.assertTrue(self.server.requests("QuickMatch")[0].validate_only)
+
+    # Watching.
+
+    RUN = "connections/main/syncRuns/r1"
+
+    def event(self, sequence, **event):
+        return self.message("WatchSyncRunResponse", sequence=sequence,
+                            resume_token="t%d" % sequence, **event)
+
+    def task(self, state, done):
+        return dict(kind="SYNC_TASK_KIND_DOCUMENTS", state=state, done_count=done, total_count=400)
+
+    def finish(self, state):
+        return self.event(9, finished=dict(name=self.RUN, state=state, request_count=12,
+                                           tasks=[self.task("STATE_SUCCEEDED", 400)]))
+
+    def start(self):
+        return self.event(1, snapshot=dict(name=self.RUN, state="STATE_RUNNING",
+                                           tasks=[self.task("STATE_RUNNING", 100)]))
+
+    def test_watch_resumes_a_lost_stream(self):
+        self.answer("WatchSyncRun", [
+            [self.start(), self.event(2, task=self.task("STATE_RUNNING", 200)),
+             Refusal(CODE.UNAVAILABLE, "going down", "SHUTTING_DOWN")],
+            [self.event(3, heartbeat={})],
+            [self.event(4, task=self.task("STATE_RUNNING", 300)), self.finish("STATE_SUCCEEDED")]])
+        done = self.run_cli("sync", "watch", "r1")
+        self.expect(done, 0, "stream was lost")
+        self.assertEqual([r.resume_token for r in self.server.requests("WatchSyncRun")],
+                         ["", "t2", "t3"])
+        self.assertEqual(self.server.requests("WatchSyncRun")[0].name, self.RUN)
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertIn("2 task documents RUNNING 200/400", lines[1])
+        self.assertIn("9 finished SUCCEEDED", lines[3])
+
+    def test_watch_begins_again_when_its_token_is_refused(self):
+        self.answer("WatchSyncRun", [
+            [self.start()],
+            Refusal(CODE.INVALID_ARGUMENT, "old", "PAGE_TOKEN_INVALID"),
+            [self.start(), self.finish("STATE_FAILED")]])
+        self.expect(self.run_cli("sync", "watch", self.RUN), 6)
+        self.assertEqual([r.resume_token for r in self.server.requests("WatchSyncRun")],
+                         ["", "t1", ""])
+
+    def test_watch_ends_with_the_outcome(self):
+        for state, code in (("STATE_PARTIAL", 6), ("STATE_CANCELLED", 1), ("STATE_SUCCEEDED", 0)):
+            self.answer("WatchSyncRun", [[self.start(), self.finish(state)]])
+            done = self.run_cli("-ojsonl", "sync", "watch", "r1")
+            self.expect(done, code)
+            self.assertEqual(json.loads(done.stdout.splitlines()[-1])["finished"]["state"], state)
+        self.answer("WatchSyncRun", Refusal(CODE.NOT_FOUND, "no run", "RESOURCE_NOT_FOUND"))
+        self.expect(self.run_cli("sync", "watch", "r9"), 5, "no run")
+
+    def test_run_and_watch(self):
+        self.answer("RunSync", self.message("SyncRun", name=self.RUN))
+        self.answer("WatchSyncRun", [[self.start(), self.finish("STATE_SUCCEEDED")]])
+        self.expect(self.run_cli("sync", "run", "--task", "documents", "--org", "7", "--watch"), 0)
+        request = self.server.requests("RunSync")[0]
+        self.assertEqual(list(request.tasks), [2])
+        self.assertEqual(list(request.organizations), ["connections/main/organizations/7"])
+        self.assertRegex(request.request_id, "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab]")
+
+    def test_watch_draws_on_a_terminal(self):
+        def events(request, context):
+            yield self.start()
+            time.sleep(0.5)
+            yield self.event(2, task=self.task("STATE_RUNNING", 200))
+            time.sleep(0.5)
+            yield self.finish("STATE_SUCCEEDED")
+        self.answer("WatchSyncRun", lambda request, context: events(request, context))
+        terminal = Terminal(self, ["sync", "watch", "r1"])
+        terminal.until("200/400")
+        self.assertEqual(terminal.end(), 0)
+        text = terminal.output.decode()
+        self.assertIn("\x1b[2A", text)
+        self.assertIn("run r1  SUCCEEDED", text)
+        for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).splitlines():
+            self.assertLess(len(line), 80)
+
+    def test_interrupted_watch(self):
+        def events(request, context):
+            yield self.start()
+            time.sleep(3)
+        self.answer("WatchSyncRun", lambda request, context: events(request, context))
+        terminal = Terminal(self, ["sync", "watch", "r1"])
+        terminal.until("100/400")
+        terminal.type("\x03")
+        self.assertEqual(terminal.end(), -signal.SIGINT)
+        self.assertIn(b"the run goes on", terminal.output)
+
+    # Reveals.
+
+    NAME = "companies/acme/passwords/9"
+
+    def revealed(self, **more):
+        return self.message("RevealPasswordResponse", plaintext="s3cr\x1b[31met",
+                            audit_event="auditEvents/5", display_ttl=dict(seconds=1), **more)
+
+    def test_reveal_refuses_a_redirected_output(self):
+        self.answer("RevealPassword", self.revealed())
+        self.expect(self.run_cli("passwords", "reveal", self.NAME), 2, "--fd")
+        self.expect(self.run_cli("passwords", "reveal", self.NAME, "--fd", "77"), 2, "not open")
+        self.assertEqual(self.server.requests("RevealPassword"), [])
+
+    def test_reveal_to_a_descriptor(self):
+        self.answer("RevealPassword", self.revealed())
+        with tempfile.TemporaryFile() as target:
+            done = self.run_cli("-o", "json", "passwords", "reveal", "acme/9", "--reason", "r",
+                                "--fd", str(target.fileno()), pass_fds=[target.fileno()])
+            self.expect(done, 0, "auditEvents/5")
+            target.seek(0)
+            self.assertEqual(target.read(), b"s3cr\x1b[31met")
+        self.assertEqual(json.loads(done.stdout)["auditEvent"], "auditEvents/5")
+        self.assertNotIn("s3cr", done.stdout + done.stderr)
+        request = self.server.requests("RevealPassword")[0]
+        self.assertEqual((request.name, request.reason), (self.NAME, "r"))
+        deadline = self.server.calls[-1][3]
+        self.assertTrue(5 < deadline <= 10.5, deadline)
+
+    def test_reveal_is_not_repeated(self):
+        self.answer("RevealPassword", Refusal(CODE.UNAVAILABLE, "audit", "AUDIT_UNAVAILABLE"))
+        self.expect(self.run_cli("passwords", "reveal", "9", "--company", "acme", "--fd", "1"), 8)
+        self.assertEqual(len(self.server.requests("RevealPassword")), 1)
+        self.expect(self.run_cli("passwords", "reveal", "9", "--fd", "1"), 2, "COMPANY/ID")
+
+    def test_reveal_on_a_terminal_is_cleared(self):
+        self.answer("RevealPassword", self.revealed())
+        terminal = Terminal(self, ["passwords", "reveal", self.NAME])
+        terminal.until("s3cr\\u001b[31met")
+        shown = time.time()
+        self.assertEqual(terminal.end(), 0)
+        self.assertGreater(time.time() - shown, 0.5)
+        self.assertTrue(terminal.output.endswith(b"\x1b[2J\x1b[H\x1b[?1049l"), terminal.output)
+        slow = self.revealed()
+        slow.display_ttl.seconds = 60
+        self.answer("RevealPassword", slow)
+        terminal = Terminal(self, ["passwords", "reveal", self.NAME])
+        terminal.until("by a key")
+        terminal.type("q")
+        self.assertEqual(terminal.end(5), 0)
+
+    # The rest.
+
+    def test_health(self):
+        self.answer("Check", self.message("grpc.health.v1.HealthCheckResponse", status="SERVING"))
+        self.expect(self.run_cli("health"), 0)
+        self.answer("Check", self.message("grpc.health.v1.HealthCheckResponse",
+                                          status="NOT_SERVING"))
+        self.expect(self.run_cli("health", "docbridge.v1.SyncService"), 1)
+
+    def test_tokens(self):
+        private, public = (os.path.join(self.folder.name, n) for n in ("key.jwk", "jwks.json"))
+        self.expect(self.run_cli("token", "keys", "--private-key", private, "--jwks", public), 0)
+        self.assertEqual(os.stat(private).st_mode & 0o777, 0o600)
+        claims = ["--issuer", "i", "--audience", "a", "--tenant", "t", "--subject", "s",
+                  "--permission", "read_audit"]
+        done = self.run_cli("token", "mint", "--private-key", private, *claims)
+        self.expect(done, 0)
+        self.assertEqual(len(done.stdout.strip().split(".")), 3)
+        out = os.path.join(self.folder.name, "minted")
+        self.expect(self.run_cli("token", "mint", "--private-key", private, *claims, "--out", out), 0)
+        self.assertEqual(os.stat(out).st_mode & 0o777, 0o600)
+        self.expect(self.run_cli("connection", "list", "--token-file", out), 0)
+
+    def test_every_help(self):
+        done = self.run_cli("--help")
+        self.expect(done, 0)
+        self.assertIn("Exit codes", done.stdout)
+        for words in re.findall(r"^  ([a-z][a-z-]*(?: [a-z-]+)*)", done.stdout, re.M):
+            if words.split()[0] not in ("done", "another"):
+                self.expect(self.run_cli(*words.split(), "--help"), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])

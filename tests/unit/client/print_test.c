@@ -1,0 +1,269 @@
+// What reaches a terminal: tables, failures with their remedies, the picture of a run.
+
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/failure.h"
+#include "client/field.h"
+#include "client/progress.h"
+#include "client/remedy.h"
+#include "client/table.h"
+#include "docbridge/v1/error_reason.pb-c.h"
+#include "docbridge/v1/mapping.pb-c.h"
+#include "google/rpc/error_details.pb-c.h"
+#include "google/rpc/status.pb-c.h"
+
+static void every_reason_has_a_remedy(void **state)
+{
+    (void)state;
+#define X(reason, status)                      \
+    if (!remedy_has(#reason))                  \
+        fail_msg("no remedy for %s", #reason); \
+    assert_int_not_equal(remedy_find(#reason, STATUS_OK)->class, EXIT_OK);
+    ERR_TABLE(X)
+#undef X
+    const ProtobufCEnumDescriptor *reasons = &docbridge__v1__error_reason__descriptor;
+    for (unsigned i = 0; i < reasons->n_values; i++)
+        if (reasons->values[i].value != 0)
+            assert_true(remedy_has(reasons->values[i].name + strlen("ERROR_REASON_")));
+    assert_int_equal(remedy_find("NEW_REASON", STATUS_PERMISSION_DENIED)->class, EXIT_DENIED);
+    assert_int_equal(remedy_find("", (enum status)99)->class, EXIT_OTHER);
+}
+
+static void classes_follow_the_reason(void **state)
+{
+    (void)state;
+    assert_int_equal(remedy_find("TOKEN_EXPIRED", STATUS_OK)->class, EXIT_UNAUTHENTICATED);
+    assert_int_equal(remedy_find("UPSTREAM_KEY_REJECTED", STATUS_OK)->class, EXIT_UPSTREAM);
+    assert_int_equal(remedy_find("PASSWORD_SHARING_DISABLED", STATUS_OK)->class, EXIT_PRECONDITION);
+    assert_int_equal(remedy_find("AUDIT_UNAVAILABLE", STATUS_OK)->class, EXIT_AUDIT);
+    assert_int_equal(remedy_find("UPSTREAM_RATE_LIMITED", STATUS_OK)->class, EXIT_QUOTA);
+    assert_int_equal(remedy_find("RESOURCE_NOT_FOUND", STATUS_OK)->class, EXIT_NOT_FOUND);
+}
+
+static void table_escapes_and_aligns(void **state)
+{
+    (void)state;
+    char text[512] = "";
+    FILE *stream = fmemopen(text, sizeof(text), "w");
+    struct table *table = table_new(&(struct table_settings){.stream = stream, .header = true});
+    assert_true(table_column(table, "NAME", false));
+    assert_true(table_column(table, "N", true));
+    assert_true(table_row(table,
+                          (const char *[]){"a\x1b[31m\xe2\x80\xae"
+                                           "b\t\xff",
+                                           "7"},
+                          2));
+    assert_true(table_row(table, (const char *[]){"B\xc3\xbcro", "1234"}, 2));
+    assert_true(table_print(table));
+    table_free(table);
+    (void)fclose(stream);
+    assert_string_equal(text, "NAME                          N\n"
+                              "a\\u001b[31m\\u202eb\\u0009\xef\xbf\xbd     7\n"
+                              "B\xc3\xbcro                       1234\n");
+}
+
+static void table_does_not_cut_off_a_terminal(void **state)
+{
+    (void)state;
+    char wide[400], text[1024] = "";
+    memset(wide, 'x', sizeof(wide) - 1);
+    wide[sizeof(wide) - 1] = '\0';
+    FILE *stream = fmemopen(text, sizeof(text), "w");
+    struct table *table = table_new(&(struct table_settings){.stream = stream, .color = true});
+    assert_true(table_column(table, "NAME", false));
+    assert_true(table_column(table, "STATE", false));
+    assert_true(table_row(table, (const char *[]){wide, "FAILED"}, 2));
+    assert_true(table_print(table));
+    table_free(table);
+    (void)fclose(stream);
+    assert_non_null(strstr(text, wide));
+    assert_non_null(strstr(text, "\x1b[31mFAILED"));
+}
+
+static void fields_are_read_by_path(void **state)
+{
+    (void)state;
+    Docbridge__V1__Organization organization = DOCBRIDGE__V1__ORGANIZATION__INIT;
+    Docbridge__V1__Mapping mapping = DOCBRIDGE__V1__MAPPING__INIT;
+    char company[] = "companies/acme";
+    mapping.company = company;
+    mapping.source = DOCBRIDGE__V1__MAPPING__SOURCE__SOURCE_PSA_ID;
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, 1024);
+    assert_true(field_text(&text, &organization.base, "mapping.company", FIELD_SHORT));
+    assert_int_equal(text.len, 0);
+    organization.mapping = &mapping;
+    field_text(&text, &organization.base, "mapping.company", FIELD_SHORT);
+    buffer_text(&text, " ");
+    field_text(&text, &organization.base, "mapping.company", FIELD_FULL);
+    buffer_text(&text, " ");
+    field_text(&text, &organization.base, "mapping.source", FIELD_FULL);
+    assert_string_equal(text.data, "acme companies/acme PSA_ID");
+    assert_false(field_text(&text, &organization.base, "mapping.none", FIELD_FULL));
+    assert_false(field_text(&text, &organization.base, "displayNam", FIELD_FULL));
+    assert_true(field_text(&text, &organization.base, "displayName", FIELD_FULL));
+}
+
+// Packs one detail of a status.
+static Google__Protobuf__Any *detail(const ProtobufCMessage *message, uint8_t *bytes, char *url,
+                                     Google__Protobuf__Any *any)
+{
+    google__protobuf__any__init(any);
+    (void)snprintf(url, 128, "type.googleapis.com/%s", message->descriptor->name);
+    any->type_url = url;
+    any->value = (ProtobufCBinaryData){protobuf_c_message_pack(message, bytes), bytes};
+    return any;
+}
+
+static void failures_are_told_in_full(void **state)
+{
+    (void)state;
+    char reason[] = "COMPANY_NO_ACCESS", key[] = "company", value[] = "companies/a\x1b[2J";
+    char words[] = "the company's level\r is NO_ACCESS";
+    Google__Rpc__ErrorInfo info = GOOGLE__RPC__ERROR_INFO__INIT;
+    Google__Rpc__ErrorInfo__MetadataEntry entry = GOOGLE__RPC__ERROR_INFO__METADATA_ENTRY__INIT;
+    Google__Rpc__ErrorInfo__MetadataEntry *entries[] = {&entry};
+    entry.key = key;
+    entry.value = value;
+    info.reason = reason;
+    info.metadata = entries;
+    info.n_metadata = 1;
+    Google__Protobuf__Duration delay = GOOGLE__PROTOBUF__DURATION__INIT;
+    delay.seconds = 2;
+    delay.nanos = 1000000;
+    Google__Rpc__RetryInfo retry = GOOGLE__RPC__RETRY_INFO__INIT;
+    retry.retry_delay = &delay;
+    uint8_t bytes[2][256], packed[1024];
+    char urls[2][128];
+    Google__Protobuf__Any any[2];
+    Google__Protobuf__Any *details[] = {detail(&info.base, bytes[0], urls[0], &any[0]),
+                                        detail(&retry.base, bytes[1], urls[1], &any[1])};
+    Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+    status.code = STATUS_FAILED_PRECONDITION;
+    status.message = words;
+    status.details = details;
+    status.n_details = 2;
+    size_t len = google__rpc__status__pack(&status, packed);
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, 64 * 1024);
+    struct failure failure;
+    failure_read(STATUS_FAILED_PRECONDITION, "short", packed, len, &arena, &failure);
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, 64 * 1024);
+    assert_true(failure_write(&text, &failure, NULL));
+    assert_string_equal(text.data,
+                        "error: the company's level\\u000d is NO_ACCESS\n"
+                        "reason: COMPANY_NO_ACCESS (FAILED_PRECONDITION)\n"
+                        "  company: companies/a\\u001b[2J\n"
+                        "retry: in 3 s\n"
+                        "resource: companies/a\\u001b[2J\n"
+                        "remedy: raise the company's level: docbridge config access set COMPANY "
+                        "--level selected|all\n");
+    failure_read(STATUS_NOT_FOUND, "gone", packed, 7, &arena, &failure);
+    assert_string_equal(failure.message, "gone");
+    assert_string_equal(failure.reason, "");
+}
+
+static Docbridge__V1__SyncTask task(Docbridge__V1__SyncTaskKind kind,
+                                    Docbridge__V1__SyncTask__State how, int64_t done, int64_t total)
+{
+    Docbridge__V1__SyncTask made = DOCBRIDGE__V1__SYNC_TASK__INIT;
+    made.kind = kind;
+    made.state = how;
+    made.done_count = done;
+    made.total_count = total;
+    return made;
+}
+
+static void picture_fits_its_columns(void **state)
+{
+    (void)state;
+    struct progress progress;
+    progress_init(&progress, "connections/main/syncRuns/run7");
+    Docbridge__V1__SyncRun run = DOCBRIDGE__V1__SYNC_RUN__INIT;
+    Docbridge__V1__SyncTask one = task(DOCBRIDGE__V1__SYNC_TASK_KIND__SYNC_TASK_KIND_ORGANIZATIONS,
+                                       DOCBRIDGE__V1__SYNC_TASK__STATE__STATE_SUCCEEDED, 120, 120);
+    Docbridge__V1__SyncTask two =
+        task(DOCBRIDGE__V1__SYNC_TASK_KIND__SYNC_TASK_KIND_FLEXIBLE_ASSETS,
+             DOCBRIDGE__V1__SYNC_TASK__STATE__STATE_RUNNING, 100, 400);
+    Docbridge__V1__SyncTask *tasks[] = {&one, &two};
+    Google__Protobuf__Timestamp start = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    start.seconds = 1000;
+    run.tasks = tasks;
+    run.n_tasks = 2;
+    run.state = DOCBRIDGE__V1__SYNC_RUN__STATE__STATE_RUNNING;
+    run.request_count = 31;
+    run.start_time = &start;
+    Docbridge__V1__WatchSyncRunResponse event = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__INIT;
+    event.event_case = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_SNAPSHOT;
+    event.snapshot = &run;
+    progress_apply(&progress, &event, 5000);
+    two.done_count = 200;
+    event.event_case = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_TASK;
+    event.task = &two;
+    progress_apply(&progress, &event, 7000);
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, 64 * 1024);
+    struct progress_view view = {.columns = 80, .now_us = 1065 * 1000000LL, .now_ms = 7000};
+    assert_int_equal(progress_draw(&text, &progress, &view), 3);
+    assert_string_equal(
+        text.data,
+        "run run7  RUNNING  00:01:05  requests 31\n"
+        "  organizations    [####################]       120/120 100% SUCCEEDED\n"
+        "  flexible assets  [##########..........]       200/400  50%    50/s RUNNING\n");
+    for (view.columns = 1; view.columns < 120; view.columns++) {
+        buffer_reset(&text);
+        progress_draw(&text, &progress, &view);
+        for (const char *at = text.data; *at != '\0'; at += strcspn(at, "\n") + 1)
+            assert_true(strcspn(at, "\n") < (size_t)view.columns + (view.columns == 1));
+    }
+}
+
+static void events_are_lines(void **state)
+{
+    (void)state;
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, 64 * 1024);
+    Docbridge__V1__WatchSyncRunResponse event = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__INIT;
+    Docbridge__V1__WatchSyncRunResponse__Heartbeat beat =
+        DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__HEARTBEAT__INIT;
+    event.event_case = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_HEARTBEAT;
+    event.heartbeat = &beat;
+    progress_line(&text, &event);
+    assert_int_equal(text.len, 0);
+    Docbridge__V1__SyncIssue issue = DOCBRIDGE__V1__SYNC_ISSUE__INIT;
+    char subject[] = "documents/9\n", message[] = "cannot be read";
+    issue.kind = DOCBRIDGE__V1__SYNC_ISSUE__KIND__KIND_RECORD_QUARANTINED;
+    issue.subject = subject;
+    issue.message = message;
+    event.sequence = 4;
+    event.event_case = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_ISSUE;
+    event.issue = &issue;
+    progress_line(&text, &event);
+    assert_string_equal(text.data,
+                        "4 issue RECORD_QUARANTINED documents/9\\u000a: cannot be read\n");
+}
+
+int main(void)
+{
+    (void)setlocale(LC_CTYPE, "C.UTF-8");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_reason_has_a_remedy),
+        cmocka_unit_test(classes_follow_the_reason),
+        cmocka_unit_test(table_escapes_and_aligns),
+        cmocka_unit_test(table_does_not_cut_off_a_terminal),
+        cmocka_unit_test(fields_are_read_by_path),
+        cmocka_unit_test(failures_are_told_in_full),
+        cmocka_unit_test(picture_fits_its_columns),
+        cmocka_unit_test(events_are_lines),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
