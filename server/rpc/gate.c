@@ -63,7 +63,7 @@ static enum err_code authenticate(struct call *call, struct err *reterr)
                                 &call->arena, &call->request.caller, reterr);
 }
 
-static enum err_code authorise(struct call *call, struct err *reterr)
+enum err_code gate_authorise(struct call *call, struct err *reterr)
 {
     enum permission permission = call->method->policy.permission;
     if (principal_may(call->request.caller, permission))
@@ -114,7 +114,7 @@ enum err_code gate_enter(struct call *call, struct err *reterr)
     try_(admit(call, reterr));
     if (call->method->handler != NULL) {
         try_(authenticate(call, reterr));
-        try_(authorise(call, reterr));
+        try_(gate_authorise(call, reterr));
     }
     return limit_time(call, reterr);
 }

@@ -12,6 +12,8 @@
 // TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, MISSING_PERMISSION, DEADLINE_REQUIRED,
 // DEADLINE_EXCEEDED.
 enum err_code gate_enter(struct call *call, struct err *reterr) _must_check_;
+// Whether the caller holds the method's permission. Errors: MISSING_PERMISSION.
+enum err_code gate_authorise(struct call *call, struct err *reterr) _must_check_;
 // Checks the bytes of the request, decodes them into the call's arena and lets go of what was
 // received. Errors: CANCELLED, DEADLINE_EXCEEDED, MESSAGE_INVALID, FIELD_INVALID.
 enum err_code gate_decode(struct call *call, ProtobufCMessage **ret_in,

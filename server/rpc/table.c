@@ -39,7 +39,9 @@ static enum err_code check_handler(const struct service *service, const struct m
     if (policy->permission == PERMISSION_NONE)
         return err_invalid(reterr, name, "%s.%s declares no permission", service->descriptor->name,
                            name);
-    if (handler->lane > LANE_NONE || (handler->lane == LANE_NONE && handler->kind != METHOD_UNARY))
+    bool needs_lane = handler->kind != METHOD_UNARY || handler->denied != NULL;
+    if (handler->lane > LANE_NONE || (handler->lane == LANE_NONE && needs_lane) ||
+        (handler->kind != METHOD_UNARY && handler->denied != NULL))
         return err_invalid(reterr, name, "%s.%s cannot run on its lane", service->descriptor->name,
                            name);
     bool stream = handler->kind == METHOD_SERVER_STREAM;

@@ -48,6 +48,21 @@ static void run_job(struct lane_job *job)
     serve_and_end((struct call *)job->owner);
 }
 
+// The gate refused the caller; what the contract wants to be known of that is recorded first.
+static void run_denied(struct lane_job *job)
+{
+    struct call *call = (struct call *)job->owner;
+    struct err err = {.code = ERR_OK};
+    ProtobufCMessage *in;
+    call->request.deadline = gate_step_deadline(call);
+    err.code = gate_decode(call, &in, &err);
+    if (err.code == ERR_OK)
+        err.code = call->method->handler->denied(&call->request, in, &err);
+    if (err.code == ERR_OK)
+        err.code = gate_authorise(call, &err);
+    call_end(call, NULL, &err);
+}
+
 static void run_arrived(struct event *event, bool ok)
 {
     struct call *call = (struct call *)event->owner;
@@ -61,9 +76,10 @@ static void run_arrived(struct event *event, bool ok)
         serve_and_end(call);
         return;
     }
-    call->job.run = run_job;
-    if (code == ERR_OK && !lane_push(lane, &call->job))
-        code = gate_busy(&err);
+    bool recorded = code == ERR_MISSING_PERMISSION && call->method->handler->denied != NULL;
+    call->job.run = recorded ? run_denied : run_job;
+    if (code == ERR_OK || recorded)
+        code = lane_push(lane, &call->job) ? ERR_OK : gate_busy(&err);
     if (code != ERR_OK)
         call_end(call, NULL, &err);
 }

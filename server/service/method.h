@@ -28,6 +28,10 @@ enum method_lane {
 typedef enum err_code unary_handler(struct request *request, const void *in, void *out,
                                     struct err *reterr);
 
+// Records a call of a unary method that the gate refused for want of the permission, on the
+// method's lane. An error takes the place of MISSING_PERMISSION.
+typedef enum err_code denied_handler(struct request *request, const void *in, struct err *reterr);
+
 enum stream_step {
     STREAM_MESSAGE, // `out` is filled; call next again once it is sent
     STREAM_IDLE,    // nothing now: call next again after a wake
@@ -60,6 +64,7 @@ struct method {
     enum method_lane lane;
     unary_handler *unary;
     const struct stream_handler *stream;
+    denied_handler *denied; // NULL: a refusal leaves no trace but the log's
 };
 
 struct service {

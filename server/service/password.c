@@ -15,9 +15,17 @@
 HANDLER(list_passwords, ListPasswordsRequest, ListPasswordsResponse)
 HANDLER(reveal_password, RevealPasswordRequest, RevealPasswordResponse)
 
+static enum err_code reveal_denied(struct request *request, const void *in, struct err *reterr)
+{
+    return password_reveal_denied(request, in, reterr);
+}
+
 static const struct method methods[] = {
     UNARY(ListPasswords, list_passwords, LANE_STORE),
-    UNARY(RevealPassword, reveal_password, LANE_UPSTREAM),
+    {.name = "RevealPassword",
+     .lane = LANE_UPSTREAM,
+     .unary = reveal_password_handler,
+     .denied = reveal_denied},
 };
 
 const struct service password_service = {

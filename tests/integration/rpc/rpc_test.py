@@ -42,6 +42,7 @@ def load(path):
 v1, rpc, health, reflection = load(sys.argv[2])
 ALL = (("authorization", "Bearer all"),)
 COMPANY = "/docbridge.v1.CompanyService/"
+PASSWORD = "/docbridge.v1.PasswordService/"
 
 
 class Server:
@@ -189,6 +190,19 @@ class Unary(Case):
         self.assertEqual(dict(found["ErrorInfo"].metadata),
                          {"permission": "manage_integrations",
                           "rpc": "docbridge.v1.CompanyService/BatchUpsertCompanies"})
+
+    def test_refusals_are_recorded_first(self):
+        read = (("authorization", "Bearer read"),)
+        reveal = unary(self.channel, PASSWORD + "RevealPassword", v1.RevealPasswordRequest(name="x"),
+                       v1.RevealPasswordResponse)
+        before = self.server.stats()["denials"]
+        self.fails(grpc.StatusCode.PERMISSION_DENIED, reveal, metadata=read,
+                   reason="MISSING_PERMISSION")
+        self.assertEqual(self.server.stats()["denials"], before + 1)
+        unrecorded = unary(self.channel, PASSWORD + "RevealPassword",
+                           v1.RevealPasswordRequest(name="unrecorded"), v1.RevealPasswordResponse)
+        self.fails(grpc.StatusCode.UNAVAILABLE, unrecorded, metadata=read,
+                   reason="AUDIT_UNAVAILABLE")
 
     def test_error_details(self):
         _, found = self.fails(grpc.StatusCode.NOT_FOUND, get_company, self.channel,

@@ -19,7 +19,7 @@
 
 enum { STREAMS_MAX = 4096, METHODS_MAX = 64, LISTENERS_MAX = 8, FLOOD_BYTES = 16 * 1024 };
 
-static atomic_int opened, closed, waiting, saw_cancel, saw_deadline, messages, observed;
+static atomic_int opened, closed, waiting, saw_cancel, saw_deadline, messages, observed, denials;
 
 // `lane=2` serves GetCompany on the poller, to measure what a change of thread costs.
 static enum method_lane company_lane = LANE_STORE;
@@ -220,6 +220,17 @@ static void watch_close(void *state)
 
 static const struct stream_handler watch_handler = {watch_open, watch_next, watch_close};
 
+// Records who was refused; a name of "unrecorded" cannot be.
+static enum err_code denied(struct request *request, const void *in, struct err *reterr)
+{
+    const Docbridge__V1__RevealPasswordRequest *asked = in;
+    if (strcmp(asked->name, "unrecorded") == 0)
+        return err_set(reterr, ERR_AUDIT_UNAVAILABLE, "not recorded");
+    if (strcmp(request->caller->subject, "read") == 0 && deadline_left_ms(request->deadline) > 0)
+        atomic_fetch_add(&denials, 1);
+    return ERR_OK;
+}
+
 // A table for all methods of a service, of which some do something.
 static struct service make_service(const ProtobufCServiceDescriptor *descriptor,
                                    struct method methods[METHODS_MAX])
@@ -227,17 +238,18 @@ static struct service make_service(const ProtobufCServiceDescriptor *descriptor,
     for (unsigned i = 0; i < descriptor->n_methods; i++) {
         const char *name = descriptor->methods[i].name;
         struct method *method = &methods[i];
-        *method = (struct method){name, METHOD_UNARY, LANE_STORE, refuse, NULL};
+        *method = (struct method){name, METHOD_UNARY, LANE_STORE, refuse, NULL, NULL};
         if (strcmp(name, "GetCompany") == 0)
-            *method = (struct method){name, METHOD_UNARY, company_lane, get_company, NULL};
+            *method = (struct method){name, METHOD_UNARY, company_lane, get_company, NULL, NULL};
         else if (strcmp(name, "BatchUpsertCompanies") == 0)
             method->unary = upsert;
         else if (strcmp(name, "ListPasswords") == 0)
             method->lane = LANE_NONE;
         else if (strcmp(name, "RevealPassword") == 0)
-            *method = (struct method){name, METHOD_UNARY, LANE_UPSTREAM, reveal, NULL};
+            *method = (struct method){name, METHOD_UNARY, LANE_UPSTREAM, reveal, NULL, denied};
         else if (strcmp(name, "WatchSyncRun") == 0)
-            *method = (struct method){name, METHOD_SERVER_STREAM, LANE_STORE, NULL, &watch_handler};
+            *method =
+                (struct method){name, METHOD_SERVER_STREAM, LANE_STORE, NULL, &watch_handler, NULL};
     }
     return (struct service){descriptor, methods, descriptor->n_methods};
 }
@@ -336,8 +348,9 @@ static void obey(struct rpc_server *server)
             (void)fflush(stdout);
             continue;
         }
-        printf("opened=%d closed=%d waiting=%d cancel=%d deadline=%d messages=%d observed=%d\n",
-               opened, closed, waiting, saw_cancel, saw_deadline, messages, observed);
+        printf("opened=%d closed=%d waiting=%d cancel=%d deadline=%d messages=%d observed=%d "
+               "denials=%d\n",
+               opened, closed, waiting, saw_cancel, saw_deadline, messages, observed, denials);
         (void)fflush(stdout);
     }
 }
