@@ -258,7 +258,7 @@ int watch_run(struct session *session, const char *name)
                           .live = session->options.format == OUTPUT_TABLE &&
                                   isatty(STDOUT_FILENO) == 1 && term != NULL &&
                                   strcmp(term, "dumb") != 0,
-                          .bounded = session->options.timeout_s > 0,
+                          .bounded = parse_has(session->arguments, "timeout"),
                           .deadline = deadline_in(session->options.timeout_s * 1000)};
     progress_init(&watch.progress, name);
     struct sigaction action = {.sa_handler = interrupt}, old_int, old_term;

@@ -505,6 +505,51 @@ class CliTest(unittest.TestCase):
         terminal.type("q")
         self.assertEqual(terminal.end(5), 0)
 
+    # Transport.
+
+    def openssl(self, *words):
+        subprocess.run(["openssl", *words], check=True, cwd=self.folder.name,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def authority(self, name):
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                     "-nodes", "-days", "2", "-subj", "/CN=" + name, "-keyout", name + ".key",
+                     "-out", name + ".pem")
+        return os.path.join(self.folder.name, name + ".pem")
+
+    def certificate(self, name, authority):
+        self.file("names", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                     "-subj", "/CN=" + name, "-keyout", name + ".key", "-out", name + ".csr")
+        self.openssl("x509", "-req", "-in", name + ".csr", "-CA", authority + ".pem", "-CAkey",
+                     authority + ".key", "-CAcreateserial", "-days", "2", "-extfile", "names",
+                     "-out", name + ".pem")
+        return [os.path.join(self.folder.name, name + end) for end in (".pem", ".key")]
+
+    def test_tls_with_client_certificates(self):
+        authority, other = self.authority("ca"), self.authority("other")
+        certificate, key = self.certificate("server", "ca")
+        mine, my_key = self.certificate("client", "ca")
+
+        def read(path):
+            with open(path, "rb") as stream:
+                return stream.read()
+        credentials = grpc.ssl_server_credentials([(read(key), read(certificate))],
+                                                  read(authority), True)
+        server = FakeServer(self.contract, "127.0.0.1:0", credentials)
+        self.addCleanup(server.stop)
+        server.answers = self.server.answers
+        near = ["--server", "127.0.0.1:%d" % server.port]
+        mutual = near + ["--cert", mine, "--key", my_key]
+        done = self.run_cli("connection", "list", *mutual, "--ca", authority)
+        self.expect(done, 0)
+        self.expect(self.run_cli("connection", "list", *mutual, "--ca", other), 1, "certificate")
+        self.expect(self.run_cli("connection", "list", *near, "--ca", authority), 1)
+        self.expect(self.run_cli("connection", "list", *near), 1)
+        self.expect(self.run_cli("connection", "list", *near, "--cert", mine), 2, "together")
+        self.expect(self.run_cli("connection", "list", "--ca", "/nowhere"), 2, "/nowhere")
+        self.assertEqual(len(server.requests("ListConnections")), 1)
+
     # The rest.
 
     def test_health(self):

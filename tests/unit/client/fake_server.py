@@ -75,17 +75,18 @@ class Refusal(Exception):
 
 
 class FakeServer:
-    """Serves on a Unix socket. `answers[method]` is a message, a Refusal, a function of the request
+    """Serves on one address. `answers[method]` is a message, a Refusal, a function of the request
     and its context, or a list of these, one a call."""
 
-    def __init__(self, contract, address):
+    def __init__(self, contract, address, credentials=None):
         self.contract, self.answers, self.calls = contract, {}, []
         self.server = grpc.server(futures.ThreadPoolExecutor(8))
         handlers = {}
         for path, method in contract.methods():
             handlers[path] = self._handler(method)
         self.server.add_generic_rpc_handlers((_Router(handlers),))
-        self.port = self.server.add_insecure_port(address)
+        self.port = (self.server.add_insecure_port(address) if credentials is None else
+                     self.server.add_secure_port(address, credentials))
         self.server.start()
 
     def stop(self):
