@@ -57,7 +57,7 @@ int fixture_start(void **state)
     (void)snprintf(fixture->key_path, sizeof(fixture->key_path), "/tmp/docbridge-test-key.XXXXXX");
     int fd = mkstemp(fixture->key_path);
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, "0123456789abcdef0123456789abcdef", 32), 32);
+    assert_int_equal(write(fd, "the master key of these tests ok", 32), 32);
     (void)close(fd);
     assert_int_equal(vault_open(fixture->key_path, &fixture->vault, &err), ERR_OK);
     assert_int_equal(source_global_init(&err), ERR_OK);
