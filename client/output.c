@@ -119,8 +119,8 @@ int output_message(struct session *session, const ProtobufCMessage *message)
         return class == EXIT_OK ? output_flush(session) : class;
     }
     struct table *table _cleanup_(table_freep) = start_table(session, false);
-    if (table == NULL || !table_column(table, "FIELD", false) ||
-        !table_column(table, "VALUE", false) || !field_rows(table, message, "") ||
+    if (table == NULL || !table_column(table, "FIELD", TABLE_KEEP) ||
+        !table_column(table, "VALUE", TABLE_WRAP) || !field_rows(table, message, "") ||
         !table_print(table))
         return session_no_memory(session);
     return output_flush(session);
@@ -129,8 +129,8 @@ int output_message(struct session *session, const ProtobufCMessage *message)
 int output_pairs(struct session *session, const struct output_pair *pairs, size_t count)
 {
     struct table *table _cleanup_(table_freep) = start_table(session, false);
-    bool good =
-        table != NULL && table_column(table, "FIELD", false) && table_column(table, "VALUE", false);
+    bool good = table != NULL && table_column(table, "FIELD", TABLE_KEEP) &&
+                table_column(table, "VALUE", TABLE_WRAP);
     for (size_t i = 0; good && i < count; i++)
         if (pairs[i].value != NULL && pairs[i].value[0] != '\0')
             good = pair_row(table, pairs[i].name, pairs[i].value);
@@ -196,6 +196,16 @@ static bool item_row(struct table *table, const ProtobufCMessage *item,
     return good;
 }
 
+// Words of upstream may be long and can be cut; what is typed into the next command cannot.
+static enum table_fit fit_of(const ProtobufCMessageDescriptor *type, const struct column *column)
+{
+    const ProtobufCFieldDescriptor *field = field_at(type, column->path);
+    if (field_is_number(field))
+        return TABLE_RIGHT;
+    return field->type == PROTOBUF_C_TYPE_STRING && column->style == FIELD_FULL ? TABLE_CUT
+                                                                                : TABLE_KEEP;
+}
+
 static int items_table(struct session *session, const ProtobufCMessage *response,
                        const ProtobufCFieldDescriptor *field, const struct column *columns)
 {
@@ -207,8 +217,7 @@ static int items_table(struct session *session, const ProtobufCMessage *response
     struct table *table _cleanup_(table_freep) = start_table(session, true);
     bool good = table != NULL;
     for (size_t i = 0; good && i < count; i++)
-        good = table_column(table, chosen[i].title,
-                            field_is_number(field_at(field->descriptor, chosen[i].path)));
+        good = table_column(table, chosen[i].title, fit_of(field->descriptor, &chosen[i]));
     for (size_t i = 0; good && i < field_count(response, field); i++)
         good = item_row(table, *(const ProtobufCMessage *const *)field_item(response, field, i),
                         chosen, count);

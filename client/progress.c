@@ -265,8 +265,6 @@ static void task_line(struct buffer *line, const struct progress_task *task, int
     buffer_printf(line, " %s", task_state(task->state));
     if (task->failed > 0)
         buffer_printf(line, " failed %" PRId64, task->failed);
-    if (task->reason[0] != '\0')
-        buffer_printf(line, " %s", task->reason);
 }
 
 static const char *task_color(Docbridge__V1__SyncTask__State state)
@@ -297,6 +295,17 @@ int progress_draw(struct buffer *buffer, const struct progress *progress,
         buffer_reset(&line);
         task_line(&line, &progress->tasks[i], view->columns < 70 ? BAR_CELLS / 2 : BAR_CELLS);
         put_line(buffer, view, task_color(progress->tasks[i].state), line.failed ? "" : line.data);
+    }
+    // Reasons are too long to stand behind the counts of their task.
+    for (size_t i = 0; i < progress->task_count; i++) {
+        if (progress->tasks[i].reason[0] == '\0')
+            continue;
+        char name[32];
+        task_name(progress->tasks[i].kind, name);
+        buffer_reset(&line);
+        buffer_printf(&line, "  %s: %s", name, progress->tasks[i].reason);
+        put_line(buffer, view, "31", line.failed ? "" : line.data);
+        lines++;
     }
     if (progress->resume_us > view->now_us && !progress->finished) {
         buffer_reset(&line);

@@ -43,9 +43,15 @@ void table_freep(struct table **table)
     *table = table_free(*table);
 }
 
-bool table_column(struct table *table, const char *title, bool right)
+bool table_column(struct table *table, const char *title, enum table_fit fit)
 {
-    int flags = right ? SCOLS_FL_RIGHT : table->settings.terminal ? SCOLS_FL_TRUNC : 0;
+    int flags = 0;
+    if (fit == TABLE_RIGHT)
+        flags = SCOLS_FL_RIGHT;
+    else if (fit == TABLE_CUT && table->settings.terminal)
+        flags = SCOLS_FL_TRUNC;
+    else if (fit == TABLE_WRAP && table->settings.terminal)
+        flags = SCOLS_FL_WRAP;
     return scols_table_new_column(table->scols, title, 0, flags) != NULL;
 }
 

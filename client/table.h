@@ -1,6 +1,6 @@
 // Tables for people, by libsmartcols.
 //
-// Cells are escaped here. On a terminal text columns are cut to its width; elsewhere nothing is.
+// Cells are escaped here.
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +20,15 @@ struct table_settings {
 struct table *table_new(const struct table_settings *settings);
 struct table *table_free(struct table *table);
 void table_freep(struct table **table);
-bool table_column(struct table *table, const char *title, bool right);
+
+// What happens to a column when a terminal is too narrow. Off a terminal all of it is printed.
+enum table_fit {
+    TABLE_KEEP,  // nothing
+    TABLE_RIGHT, // nothing, and it is aligned to the right
+    TABLE_CUT,   // its end is cut off
+    TABLE_WRAP,  // it goes on in the next line
+};
+bool table_column(struct table *table, const char *title, enum table_fit fit);
 // One cell a column, in order.
 bool table_row(struct table *table, const char *const *cells, size_t count);
 // Prints; an empty table prints nothing.

@@ -54,8 +54,8 @@ static void table_escapes_and_aligns(void **state)
     char text[512] = "";
     FILE *stream = fmemopen(text, sizeof(text), "w");
     struct table *table = table_new(&(struct table_settings){.stream = stream, .header = true});
-    assert_true(table_column(table, "NAME", false));
-    assert_true(table_column(table, "N", true));
+    assert_true(table_column(table, "NAME", TABLE_CUT));
+    assert_true(table_column(table, "N", TABLE_RIGHT));
     assert_true(table_row(table,
                           (const char *[]){"a\x1b[31m\xe2\x80\xae"
                                            "b\t\xff",
@@ -78,8 +78,8 @@ static void table_does_not_cut_off_a_terminal(void **state)
     wide[sizeof(wide) - 1] = '\0';
     FILE *stream = fmemopen(text, sizeof(text), "w");
     struct table *table = table_new(&(struct table_settings){.stream = stream, .color = true});
-    assert_true(table_column(table, "NAME", false));
-    assert_true(table_column(table, "STATE", false));
+    assert_true(table_column(table, "NAME", TABLE_CUT));
+    assert_true(table_column(table, "STATE", TABLE_KEEP));
     assert_true(table_row(table, (const char *[]){wide, "FAILED"}, 2));
     assert_true(table_print(table));
     table_free(table);
