@@ -18,7 +18,7 @@ for file in "$@"; do
         exit 1
     fi
     expected=$((expected + 1))
-    echo "static const unsigned char sql_$number[] = {"
+    echo "static const unsigned char sql_${number}[] = {"
     od -An -v -tx1 "$file" | sed 's/ \(..\)/0x\1,/g'
     echo '0};'
     table="$table    {$version, \"$name\", sql_$number, sizeof(sql_$number) - 1},

@@ -16,7 +16,11 @@
 
 enum { DATABASES_MAX = 256 };
 
+// Those that a test left running when it calls exit(): Bazel kills the guard with everything else.
+static struct test_postgres *running;
+
 struct test_postgres {
+    struct test_postgres *next;
     char dir[64];
     bool durable;
     bool template_made;
@@ -79,8 +83,18 @@ static void name_database(const struct test_postgres *postgres, const char *name
                    "postgres");
 }
 
+static void stop_all(void)
+{
+    while (running != NULL)
+        test_postgres_stop(running);
+}
+
 static struct test_postgres *start(bool durable)
 {
+    static bool registered;
+    if (!registered && atexit(stop_all) != 0)
+        die("atexit failed");
+    registered = true;
     struct test_postgres *postgres = calloc(1, sizeof(*postgres));
     if (postgres == NULL)
         die("no memory");
@@ -95,6 +109,8 @@ static struct test_postgres *start(bool durable)
     postgres->guard_fd = ends[1];
     postgres->guard = spawn("guard", postgres->dir, "", ends[0]);
     (void)close(ends[0]);
+    postgres->next = running;
+    running = postgres;
     test_postgres_restart(postgres);
     name_database(postgres, "postgres", &postgres->admin);
     return postgres;
@@ -114,6 +130,10 @@ void test_postgres_stop(struct test_postgres *postgres)
 {
     if (postgres == NULL)
         return;
+    struct test_postgres **link = &running;
+    while (*link != postgres)
+        link = &(*link)->next;
+    *link = postgres->next;
     (void)close(postgres->guard_fd);
     (void)waitpid(postgres->guard, NULL, 0);
     for (int i = 0; i < postgres->database_count; i++)

@@ -4,7 +4,8 @@
 #   postgres.sh start DIR [durable]  makes the cluster if there is none, and starts it
 #   postgres.sh stop DIR             stops it, as a careful operator would
 #   postgres.sh kill DIR             as if the power went: kill -9 of all of its processes
-#   postgres.sh guard DIR            reads standard input to its end, then stops it and removes DIR
+#   postgres.sh guard DIR            reads standard input to its end, then stops it and removes DIR;
+#                                    also removes what guards that were killed left beside it
 #
 # A new cluster has the logins docbridge_owner (migrates) and docbridged (serves; a member of the
 # serving roles, which it must take by SET ROLE) and an empty database `docbridge`. Reach it with
@@ -84,9 +85,10 @@ start() {
     fi
 }
 
+# stop MODE DIR
 stop() {
-    if [ -e "$dir/data/postmaster.pid" ]; then
-        as_owner "$bin/pg_ctl" -D "$dir/data" -w -t 60 -s -m "$1" stop >/dev/null 2>&1 || :
+    if [ -e "$2/data/postmaster.pid" ]; then
+        as_owner "$bin/pg_ctl" -D "$2/data" -w -t 60 -s -m "$1" stop >/dev/null 2>&1 || :
     fi
 }
 
@@ -105,13 +107,28 @@ kill_hard() {
     rm -f "$dir/data/postmaster.pid"
 }
 
+# Directories whose guard is gone: it held their lock.
+sweep() {
+    find "${dir%/*}" -maxdepth 2 -path "${dir%-*}-*/lock" -mmin +1 2>/dev/null | while read -r lock; do
+        old=${lock%/lock}
+        if [ "$old" != "$dir" ] && flock -n "$lock" true; then
+            stop immediate "$old"
+            rm -rf "$old"
+        fi
+    done
+}
+
 case $verb in
 start) start "${3:-}" ;;
-stop) stop fast ;;
+stop) stop fast "$dir" ;;
 kill) kill_hard ;;
 guard)
-    cat >/dev/null
-    stop immediate
+    exec 9>"$dir/lock"
+    flock 9
+    # Nothing started here may keep the lock.
+    sweep 9>&-
+    cat >/dev/null 9>&-
+    stop immediate "$dir" 9>&-
     rm -rf "$dir"
     ;;
 *) exit 2 ;;

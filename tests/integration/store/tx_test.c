@@ -1,6 +1,5 @@
-// Values there and back, and what ends a statement early.
+// The life of a transaction, and what ends a statement early.
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,155 +32,6 @@ static void all_given_back(void)
 }
 
 static const struct statement echo_text = {"echo_text", "SELECT $1::text"};
-static const struct statement echo_int64 = {"echo_int64", "SELECT $1"};
-static const struct statement echo_bool = {"echo_bool", "SELECT $1"};
-static const struct statement echo_time = {"echo_time", "SELECT $1"};
-static const struct statement echo_bytes = {"echo_bytes", "SELECT $1"};
-static const struct statement echo_texts = {"echo_texts", "SELECT $1"};
-
-static void text_returns_as_sent(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"",   "plain",        "o'brien", "back\\slash \\x41 \\n",
-                                        "\"", "line\nline\t", "{a,b}",   "NULL",
-                                        "😀é", "\x01\x7f",     "$1 %s"};
-    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        _cleanup_(rows_done) struct rows rows = {NULL};
-        assert_ok(tx_query(tx, &echo_text, ARGS(ARG_TEXT(texts[i])), &rows, reterr));
-        assert_string_equal(rows_text(&rows, 0, 0), texts[i]);
-        assert_int_equal(rows_len(&rows, 0, 0), strlen(texts[i]));
-        assert_false(rows_null(&rows, 0, 0));
-    }
-    _cleanup_(rows_done) struct rows rows = {NULL};
-    assert_ok(tx_query(tx, &echo_text, ARGS(ARG_TEXT(NULL)), &rows, reterr));
-    assert_true(rows_null(&rows, 0, 0));
-    assert_string_equal(rows_text(&rows, 0, 0), "");
-    struct arena arena;
-    arena_init(&arena, 4096);
-    assert_null(rows_text_copy(&rows, 0, 0, &arena));
-    arena_done(&arena);
-}
-
-static void numbers_and_times_are_exact(void **state)
-{
-    (void)state;
-    static const int64_t numbers[] = {0, 1, -1, INT32_MAX, INT64_MAX, INT64_MIN};
-    static const int64_t times[] = {1,
-                                    -1,
-                                    1772366400123456,
-                                    946684800000000,
-                                    946684799999999,
-                                    -62135596800000000, // year 1
-                                    253402300799999999, // the end of 9999
-                                    1772366400100000};
-    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-        _cleanup_(rows_done) struct rows rows = {NULL};
-        assert_ok(tx_query(tx, &echo_int64, ARGS(ARG_INT64(numbers[i])), &rows, reterr));
-        assert_true(rows_int64(&rows, 0, 0) == numbers[i]);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
-        _cleanup_(rows_done) struct rows rows = {NULL};
-        assert_ok(tx_query(tx, &echo_time, ARGS(ARG_TIME(times[i])), &rows, reterr));
-        if (rows_time(&rows, 0, 0) != times[i])
-            fail_msg("%" PRId64 " came back as %s", times[i], rows_text(&rows, 0, 0));
-    }
-    _cleanup_(rows_done) struct rows none = {NULL}, yes = {NULL}, no = {NULL}, null = {NULL};
-    assert_ok(tx_query(tx, &echo_time, ARGS(ARG_TIME(0)), &none, reterr));
-    assert_true(rows_null(&none, 0, 0) && rows_time(&none, 0, 0) == 0);
-    assert_ok(tx_query(tx, &echo_bool, ARGS(ARG_BOOL(true)), &yes, reterr));
-    assert_true(rows_bool(&yes, 0, 0));
-    assert_ok(tx_query(tx, &echo_bool, ARGS(ARG_BOOL(false)), &no, reterr));
-    assert_false(rows_bool(&no, 0, 0) || rows_null(&no, 0, 0));
-    assert_ok(tx_query(tx, &echo_text, ARGS(ARG_NULL), &null, reterr));
-    assert_true(rows_null(&null, 0, 0) && rows_int64(&null, 0, 0) == 0);
-}
-
-static void bytes_return_as_sent(void **state)
-{
-    (void)state;
-    unsigned char all[256];
-    for (size_t i = 0; i < sizeof(all); i++)
-        all[i] = (unsigned char)i;
-    struct arena arena;
-    arena_init(&arena, 65536);
-    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
-    _cleanup_(rows_done) struct rows rows = {NULL}, empty = {NULL}, null = {NULL};
-    assert_ok(tx_query(tx, &echo_bytes, ARGS(ARG_BYTES(all, sizeof(all))), &rows, reterr));
-    struct bytes bytes = rows_bytes(&rows, 0, 0, &arena);
-    assert_int_equal(bytes.len, sizeof(all));
-    assert_memory_equal(bytes.data, all, sizeof(all));
-    assert_ok(tx_query(tx, &echo_bytes, ARGS(ARG_BYTES(all, 0)), &empty, reterr));
-    bytes = rows_bytes(&empty, 0, 0, &arena);
-    assert_true(bytes.data != NULL && bytes.len == 0);
-    assert_ok(tx_query(tx, &echo_bytes, ARGS(ARG_BYTES(NULL, 0)), &null, reterr));
-    assert_null(rows_bytes(&null, 0, 0, &arena).data);
-    arena_done(&arena);
-}
-
-static void text_arrays_return_as_sent(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"a",  "",   NULL,   "NULL", "null", "a,b",
-                                        "{}", "\"", "\\\"", "😀,",   " x ",  "tab\tnl\n"};
-    struct arena arena;
-    arena_init(&arena, 65536);
-    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
-    for (size_t n = 0; n <= ARRAY_LEN(texts); n++) {
-        _cleanup_(rows_done) struct rows rows = {NULL};
-        assert_ok(tx_query(tx, &echo_texts, ARGS(ARG_TEXTS(texts, n)), &rows, reterr));
-        size_t count = 99;
-        const char *const *back = rows_texts(&rows, 0, 0, &arena, &count);
-        assert_int_equal(count, n);
-        for (size_t i = 0; i < n; i++) {
-            if (texts[i] == NULL)
-                assert_null(back[i]);
-            else
-                assert_string_equal(back[i], texts[i]);
-        }
-    }
-    arena_done(&arena);
-}
-
-static void arrays_become_rows(void **state)
-{
-    (void)state;
-    static const struct statement unnest = {
-        "unnest", "SELECT * FROM unnest($1, $2, $3, $4, $5::jsonb[]) AS t(n, b, ts, data, doc)"};
-    static const int64_t numbers[] = {INT64_MIN, 0, INT64_MAX};
-    static const bool bools[] = {true, false, true};
-    static const int64_t times[] = {1772366400123456, 0, -5};
-    const struct bytes bytes[] = {{"\0\xff", 2}, {NULL, 0}, {"", 0}};
-    static const char *const docs[] = {"{\"a\": \"o'b\\\\c\"}", NULL, "[]"};
-    struct arena arena;
-    arena_init(&arena, 65536);
-    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
-    _cleanup_(rows_done) struct rows rows = {NULL};
-    assert_ok(tx_query(tx, &unnest,
-                       ARGS(ARG_INT64S(numbers, 3), ARG_BOOLS(bools, 3), ARG_TIMES(times, 3),
-                            ARG_BYTEAS(bytes, 3), ARG_TEXTS(docs, 3)),
-                       &rows, reterr));
-    assert_int_equal(rows_count(&rows), 3);
-    for (int i = 0; i < 3; i++) {
-        assert_true(rows_int64(&rows, i, 0) == numbers[i]);
-        assert_int_equal(rows_bool(&rows, i, 1), bools[i]);
-        assert_true(rows_time(&rows, i, 2) == times[i]);
-        struct bytes back = rows_bytes(&rows, i, 3, &arena);
-        assert_int_equal(back.data == NULL, bytes[i].data == NULL);
-        assert_int_equal(back.len, bytes[i].len);
-        assert_int_equal(rows_null(&rows, i, 4), docs[i] == NULL);
-    }
-    assert_string_equal(rows_text(&rows, 0, 4), docs[0]);
-    _cleanup_(rows_done) struct rows none = {NULL};
-    assert_ok(tx_query(tx, &unnest,
-                       ARGS(ARG_INT64S(NULL, 0), ARG_BOOLS(NULL, 0), ARG_TIMES(NULL, 0),
-                            ARG_BYTEAS(NULL, 0), ARG_TEXTS(NULL, 0)),
-                       &none, reterr));
-    assert_int_equal(rows_count(&none), 0);
-    arena_done(&arena);
-}
-
 static const struct statement sleep_long = {"sleep_long", "SELECT pg_sleep(30)"};
 static const struct statement backend = {"backend", "SELECT pg_backend_pid()"};
 
@@ -352,20 +202,6 @@ static void too_many_parameters_are_refused(void **state)
     assert_code(tx_run(tx, &echo_text, args, ARRAY_LEN(args), reterr), ERR_INTERNAL);
 }
 
-static void large_values_pass(void **state)
-{
-    (void)state;
-    size_t len = 20 * 1024 * 1024;
-    _cleanup_(freep) char *text = malloc(len + 1);
-    assert_non_null(text);
-    memset(text, 'x', len);
-    text[len] = '\0';
-    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
-    _cleanup_(rows_done) struct rows rows = {NULL};
-    assert_ok(tx_query(tx, &echo_text, ARGS(ARG_TEXT(text)), &rows, reterr));
-    assert_int_equal(rows_len(&rows, 0, 0), len);
-}
-
 static void unnamed_statements_set_everything_each_time(void **state)
 {
     (void)state;
@@ -414,18 +250,12 @@ static void a_bad_dsn_is_not_quoted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_returns_as_sent),
-        cmocka_unit_test(numbers_and_times_are_exact),
-        cmocka_unit_test(bytes_return_as_sent),
-        cmocka_unit_test(text_arrays_return_as_sent),
-        cmocka_unit_test(arrays_become_rows),
         cmocka_unit_test(deadline_ends_a_statement_and_keeps_the_connection),
         cmocka_unit_test(cancelled_ends_a_statement),
         cmocka_unit_test(what_is_not_committed_is_not_there),
         cmocka_unit_test(conflict_names_its_constraint),
         cmocka_unit_test(errors_have_their_codes),
         cmocka_unit_test(too_many_parameters_are_refused),
-        cmocka_unit_test(large_values_pass),
         cmocka_unit_test(unnamed_statements_set_everything_each_time),
         cmocka_unit_test(the_session_is_set_up),
         cmocka_unit_test(a_bad_dsn_is_not_quoted),
