@@ -2,9 +2,9 @@
 
 #include <langinfo.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "client/help.h"
 #include "client/listing.h"
@@ -31,7 +31,7 @@ static int print_help(const struct arguments *arguments, FILE *stream, int class
     buffer_init(&text, HELP_MAX_BYTES);
     if (help_write(&text, arguments))
         (void)fputs(text.data, stream);
-    return fflush(stream) == 0 ? class : EXIT_OTHER;
+    return fflush(stream) == 0 && !ferror(stream) ? class : EXIT_OTHER;
 }
 
 static int usage(const char *text)
@@ -62,8 +62,9 @@ static int run(const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
+    // A core file would hold what gRPC has in its buffers: a key, a value, the token.
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     set_locale();
-    (void)signal(SIGPIPE, SIG_IGN);
     static struct arguments arguments;
     struct err err = {0};
     if (parse_line(argc, argv, &arguments, &err) != ERR_OK)

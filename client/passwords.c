@@ -109,6 +109,10 @@ static int reveal(struct session *session, const char *name, int fd, struct aren
                                                     .timeout_ms = timeout_ms,
                                                     .arena = arena},
                              &message);
+    // A call that broke off may have been served; trying again blindly would be a second reveal.
+    if (class == EXIT_OTHER || class == EXIT_UPSTREAM)
+        session_note(session, "the audit trail knows whether it was revealed: docbridge audit list "
+                              "--type password-reveal --limit 5");
     if (class != EXIT_OK)
         return class;
     struct secret *value _cleanup_(secret_freep) = take_value(message);

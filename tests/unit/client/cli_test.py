@@ -488,6 +488,10 @@ class CliTest(unittest.TestCase):
         self.expect(self.run_cli("passwords", "reveal", "9", "--company", "acme", "--fd", "1"), 8)
         self.assertEqual(len(self.server.requests("RevealPassword")), 1)
         self.expect(self.run_cli("passwords", "reveal", "9", "--fd", "1"), 2, "COMPANY/ID")
+        self.answer("RevealPassword", lambda request, context: time.sleep(3))
+        self.expect(self.run_cli("--timeout", "1", "passwords", "reveal", "acme/9", "--fd", "1"), 1,
+                    "DEADLINE_EXCEEDED", "audit list")
+        self.assertEqual(len(self.server.requests("RevealPassword")), 2)
 
     def test_reveal_on_a_terminal_is_cleared(self):
         self.answer("RevealPassword", self.revealed())
@@ -572,6 +576,23 @@ class CliTest(unittest.TestCase):
         self.expect(self.run_cli("token", "mint", "--private-key", private, *claims, "--out", out), 0)
         self.assertEqual(os.stat(out).st_mode & 0o777, 0o600)
         self.expect(self.run_cli("connection", "list", "--token-file", out), 0)
+
+    def test_output_that_cannot_be_written(self):
+        self.organizations()
+        for words in (["--help"], ["org", "list"], ["-ojsonl", "org", "list"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([PROGRAM] + self.words(words), env=self.environment,
+                                      stdout=full, stderr=subprocess.DEVNULL, timeout=60)
+            self.assertEqual(done.returncode, 1)
+
+    def test_usage_errors(self):
+        for words, text in ((["conection"], "did you mean connection?"), (["sync"], "sync watch RUN"),
+                            (["map", "set", "1"], "needs ORG COMPANY"), ([], "Exit codes"),
+                            (["org", "show", "a b\x1b[2J"], "\\u001b[2J is no name")):
+            done = self.run_cli(*words)
+            self.expect(done, 2, text)
+            self.assertEqual(done.stdout, "")
+            self.assertNotIn("\x1b", done.stderr)
 
     def test_every_help(self):
         done = self.run_cli("--help")
