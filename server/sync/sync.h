@@ -28,6 +28,9 @@ struct sync_settings {
     int request_limit;         // 0: 3,000 requests ...
     int64_t request_window_ms; // 0: ... in any 5 minutes, a credential
     int reserve_percent;       // 0: 20 of the limit belong to reveals and tests
+    int retry_ms;              // 0: 500; the first pause before a failed request is sent again
+    int64_t deletion_hold_ms;  // 0: 1 h; held deletions seen again so much later are applied
+    int64_t heartbeat_ms;      // 0: 10 s between signs of life to a watcher
 };
 
 struct sync;
@@ -79,6 +82,37 @@ enum err_code sync_request_run(struct tx *tx, const struct request *request,
 // Tells the scheduler that there is work; else it looks within scheduler_ms.
 void sync_wake(struct sync *sync);
 
+// Asks a live run to stop, within the caller's transaction, with its audit event. `*ret_live` is
+// false, and nothing is written, if the run has ended. Call sync_stop_run() after the commit.
+// Errors: RESOURCE_NOT_FOUND.
+enum err_code sync_cancel_run(struct tx *tx, const struct request *request,
+                              const char *connection_id, const char *run_id, bool *ret_live,
+                              struct err *reterr) _must_check_;
+// Stops the request that the run has in flight, if it runs in this process, and wakes the
+// scheduler; another process learns of the cancellation with its next page.
+void sync_stop_run(struct sync *sync, const char *tenant, const char *connection_id,
+                   const char *run_id);
+
+// Fetches flexible asset types with their fields, and password categories, and stores them: new
+// ones off, those that vanished as gone, choices untouched. Blocks on upstream; for
+// RefreshDocumentationTypes and for runs. Errors: those of source_fetch_page and of the store.
+enum err_code sync_refresh_types(struct store *store, const char *tenant, const char *connection_id,
+                                 struct source *source, struct deadline deadline,
+                                 const atomic_bool *cancelled, struct source_attempt *ret_attempt,
+                                 struct err *reterr) _must_check_;
+enum err_code sync_refresh_categories(struct store *store, const char *tenant,
+                                      const char *connection_id, struct source *source,
+                                      struct deadline deadline, const atomic_bool *cancelled,
+                                      struct source_attempt *ret_attempt,
+                                      struct err *reterr) _must_check_;
+
+// The use of a connection's request budget as this process knows it.
+struct sync_quota {
+    int used, limit;
+    int64_t window_ms;
+};
+struct sync_quota sync_get_quota(struct sync *sync, const char *tenant, const char *connection_id);
+
 // Subscribes a watcher to what happens in a run of this process; `wake` is called after each
 // change, never under a lock that the feed needs to be read. Runs of other processes are noticed by
 // polling: the watcher is woken once a second as long as the run is live.
@@ -86,4 +120,37 @@ struct sync_watch;
 enum err_code sync_watch_open(struct sync *sync, const char *tenant, const char *connection_id,
                               const char *run_id, const struct stream_waker *waker,
                               struct sync_watch **ret_watch, struct err *reterr) _must_check_;
+// Returns after the last wake has. Never call it from a wake.
 void sync_watch_close(struct sync_watch *watch);
+
+// What a watcher is told.
+enum sync_event_kind {
+    SYNC_EVENT_NONE, // nothing until the next wake
+    SYNC_EVENT_SNAPSHOT,
+    SYNC_EVENT_TASK,
+    SYNC_EVENT_QUOTA_WAIT,
+    SYNC_EVENT_ISSUE,
+    SYNC_EVENT_HEARTBEAT,
+    SYNC_EVENT_FINISHED, // always last
+    SYNC_EVENT_END,      // after the last
+};
+struct sync_run_row;
+struct sync_task_row;
+struct sync_issue;
+struct sync_event {
+    enum sync_event_kind kind;
+    int64_t sequence; // grows; gaps mean that events were folded into a later one
+    int64_t time_us;
+    const struct sync_run_row *run; // of all but NONE, HEARTBEAT and END
+    const struct sync_task_row *task;
+    const struct sync_issue *issue;
+};
+// The next thing to tell, copied into `arena`. Does not block. Errors: INTERNAL without memory.
+enum err_code sync_watch_next(struct sync_watch *watch, struct arena *arena,
+                              struct sync_event *ret_event, struct err *reterr) _must_check_;
+// Where the watcher stands, as text: the cursor of a resume token.
+enum { SYNC_CURSOR_BYTES = 64 };
+void sync_watch_cursor(const struct sync_watch *watch, char ret_text[SYNC_CURSOR_BYTES]);
+// Begins after `cursor` instead of with a snapshot; right after the opening. False if `cursor` is
+// none. One of another process, or too old, only keeps the sequence growing.
+bool sync_watch_resume(struct sync_watch *watch, const char *cursor);

@@ -1,0 +1,140 @@
+#include "server/store/record.h"
+
+enum err_code record_diff(struct tx *tx, const char *connection_id, int kind, const int64_t *ids,
+                          const struct bytes *hashes, size_t count, enum record_change *ret_changes,
+                          struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_diff",
+        "SELECT i.place, r.id IS NULL"
+        " FROM unnest($4::bigint[], $5::bytea[]) WITH ORDINALITY AS i(id, hash, place)"
+        " LEFT JOIN record AS r ON r.tenant = $1 AND r.connection_id = $2"
+        "   AND r.kind = $3::smallint AND r.id = i.id"
+        " WHERE r.id IS NULL OR r.content_hash <> i.hash"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    for (size_t i = 0; i < count; i++)
+        ret_changes[i] = RECORD_SAME;
+    if (count == 0)
+        return ERR_OK;
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64S(ids, count), ARG_BYTEAS(hashes, count)),
+                  &rows, reterr));
+    for (int i = 0; i < rows_count(&rows); i++) {
+        int64_t place = rows_int64(&rows, i, 0);
+        if (place >= 1 && place <= (int64_t)count)
+            ret_changes[place - 1] = rows_bool(&rows, i, 1) ? RECORD_NEW : RECORD_CHANGED;
+    }
+    return ERR_OK;
+}
+
+enum err_code record_put(struct tx *tx, const char *connection_id, int kind,
+                         const struct record_batch *batch, struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_put",
+        "INSERT INTO record AS r (tenant, connection_id, kind, id, organization_id, display_name,"
+        "  web_url, type_id, folder_id, category_id, restricted, archived, vaulted, personal,"
+        "  create_time, update_time, publish_time, password_update_time, body, content_hash)"
+        " SELECT $1, $2, $3::smallint, i.id, i.organization_id, i.display_name,"
+        "  coalesce(i.web_url, ''), i.type_id, i.folder_id, i.category_id, i.restricted,"
+        "  i.archived, i.vaulted, i.personal, i.create_time, i.update_time, i.publish_time,"
+        "  i.password_update_time, i.body::jsonb, i.hash"
+        " FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bigint[],"
+        "  $9::bigint[], $10::bigint[], $11::boolean[], $12::boolean[], $13::boolean[],"
+        "  $14::boolean[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],"
+        "  $18::timestamptz[], $19::text[], $20::bytea[])"
+        "  AS i(id, organization_id, display_name, web_url, type_id, folder_id, category_id,"
+        "  restricted, archived, vaulted, personal, create_time, update_time, publish_time,"
+        "  password_update_time, body, hash)"
+        " ON CONFLICT (tenant, connection_id, kind, id) DO UPDATE SET"
+        "  organization_id = excluded.organization_id, display_name = excluded.display_name,"
+        "  web_url = excluded.web_url, type_id = excluded.type_id,"
+        "  folder_id = excluded.folder_id, category_id = excluded.category_id,"
+        "  restricted = excluded.restricted, archived = excluded.archived,"
+        "  vaulted = excluded.vaulted, personal = excluded.personal,"
+        "  create_time = excluded.create_time, update_time = excluded.update_time,"
+        "  publish_time = excluded.publish_time,"
+        "  password_update_time = excluded.password_update_time, body = excluded.body,"
+        "  content_hash = excluded.content_hash"
+        " WHERE r.content_hash IS DISTINCT FROM excluded.content_hash"};
+    size_t n = batch->count;
+    if (n == 0)
+        return ERR_OK;
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64S(batch->ids, n), ARG_INT64S(batch->organization_ids, n),
+                       ARG_TEXTS(batch->names, n), ARG_TEXTS(batch->web_urls, n),
+                       ARG_INT64S(batch->type_ids, n), ARG_INT64S(batch->folder_ids, n),
+                       ARG_INT64S(batch->category_ids, n), ARG_BOOLS(batch->restricted, n),
+                       ARG_BOOLS(batch->archived, n), ARG_BOOLS(batch->vaulted, n),
+                       ARG_BOOLS(batch->personal, n), ARG_TIMES(batch->create_times, n),
+                       ARG_TIMES(batch->update_times, n), ARG_TIMES(batch->publish_times, n),
+                       ARG_TIMES(batch->password_update_times, n), ARG_TEXTS(batch->bodies, n),
+                       ARG_BYTEAS(batch->hashes, n)),
+                  reterr);
+}
+
+// Rows in scope, and whether a page of the walk had them.
+#define SCOPE_ROWS                                                                        \
+    " record AS r WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind = $3::smallint" \
+    " AND ($4::bigint = 0 OR r.type_id = $4::bigint) AND r.organization_id = ANY($5::bigint[])"
+#define SEEN                                                                                    \
+    "WITH seen AS MATERIALIZED (SELECT DISTINCT unnest(p.ids) AS id FROM sync_page AS p"        \
+    " WHERE p.tenant = $1 AND p.connection_id = $2 AND p.run_id = $6 AND p.kind = $3::smallint" \
+    " AND p.scope = ANY($7::text[]))"
+#define SCOPE_ARGS                                                                                \
+    ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(scope->connection_id), ARG_INT64(scope->kind),         \
+         ARG_INT64(scope->type_id),                                                               \
+         ARG_INT64S(scope->organization_ids, scope->organization_count), ARG_TEXT(scope->run_id), \
+         ARG_TEXTS(scope->scopes, scope->scope_count))
+
+enum err_code record_sweep_count(struct tx *tx, const struct record_scope *scope,
+                                 int64_t *ret_total, int64_t *ret_vanished, struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_sweep_count", SEEN " SELECT count(*), count(*) FILTER (WHERE NOT EXISTS"
+                                   " (SELECT FROM seen WHERE seen.id = r.id)) FROM" SCOPE_ROWS};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement, SCOPE_ARGS, &rows, reterr));
+    *ret_total = rows_int64(&rows, 0, 0);
+    *ret_vanished = rows_int64(&rows, 0, 1);
+    return ERR_OK;
+}
+
+enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int64_t *ret_deleted,
+                           struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_sweep",
+        SEEN " DELETE FROM" SCOPE_ROWS " AND NOT EXISTS (SELECT FROM seen WHERE seen.id = r.id)"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement, SCOPE_ARGS, &rows, reterr));
+    *ret_deleted = rows_affected(&rows);
+    return ERR_OK;
+}
+
+enum err_code record_foldered(struct tx *tx, const char *connection_id, int kind,
+                              const int64_t *organization_ids, size_t count, struct arena *arena,
+                              int64_t **ret_ids, size_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_foldered",
+        "SELECT DISTINCT organization_id FROM record WHERE tenant = $1 AND connection_id = $2"
+        " AND kind = $3::smallint AND organization_id = ANY($4::bigint[]) AND folder_id <> 0"
+        " ORDER BY organization_id"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64S(organization_ids, count)),
+                  &rows, reterr));
+    size_t found = (size_t)rows_count(&rows);
+    int64_t *ids = arena_calloc(arena, found + 1, sizeof(*ids));
+    if (ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < found; i++)
+        ids[i] = rows_int64(&rows, (int)i, 0);
+    *ret_ids = ids;
+    *ret_count = found;
+    return ERR_OK;
+}

@@ -1,0 +1,63 @@
+// What the sync writes of synced content: comparing, storing and sweeping rows of table record.
+//
+// Not for readers, who have files of their own. Kinds are enum source_kind's numbers. Rows that are
+// as before are neither rewritten nor locked.
+#pragma once
+
+#include "server/store/store.h"
+
+// Columns of rows to be stored, `count` of each, sorted by id, no id twice. Of organizations only
+// ids, names, web_urls, bodies, hashes and name_keys are used.
+struct record_batch {
+    size_t count;
+    const int64_t *ids;
+    const int64_t *organization_ids;
+    const char *const *names;
+    const char *const *web_urls;
+    const int64_t *type_ids, *folder_ids, *category_ids;
+    const bool *restricted, *archived, *vaulted, *personal;
+    const int64_t *create_times, *update_times, *publish_times, *password_update_times;
+    const char *const *bodies;
+    const struct bytes *hashes;
+    const char *const *name_keys;
+};
+
+// How a row stands against the database.
+enum record_change {
+    RECORD_SAME,
+    RECORD_NEW,
+    RECORD_CHANGED,
+};
+// Compares ids, organizations and hashes; `ret_changes` has room for `count`.
+enum err_code record_diff(struct tx *tx, const char *connection_id, int kind, const int64_t *ids,
+                          const struct bytes *hashes, size_t count, enum record_change *ret_changes,
+                          struct err *reterr) _must_check_;
+// Stores rows, whether they are there already or not.
+enum err_code record_put(struct tx *tx, const char *connection_id, int kind,
+                         const struct record_batch *batch, struct err *reterr) _must_check_;
+
+// What a complete walk covered: the rows of a kind and type (0: any) of some organizations, and the
+// scopes of its pages.
+struct record_scope {
+    const char *connection_id;
+    int kind;
+    int64_t type_id;
+    const int64_t *organization_ids;
+    size_t organization_count;
+    const char *run_id;
+    const char *const *scopes;
+    size_t scope_count;
+};
+// Counts the rows in scope, and those of them that no page of the walk had.
+enum err_code record_sweep_count(struct tx *tx, const struct record_scope *scope,
+                                 int64_t *ret_total, int64_t *ret_vanished,
+                                 struct err *reterr) _must_check_;
+// Deletes the latter.
+enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int64_t *ret_deleted,
+                           struct err *reterr) _must_check_;
+
+// Which of the organizations have rows of a kind that lie in folders.
+enum err_code record_foldered(struct tx *tx, const char *connection_id, int kind,
+                              const int64_t *organization_ids, size_t count, struct arena *arena,
+                              int64_t **ret_ids, size_t *ret_count,
+                              struct err *reterr) _must_check_;

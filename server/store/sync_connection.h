@@ -1,0 +1,40 @@
+// What a sync run reads and writes of its connection.
+#pragma once
+
+#include "server/store/store.h"
+
+struct sync_connection {
+    int state; // docbridge.v1.Connection.State
+    bool sync_paused;
+    int provider, region;
+    int64_t credential_version; // 0: there is none
+    int folder_filter;          // 0: not known
+    bool documents_enabled, checklists_enabled, passwords_enabled, assets_enabled;
+    // The sealed key; scheme NULL: there is none.
+    const char *scheme, *master_key_id;
+    struct bytes wrapped_key, ciphertext;
+};
+// `lock` keeps the connection as it is until the end of the transaction.
+// Errors: RESOURCE_NOT_FOUND.
+enum err_code sync_connection_load(struct tx *tx, const char *connection_id, bool lock,
+                                   struct arena *arena, struct sync_connection *ret_connection,
+                                   struct err *reterr) _must_check_;
+// Organizations that are mapped and still upstream; with `only`, those of them that it names.
+enum err_code sync_connection_mapped(struct tx *tx, const char *connection_id, const int64_t *only,
+                                     size_t only_count, struct arena *arena, int64_t **ret_ids,
+                                     size_t *ret_count, struct err *reterr) _must_check_;
+// Puts an ACTIVE connection in ERROR.
+enum err_code sync_connection_fail(struct tx *tx, const char *connection_id,
+                                   int64_t credential_version, const char *reason,
+                                   const char *message, int64_t now_us,
+                                   struct err *reterr) _must_check_;
+// The key worked: key_last_success_time, and a connection in ERROR is ACTIVE again.
+enum err_code sync_connection_succeed(struct tx *tx, const char *connection_id,
+                                      int64_t credential_version, int64_t now_us,
+                                      struct err *reterr) _must_check_;
+enum err_code sync_connection_set_folder_filter(struct tx *tx, const char *connection_id,
+                                                int folder_filter, struct err *reterr) _must_check_;
+// The inventory of organizations: when it was last whole (0: leave it), whether it is denied.
+enum err_code sync_connection_set_inventory(struct tx *tx, const char *connection_id,
+                                            int64_t inventory_time_us, bool denied,
+                                            struct err *reterr) _must_check_;

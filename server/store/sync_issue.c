@@ -1,0 +1,145 @@
+#include "server/store/sync_issue.h"
+
+#include <string.h>
+
+enum err_code sync_issue_open(struct tx *tx, const char *connection_id,
+                              const struct sync_issue *issue, bool *ret_opened, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_issue_open",
+        "INSERT INTO sync_issue AS i (tenant, connection_id, id, kind, state, run_id, task_kind,"
+        "  subject, message, held_deletion_count, scope_record_count, create_time)"
+        " VALUES ($1, $2, $3, $4::smallint, 1, $5, $6::smallint, $7, $8, $9::bigint, $10::bigint,"
+        "  $11::timestamptz)"
+        " ON CONFLICT (tenant, connection_id, kind, task_kind, subject) WHERE state = 1"
+        " DO UPDATE SET message = excluded.message,"
+        "  held_deletion_count = excluded.held_deletion_count,"
+        "  scope_record_count = excluded.scope_record_count, revision = i.revision + 1"
+        " RETURNING id = $3"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(issue->id),
+                       ARG_INT64(issue->kind), ARG_TEXT(issue->run_id), ARG_INT64(issue->task_kind),
+                       ARG_TEXT(issue->subject), ARG_TEXT(issue->message),
+                       ARG_INT64(issue->held_deletion_count), ARG_INT64(issue->scope_record_count),
+                       ARG_TIME(issue->create_time_us)),
+                  &rows, reterr));
+    *ret_opened = rows_count(&rows) == 1 && rows_bool(&rows, 0, 0);
+    return ERR_OK;
+}
+
+enum err_code sync_issue_resolve(struct tx *tx, const char *connection_id,
+                                 enum sync_issue_kind kind, int task_kind,
+                                 const char *const *subjects, size_t count, int64_t now_us,
+                                 struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_issue_resolve",
+        "UPDATE sync_issue SET state = 2, resolve_time = $6::timestamptz, revision = revision + 1"
+        " WHERE tenant = $1 AND connection_id = $2 AND kind = $3::smallint"
+        " AND task_kind = $4::smallint AND subject = ANY($5::text[]) AND state = 1"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64(task_kind), ARG_TEXTS(subjects, count), ARG_TIME(now_us)),
+                  reterr);
+}
+
+enum err_code sync_issue_open_subjects(struct tx *tx, const char *connection_id,
+                                       enum sync_issue_kind kind, int task_kind,
+                                       struct arena *arena, const char *const **ret_subjects,
+                                       size_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_issue_open_subjects",
+        "SELECT subject FROM sync_issue WHERE tenant = $1 AND connection_id = $2"
+        " AND kind = $3::smallint AND task_kind = $4::smallint AND state = 1"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64(task_kind)),
+                  &rows, reterr));
+    size_t count = (size_t)rows_count(&rows);
+    const char **subjects = arena_calloc(arena, count + 1, sizeof(*subjects));
+    if (subjects == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        subjects[i] = rows_text_copy(&rows, (int)i, 0, arena);
+        if (subjects[i] == NULL)
+            return err_no_memory(reterr);
+    }
+    *ret_subjects = subjects;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+enum err_code sync_issue_find_open(struct tx *tx, const char *connection_id,
+                                   enum sync_issue_kind kind, int task_kind, const char *subject,
+                                   struct arena *arena, int64_t *ret_create_time_us,
+                                   const char **ret_run_id, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_issue_find_open",
+        "SELECT create_time, run_id FROM sync_issue WHERE tenant = $1 AND connection_id = $2"
+        " AND kind = $3::smallint AND task_kind = $4::smallint AND subject = $5 AND state = 1"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64(task_kind), ARG_TEXT(subject)),
+                  &rows, reterr));
+    *ret_create_time_us = 0;
+    *ret_run_id = NULL;
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    *ret_create_time_us = rows_time(&rows, 0, 0);
+    *ret_run_id = rows_text_copy(&rows, 0, 1, arena);
+    return *ret_run_id == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+enum err_code sync_issue_list(struct tx *tx, const struct sync_issue_list *list,
+                              struct arena *arena, struct sync_issue **ret_issues,
+                              size_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_issue_list",
+        "SELECT id, kind, state, run_id, task_kind, subject, message, held_deletion_count,"
+        " scope_record_count, create_time, resolve_time, revision FROM sync_issue"
+        " WHERE tenant = $1 AND connection_id = $2"
+        " AND ($3::smallint = 0 OR state = $3::smallint) AND ($4::text IS NULL OR run_id = $4)"
+        " AND ($5::timestamptz IS NULL OR create_time < $5::timestamptz"
+        "      OR (create_time = $5::timestamptz AND id > $6))"
+        " ORDER BY create_time DESC, id LIMIT $7::bigint"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(list->connection_id),
+                       ARG_INT64(list->state), ARG_TEXT(list->run_id),
+                       ARG_TIME(list->before_time_us), ARG_TEXT(list->before_id),
+                       ARG_INT64(list->limit)),
+                  &rows, reterr));
+    size_t count = (size_t)rows_count(&rows);
+    struct sync_issue *issues = arena_calloc(arena, count + 1, sizeof(*issues));
+    if (issues == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        int row = (int)i;
+        issues[i] = (struct sync_issue){
+            .id = rows_text_copy(&rows, row, 0, arena),
+            .kind = (enum sync_issue_kind)rows_int64(&rows, row, 1),
+            .state = (enum sync_issue_state)rows_int64(&rows, row, 2),
+            .run_id = rows_text_copy(&rows, row, 3, arena),
+            .task_kind = (int)rows_int64(&rows, row, 4),
+            .subject = rows_text_copy(&rows, row, 5, arena),
+            .message = rows_text_copy(&rows, row, 6, arena),
+            .held_deletion_count = rows_int64(&rows, row, 7),
+            .scope_record_count = rows_int64(&rows, row, 8),
+            .create_time_us = rows_time(&rows, row, 9),
+            .resolve_time_us = rows_time(&rows, row, 10),
+            .revision = rows_int64(&rows, row, 11),
+        };
+        if (issues[i].id == NULL || issues[i].run_id == NULL || issues[i].subject == NULL ||
+            issues[i].message == NULL)
+            return err_no_memory(reterr);
+    }
+    *ret_issues = issues;
+    *ret_count = count;
+    return ERR_OK;
+}

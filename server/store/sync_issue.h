@@ -1,0 +1,61 @@
+// What a run could not settle alone, as the database keeps it.
+#pragma once
+
+#include "server/store/store.h"
+
+// The numbers of docbridge.v1.SyncIssue.Kind and State.
+enum sync_issue_kind {
+    SYNC_ISSUE_QUARANTINED = 1,
+    SYNC_ISSUE_DELETION_GUARD = 2,
+    SYNC_ISSUE_SCOPE_VIOLATION = 3,
+};
+enum sync_issue_state {
+    SYNC_ISSUE_OPEN = 1,
+    SYNC_ISSUE_RESOLVED = 2,
+};
+
+struct sync_issue {
+    const char *id;
+    enum sync_issue_kind kind;
+    enum sync_issue_state state;
+    const char *run_id;
+    int task_kind;
+    const char *subject, *message;
+    int64_t held_deletion_count, scope_record_count;
+    int64_t create_time_us, resolve_time_us;
+    int64_t revision;
+};
+
+// Opens an issue, or finds the open one of the same kind, task and subject, which then takes the
+// message and the counts. `*ret_opened` tells which.
+enum err_code sync_issue_open(struct tx *tx, const char *connection_id,
+                              const struct sync_issue *issue, bool *ret_opened,
+                              struct err *reterr) _must_check_;
+// Resolves the open issues of a kind and task about any of `subjects`.
+enum err_code sync_issue_resolve(struct tx *tx, const char *connection_id,
+                                 enum sync_issue_kind kind, int task_kind,
+                                 const char *const *subjects, size_t count, int64_t now_us,
+                                 struct err *reterr) _must_check_;
+// Subjects of the open issues of a kind and task.
+enum err_code sync_issue_open_subjects(struct tx *tx, const char *connection_id,
+                                       enum sync_issue_kind kind, int task_kind,
+                                       struct arena *arena, const char *const **ret_subjects,
+                                       size_t *ret_count, struct err *reterr) _must_check_;
+// The open issue of a kind, task and subject: when it was found and by which run. 0: there is none.
+enum err_code sync_issue_find_open(struct tx *tx, const char *connection_id,
+                                   enum sync_issue_kind kind, int task_kind, const char *subject,
+                                   struct arena *arena, int64_t *ret_create_time_us,
+                                   const char **ret_run_id, struct err *reterr) _must_check_;
+
+// Which issues to list, the latest first. NULL and 0 leave a condition out.
+struct sync_issue_list {
+    const char *connection_id;
+    int state;
+    const char *run_id;
+    int64_t before_time_us; // after the issue that these two name
+    const char *before_id;
+    int limit;
+};
+enum err_code sync_issue_list(struct tx *tx, const struct sync_issue_list *list,
+                              struct arena *arena, struct sync_issue **ret_issues,
+                              size_t *ret_count, struct err *reterr) _must_check_;

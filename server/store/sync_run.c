@@ -1,0 +1,330 @@
+#include "server/store/sync_run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "server/base/encoding.h"
+
+enum err_code sync_run_insert(struct tx *tx, const struct sync_run_new *run, bool *ret_inserted,
+                              struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_insert",
+        "WITH run AS (INSERT INTO sync_run (tenant, connection_id, id, state, trigger, mode,"
+        "   organization_ids, actor_subject, actor_display_name, actor_kind, request_id,"
+        "   create_time)"
+        " VALUES ($1, $2, $3, $4::smallint, $5::smallint, 1, $6::bigint[], $7, $8, $9::smallint,"
+        "   $10, $11::timestamptz) ON CONFLICT DO NOTHING RETURNING tenant, connection_id, id)"
+        " INSERT INTO sync_task (tenant, connection_id, run_id, kind, state)"
+        " SELECT run.tenant, run.connection_id, run.id, task.kind, task.state"
+        " FROM run, unnest($12::bigint[]) WITH ORDINALITY AS task(state, kind)"};
+    int64_t states[SYNC_TASK_KINDS];
+    for (int i = 0; i < SYNC_TASK_KINDS; i++)
+        states[i] = run->task_states[i];
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(run->connection_id), ARG_TEXT(run->id),
+                       ARG_INT64(run->state), ARG_INT64(run->trigger),
+                       ARG_INT64S(run->organization_ids, run->organization_count),
+                       ARG_TEXT(run->actor_subject), ARG_TEXT(run->actor_display_name),
+                       ARG_INT64(run->actor_kind),
+                       ARG_TEXT(run->request_id == NULL ? "" : run->request_id),
+                       ARG_TIME(run->create_time_us), ARG_INT64S(states, SYNC_TASK_KINDS)),
+                  &rows, reterr));
+    *ret_inserted = rows_affected(&rows) > 0;
+    return ERR_OK;
+}
+
+enum err_code sync_run_find(struct tx *tx, const char *connection_id, const char *request_id,
+                            struct arena *arena, const char **ret_run_id, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_find", "SELECT id FROM sync_run WHERE tenant = $1 AND connection_id = $2"
+                         " AND (state IN (1, 2, 3, 4) OR ($3 <> '' AND request_id = $3))"
+                         " ORDER BY ($3 <> '' AND request_id = $3) DESC LIMIT 1"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_TEXT(request_id == NULL ? "" : request_id)),
+                  &rows, reterr));
+    *ret_run_id = NULL;
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    *ret_run_id = rows_text_copy(&rows, 0, 0, arena);
+    return *ret_run_id == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+#define RUN_COLUMNS                                                                              \
+    "r.connection_id, r.id, r.state, r.trigger, r.organization_ids::text[], r.cancel_requested," \
+    " r.request_count, r.resume_time, r.actor_subject, r.actor_display_name, r.actor_kind,"      \
+    " r.create_time, r.start_time, r.end_time, r.checkpoint_time,"                               \
+    " (SELECT count(*) FROM sync_issue AS i WHERE i.tenant = r.tenant"                           \
+    "   AND i.connection_id = r.connection_id AND i.run_id = r.id AND i.state = 1)"
+
+static enum err_code read_run(const struct rows *rows, int row, struct arena *arena,
+                              struct sync_run_row *run, struct err *reterr)
+{
+    *run = (struct sync_run_row){
+        .connection_id = rows_text_copy(rows, row, 0, arena),
+        .id = rows_text_copy(rows, row, 1, arena),
+        .state = (int)rows_int64(rows, row, 2),
+        .trigger = (int)rows_int64(rows, row, 3),
+        .cancel_requested = rows_bool(rows, row, 5),
+        .request_count = (int)rows_int64(rows, row, 6),
+        .resume_time_us = rows_time(rows, row, 7),
+        .actor_subject = rows_text_copy(rows, row, 8, arena),
+        .actor_display_name = rows_text_copy(rows, row, 9, arena),
+        .actor_kind = (int)rows_int64(rows, row, 10),
+        .create_time_us = rows_time(rows, row, 11),
+        .start_time_us = rows_time(rows, row, 12),
+        .end_time_us = rows_time(rows, row, 13),
+        .checkpoint_time_us = rows_time(rows, row, 14),
+        .issue_count = (int)rows_int64(rows, row, 15),
+    };
+    size_t count = 0;
+    const char *const *ids = rows_texts(rows, row, 4, arena, &count);
+    int64_t *numbers = arena_calloc(arena, count + 1, sizeof(*numbers));
+    if (numbers == NULL || (ids == NULL && count > 0) || run->connection_id == NULL ||
+        run->id == NULL || run->actor_subject == NULL || run->actor_display_name == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        (void)encoding_int64(ids[i], strlen(ids[i]), &numbers[i]);
+    run->organization_ids = numbers;
+    run->organization_count = count;
+    return ERR_OK;
+}
+
+// Reads the tasks of `count` runs of one connection into them.
+static enum err_code load_tasks(struct tx *tx, const char *connection_id, struct sync_run_row *runs,
+                                size_t count, struct arena *arena, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_task_load",
+        "SELECT run_id, kind, state, done_count, total_count, created_count, updated_count,"
+        " unchanged_count, deleted_count, failed_count, error_reason, error_message,"
+        " organization_id, checkpoint FROM sync_task"
+        " WHERE tenant = $1 AND connection_id = $2 AND run_id = ANY($3::text[])"
+        " ORDER BY run_id, kind"};
+    const char **ids = arena_calloc(arena, count + 1, sizeof(*ids));
+    if (ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = runs[i].id;
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXTS(ids, count)),
+                  &rows, reterr));
+    for (int i = 0; i < rows_count(&rows); i++) {
+        size_t at = 0;
+        while (at < count && strcmp(runs[at].id, rows_text(&rows, i, 0)) != 0)
+            at++;
+        if (at == count || runs[at].task_count == SYNC_TASK_KINDS)
+            continue;
+        struct sync_task_row *task = &runs[at].tasks[runs[at].task_count++];
+        *task = (struct sync_task_row){
+            .kind = (int)rows_int64(&rows, i, 1),
+            .state = (int)rows_int64(&rows, i, 2),
+            .counts = {rows_int64(&rows, i, 3), rows_int64(&rows, i, 4), rows_int64(&rows, i, 5),
+                       rows_int64(&rows, i, 6), rows_int64(&rows, i, 7), rows_int64(&rows, i, 8),
+                       rows_int64(&rows, i, 9)},
+            .error_reason = rows_text_copy(&rows, i, 10, arena),
+            .error_message = rows_text_copy(&rows, i, 11, arena),
+            .organization_id = rows_int64(&rows, i, 12),
+            .checkpoint = rows_text_copy(&rows, i, 13, arena),
+        };
+        if (task->error_reason == NULL || task->error_message == NULL || task->checkpoint == NULL)
+            return err_no_memory(reterr);
+    }
+    return ERR_OK;
+}
+
+enum err_code sync_run_load(struct tx *tx, const char *connection_id, const char *run_id,
+                            struct arena *arena, struct sync_run_row *ret_run, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_load",
+        "SELECT " RUN_COLUMNS " FROM sync_run AS r WHERE r.tenant = $1 AND r.connection_id = $2"
+        " AND r.id = $3"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id)), &rows,
+                  reterr));
+    if (rows_count(&rows) == 0) {
+        char name[300];
+        (void)snprintf(name, sizeof(name), "connections/%s/syncRuns/%s", connection_id, run_id);
+        return err_not_found(reterr, name);
+    }
+    try_(read_run(&rows, 0, arena, ret_run, reterr));
+    return load_tasks(tx, connection_id, ret_run, 1, arena, reterr);
+}
+
+enum err_code sync_run_list(struct tx *tx, const char *connection_id, int64_t before_time_us,
+                            const char *before_id, int limit, struct arena *arena,
+                            struct sync_run_row **ret_runs, size_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_list",
+        "SELECT " RUN_COLUMNS " FROM sync_run AS r WHERE r.tenant = $1 AND r.connection_id = $2"
+        " AND ($3::timestamptz IS NULL OR r.create_time < $3::timestamptz"
+        "      OR (r.create_time = $3::timestamptz AND r.id > $4))"
+        " ORDER BY r.create_time DESC, r.id LIMIT $5::bigint"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TIME(before_time_us),
+                       ARG_TEXT(before_id), ARG_INT64(limit)),
+                  &rows, reterr));
+    size_t count = (size_t)rows_count(&rows);
+    struct sync_run_row *runs = arena_calloc(arena, count + 1, sizeof(*runs));
+    if (runs == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        try_(read_run(&rows, (int)i, arena, &runs[i], reterr));
+    *ret_runs = runs;
+    *ret_count = count;
+    return load_tasks(tx, connection_id, runs, count, arena, reterr);
+}
+
+enum err_code sync_run_move(struct tx *tx, const char *connection_id, const char *run_id,
+                            const struct sync_run_move *move, bool *ret_moved, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_move",
+        "UPDATE sync_run SET state = $5::smallint,"
+        " start_time = coalesce(start_time, $6::timestamptz),"
+        " end_time = coalesce(end_time, $7::timestamptz), resume_time = $8::timestamptz"
+        " WHERE tenant = $1 AND connection_id = $2 AND id = $3"
+        " AND state IN ($4::smallint, $5::smallint)"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
+                       ARG_INT64(move->from), ARG_INT64(move->to), ARG_TIME(move->start_time_us),
+                       ARG_TIME(move->end_time_us), ARG_TIME(move->resume_time_us)),
+                  &rows, reterr));
+    *ret_moved = rows_affected(&rows) == 1;
+    return ERR_OK;
+}
+
+enum err_code sync_run_ask_cancel(struct tx *tx, const char *connection_id, const char *run_id,
+                                  int cancelling, bool *ret_live, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_ask_cancel",
+        "UPDATE sync_run SET cancel_requested = true, state = $4::smallint, resume_time = NULL"
+        " WHERE tenant = $1 AND connection_id = $2 AND id = $3 AND state IN (1, 2, 3, 4)"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
+                       ARG_INT64(cancelling)),
+                  &rows, reterr));
+    *ret_live = rows_affected(&rows) == 1;
+    return ERR_OK;
+}
+
+enum err_code sync_run_add_requests(struct tx *tx, const char *connection_id, const char *run_id,
+                                    int requests, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_add_requests", "UPDATE sync_run SET request_count = request_count + $4::integer"
+                                 " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
+                       ARG_INT64(requests)),
+                  reterr);
+}
+
+enum err_code sync_task_move(struct tx *tx, const char *connection_id, const char *run_id, int kind,
+                             int state, const char *error_reason, const char *error_message,
+                             bool complete, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_task_move",
+        "UPDATE sync_task SET state = $5::smallint, error_reason = $6, error_message = $7,"
+        " total_count = CASE WHEN $8::boolean THEN done_count ELSE total_count END,"
+        " organization_id = CASE WHEN $8::boolean THEN 0 ELSE organization_id END"
+        " WHERE tenant = $1 AND connection_id = $2 AND run_id = $3 AND kind = $4::smallint"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
+                       ARG_INT64(kind), ARG_INT64(state),
+                       ARG_TEXT(error_reason == NULL ? "" : error_reason),
+                       ARG_TEXT(error_message == NULL ? "" : error_message), ARG_BOOL(complete)),
+                  reterr);
+}
+
+enum err_code sync_task_step(struct tx *tx, const struct sync_task_step *step, bool *ret_moved,
+                             struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_task_step",
+        "WITH task AS (UPDATE sync_task SET done_count = done_count + $7::bigint,"
+        "   total_count = greatest(total_count + $8::bigint, done_count + $7::bigint),"
+        "   created_count = created_count + $9::bigint, updated_count = updated_count + "
+        "$10::bigint,"
+        "   unchanged_count = unchanged_count + $11::bigint,"
+        "   deleted_count = deleted_count + $12::bigint,"
+        "   failed_count = failed_count + $13::bigint, organization_id = $14::bigint,"
+        "   checkpoint = $6"
+        "  WHERE tenant = $1 AND connection_id = $2 AND run_id = $3 AND kind = $4::smallint"
+        "    AND checkpoint = $5 RETURNING 1)"
+        " UPDATE sync_run SET request_count = request_count + $15::integer,"
+        "   checkpoint_time = $16::timestamptz"
+        "  WHERE tenant = $1 AND connection_id = $2 AND id = $3 AND EXISTS (SELECT FROM task)"};
+    const struct sync_counts *add = &step->add;
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(step->connection_id),
+                       ARG_TEXT(step->run_id), ARG_INT64(step->kind),
+                       ARG_TEXT(step->old_checkpoint), ARG_TEXT(step->new_checkpoint),
+                       ARG_INT64(add->done), ARG_INT64(add->total), ARG_INT64(add->created),
+                       ARG_INT64(add->updated), ARG_INT64(add->unchanged), ARG_INT64(add->deleted),
+                       ARG_INT64(add->failed), ARG_INT64(step->organization_id),
+                       ARG_INT64(step->requests), ARG_TIME(step->now_us)),
+                  &rows, reterr));
+    *ret_moved = rows_affected(&rows) == 1;
+    return ERR_OK;
+}
+
+enum err_code sync_page_put(struct tx *tx, const char *connection_id, const char *run_id, int kind,
+                            const char *scope, int64_t page, const int64_t *ids, size_t count,
+                            struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_page_put",
+        "INSERT INTO sync_page (tenant, connection_id, run_id, kind, scope, page, ids)"
+        " VALUES ($1, $2, $3, $4::smallint, $5, $6::integer, $7::bigint[])"
+        " ON CONFLICT (tenant, connection_id, run_id, kind, scope, page)"
+        " DO UPDATE SET ids = excluded.ids"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
+                       ARG_INT64(kind), ARG_TEXT(scope), ARG_INT64(page), ARG_INT64S(ids, count)),
+                  reterr);
+}
+
+enum err_code sync_page_forget(struct tx *tx, const char *connection_id, const char *run_id,
+                               int kind, const char *scope, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_page_forget",
+        "DELETE FROM sync_page WHERE tenant = $1 AND connection_id = $2 AND run_id = $3"
+        " AND ($5::text IS NULL OR (kind = $4::smallint AND scope = $5::text))"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
+                       ARG_INT64(kind), ARG_TEXT(scope)),
+                  reterr);
+}
+
+enum err_code sync_freshness_put(struct tx *tx, const char *connection_id, int kind,
+                                 const int64_t *organization_ids, size_t count, int64_t time_us,
+                                 struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_freshness_put",
+        "INSERT INTO sync_freshness AS f (tenant, connection_id, kind, organization_id,"
+        " complete_time)"
+        " SELECT $1, $2, $3::smallint, o.id, $5::timestamptz FROM unnest($4::bigint[]) AS o(id)"
+        " ON CONFLICT (tenant, connection_id, kind, organization_id)"
+        " DO UPDATE SET complete_time = excluded.complete_time"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64S(organization_ids, count), ARG_TIME(time_us)),
+                  reterr);
+}

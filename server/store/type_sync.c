@@ -1,0 +1,98 @@
+#include "server/store/type_sync.h"
+
+enum err_code type_sync_put(struct tx *tx, const char *connection_id,
+                            const struct type_batch *batch, int64_t now_us, struct err *reterr)
+{
+    static const struct statement put = {
+        "type_sync_put",
+        "INSERT INTO flexible_asset_type AS t (tenant, connection_id, id, display_name, body,"
+        "  content_hash, upstream_state, discover_time)"
+        " SELECT $1, $2, i.id, i.display_name, i.body::jsonb, i.hash,"
+        "  CASE WHEN i.body::jsonb -> 'enabled' = 'false' THEN 2 ELSE 1 END, $7::timestamptz"
+        " FROM unnest($3::bigint[], $4::text[], $5::text[], $6::bytea[])"
+        "  AS i(id, display_name, body, hash)"
+        " ON CONFLICT (tenant, connection_id, id) DO UPDATE SET"
+        "  display_name = excluded.display_name, body = excluded.body,"
+        "  content_hash = excluded.content_hash, upstream_state = excluded.upstream_state,"
+        "  revision = t.revision + 1"
+        " WHERE t.content_hash IS DISTINCT FROM excluded.content_hash"
+        "  OR t.upstream_state <> excluded.upstream_state"};
+    static const struct statement remove = {
+        "type_sync_remove",
+        "UPDATE flexible_asset_type SET upstream_state = 3, revision = revision + 1"
+        " WHERE tenant = $1 AND connection_id = $2 AND upstream_state <> 3"
+        " AND id <> ALL($3::bigint[])"};
+    static const struct statement stamp = {
+        "type_sync_stamp", "UPDATE connection SET types_refresh_time = $3::timestamptz"
+                           " WHERE tenant = $1 AND id = $2"};
+    size_t n = batch->count;
+    try_(tx_run(tx, &put,
+                ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(batch->ids, n),
+                     ARG_TEXTS(batch->names, n), ARG_TEXTS(batch->bodies, n),
+                     ARG_BYTEAS(batch->hashes, n), ARG_TIME(now_us)),
+                reterr));
+    try_(tx_run(tx, &remove,
+                ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                     ARG_INT64S(batch->present_ids, batch->present_count)),
+                reterr));
+    return tx_run(tx, &stamp,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TIME(now_us)), reterr);
+}
+
+enum err_code category_sync_put(struct tx *tx, const char *connection_id,
+                                const struct type_batch *batch, int64_t now_us, struct err *reterr)
+{
+    static const struct statement put = {
+        "category_sync_put",
+        "INSERT INTO password_category AS c (tenant, connection_id, id, display_name,"
+        "  upstream_state, discover_time)"
+        " SELECT $1, $2, i.id, i.display_name, 1, $5::timestamptz"
+        " FROM unnest($3::bigint[], $4::text[]) AS i(id, display_name)"
+        " ON CONFLICT (tenant, connection_id, id) DO UPDATE SET"
+        "  display_name = excluded.display_name, upstream_state = 1"
+        " WHERE c.display_name <> excluded.display_name OR c.upstream_state <> 1"};
+    static const struct statement remove = {
+        "category_sync_remove", "UPDATE password_category SET upstream_state = 3"
+                                " WHERE tenant = $1 AND connection_id = $2 AND upstream_state <> 3"
+                                " AND id <> ALL($3::bigint[])"};
+    size_t n = batch->count;
+    try_(tx_run(tx, &put,
+                ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(batch->ids, n),
+                     ARG_TEXTS(batch->names, n), ARG_TIME(now_us)),
+                reterr));
+    return tx_run(tx, &remove,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_INT64S(batch->present_ids, batch->present_count)),
+                  reterr);
+}
+
+enum err_code type_sync_load_enabled(struct tx *tx, const char *connection_id, struct arena *arena,
+                                     struct type_sync_enabled **ret_types, size_t *ret_count,
+                                     struct err *reterr)
+{
+    static const struct statement statement = {
+        "type_sync_load_enabled",
+        "SELECT t.id, ARRAY(SELECT field ->> 'key' FROM jsonb_array_elements("
+        "    CASE jsonb_typeof(t.body -> 'fields') WHEN 'array' THEN t.body -> 'fields'"
+        "      ELSE '[]' END) AS field"
+        "  WHERE field ->> 'kind' = 'Password' AND field ->> 'key' IS NOT NULL)"
+        " FROM flexible_asset_type AS t WHERE t.tenant = $1 AND t.connection_id = $2"
+        " AND t.enabled AND t.upstream_state = 1 ORDER BY t.id"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), &rows,
+                  reterr));
+    size_t count = (size_t)rows_count(&rows);
+    struct type_sync_enabled *types = arena_calloc(arena, count + 1, sizeof(*types));
+    if (types == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        types[i].id = rows_int64(&rows, (int)i, 0);
+        types[i].secret_traits = rows_texts(&rows, (int)i, 1, arena, &types[i].secret_trait_count);
+        // Without the list a secret could be kept.
+        if (types[i].secret_traits == NULL && types[i].secret_trait_count > 0)
+            return err_no_memory(reterr);
+    }
+    *ret_types = types;
+    *ret_count = count;
+    return ERR_OK;
+}

@@ -1,0 +1,75 @@
+#include "server/sync/checkpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/base/encoding.h"
+
+// The members in the order of the text, all as int64.
+static const char *const words[] = {"plan", "stage", "key",  "filter", "offset",
+                                    "size", "total", "rows", "again",  "complete"};
+enum { WORDS = sizeof(words) / sizeof(words[0]) };
+
+void checkpoint_text(const struct checkpoint *checkpoint, char ret_text[CHECKPOINT_BYTES])
+{
+    (void)snprintf(ret_text, CHECKPOINT_BYTES,
+                   "plan=%d stage=%d key=%" PRId64 " filter=%d offset=%" PRId64
+                   " size=%d total=%" PRId64 " rows=%" PRId64 " again=%d complete=%d",
+                   (int)checkpoint->mode, checkpoint->stage, checkpoint->key, checkpoint->filter,
+                   checkpoint->offset, checkpoint->page_size, checkpoint->total, checkpoint->rows,
+                   checkpoint->again, checkpoint->complete);
+}
+
+bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
+{
+    int64_t values[WORDS];
+    for (int i = 0; i < WORDS; i++) {
+        size_t len = strlen(words[i]);
+        if (strncmp(text, words[i], len) != 0 || text[len] != '=')
+            return false;
+        text += len + 1;
+        len = strcspn(text, " ");
+        if (!encoding_int64(text, len, &values[i]))
+            return false;
+        text += len;
+        if (*text == ' ' && i < WORDS - 1)
+            text++;
+    }
+    if (*text != '\0' || values[0] < PLAN_UNDECIDED || values[0] > PLAN_ORGANIZATIONS ||
+        values[1] < 0 || values[1] > 1 || values[3] < 0 || values[3] > SOURCE_FOLDER_ID ||
+        values[4] < 0 || values[5] < 1 || values[5] > 1000 || values[4] % values[5] != 0 ||
+        values[6] < -1 || values[7] < 0 || values[8] < 0 || values[8] > 1 || values[9] < 0 ||
+        values[9] > 1)
+        return false;
+    *ret_checkpoint = (struct checkpoint){
+        .mode = (enum plan_mode)values[0],
+        .stage = (int)values[1],
+        .key = values[2],
+        .filter = (int)values[3],
+        .offset = values[4],
+        .page_size = (int)values[5],
+        .total = values[6],
+        .rows = values[7],
+        .again = values[8] == 1,
+        .complete = values[9] == 1,
+    };
+    return true;
+}
+
+int checkpoint_smaller(int page_size)
+{
+    for (int divisor = 2; divisor <= page_size; divisor++)
+        if (page_size % divisor == 0)
+            return page_size / divisor;
+    return 1;
+}
+
+int checkpoint_larger(int page_size, int most, int64_t offset)
+{
+    int larger = most;
+    while (larger > page_size && checkpoint_smaller(larger) > page_size)
+        larger = checkpoint_smaller(larger);
+    bool fits = larger > page_size && larger % page_size == 0 && offset % larger == 0;
+    return fits ? larger : page_size;
+}

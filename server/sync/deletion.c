@@ -1,0 +1,126 @@
+// What a complete walk did not see is gone upstream; in bulk only when it is seen twice.
+#include <inttypes.h>
+#include <string.h>
+
+#include "server/base/encoding.h"
+#include "server/base/log.h"
+#include "server/store/organization_sync.h"
+#include "server/sync/sync_private.h"
+#include "server/sync/walk.h"
+
+enum { GUARD_ROWS = 10, GUARD_PERCENT = 20 };
+
+static bool too_many(int64_t vanished, int64_t total)
+{
+    return vanished >= GUARD_ROWS && vanished * 100 >= total * GUARD_PERCENT;
+}
+
+static char *guard_subject(const struct walk *walk, struct arena *arena)
+{
+    const char *collection = walk_collection(walk->kind);
+    if (walk->type_id != 0)
+        return arena_printf(arena, "flexibleAssetTypes/%" PRId64 "/%s", walk->type_id, collection);
+    if (walk->organization_id != 0)
+        return arena_printf(arena, "organizations/%" PRId64 "/%s", walk->organization_id,
+                            collection);
+    return arena_printf(arena, "%s", collection);
+}
+
+static enum err_code count(const struct walk *walk, struct tx *tx, const struct record_scope *scope,
+                           int64_t *ret_total, int64_t *ret_vanished, struct err *reterr)
+{
+    if (walk->kind == SOURCE_ORGANIZATIONS)
+        return organization_sweep_count(tx, scope, ret_total, ret_vanished, reterr);
+    return record_sweep_count(tx, scope, ret_total, ret_vanished, reterr);
+}
+
+static enum err_code sweep(const struct walk *walk, struct tx *tx, const struct record_scope *scope,
+                           int64_t *ret_deleted, struct err *reterr)
+{
+    if (walk->kind == SOURCE_ORGANIZATIONS)
+        return organization_sweep(tx, scope, clock_wall_us(), ret_deleted, reterr);
+    return record_sweep(tx, scope, ret_deleted, reterr);
+}
+
+// Whether an earlier run held the same deletions back, long enough ago.
+static enum err_code seen_before(struct task *task, struct tx *tx, const char *subject,
+                                 bool *ret_seen, struct err *reterr)
+{
+    struct run *run = task->run;
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, 4096);
+    int64_t since_us;
+    const char *run_id;
+    try_(sync_issue_find_open(tx, run->lease.connection_id, SYNC_ISSUE_DELETION_GUARD, task->kind,
+                              subject, &arena, &since_us, &run_id, reterr));
+    *ret_seen = run_id != NULL && strcmp(run_id, run->lease.run_id) != 0 &&
+                clock_wall_us() - since_us >= run->sync->deletion_hold_ms * 1000;
+    return ERR_OK;
+}
+
+static enum err_code hold(struct task *task, struct tx *tx, const char *subject, int64_t vanished,
+                          int64_t total, struct sync_issue *ret_guarded, struct err *reterr)
+{
+    struct run *run = task->run;
+    char *id = arena_alloc(&run->arena, ENCODING_ID_BYTES);
+    if (id == NULL)
+        return err_no_memory(reterr);
+    encoding_random_id(id);
+    struct sync_issue issue = {
+        .id = id,
+        .kind = SYNC_ISSUE_DELETION_GUARD,
+        .state = SYNC_ISSUE_OPEN,
+        .run_id = run->lease.run_id,
+        .task_kind = task->kind,
+        .subject = subject,
+        .message = "More records than usual are gone upstream. Nothing was deleted: a later run "
+                   "that finds the same deletes them",
+        .held_deletion_count = vanished,
+        .scope_record_count = total,
+        .create_time_us = clock_wall_us(),
+        .revision = 1,
+    };
+    bool opened;
+    try_(sync_issue_open(tx, run->lease.connection_id, &issue, &opened, reterr));
+    if (opened)
+        *ret_guarded = issue;
+    log_event(LOG_WARN, "deletions held back", LOG_STR("run", run->lease.run_id),
+              LOG_STR("subject", subject), LOG_INT("held", vanished), LOG_INT("of", total));
+    return ERR_OK;
+}
+
+enum err_code deletion_apply(struct task *task, const struct walk *walk, struct tx *tx,
+                             int64_t *ret_deleted, struct sync_issue *ret_guarded,
+                             struct err *reterr)
+{
+    struct run *run = task->run;
+    *ret_deleted = 0;
+    const char *scopes[SOURCE_FOLDER_ID + 1];
+    struct record_scope scope = {
+        .connection_id = run->lease.connection_id,
+        .kind = (int)walk->kind,
+        .type_id = walk->type_id,
+        .organization_ids = walk->organizations,
+        .organization_count = walk->organization_count,
+        .run_id = run->lease.run_id,
+        .scopes = scopes,
+        .scope_count = ARRAY_LEN(scopes),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(scopes); i++)
+        scopes[i] = walk_scope(walk, (enum source_folder_filter)i, &run->arena);
+    const char *subject = guard_subject(walk, &run->arena);
+    if (subject == NULL || scopes[ARRAY_LEN(scopes) - 1] == NULL)
+        return err_no_memory(reterr);
+    int64_t total, vanished;
+    try_(count(walk, tx, &scope, &total, &vanished, reterr));
+    if (too_many(vanished, total)) {
+        bool seen;
+        try_(seen_before(task, tx, subject, &seen, reterr));
+        if (!seen)
+            return hold(task, tx, subject, vanished, total, ret_guarded, reterr);
+    }
+    if (vanished > 0)
+        try_(sweep(walk, tx, &scope, ret_deleted, reterr));
+    return sync_issue_resolve(tx, run->lease.connection_id, SYNC_ISSUE_DELETION_GUARD, task->kind,
+                              &subject, 1, clock_wall_us(), reterr);
+}

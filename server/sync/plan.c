@@ -1,0 +1,29 @@
+#include "server/sync/plan.h"
+
+enum plan_mode plan_begin(size_t organizations)
+{
+    return organizations <= 1 ? PLAN_ORGANIZATIONS : PLAN_UNDECIDED;
+}
+
+enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizations)
+{
+    if (total_count < 0)
+        return PLAN_ORGANIZATIONS;
+    int64_t pages = (total_count + page_size - 1) / page_size;
+    return pages < (int64_t)organizations ? PLAN_ACCOUNT : PLAN_ORGANIZATIONS;
+}
+
+enum plan_folders plan_folders(int64_t null_count, int64_t none_count, int64_t not_null_count,
+                               bool *ret_certain)
+{
+    *ret_certain = true;
+    if (null_count > none_count)
+        return PLAN_FOLDERS_NULL;
+    if (null_count < 0 || null_count < none_count)
+        return PLAN_FOLDERS_UNION;
+    // Both forms gave the same: either nothing is foldered, or "null" means the root level here.
+    if (not_null_count > 0)
+        return PLAN_FOLDERS_UNION;
+    *ret_certain = false;
+    return PLAN_FOLDERS_NULL;
+}

@@ -1,0 +1,22 @@
+// How to fetch what is asked for with the fewest requests. Pure.
+#pragma once
+
+#include "server/sync/checkpoint.h"
+
+// Which list to begin with for `organizations` mapped ones. UNDECIDED: the first page of the
+// account's list must say how many there are; it is used if the plan becomes ACCOUNT.
+enum plan_mode plan_begin(size_t organizations);
+// The choice, once `total_count` rows of the account are known (-1: not given), in pages of
+// `page_size`: each organization costs at least a request.
+enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizations);
+
+// Which forms of the document filter give all documents of an organization.
+enum plan_folders {
+    PLAN_FOLDERS_UNKNOWN = 0, // these numbers stand in connection.folder_filter
+    PLAN_FOLDERS_NULL = 1,    // the filter "null" does
+    PLAN_FOLDERS_UNION = 2,   // root level and foldered ones, asked for one after the other
+};
+// Judges by an organization's counts under each form; -1: refused. `ret_certain` tells whether the
+// answer holds for other organizations too: without foldered documents all forms look alike.
+enum plan_folders plan_folders(int64_t null_count, int64_t none_count, int64_t not_null_count,
+                               bool *ret_certain);

@@ -1,0 +1,140 @@
+// What callers ask of the engine within their own transactions: queueing and cancelling.
+#include <stdio.h>
+
+#include "server/audit/audit.h"
+#include "server/base/encoding.h"
+#include "server/sync/sync_private.h"
+
+enum { FIND_TRIES = 3, FIND_ARENA_BYTES = 64 * 1024 };
+
+static enum err_code check_connection(const struct sync_connection *connection, const char *id,
+                                      struct err *reterr)
+{
+    if (connection->state <= 2 && !connection->sync_paused)
+        return ERR_OK;
+    (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE,
+                  connection->state <= 2 ? "the syncs of the connection are paused"
+                                         : "the connection is not active");
+    err_meta(reterr, "connection", "connections/%s", id);
+    return ERR_CONNECTION_NOT_ACTIVE;
+}
+
+static void choose_tasks(const struct sync_connection *connection, unsigned tasks,
+                         int ret_states[SYNC_TASK_KINDS])
+{
+    const bool on[SYNC_TASK_KINDS] = {true, connection->documents_enabled,
+                                      connection->passwords_enabled, connection->assets_enabled,
+                                      connection->checklists_enabled};
+    for (int i = 0; i < SYNC_TASK_KINDS; i++) {
+        bool asked = tasks == 0 || (tasks & (2u << i)) != 0;
+        ret_states[i] = asked && on[i] ? TASK_QUEUED : TASK_DISABLED;
+    }
+}
+
+static enum err_code audit(struct tx *tx, const struct request *request, const char *connection_id,
+                           const char *run_id, const char *field, const char *old_value,
+                           const char *new_value, struct err *reterr)
+{
+    char resource[300];
+    (void)snprintf(resource, sizeof(resource), "connections/%s/syncRuns/%s", connection_id, run_id);
+    struct audit_change change = {field, old_value, new_value};
+    struct audit_event event = {
+        .type = AUDIT_SYNC,
+        .phase = AUDIT_SINGLE,
+        .outcome = AUDIT_SUCCEEDED,
+        .resource = resource,
+        .changes = &change,
+        .change_count = 1,
+    };
+    if (request == NULL)
+        return audit_append_system(tx, "scheduler", &event, NULL, reterr);
+    return audit_append(tx, request, &event, NULL, reterr);
+}
+
+static enum err_code find(struct tx *tx, const struct sync_request *asked,
+                          char ret_run_id[SYNC_RUN_ID_BYTES], bool *ret_found, struct err *reterr)
+{
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, FIND_ARENA_BYTES);
+    const char *run_id;
+    try_(sync_run_find(tx, asked->connection_id, asked->request_id, &arena, &run_id, reterr));
+    *ret_found = run_id != NULL;
+    if (*ret_found)
+        (void)snprintf(ret_run_id, SYNC_RUN_ID_BYTES, "%s", run_id);
+    return ERR_OK;
+}
+
+static enum err_code queue(struct tx *tx, const struct request *request,
+                           const struct sync_request *asked,
+                           const struct sync_connection *connection,
+                           char ret_run_id[SYNC_RUN_ID_BYTES], bool *ret_queued, struct err *reterr)
+{
+    static const char *const triggers[] = {
+        [SYNC_TRIGGER_MANUAL] = "MANUAL",
+        [SYNC_TRIGGER_SCHEDULE] = "SCHEDULE",
+        [SYNC_TRIGGER_CONNECT] = "CONNECT",
+        [SYNC_TRIGGER_MAPPING] = "MAPPING",
+    };
+    encoding_random_id(ret_run_id);
+    struct sync_run_new run = {
+        .connection_id = asked->connection_id,
+        .id = ret_run_id,
+        .state = RUN_QUEUED,
+        .trigger = (int)asked->trigger,
+        .organization_ids = asked->organization_ids,
+        .organization_count = asked->organization_count,
+        .actor_subject = request == NULL ? "scheduler" : request->caller->subject,
+        .actor_display_name = request == NULL ? "docbridge" : request->caller->display_name,
+        .actor_kind = request == NULL ? (int)ACTOR_SYSTEM : (int)request->caller->actor,
+        .request_id = asked->request_id,
+        .create_time_us = clock_wall_us(),
+    };
+    choose_tasks(connection, asked->tasks, run.task_states);
+    try_(sync_run_insert(tx, &run, ret_queued, reterr));
+    if (!*ret_queued)
+        return ERR_OK;
+    try_(sync_lease_put(tx, asked->connection_id, ret_run_id, reterr));
+    return audit(tx, request, asked->connection_id, ret_run_id, "trigger", NULL,
+                 triggers[asked->trigger], reterr);
+}
+
+enum err_code sync_request_run(struct tx *tx, const struct request *request,
+                               const struct sync_request *asked, char ret_run_id[SYNC_RUN_ID_BYTES],
+                               bool *ret_joined, struct err *reterr)
+{
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, FIND_ARENA_BYTES);
+    struct sync_connection connection;
+    try_(sync_connection_load(tx, asked->connection_id, true, &arena, &connection, reterr));
+    // A repeated request gets its answer whatever became of the connection.
+    try_(find(tx, asked, ret_run_id, ret_joined, reterr));
+    if (*ret_joined)
+        return ERR_OK;
+    try_(check_connection(&connection, asked->connection_id, reterr));
+    for (int tries = 0; tries < FIND_TRIES; tries++) {
+        bool queued;
+        try_(queue(tx, request, asked, &connection, ret_run_id, &queued, reterr));
+        if (queued)
+            return ERR_OK;
+        // Someone else was first; unless that run has ended already, it is joined.
+        try_(find(tx, asked, ret_run_id, ret_joined, reterr));
+        if (*ret_joined)
+            return ERR_OK;
+    }
+    return err_set(reterr, ERR_CONFLICT, "runs of this connection begin and end too fast");
+}
+
+enum err_code sync_cancel_run(struct tx *tx, const struct request *request,
+                              const char *connection_id, const char *run_id, bool *ret_live,
+                              struct err *reterr)
+{
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, FIND_ARENA_BYTES + 1024 * 1024);
+    struct sync_run_row row;
+    try_(sync_run_load(tx, connection_id, run_id, &arena, &row, reterr));
+    try_(sync_run_ask_cancel(tx, connection_id, run_id, RUN_CANCELLING, ret_live, reterr));
+    if (!*ret_live || row.cancel_requested)
+        return ERR_OK;
+    try_(sync_lease_hurry(tx, connection_id, run_id, reterr));
+    return audit(tx, request, connection_id, run_id, "cancel_requested", "false", "true", reterr);
+}

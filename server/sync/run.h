@@ -1,0 +1,87 @@
+// A run on its thread: what it works with, and the words that its parts share.
+//
+// The thread alone touches a run but for `stop`, `why` and `over`, which are atomic. A function
+// here that fails with CANCELLED means that the run must stop (`why` says for what), with
+// UPSTREAM_RATE_LIMITED that it must wait `wait_ms`; any other error is the task's.
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "server/store/sync_connection.h"
+#include "server/store/sync_issue.h"
+#include "server/store/sync_lease.h"
+#include "server/store/sync_run.h"
+#include "server/sync/budget.h"
+#include "server/sync/checkpoint.h"
+#include "server/sync/page.h"
+#include "server/sync/state.h"
+#include "server/sync/sync.h"
+
+enum run_why {
+    RUN_GOES_ON,
+    RUN_STOP_CANCEL,   // CancelSyncRun
+    RUN_STOP_SHUTDOWN, // the process ends: another one goes on
+    RUN_STOP_LOST,     // another process goes on already: write nothing
+};
+
+struct run {
+    struct sync *sync;
+    struct sync_lease lease;
+    pthread_t thread;
+    struct run *next;
+    atomic_bool stop;
+    atomic_int why; // enum run_why
+    atomic_bool over;
+    // Everything below belongs to the thread.
+    struct arena arena; // for as long as the run is on this thread
+    struct sync_run_row row;
+    struct sync_connection connection;
+    struct source *source;
+    struct budget_account *account;
+    struct feed_run *feed;
+    int64_t wait_ms;                   // when out of quota
+    int requests;                      // made, and not counted in the database yet
+    int page_sizes[SOURCE_KIND_COUNT]; // what upstream bears; 0: not tried
+    bool types_fresh, categories_fresh;
+    struct err broken; // why no task can run; code 0: they can
+    bool key_refused;  // and that this is the key's fault
+};
+
+// A run for a claimed lease, copied.
+struct run *run_new(struct sync *sync, const struct sync_lease *lease);
+struct run *run_free(struct run *run);
+// The thread's function; `run` is a struct run.
+void *run_main(void *run);
+// Tells a run to stop, from any thread. The first reason counts.
+void run_stop(struct run *run, enum run_why why);
+// Sleeps, unless the run is told to stop. False: it is.
+bool run_sleep(struct run *run, int64_t ms);
+
+// Begins a transaction in which the lease is ours until its end. Errors: CANCELLED if it is lost
+// or, unless `even_stopping`, if the run is asked to stop.
+enum err_code run_begin(struct run *run, bool even_stopping, struct tx **ret_tx,
+                        struct err *reterr) _must_check_;
+// Whether a failed transaction is worth another try, after a pause that this function takes.
+// `*tries` counts them.
+bool run_try_again(struct run *run, enum err_code code, int *tries);
+// The error of a run that must stop.
+enum err_code run_stopped(struct run *run, struct err *reterr);
+// Tells the feed how the run stands.
+void run_publish(struct run *run);
+
+struct sync_task_row *run_task(struct run *run, int kind);
+
+// Fetches a page with the budget, with retries of what passes by itself. `page` (may be NULL with
+// another sink in `sink`) is emptied before each try. `*ret_too_heavy`: ask for less.
+struct fetch {
+    const struct source_query *query;
+    struct page *page;
+    struct source_page answer;
+    bool too_heavy;
+    int http_status; // of the last answer
+};
+enum err_code run_fetch(struct run *run, struct fetch *fetch, struct err *reterr) _must_check_;
+
+// Takes a request of the budget; waits for a short time, else fails with UPSTREAM_RATE_LIMITED.
+enum err_code run_take(struct run *run, struct err *reterr) _must_check_;

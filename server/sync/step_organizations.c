@@ -1,0 +1,31 @@
+// The inventory of organizations, mapped or not.
+#include "server/base/log.h"
+#include "server/sync/walk.h"
+
+static enum err_code note_inventory(struct task *task, int64_t time_us, bool denied,
+                                    struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(task->run, false, &tx, reterr));
+    try_(
+        sync_connection_set_inventory(tx, task->run->lease.connection_id, time_us, denied, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+enum err_code step_organizations(struct task *task, struct err *reterr)
+{
+    struct walk walk = {
+        .kind = SOURCE_ORGANIZATIONS,
+        .any_organization = true,
+        .parts = 1,
+        .last_part = true,
+    };
+    enum err_code code = walk_run(task, &walk, NULL, reterr);
+    if (code == ERR_UPSTREAM_ACCESS_DENIED) {
+        struct err err;
+        if (note_inventory(task, 0, true, &err) != ERR_OK)
+            log_event(LOG_WARN, "the denied inventory was not noted", LOG_ERR(&err));
+    }
+    try_(code);
+    return note_inventory(task, clock_wall_us(), false, reterr);
+}

@@ -1,0 +1,158 @@
+#include "server/sync/sync.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/base/encoding.h"
+#include "server/sync/sync_private.h"
+
+enum {
+    DEFAULT_RUN_THREADS = 16,
+    DEFAULT_LEASE_MS = 30000,
+    DEFAULT_SCHEDULER_MS = 5000,
+    DEFAULT_PAGE_SIZE = 1000,
+    DEFAULT_DOCUMENT_PAGE_SIZE = 100,
+    DEFAULT_REQUEST_LIMIT = 3000,
+    DEFAULT_REQUEST_WINDOW_MS = 300000,
+    DEFAULT_RESERVE_PERCENT = 20,
+    DEFAULT_RETRY_MS = 500,
+    DEFAULT_DELETION_HOLD_MS = 3600000,
+    DEFAULT_HEARTBEAT_MS = 10000,
+};
+
+static int64_t or_default(int64_t value, int64_t fallback)
+{
+    return value == 0 ? fallback : value;
+}
+
+static void init_threads(struct sync *sync)
+{
+    pthread_condattr_t steady;
+    (void)pthread_condattr_init(&steady);
+    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&sync->lock, NULL);
+    (void)pthread_cond_init(&sync->scheduler_wake, &steady);
+    (void)pthread_cond_init(&sync->run_wake, &steady);
+    (void)pthread_condattr_destroy(&steady);
+}
+
+enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_sync,
+                       struct err *reterr)
+{
+    if (settings->page_size < 0 || settings->page_size > 1000 || settings->document_page_size < 0 ||
+        settings->document_page_size > 1000 || settings->reserve_percent < 0 ||
+        settings->reserve_percent > 90 || settings->request_limit < 0 || settings->run_threads < 0)
+        return err_invalid(reterr, "sync", "a setting of the sync is out of bounds");
+    struct sync *sync = calloc(1, sizeof(*sync));
+    if (sync == NULL)
+        return err_no_memory(reterr);
+    sync->store = settings->store;
+    sync->scheduler_store = settings->scheduler_store;
+    sync->vault = settings->vault;
+    sync->source = *settings->source;
+    sync->run_threads = (int)or_default(settings->run_threads, DEFAULT_RUN_THREADS);
+    sync->page_size = (int)or_default(settings->page_size, DEFAULT_PAGE_SIZE);
+    sync->document_page_size =
+        (int)or_default(settings->document_page_size, DEFAULT_DOCUMENT_PAGE_SIZE);
+    sync->retry_ms = (int)or_default(settings->retry_ms, DEFAULT_RETRY_MS);
+    sync->lease_ms = or_default(settings->lease_ms, DEFAULT_LEASE_MS);
+    sync->scheduler_ms = or_default(settings->scheduler_ms, DEFAULT_SCHEDULER_MS);
+    sync->deletion_hold_ms = or_default(settings->deletion_hold_ms, DEFAULT_DELETION_HOLD_MS);
+    encoding_random_id(sync->owner);
+    init_threads(sync);
+    enum err_code code = budget_new(
+        (int)or_default(settings->request_limit, DEFAULT_REQUEST_LIMIT),
+        or_default(settings->request_window_ms, DEFAULT_REQUEST_WINDOW_MS),
+        (int)or_default(settings->reserve_percent, DEFAULT_RESERVE_PERCENT), &sync->budget, reterr);
+    if (code == ERR_OK)
+        code = feed_new(sync->store, or_default(settings->heartbeat_ms, DEFAULT_HEARTBEAT_MS),
+                        &sync->feed, reterr);
+    if (code != ERR_OK) {
+        (void)sync_free(sync);
+        return code;
+    }
+    *ret_sync = sync;
+    return ERR_OK;
+}
+
+enum err_code sync_start(struct sync *sync, struct err *reterr)
+{
+    try_(feed_start(sync->feed, reterr));
+    if (pthread_create(&sync->scheduler, NULL, scheduler_main, sync) != 0) {
+        feed_stop(sync->feed);
+        return err_set(reterr, ERR_INTERNAL, "no thread for the scheduler");
+    }
+    sync->started = true;
+    return ERR_OK;
+}
+
+void sync_stop(struct sync *sync)
+{
+    (void)pthread_mutex_lock(&sync->lock);
+    sync->stopping = true;
+    (void)pthread_cond_signal(&sync->scheduler_wake);
+    (void)pthread_mutex_unlock(&sync->lock);
+    if (sync->started)
+        (void)pthread_join(sync->scheduler, NULL);
+    sync->started = false;
+    feed_stop(sync->feed);
+}
+
+struct sync *sync_free(struct sync *sync)
+{
+    if (sync == NULL)
+        return NULL;
+    (void)feed_free(sync->feed);
+    (void)budget_free(sync->budget);
+    (void)pthread_cond_destroy(&sync->run_wake);
+    (void)pthread_cond_destroy(&sync->scheduler_wake);
+    (void)pthread_mutex_destroy(&sync->lock);
+    free(sync);
+    return NULL;
+}
+
+void sync_wake(struct sync *sync)
+{
+    (void)pthread_mutex_lock(&sync->lock);
+    sync->woken = true;
+    (void)pthread_cond_signal(&sync->scheduler_wake);
+    (void)pthread_mutex_unlock(&sync->lock);
+}
+
+void sync_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(cond, lock, &until);
+}
+
+void sync_stop_run(struct sync *sync, const char *tenant, const char *connection_id,
+                   const char *run_id)
+{
+    (void)pthread_mutex_lock(&sync->lock);
+    for (struct run *run = sync->runs; run != NULL; run = run->next) {
+        if (strcmp(run->lease.tenant, tenant) != 0 || strcmp(run->lease.run_id, run_id) != 0 ||
+            strcmp(run->lease.connection_id, connection_id) != 0)
+            continue;
+        int none = RUN_GOES_ON;
+        (void)atomic_compare_exchange_strong(&run->why, &none, (int)RUN_STOP_CANCEL);
+        atomic_store(&run->stop, true);
+        (void)pthread_cond_broadcast(&sync->run_wake);
+    }
+    sync->woken = true;
+    (void)pthread_cond_signal(&sync->scheduler_wake);
+    (void)pthread_mutex_unlock(&sync->lock);
+}
+
+struct sync_quota sync_get_quota(struct sync *sync, const char *tenant, const char *connection_id)
+{
+    struct budget_use use = budget_use(sync->budget, tenant, connection_id);
+    return (struct sync_quota){use.used, use.limit, use.window_ms};
+}

@@ -1,0 +1,36 @@
+// What the parts of the sync engine share: its settings, its threads, its live runs.
+//
+// Lock order: sync.lock, then that of the feed; the budget's last. None is held over a call to
+// upstream or the database.
+#pragma once
+
+#include "server/base/encoding.h"
+#include "server/sync/feed.h"
+#include "server/sync/run.h"
+
+struct sync {
+    struct store *store, *scheduler_store;
+    const struct vault *vault;
+    struct source_settings source;
+    int run_threads, page_size, document_page_size, retry_ms;
+    int64_t lease_ms, scheduler_ms, deletion_hold_ms;
+    struct budget *budget;
+    struct feed *feed;
+    char owner[ENCODING_ID_BYTES]; // of leases: this process
+
+    pthread_mutex_t lock;
+    pthread_cond_t scheduler_wake; // woken, stopping, a run is over
+    pthread_cond_t run_wake;       // a run is told to stop
+    bool started, stopping, woken;
+    int64_t look_ms; // the next due lease of a run that waits for quota; 0: none
+    struct run *runs;
+    int run_count;
+    pthread_t scheduler;
+};
+
+// The scheduler's thread; `sync` is a struct sync.
+void *scheduler_main(void *sync);
+// A run that waits for quota is due in `ms`.
+void scheduler_park(struct sync *sync, int64_t ms);
+// Waits on `cond` under `lock` for at most `ms`.
+void sync_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms);

@@ -1,0 +1,241 @@
+#include "server/sync/walk.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "server/base/log.h"
+#include "server/sync/plan.h"
+#include "server/sync/sync_private.h"
+
+const char *walk_collection(enum source_kind kind)
+{
+    static const char *const names[SOURCE_KIND_COUNT] = {
+        [SOURCE_ORGANIZATIONS] = "organizations",
+        [SOURCE_FLEXIBLE_ASSET_TYPES] = "flexibleAssetTypes",
+        [SOURCE_PASSWORD_CATEGORIES] = "passwordCategories",
+        [SOURCE_DOCUMENT_FOLDERS] = "documentFolders",
+        [SOURCE_DOCUMENTS] = "documents",
+        [SOURCE_FLEXIBLE_ASSETS] = "flexibleAssets",
+        [SOURCE_CHECKLISTS] = "checklists",
+        [SOURCE_CHECKLIST_TEMPLATES] = "checklistTemplates",
+        [SOURCE_PASSWORD_FOLDERS] = "passwordFolders",
+        [SOURCE_PASSWORDS] = "passwords",
+    };
+    return names[kind];
+}
+
+char *walk_scope(const struct walk *walk, enum source_folder_filter filter, struct arena *arena)
+{
+    return arena_printf(arena, "organization=%" PRId64 " type=%" PRId64 " filter=%d",
+                        walk->organization_id, walk->type_id, (int)filter);
+}
+
+// Where the checkpoint stands against a walk: negative before it, 0 in it, positive past it.
+static int compare(const struct checkpoint *at, const struct walk *walk)
+{
+    if (at->stage != walk->stage)
+        return at->stage - walk->stage;
+    if (at->key != walk->key)
+        return at->key < walk->key ? -1 : 1;
+    return at->filter - (int)walk->folder_filter;
+}
+
+static int page_size_most(const struct run *run, enum source_kind kind)
+{
+    return kind == SOURCE_DOCUMENTS ? run->sync->document_page_size : run->sync->page_size;
+}
+
+static void begin(struct task *task, const struct walk *walk)
+{
+    int size = task->run->page_sizes[walk->kind];
+    task->at = (struct checkpoint){
+        .mode = walk->organization_id == 0 ? PLAN_ACCOUNT : PLAN_ORGANIZATIONS,
+        .stage = walk->stage,
+        .key = walk->key,
+        .filter = (int)walk->folder_filter,
+        .page_size = size != 0 ? size : page_size_most(task->run, walk->kind),
+        .total = -1,
+    };
+}
+
+// Fetches the page at the checkpoint, in smaller pieces if upstream cannot bear it.
+static enum err_code fetch_page(struct task *task, const struct walk *walk, struct fetch *fetch,
+                                struct err *reterr)
+{
+    struct run *run = task->run;
+    struct checkpoint *at = &task->at;
+    for (;;) {
+        struct source_query query = {
+            .kind = walk->kind,
+            .organization_id = walk->organization_id,
+            .type_id = walk->type_id,
+            .folder_filter = walk->folder_filter,
+            .page_number = (int)(at->offset / at->page_size) + 1,
+            .page_size = at->page_size,
+            .secret_traits = walk->secret_traits,
+            .secret_trait_count = walk->secret_trait_count,
+        };
+        fetch->query = &query;
+        enum err_code code = run_fetch(run, fetch, reterr);
+        fetch->query = NULL;
+        if (code == ERR_OK || !fetch->too_heavy || at->page_size == 1)
+            return code;
+        at->page_size = checkpoint_smaller(at->page_size);
+        run->page_sizes[walk->kind] = at->page_size;
+        log_event(LOG_INFO, "upstream cannot bear the page, asking for less",
+                  LOG_STR("kind", walk_collection(walk->kind)),
+                  LOG_INT("page_size", at->page_size));
+    }
+}
+
+// A list that upstream does not give, although nothing is wrong: a newer resource, an organization
+// that has just gone.
+static bool is_absent(const struct walk *walk, enum err_code code)
+{
+    if (code == ERR_UPSTREAM_RECORD_GONE)
+        return walk->optional || walk->organization_id != 0;
+    return walk->optional && code == ERR_UPSTREAM_ACCESS_DENIED;
+}
+
+static enum err_code end(struct task *task, const struct walk *walk, bool sure, struct err *reterr)
+{
+    struct checkpoint to = task->at;
+    to.complete = true;
+    return apply_end(task, walk, &to, sure, reterr);
+}
+
+// What the page says of the walk.
+struct progress {
+    bool last;  // nothing follows
+    bool sure;  // and nothing was missed
+    bool moved; // the count changed on the way: once more
+};
+
+static struct progress judge(const struct checkpoint *at, const struct source_page *answer,
+                             int page_number)
+{
+    struct progress progress = {.last =
+                                    answer->next_page <= page_number || answer->record_count == 0};
+    if (!progress.last || at->total < 0)
+        return progress;
+    progress.sure =
+        answer->next_page == 0 && at->rows == at->total && answer->total_count == at->total;
+    progress.moved = !progress.sure && !at->again;
+    return progress;
+}
+
+// Tries larger pages again, but not at once: each refusal costs as long as upstream's timeout.
+static void grow(const struct task *task, const struct walk *walk, struct checkpoint *to)
+{
+    int larger =
+        checkpoint_larger(to->page_size, page_size_most(task->run, walk->kind), to->offset);
+    if (to->offset % (4 * (int64_t)larger) == 0)
+        to->page_size = larger;
+}
+
+static enum err_code restart(struct task *task, const struct walk *walk, struct err *reterr)
+{
+    struct checkpoint to = task->at;
+    to.again = true;
+    to.offset = to.rows = 0;
+    to.total = -1;
+    return apply_restart(task, walk, &to, reterr);
+}
+
+static enum err_code walk_pages(struct task *task, const struct walk *walk, struct page *page,
+                                bool *ret_left, struct err *reterr)
+{
+    struct checkpoint *at = &task->at;
+    struct fetch fetch = {.page = page};
+    for (;;) {
+        enum err_code code = fetch_page(task, walk, &fetch, reterr);
+        if (is_absent(walk, code))
+            return end(task, walk, false, reterr);
+        try_(code);
+        if (walk->may_leave && at->offset == 0 && !at->again &&
+            plan_choose(fetch.answer.total_count, at->page_size, walk->organization_count) !=
+                PLAN_ACCOUNT) {
+            *ret_left = true;
+            return ERR_OK;
+        }
+        int page_number = (int)(at->offset / at->page_size) + 1;
+        struct checkpoint to = *at;
+        if (at->offset == 0)
+            to.total = fetch.answer.total_count;
+        to.rows += fetch.answer.record_count;
+        to.offset += at->page_size;
+        struct progress progress = judge(&to, &fetch.answer, page_number);
+        if (!progress.last)
+            grow(task, walk, &to);
+        try_(apply_page(task, walk, page, &to, reterr));
+        task->run->page_sizes[walk->kind] = at->page_size;
+        if (progress.moved)
+            try_(restart(task, walk, reterr));
+        else if (progress.last)
+            return end(task, walk, progress.sure, reterr);
+    }
+}
+
+enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_left,
+                       struct err *reterr)
+{
+    int order = task->text[0] == '\0' ? -1 : compare(&task->at, walk);
+    if (order > 0 || (order == 0 && task->at.complete))
+        return ERR_OK;
+    if (order < 0) {
+        if (task->text[0] == '\0' || task->at.key != walk->key || task->at.stage != walk->stage)
+            task->sure_parts = 0;
+        begin(task, walk);
+    }
+    struct page page _cleanup_(page_done);
+    page_init(&page);
+    page.organizations = walk->organizations;
+    page.organization_count = walk->organization_count;
+    page.asked_organization = walk->organization_id;
+    page.any_organization = walk->any_organization;
+    return walk_pages(task, walk, &page, ret_left, reterr);
+}
+
+enum err_code walk_step(struct task *task, struct tx **tx, const struct walk *walk,
+                        const struct sync_counts *add, const struct checkpoint *to,
+                        struct err *reterr)
+{
+    struct run *run = task->run;
+    char text[CHECKPOINT_BYTES];
+    checkpoint_text(to, text);
+    struct sync_task_step step = {
+        .connection_id = run->lease.connection_id,
+        .run_id = run->lease.run_id,
+        .kind = task->kind,
+        .add = *add,
+        .requests = run->requests,
+        .organization_id = walk->organization_id,
+        .old_checkpoint = task->text,
+        .new_checkpoint = text,
+        .now_us = clock_wall_us(),
+    };
+    bool moved;
+    try_(sync_task_step(*tx, &step, &moved, reterr));
+    // Not moved: the commit of this very step had an unknown outcome, and took place.
+    if (moved)
+        try_(tx_commit(tx, reterr));
+    else
+        tx_abortp(tx);
+    struct sync_counts *counts = &run_task(run, task->kind)->counts;
+    counts->done += add->done;
+    counts->total += add->total;
+    if (counts->total < counts->done)
+        counts->total = counts->done;
+    counts->created += add->created;
+    counts->updated += add->updated;
+    counts->unchanged += add->unchanged;
+    counts->deleted += add->deleted;
+    counts->failed += add->failed;
+    run_task(run, task->kind)->organization_id = walk->organization_id;
+    run->row.request_count += run->requests;
+    run->row.checkpoint_time_us = step.now_us;
+    run->requests = 0;
+    task->at = *to;
+    memcpy(task->text, text, sizeof(text));
+    return ERR_OK;
+}

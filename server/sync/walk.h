@@ -1,0 +1,86 @@
+// Walks: one list of upstream from its first page to its last, a transaction a page.
+//
+// A task (documents, passwords ...) is a row of walks; its checkpoint says which one is at hand.
+#pragma once
+
+#include "server/sync/run.h"
+
+// A task while it runs.
+struct task {
+    struct run *run;
+    int kind; // docbridge.v1.SyncTaskKind
+    struct checkpoint at;
+    char text[CHECKPOINT_BYTES]; // as the database has it; "": nothing is stored yet
+    // Mapped organizations that the task is for, sorted.
+    const int64_t *organizations;
+    size_t organization_count;
+    int64_t *quarantined; // records with an open issue of this task, sorted
+    size_t quarantined_count;
+    int sure_parts; // parts of the walk's group that were complete beyond doubt
+};
+
+struct walk {
+    enum source_kind kind;
+    int stage;               // its place among the task's walks
+    int64_t key;             // likewise: organization or type
+    int64_t organization_id; // whose list; 0: the account's
+    int64_t type_id;
+    const char *const *secret_traits;
+    size_t secret_trait_count;
+    enum source_folder_filter folder_filter;
+    // Whose rows are kept, and swept at the end; all of them if `any_organization`.
+    const int64_t *organizations;
+    size_t organization_count;
+    bool any_organization;
+    bool optional; // not every account has it: a refusal is no error
+    // A walk may be one of several parts that only together are complete.
+    int parts;
+    bool last_part;
+    // Leaves the first page unstored and returns if its total speaks against the account's list.
+    bool may_leave;
+};
+
+// Walks from where the checkpoint is; does nothing if it is past this walk. `*ret_left` (may be
+// NULL) tells that the plan has become PLAN_ORGANIZATIONS. Errors: see run.h.
+enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_left,
+                       struct err *reterr) _must_check_;
+
+// What follows are the parts of a walk.
+
+// Stores a page and moves the checkpoint from `task->at` to `to`, in one transaction.
+enum err_code apply_page(struct task *task, const struct walk *walk, struct page *page,
+                         const struct checkpoint *to, struct err *reterr) _must_check_;
+// Moves the checkpoint without a page: begins the walk again (forgetting its pages), or ends it,
+// deleting what a complete walk (`sure`) did not see unless that is too much at once.
+enum err_code apply_restart(struct task *task, const struct walk *walk, const struct checkpoint *to,
+                            struct err *reterr) _must_check_;
+enum err_code apply_end(struct task *task, const struct walk *walk, const struct checkpoint *to,
+                        bool sure, struct err *reterr) _must_check_;
+// Counts what vanished in `tx` and deletes it if it may. `*ret_guarded` is filled, with an id, when
+// an issue was opened.
+enum err_code deletion_apply(struct task *task, const struct walk *walk, struct tx *tx,
+                             int64_t *ret_deleted, struct sync_issue *ret_guarded,
+                             struct err *reterr) _must_check_;
+
+// The text of a walk's pages in sync_page, from `arena`.
+char *walk_scope(const struct walk *walk, enum source_folder_filter filter, struct arena *arena);
+// The collection of a kind in names, such as "passwords".
+const char *walk_collection(enum source_kind kind);
+// Commits a step of the task: checkpoint, counters, requests; with its effect on the run's row.
+// `*ret_moved` is false when the step was committed before; then nothing may be done.
+enum err_code walk_step(struct task *task, struct tx **tx, const struct walk *walk,
+                        const struct sync_counts *add, const struct checkpoint *to,
+                        struct err *reterr) _must_check_;
+
+// The tasks, a file each.
+enum err_code step_organizations(struct task *task, struct err *reterr) _must_check_;
+enum err_code step_passwords(struct task *task, struct err *reterr) _must_check_;
+enum err_code step_flexible_assets(struct task *task, struct err *reterr) _must_check_;
+enum err_code step_checklists(struct task *task, struct err *reterr) _must_check_;
+enum err_code step_documents(struct task *task, struct err *reterr) _must_check_;
+// Lists a kind by the account or by organizations, whichever costs less.
+enum err_code step_planned(struct task *task, enum source_kind kind,
+                           struct err *reterr) _must_check_;
+// Lists the folders of the organizations that have foldered records of `kind`.
+enum err_code step_folders(struct task *task, enum source_kind kind, enum source_kind folder_kind,
+                           struct err *reterr) _must_check_;
