@@ -92,7 +92,7 @@ struct source_attempt {
                             // "proxy"; else NULL
     int64_t latency_us;
     int64_t retry_after_ms; // what upstream asked for, 0 if it did not
-    bool page_too_heavy;    // upstream gave up on the page's size: ask for half
+    bool page_too_heavy;    // for upstream, for the time or for page_max_bytes: ask for half
     int request_count;      // requests really sent
 };
 
@@ -136,9 +136,10 @@ struct source_query {
 // One record. Strings are UTF-8 without NUL, valid until the callback returns.
 //
 // `body` is JSON of docbridge's own making, with the keys below, and never holds a secret: password
-// values, notes of passwords and traits of kind Password are dropped while parsing.
+// values, notes of passwords and traits of kind Password are dropped while parsing. A member that
+// upstream did not give is null, an empty array for a list.
 //   organizations         short_name, type_name, status_name, primary, psa_ids[] (remote ids)
-//   flexible asset types  description, icon, enabled, fields[{key,name,kind,order,required,
+//   flexible asset types  description, icon, enabled, fields[{id,key,name,kind,order,required,
 //                         use_for_title,decimals,tag_type,default_value}]
 //   password categories, folders   {} ; folders: ancestor_ids[]
 //   documents             sections[{kind,level,html,sort}], is_uploaded

@@ -10,7 +10,7 @@
 void itglue_draft_init(struct itglue_draft *draft, size_t max_bytes)
 {
     *draft = (struct itglue_draft){0};
-    buffer_init(&draft->scratch, max_bytes);
+    itglue_out_init(&draft->scratch, max_bytes);
 }
 
 static void forget(struct itglue_draft *draft)
@@ -18,7 +18,7 @@ static void forget(struct itglue_draft *draft)
     // A record that was dropped may have been dropped for what it held.
     if (draft->scratch.data != NULL)
         sodium_memzero(draft->scratch.data, draft->scratch.len);
-    buffer_reset(&draft->scratch);
+    itglue_out_reset(&draft->scratch);
     draft->section_count = draft->trait_count = draft->related_count = 0;
     memset(draft->values, 0, sizeof(draft->values));
 }
@@ -26,7 +26,7 @@ static void forget(struct itglue_draft *draft)
 void itglue_draft_done(struct itglue_draft *draft)
 {
     forget(draft);
-    buffer_done(&draft->scratch);
+    itglue_out_done(&draft->scratch);
     free(draft->sections);
     free(draft->traits);
     free(draft->related_ids);
@@ -35,11 +35,12 @@ void itglue_draft_done(struct itglue_draft *draft)
 
 void itglue_draft_start(struct itglue_draft *draft, const struct itglue_type *type)
 {
-    buffer_reset(&draft->scratch);
+    itglue_out_reset(&draft->scratch);
     draft->section_count = draft->trait_count = draft->related_count = 0;
     memset(draft->values, 0, type->attribute_count * sizeof(draft->values[0]));
     draft->type = type;
     draft->id = 0;
+    draft->attributes_seen = 0;
     draft->type_differs = false;
     draft->fault_reason = draft->fault_detail = NULL;
 }
@@ -91,17 +92,27 @@ void itglue_draft_set_type(struct itglue_draft *draft, const struct itglue_scala
                           !itglue_text_key_is(scalar->text, scalar->len, draft->type->name);
 }
 
-size_t itglue_draft_find(const struct itglue_draft *draft, const char *key, size_t len)
+static size_t search(const struct itglue_type *type, const char *key, size_t len)
 {
-    const struct itglue_type *type = draft->type;
-    if (len == 0)
-        return ITGLUE_ATTRIBUTES_MAX;
     for (size_t i = 0; i < type->attribute_count; i++) {
-        const char *name = type->attributes[i].key;
-        if (name[0] == key[0] && itglue_text_key_is(key, len, name))
+        if (itglue_text_key_is(key, len, type->attributes[i].key))
             return i;
     }
     return ITGLUE_ATTRIBUTES_MAX;
+}
+
+size_t itglue_draft_find(struct itglue_draft *draft, const char *key, size_t len)
+{
+    struct itglue_guess *guess = &draft->guesses[draft->attributes_seen++ % ITGLUE_GUESSES];
+    if (guess->type == draft->type && guess->len == len && memcmp(guess->key, key, len) == 0)
+        return guess->row;
+    size_t row = search(draft->type, key, len);
+    if (len <= sizeof(guess->key)) {
+        *guess = (struct itglue_guess){
+            .type = draft->type, .len = (unsigned char)len, .row = (unsigned char)row};
+        memcpy(guess->key, key, len);
+    }
+    return row;
 }
 
 struct itglue_span itglue_draft_json(struct itglue_draft *draft, const char *text, size_t len)
@@ -142,19 +153,20 @@ void itglue_draft_relate(struct itglue_draft *draft, const struct itglue_scalar 
 }
 
 // The text of a JSON array of ids, such as "[1,6]": every run of digits.
-static bool ids_of_text(struct buffer *out, const char *text, size_t len)
+static bool ids_of_text(struct itglue_out *out, const char *text, size_t len)
 {
-    bool good = buffer_append(out, "[", 1);
+    bool good = itglue_out_append(out, "[", 1);
     for (size_t i = 0; good && i < len; i++) {
         size_t end = i;
         while (end < len && text[end] >= '0' && text[end] <= '9')
             end++;
         int64_t id;
         if (end > i && encoding_int64(text + i, end - i, &id))
-            good = buffer_printf(out, "%s%" PRId64, out->data[out->len - 1] == '[' ? "" : ",", id);
+            good = (out->data[out->len - 1] == '[' || itglue_out_append(out, ",", 1)) &&
+                   itglue_out_number(out, id);
         i = end;
     }
-    return good && buffer_append(out, "]", 1);
+    return good && itglue_out_append(out, "]", 1);
 }
 
 static void set_section(struct itglue_draft *draft, size_t attribute,
@@ -173,7 +185,7 @@ void itglue_draft_set(struct itglue_draft *draft, size_t attribute,
 {
     const struct itglue_attribute *row = &draft->type->attributes[attribute];
     struct itglue_value value = {.text.offset = draft->scratch.len};
-    struct buffer *out = &draft->scratch;
+    struct itglue_out *out = &draft->scratch;
     bool good = true;
     static const char *const words[] = {[ITGLUE_TRUE] = "true", [ITGLUE_FALSE] = "false"};
     bool is_word = scalar->type == ITGLUE_TRUE || scalar->type == ITGLUE_FALSE;
@@ -196,7 +208,7 @@ void itglue_draft_set(struct itglue_draft *draft, size_t attribute,
         value.is = scalar->type == ITGLUE_NUMBER ? ITGLUE_IS_NUMBER : ITGLUE_IS_STRING;
         good = itglue_text_clean(out, scalar->text, scalar->len);
         value.text.len = out->len - value.text.offset;
-        good = good && buffer_append(out, "", 1);
+        good = good && itglue_out_append(out, "", 1);
     }
     if (value.is == ITGLUE_IS_JSON)
         value.text.len = out->len - value.text.offset;

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server/base/buffer.h"
 #include "server/source/itglue/kind.h"
+#include "server/source/itglue/out.h"
 
 // A scalar as the parser met it. `text` is borrowed for the call and not closed by NUL.
 struct itglue_scalar {
@@ -61,14 +61,27 @@ struct itglue_trait {
     size_t order;
 };
 
+// The key that came at a place among the attributes of the record before, and its row. A page has
+// the same keys in the same order in each record, so that the next one need not be searched for.
+struct itglue_guess {
+    const struct itglue_type *type;
+    unsigned char len;
+    unsigned char row;
+    char key[30];
+};
+
+enum { ITGLUE_GUESSES = 48 };
+
 struct itglue_draft {
     const struct itglue_type *type;
+    struct itglue_guess guesses[ITGLUE_GUESSES];
+    size_t attributes_seen;
     int64_t id; // 0: none yet
     bool type_differs;
     const char *fault_reason; // NULL: none
     const char *fault_detail;
     struct itglue_value values[ITGLUE_ATTRIBUTES_MAX];
-    struct buffer scratch;
+    struct itglue_out scratch;
     struct itglue_section *sections;
     size_t section_count, section_capacity;
     struct itglue_trait *traits;
@@ -88,8 +101,8 @@ void itglue_draft_fault(struct itglue_draft *draft, const char *reason, const ch
 // Sets id and type from their members.
 void itglue_draft_set_id(struct itglue_draft *draft, const struct itglue_scalar *scalar);
 void itglue_draft_set_type(struct itglue_draft *draft, const struct itglue_scalar *scalar);
-// The row of an attribute; ITGLUE_ATTRIBUTES_MAX if it is not kept.
-size_t itglue_draft_find(const struct itglue_draft *draft, const char *key, size_t len);
+// The row of the next attribute; ITGLUE_ATTRIBUTES_MAX if it is not kept.
+size_t itglue_draft_find(struct itglue_draft *draft, const char *key, size_t len);
 // Sets a kept attribute to a scalar.
 void itglue_draft_set(struct itglue_draft *draft, size_t attribute,
                       const struct itglue_scalar *scalar);
@@ -106,7 +119,7 @@ int64_t itglue_scalar_id(const struct itglue_scalar *scalar);
 // The first integer of a row with `target`; 0: none.
 int64_t itglue_draft_integer(const struct itglue_draft *draft, enum itglue_target target);
 // Writes the attributes of the body as a JSON object, left open if `open`.
-bool itglue_draft_body(const struct itglue_draft *draft, bool open, struct buffer *body);
+bool itglue_draft_body(const struct itglue_draft *draft, bool open, struct itglue_out *body);
 // Fills the fields of `record` but body and hash; its strings point into the draft. A value that
 // cannot be understood becomes the draft's fault, and the result false.
 bool itglue_draft_record(struct itglue_draft *draft, const struct itglue_kind *kind,

@@ -44,7 +44,7 @@ static int by_value(const void *a, const void *b)
 }
 
 bool itglue_join_hold(struct itglue_join *join, const struct source_record *record,
-                      const struct buffer *body, const struct itglue_draft *draft)
+                      const struct itglue_out *body, const struct itglue_draft *draft)
 {
     if (!itglue_grow(&join->pending, &join->pending_capacity, join->pending_count,
                      sizeof(join->pending[0])))
@@ -67,7 +67,7 @@ bool itglue_join_hold(struct itglue_join *join, const struct source_record *reco
 }
 
 bool itglue_join_item(struct itglue_join *join, const struct itglue_draft *draft,
-                      struct buffer *work)
+                      struct itglue_out *work)
 {
     if (!itglue_grow(&join->items, &join->item_capacity, join->item_count, sizeof(join->items[0])))
         return false;
@@ -78,15 +78,16 @@ bool itglue_join_item(struct itglue_join *join, const struct itglue_draft *draft
         .order = join->item_count,
         .faulty = draft->fault_reason != NULL,
     };
-    buffer_reset(work);
+    itglue_out_reset(work);
     bool good = true;
     if (join->kind->joined_scalar) {
         const struct itglue_value *value = &draft->values[0];
         if (item.faulty || value->is != ITGLUE_IS_JSON)
             return true; // an integration without an id says nothing
-        good = buffer_append(work, draft->scratch.data + value->text.offset, value->text.len);
+        good = itglue_out_append(work, draft->scratch.data + value->text.offset, value->text.len);
     } else {
-        good = buffer_printf(work, "{\"id\":%" PRId64 ",", item.id) && good;
+        good = itglue_out_text(work, "{\"id\":") && itglue_out_number(work, item.id) &&
+               itglue_out_append(work, ",", 1);
         size_t start = work->len;
         good = good && itglue_draft_body(draft, false, work);
         if (good && work->len > start) // the object's own brace is there already
@@ -184,14 +185,15 @@ static size_t find_items(const struct orders *orders, const struct itglue_pendin
 
 static bool hand_over(const struct itglue_join *join, const struct orders *orders,
                       struct itglue_pending *pending, const struct source_sink *sink,
-                      struct buffer *work)
+                      struct itglue_out *work)
 {
     size_t count = find_items(orders, pending);
     struct source_record *record = &pending->record;
-    buffer_reset(work);
-    bool good = buffer_append(work, record->body, record->body_len) &&
-                (record->body_len <= 1 || buffer_append(work, ",", 1)) &&
-                buffer_printf(work, "\"%s\":[", join->kind->joined_key);
+    itglue_out_reset(work);
+    bool good = itglue_out_append(work, record->body, record->body_len) &&
+                (record->body_len <= 1 || itglue_out_append(work, ",", 1)) &&
+                itglue_out_append(work, "\"", 1) && itglue_out_text(work, join->kind->joined_key) &&
+                itglue_out_append(work, "\":[", 3);
     for (size_t i = 0; good && i < count; i++) {
         if (orders->found[i]->faulty) {
             struct source_quarantine spoiled = {.id = record->id,
@@ -199,10 +201,10 @@ static bool hand_over(const struct itglue_join *join, const struct orders *order
                                                 .detail = "an included record cannot be read"};
             return sink->on_quarantine(sink->context, &spoiled);
         }
-        good = (i == 0 || buffer_append(work, ",", 1)) &&
-               buffer_append(work, orders->found[i]->json, orders->found[i]->json_len);
+        good = (i == 0 || itglue_out_append(work, ",", 1)) &&
+               itglue_out_append(work, orders->found[i]->json, orders->found[i]->json_len);
     }
-    if (!good || !buffer_append(work, "]}", 2)) {
+    if (!good || !itglue_out_append(work, "]}", 2)) {
         struct source_quarantine large = {.id = record->id,
                                           .reason = "RECORD_TOO_LARGE",
                                           .detail = "with its included records it is too large"};
@@ -215,7 +217,7 @@ static bool hand_over(const struct itglue_join *join, const struct orders *order
 }
 
 bool itglue_join_finish(struct itglue_join *join, const struct source_sink *sink,
-                        struct buffer *work, bool *ret_no_memory)
+                        struct itglue_out *work, bool *ret_no_memory)
 {
     size_t count = join->item_count;
     struct orders orders = {

@@ -28,11 +28,11 @@ void itglue_join_init(struct itglue_join *join, const struct itglue_kind *kind, 
 void itglue_join_done(struct itglue_join *join);
 // Keeps a copy of `record`, with `body` an object left open, and the ids that `draft` relates to.
 bool itglue_join_hold(struct itglue_join *join, const struct source_record *record,
-                      const struct buffer *body, const struct itglue_draft *draft);
+                      const struct itglue_out *body, const struct itglue_draft *draft);
 // Keeps an included record; a faulty one spoils the record that it belongs to.
 bool itglue_join_item(struct itglue_join *join, const struct itglue_draft *draft,
-                      struct buffer *work);
+                      struct itglue_out *work);
 // Completes the bodies and hands everything over. False: the sink wants no more, or
 // no memory (`*ret_no_memory`).
 bool itglue_join_finish(struct itglue_join *join, const struct source_sink *sink,
-                        struct buffer *work, bool *ret_no_memory);
+                        struct itglue_out *work, bool *ret_no_memory);

@@ -2,25 +2,27 @@
 // ("live"), or client code alone ("code").
 #include "server/source/itglue/kind.h"
 
-#define ROW(key, target)                             \
+#define ROW(key, target)                                \
+    {                                                   \
+        (key), ITGLUE_##target, ITGLUE_INTEGER, NULL, 0 \
+    }
+#define FLAG(key, target)                               \
+    {                                                   \
+        (key), ITGLUE_##target, ITGLUE_BOOLEAN, NULL, 0 \
+    }
+#define TIME(key, target)                            \
     {                                                \
-        (key), ITGLUE_##target, ITGLUE_INTEGER, NULL \
+        (key), ITGLUE_##target, ITGLUE_TIME, NULL, 0 \
     }
-#define FLAG(key, target)                            \
+#define TEXT(key, target)                            \
     {                                                \
-        (key), ITGLUE_##target, ITGLUE_BOOLEAN, NULL \
+        (key), ITGLUE_##target, ITGLUE_TEXT, NULL, 0 \
     }
-#define TIME(key, target)                         \
-    {                                             \
-        (key), ITGLUE_##target, ITGLUE_TIME, NULL \
-    }
-#define TEXT(key, target)                         \
-    {                                             \
-        (key), ITGLUE_##target, ITGLUE_TEXT, NULL \
-    }
-#define BODY(key, form, body_key)                     \
-    {                                                 \
-        (key), ITGLUE_BODY, ITGLUE_##form, (body_key) \
+// A member of the body as it is written, with the comma before it.
+#define MEMBER(body_key) ",\"" body_key "\":", sizeof(",\"" body_key "\":") - 1
+#define BODY(key, form, body_key)                           \
+    {                                                       \
+        (key), ITGLUE_BODY, ITGLUE_##form, MEMBER(body_key) \
     }
 #define STAMPS TIME("created-at", CREATED), TIME("updated-at", UPDATED)
 #define TYPE(name, rows)                \
@@ -54,7 +56,7 @@ static const struct itglue_attribute asset_field[] = {
     BODY("name-key", TEXT, "key"),
     BODY("name", TEXT, "name"),
     BODY("kind", TEXT, "kind"),
-    {"order", ITGLUE_POSITION, ITGLUE_INTEGER, "order"},
+    {"order", ITGLUE_POSITION, ITGLUE_INTEGER, MEMBER("order")},
     BODY("required", BOOLEAN, "required"),
     BODY("use-for-title", BOOLEAN, "use_for_title"),
     BODY("decimals", INTEGER, "decimals"),
@@ -89,7 +91,7 @@ static const struct itglue_attribute document[] = {
     STAMPS,
     TIME("published-at", PUBLISHED),
     BODY("content", SECTIONS, "sections"),
-    {"sections", ITGLUE_SECTIONS_AGAIN, ITGLUE_SECTIONS, NULL},
+    {"sections", ITGLUE_SECTIONS_AGAIN, ITGLUE_SECTIONS, NULL, 0},
     BODY("is-uploaded", BOOLEAN, "is_uploaded"),
 };
 
@@ -125,7 +127,7 @@ static const struct itglue_attribute task[] = {
     BODY("description", TEXT, "description"),
     BODY("completed", BOOLEAN, "completed"),
     BODY("completed-at", TEXT, "completed_at"),
-    {"position", ITGLUE_POSITION, ITGLUE_INTEGER, "position"},
+    {"position", ITGLUE_POSITION, ITGLUE_INTEGER, MEMBER("position")},
     BODY("assignee-id", INTEGER, "assignee_id"),
     BODY("due-date", TEXT, "due_date"),
 };
@@ -144,7 +146,7 @@ static const struct itglue_attribute password[] = {
     FLAG("restricted", RESTRICTED),
     FLAG("archived", ARCHIVED),
     FLAG("personal", PERSONAL),
-    {"vault-id", ITGLUE_VAULT, ITGLUE_ANY, NULL},
+    {"vault-id", ITGLUE_VAULT, ITGLUE_ANY, NULL, 0},
     STAMPS,
     TIME("password-updated-at", PASSWORD_UPDATED),
     BODY("username", TEXT, "username"),

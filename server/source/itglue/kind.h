@@ -47,7 +47,8 @@ struct itglue_attribute {
     const char *key; // kebab-case
     enum itglue_target target;
     enum itglue_form form;
-    const char *body_key;
+    const char *body_key; // as it is written: ,"key":
+    size_t body_key_len;
 };
 
 enum { ITGLUE_ATTRIBUTES_MAX = 24 };

@@ -22,7 +22,7 @@ struct itglue_page *itglue_page_new(const struct source_query *query,
     page->total_count = page->next_page = -1;
     // Cleaning can make three bytes of one.
     itglue_draft_init(&page->draft, record_max_bytes * 4);
-    buffer_init(&page->body, record_max_bytes * 4);
+    itglue_out_init(&page->body, record_max_bytes * 4);
     itglue_join_init(&page->join, page->kind, page_max_bytes * 4);
     page->yajl = yajl_alloc(&itglue_page_callbacks, &itglue_wiped_memory, page);
     // What is no UTF-8 is replaced when it is kept: a page is not lost for a byte.
@@ -38,7 +38,7 @@ struct itglue_page *itglue_page_free(struct itglue_page *page)
     if (page->yajl != NULL)
         yajl_free(page->yajl);
     itglue_draft_done(&page->draft);
-    buffer_done(&page->body);
+    itglue_out_done(&page->body);
     itglue_join_done(&page->join);
     free(page);
     return NULL;

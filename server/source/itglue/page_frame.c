@@ -49,7 +49,7 @@ static bool end_record(struct itglue_page *page)
     }
     struct source_record record;
     bool waits = page->kind->joined.name != NULL;
-    buffer_reset(&page->body);
+    itglue_out_reset(&page->body);
     if (itglue_draft_record(draft, page->kind, page->query, &record) &&
         !itglue_draft_body(draft, waits, &page->body))
         itglue_draft_fault(draft, "RECORD_TOO_LARGE", "the record has more than may be kept");
@@ -100,7 +100,7 @@ static enum itglue_frame open_attribute(struct itglue_page *page, bool is_map)
     }
     if (form == ITGLUE_IDS && !is_map) {
         value->text.offset = page->draft.scratch.len;
-        if (!buffer_append(&page->draft.scratch, "[", 1))
+        if (!itglue_out_append(&page->draft.scratch, "[", 1))
             itglue_page_fault(page, "RECORD_TOO_LARGE", "the record has more than may be kept");
         return FRAME_IDS;
     }
@@ -221,10 +221,10 @@ static int on_start(struct itglue_page *page, bool is_map)
 static void close_ids(struct itglue_page *page)
 {
     struct itglue_value *value = &page->draft.values[page->attribute];
-    struct buffer *out = &page->draft.scratch;
+    struct itglue_out *out = &page->draft.scratch;
     if (out->len > 0 && out->data[out->len - 1] == ',')
         out->len--;
-    if (!buffer_append(out, "]", 1)) {
+    if (!itglue_out_append(out, "]", 1)) {
         itglue_page_fault(page, "RECORD_TOO_LARGE", "the record has more than may be kept");
         return;
     }
@@ -281,34 +281,38 @@ static int on_end_array(void *context)
 
 struct key_name {
     const char *name;
+    size_t len;
     enum itglue_key key;
 };
+#define NAME(name, key)                 \
+    {                                   \
+        (name), sizeof(name) - 1, (key) \
+    }
 
 static enum itglue_key look_up(const struct key_name *names, size_t count, const char *key,
                                size_t len)
 {
     for (size_t i = 0; i < count; i++) {
-        if (is(key, len, names[i].name))
+        if (names[i].len == len && is(key, len, names[i].name))
             return names[i].key;
     }
     return KEY_NONE;
 }
 
-static const struct key_name root_keys[] = {
-    {"data", KEY_DATA}, {"included", KEY_INCLUDED}, {"meta", KEY_META}, {"links", KEY_LINKS}};
-static const struct key_name record_keys[] = {{"id", KEY_ID},
-                                              {"type", KEY_TYPE},
-                                              {"attributes", KEY_ATTRIBUTES},
-                                              {"relationships", KEY_RELATIONSHIPS}};
-static const struct key_name meta_keys[] = {{"total-count", KEY_TOTAL_COUNT},
-                                            {"next-page", KEY_NEXT_PAGE}};
+static const struct key_name root_keys[] = {NAME("data", KEY_DATA), NAME("included", KEY_INCLUDED),
+                                            NAME("meta", KEY_META), NAME("links", KEY_LINKS)};
+static const struct key_name record_keys[] = {NAME("id", KEY_ID), NAME("type", KEY_TYPE),
+                                              NAME("attributes", KEY_ATTRIBUTES),
+                                              NAME("relationships", KEY_RELATIONSHIPS)};
+static const struct key_name meta_keys[] = {NAME("total-count", KEY_TOTAL_COUNT),
+                                            NAME("next-page", KEY_NEXT_PAGE)};
 // `content` stands in the section or one object deeper; the newer form has `attributes` instead.
-static const struct key_name section_keys[] = {{"content", KEY_CONTENT},
-                                               {"sort", KEY_SORT},
-                                               {"level", KEY_LEVEL},
-                                               {"resource-type", KEY_SECTION_KIND},
-                                               {"resource", KEY_SECTION_INSIDE},
-                                               {"attributes", KEY_SECTION_INSIDE}};
+static const struct key_name section_keys[] = {NAME("content", KEY_CONTENT),
+                                               NAME("sort", KEY_SORT),
+                                               NAME("level", KEY_LEVEL),
+                                               NAME("resource-type", KEY_SECTION_KIND),
+                                               NAME("resource", KEY_SECTION_INSIDE),
+                                               NAME("attributes", KEY_SECTION_INSIDE)};
 
 static int on_key(void *context, const unsigned char *bytes, size_t len)
 {

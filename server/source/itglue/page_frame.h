@@ -6,9 +6,9 @@
 
 #include <yajl/yajl_parse.h>
 
-#include "server/base/buffer.h"
 #include "server/source/itglue/draft.h"
 #include "server/source/itglue/join.h"
+#include "server/source/itglue/out.h"
 #include "server/source/itglue/page.h"
 
 // What an open object or array is.
@@ -81,7 +81,7 @@ struct itglue_page {
     size_t record_start;
 
     struct itglue_draft draft;
-    struct buffer body;
+    struct itglue_out body;
     struct itglue_join join;
 
     // What the page says.

@@ -57,7 +57,8 @@ static void set_meta(struct itglue_page *page, const struct itglue_scalar *scala
 static void add_id(struct itglue_page *page, const struct itglue_scalar *scalar)
 {
     int64_t id = itglue_scalar_id(scalar);
-    if (id != 0 && !buffer_printf(&page->draft.scratch, "%" PRId64 ",", id))
+    if (id != 0 && !(itglue_out_number(&page->draft.scratch, id) &&
+                     itglue_out_append(&page->draft.scratch, ",", 1)))
         itglue_page_fault(page, "RECORD_TOO_LARGE", "the record has more than may be kept");
 }
 

@@ -78,31 +78,34 @@ static int by_sort(const void *a, const void *b)
 }
 
 // The sections under `attribute`, or, if it has none, under the attribute that stands in for it.
-static bool write_sections(const struct itglue_draft *draft, size_t attribute, struct buffer *body)
+static bool write_sections(const struct itglue_draft *draft, size_t attribute,
+                           struct itglue_out *body)
 {
     size_t used = ITGLUE_ATTRIBUTES_MAX;
     for (size_t i = 0; i < draft->section_count && used != attribute; i++)
         used = draft->sections[i].attribute == attribute ? attribute : draft->sections[i].attribute;
     if (draft->section_count > 1)
         qsort(draft->sections, draft->section_count, sizeof(draft->sections[0]), by_sort);
-    bool first = true, good = buffer_append(body, "[", 1);
+    bool first = true, good = itglue_out_append(body, "[", 1);
     for (size_t i = 0; good && i < draft->section_count; i++) {
         const struct itglue_section *section = &draft->sections[i];
         if (section->attribute != used)
             continue;
         const char *scratch = draft->scratch.data;
-        good = buffer_text(body, first ? "{\"kind\":" : ",{\"kind\":") &&
+        good = itglue_out_text(body, first ? "{\"kind\":" : ",{\"kind\":") &&
                (section->kind.len == 0
-                    ? buffer_text(body, "\"Text\"")
-                    : buffer_append(body, scratch + section->kind.offset, section->kind.len)) &&
-               buffer_printf(body, ",\"level\":%" PRId64 ",\"html\":", section->level) &&
+                    ? itglue_out_text(body, "\"Text\"")
+                    : itglue_out_append(body, scratch + section->kind.offset, section->kind.len)) &&
+               itglue_out_text(body, ",\"level\":") && itglue_out_number(body, section->level) &&
+               itglue_out_text(body, ",\"html\":") &&
                (section->html.len == 0
-                    ? buffer_text(body, "\"\"")
-                    : buffer_append(body, scratch + section->html.offset, section->html.len)) &&
-               buffer_printf(body, ",\"sort\":%" PRId64 "}", section->sort);
+                    ? itglue_out_text(body, "\"\"")
+                    : itglue_out_append(body, scratch + section->html.offset, section->html.len)) &&
+               itglue_out_text(body, ",\"sort\":") && itglue_out_number(body, section->sort) &&
+               itglue_out_append(body, "}", 1);
         first = false;
     }
-    return good && buffer_append(body, "]", 1);
+    return good && itglue_out_append(body, "]", 1);
 }
 
 static int compare_keys(const struct itglue_draft *draft, const struct itglue_trait *one,
@@ -127,24 +130,25 @@ static int by_key(const void *a, const void *b, void *draft)
 
 // In the order of their keys, so that an answer in another order is the same record. Of a key
 // that comes twice the last one counts, as in jsonb.
-static bool write_traits(const struct itglue_draft *draft, struct buffer *body)
+static bool write_traits(const struct itglue_draft *draft, struct itglue_out *body)
 {
     if (draft->trait_count > 1)
         qsort_r(draft->traits, draft->trait_count, sizeof(draft->traits[0]), by_key,
                 (void *)(uintptr_t)draft);
-    bool first = true, good = buffer_append(body, "{", 1);
+    bool first = true, good = itglue_out_append(body, "{", 1);
     for (size_t i = 0; good && i < draft->trait_count; i++) {
         const struct itglue_trait *trait = &draft->traits[i];
         if (i + 1 < draft->trait_count && compare_keys(draft, trait, trait + 1) == 0)
             continue;
-        good = (first || buffer_append(body, ",", 1)) &&
-               buffer_append(body, draft->scratch.data + trait->member.offset, trait->member.len);
+        good =
+            (first || itglue_out_append(body, ",", 1)) &&
+            itglue_out_append(body, draft->scratch.data + trait->member.offset, trait->member.len);
         first = false;
     }
-    return good && buffer_append(body, "}", 1);
+    return good && itglue_out_append(body, "}", 1);
 }
 
-static bool write_value(const struct itglue_draft *draft, size_t attribute, struct buffer *body)
+static bool write_value(const struct itglue_draft *draft, size_t attribute, struct itglue_out *body)
 {
     const struct itglue_value *value = &draft->values[attribute];
     enum itglue_form form = draft->type->attributes[attribute].form;
@@ -155,30 +159,34 @@ static bool write_value(const struct itglue_draft *draft, size_t attribute, stru
     if (form == ITGLUE_TRAITS)
         return write_traits(draft, body);
     if (form == ITGLUE_IDS && value->is != ITGLUE_IS_JSON)
-        return buffer_text(body, "[]");
+        return itglue_out_text(body, "[]");
     if (value->is == ITGLUE_IS_JSON)
-        return buffer_append(body, text_of(draft, value), value->text.len);
+        return itglue_out_append(body, text_of(draft, value), value->text.len);
     if (is_empty(value))
-        return buffer_text(body, "null");
+        return itglue_out_text(body, "null");
     if (form == ITGLUE_INTEGER && read_integer(draft, value, &number))
-        return buffer_printf(body, "%" PRId64, number);
+        return itglue_out_number(body, number);
     if (form == ITGLUE_BOOLEAN && read_boolean(draft, value, &flag))
-        return buffer_text(body, flag ? "true" : "false");
-    return buffer_text(body, "null");
+        return itglue_out_text(body, flag ? "true" : "false");
+    return itglue_out_text(body, "null");
 }
 
-bool itglue_draft_body(const struct itglue_draft *draft, bool open, struct buffer *body)
+bool itglue_draft_body(const struct itglue_draft *draft, bool open, struct itglue_out *body)
 {
-    bool first = true, good = buffer_append(body, "{", 1);
+    size_t start = body->len;
+    bool good = true;
     for (size_t i = 0; good && i < draft->type->attribute_count; i++) {
-        const char *key = draft->type->attributes[i].body_key;
-        if (key == NULL)
-            continue;
-        good = buffer_text(body, first ? "\"" : ",\"") && buffer_text(body, key) &&
-               buffer_append(body, "\":", 2) && write_value(draft, i, body);
-        first = false;
+        const struct itglue_attribute *row = &draft->type->attributes[i];
+        if (row->body_key != NULL)
+            good = itglue_out_append(body, row->body_key, row->body_key_len) &&
+                   write_value(draft, i, body);
     }
-    return good && (open || buffer_append(body, "}", 1));
+    // Each member brought a comma; the first one's place is the brace's.
+    if (good && body->len > start)
+        body->data[start] = '{';
+    else
+        good = good && itglue_out_append(body, "{", 1);
+    return good && (open || itglue_out_append(body, "}", 1));
 }
 
 static bool fill(const struct itglue_draft *draft, size_t attribute, struct source_record *record)

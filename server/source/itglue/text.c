@@ -9,40 +9,67 @@ static const char replacement[] = "\xef\xbf\xbd";
 
 enum { NUMBER_MAX_LEN = 64 };
 
-// ASCII that stays as it is, in JSON: all but control characters, the quote and the backslash.
-static bool plain_in_json(unsigned char byte)
+// Whether any of eight bytes is not plain: no ASCII, a control character, and in JSON the quote or
+// the backslash. (x - n) & ~x has the high bit of a byte set where the byte is below n; a borrow
+// may also mark the byte after a true one, which only costs a second look.
+static bool special(uint64_t x, bool json)
 {
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t found = x | ((x - ones * (json ? 0x20 : 0x01)) & ~x);
+    if (json) {
+        uint64_t quote = x ^ (ones * '"'), backslash = x ^ (ones * '\\');
+        found |= ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+    }
+    return (found & highs) != 0;
+}
+
+// The length of the character at `text` if it can be copied as it is; else 0.
+static inline size_t good_character(const char *text, size_t len, bool json)
+{
+    unsigned char byte = (unsigned char)text[0];
+    if (byte < 0x80)
+        return byte < (json ? 0x20 : 0x01) || (json && (byte == '"' || byte == '\\')) ? 0 : 1;
+    // Umlauts and accents, without a call.
+    if (byte >= 0xc2 && byte <= 0xdf && len >= 2 && ((unsigned char)text[1] & 0xc0) == 0x80)
+        return 2;
+    uint32_t point;
+    return utf8_decode(text, len, &point);
 }
 
 // How many bytes can be copied as they are.
-static size_t good_run(const char *text, size_t len, bool json)
+static inline size_t good_run(const char *text, size_t len, bool json)
 {
     size_t i = 0;
     while (i < len) {
-        unsigned char byte = (unsigned char)text[i];
-        if (json ? plain_in_json(byte) : byte - 1u < 0x7f) {
-            i++;
-            continue;
+        uint64_t eight;
+        size_t end = len;
+        if (len - i >= sizeof(eight)) {
+            memcpy(&eight, text + i, sizeof(eight));
+            end = i + sizeof(eight);
+            if (!special(eight, json)) {
+                i = end;
+                continue;
+            }
         }
-        uint32_t point;
-        size_t bytes = byte < 0x80 ? 0 : utf8_decode(text + i, len - i, &point);
-        if (bytes == 0)
-            break;
-        i += bytes;
+        while (i < end) {
+            size_t bytes = good_character(text + i, len - i, json);
+            if (bytes == 0)
+                return i;
+            i += bytes;
+        }
     }
     return i;
 }
 
-bool itglue_text_clean(struct buffer *out, const char *text, size_t len)
+bool itglue_text_clean(struct itglue_out *out, const char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {
         size_t run = good_run(text + i, len - i, false);
-        if (!buffer_append(out, text + i, run))
+        if (!itglue_out_append(out, text + i, run))
             return false;
         i += run;
         if (i < len) {
-            if (!buffer_text(out, replacement))
+            if (!itglue_out_text(out, replacement))
                 return false;
             i++;
         }
@@ -50,41 +77,44 @@ bool itglue_text_clean(struct buffer *out, const char *text, size_t len)
     return true;
 }
 
-static bool escape(struct buffer *out, unsigned char byte)
+static bool escape(struct itglue_out *out, unsigned char byte)
 {
     static const char escaped[] = "\"\\\b\f\n\r\t";
     static const char letters[] = "\"\\bfnrt";
     if (byte == 0 || byte >= 0x80)
-        return buffer_text(out, replacement);
+        return itglue_out_text(out, replacement);
     const char *at = strchr(escaped, byte);
     if (at != NULL)
-        return buffer_append(out, (char[]){'\\', letters[at - escaped]}, 2);
-    return buffer_printf(out, "\\u%04x", byte);
+        return itglue_out_append(out, (char[]){'\\', letters[at - escaped]}, 2);
+    static const char hex[] = "0123456789abcdef";
+    return itglue_out_append(out, (char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]}, 6);
 }
 
-bool itglue_text_json(struct buffer *out, const char *text, size_t len)
+bool itglue_text_json(struct itglue_out *out, const char *text, size_t len)
 {
-    if (!buffer_append(out, "\"", 1))
+    // Mostly all of it is plain: then one look for room is enough.
+    if (!itglue_out_room(out, len + 2))
         return false;
+    out->data[out->len++] = '"';
     for (size_t i = 0; i < len;) {
         size_t run = good_run(text + i, len - i, true);
-        if (run > 0 && !buffer_append(out, text + i, run))
+        if (!itglue_out_append(out, text + i, run))
             return false;
         i += run;
         if (i < len && !escape(out, (unsigned char)text[i++]))
             return false;
     }
-    return buffer_append(out, "\"", 1);
+    return itglue_out_append(out, "\"", 1);
 }
 
-bool itglue_text_number(struct buffer *out, const char *text, size_t len)
+bool itglue_text_number(struct itglue_out *out, const char *text, size_t len)
 {
     // An exponent of three digits at most is within numeric's range.
     size_t exponent = 0;
     while (exponent < len && text[exponent] != 'e' && text[exponent] != 'E')
         exponent++;
     if (len <= NUMBER_MAX_LEN && len - exponent <= 5)
-        return buffer_append(out, text, len);
+        return itglue_out_append(out, text, len);
     return itglue_text_json(out, text, len);
 }
 
@@ -136,14 +166,4 @@ int64_t itglue_text_time_us(const char *text, size_t len)
     if (len == 10 && read_day(text, &us))
         return us;
     return strlen(text) == len && clock_parse(text, &us) ? us : 0;
-}
-
-bool itglue_text_key_is(const char *key, size_t len, const char *name)
-{
-    for (size_t i = 0; i < len; i++) {
-        char c = key[i] == '_' ? '-' : key[i];
-        if (name[i] == '\0' || c != name[i])
-            return false;
-    }
-    return name[len] == '\0';
 }

@@ -7,19 +7,32 @@
 
 #include "server/source/itglue/text.h"
 
-static const char *const secret_keys[] = {"password", "otp-secret"};
-// Copies of another record's times, and HTML whose image links are signed anew each time.
-static const char *const changing_keys[] = {"created-at", "updated-at", "rendered-content"};
+struct name {
+    const char *text;
+    size_t len;
+};
+#define NAME(text)               \
+    {                            \
+        (text), sizeof(text) - 1 \
+    }
 
-static bool key_among(const char *key, size_t len, const char *const *names, size_t count)
+static const struct name secret_keys[] = {NAME("password"), NAME("otp-secret")};
+// Copies of another record's times, and HTML whose image links are signed anew each time.
+static const struct name changing_keys[] = {NAME("created-at"), NAME("updated-at"),
+                                            NAME("rendered-content")};
+
+static bool key_among(const char *key, size_t len, const struct name *names, size_t count)
 {
     char lower[24];
-    if (len == 0 || len >= sizeof(lower))
+    bool possible = false;
+    for (size_t i = 0; i < count; i++)
+        possible |= names[i].len == len;
+    if (!possible || len >= sizeof(lower))
         return false;
     for (size_t i = 0; i < len; i++)
         lower[i] = (char)(key[i] >= 'A' && key[i] <= 'Z' ? key[i] - 'A' + 'a' : key[i]);
     for (size_t i = 0; i < count; i++) {
-        if (itglue_text_key_is(lower, len, names[i]))
+        if (itglue_text_key_is(lower, len, names[i].text))
             return true;
     }
     return false;
@@ -49,14 +62,14 @@ bool itglue_trait_start(struct itglue_draft *draft, const struct source_query *q
     struct itglue_span json = itglue_draft_json(draft, key, len);
     if (json.len == 0)
         return false;
-    check(draft, buffer_append(&draft->scratch, ":", 1));
+    check(draft, itglue_out_append(&draft->scratch, ":", 1));
     draft->traits[draft->trait_count] = (struct itglue_trait){
         .key = json, .member.offset = json.offset, .order = draft->trait_count};
     draft->trait_count++;
     return draft->fault_reason == NULL;
 }
 
-static void take_comma_back(struct buffer *out)
+static void take_comma_back(struct itglue_out *out)
 {
     if (out->len > 0 && out->data[out->len - 1] == ',')
         out->len--;
@@ -86,8 +99,8 @@ enum itglue_trait_key itglue_trait_key(struct itglue_draft *draft, const char *k
         return ITGLUE_KEY_SECRET;
     if (key_among(key, len, changing_keys, ARRAY_LEN(changing_keys)))
         return ITGLUE_KEY_SKIPPED;
-    check(draft,
-          itglue_text_json(&draft->scratch, key, len) && buffer_append(&draft->scratch, ":", 1));
+    check(draft, itglue_text_json(&draft->scratch, key, len) &&
+                     itglue_out_append(&draft->scratch, ":", 1));
     return ITGLUE_KEY_KEPT;
 }
 
@@ -95,7 +108,7 @@ enum itglue_trait_key itglue_trait_key(struct itglue_draft *draft, const char *k
 static size_t unsigned_len(const char *text, size_t len)
 {
     static const char *const marks[] = {"X-Amz-", "Signature="};
-    if (len < 8 || strncmp(text, "http", 4) != 0)
+    if (len < 8 || text[0] != 'h' || memcmp(text, "http", 4) != 0)
         return len;
     const char *query = memchr(text, '?', len);
     if (query == NULL)
@@ -110,35 +123,35 @@ static size_t unsigned_len(const char *text, size_t len)
 
 void itglue_trait_scalar(struct itglue_draft *draft, const struct itglue_scalar *scalar)
 {
-    struct buffer *out = &draft->scratch;
+    struct itglue_out *out = &draft->scratch;
     switch (scalar->type) {
     case ITGLUE_NULL:
-        check(draft, buffer_append(out, "null,", 5));
+        check(draft, itglue_out_append(out, "null,", 5));
         return;
     case ITGLUE_TRUE:
-        check(draft, buffer_append(out, "true,", 5));
+        check(draft, itglue_out_append(out, "true,", 5));
         return;
     case ITGLUE_FALSE:
-        check(draft, buffer_append(out, "false,", 6));
+        check(draft, itglue_out_append(out, "false,", 6));
         return;
     case ITGLUE_NUMBER:
         check(draft,
-              itglue_text_number(out, scalar->text, scalar->len) && buffer_append(out, ",", 1));
+              itglue_text_number(out, scalar->text, scalar->len) && itglue_out_append(out, ",", 1));
         return;
     case ITGLUE_STRING:
         check(draft, itglue_text_json(out, scalar->text, unsigned_len(scalar->text, scalar->len)) &&
-                         buffer_append(out, ",", 1));
+                         itglue_out_append(out, ",", 1));
         return;
     }
 }
 
 void itglue_trait_open(struct itglue_draft *draft, bool is_map)
 {
-    check(draft, buffer_append(&draft->scratch, is_map ? "{" : "[", 1));
+    check(draft, itglue_out_append(&draft->scratch, is_map ? "{" : "[", 1));
 }
 
 void itglue_trait_close(struct itglue_draft *draft, bool is_map)
 {
     take_comma_back(&draft->scratch);
-    check(draft, buffer_append(&draft->scratch, is_map ? "}," : "],", 2));
+    check(draft, itglue_out_append(&draft->scratch, is_map ? "}," : "],", 2));
 }
