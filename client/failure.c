@@ -128,7 +128,12 @@ bool failure_write(struct buffer *buffer, const struct failure *failure, const c
         text_escape(buffer, failure->reason, strlen(failure->reason));
         buffer_printf(buffer, " (%s)\n", status);
     }
+    const char *resource =
+        failure->resource[0] != '\0' ? failure->resource : meta(failure, remedy->resource_key);
     for (size_t i = 0; i < failure->meta_count; i++) {
+        // Said below, as the resource to look at.
+        if (strcmp(failure->meta[i].value, resource) == 0)
+            continue;
         buffer_text(buffer, "  ");
         text_escape(buffer, failure->meta[i].key, strlen(failure->meta[i].key));
         line(buffer, "", failure->meta[i].value);
@@ -140,8 +145,6 @@ bool failure_write(struct buffer *buffer, const struct failure *failure, const c
     }
     if (failure->retry_after_ms > 0)
         buffer_printf(buffer, "retry: in %" PRId64 " s\n", (failure->retry_after_ms + 999) / 1000);
-    const char *resource =
-        failure->resource[0] != '\0' ? failure->resource : meta(failure, remedy->resource_key);
     if (resource[0] != '\0')
         line(buffer, "resource", resource);
     if (failure->reason[0] == '\0' && failure->status == STATUS_UNAVAILABLE && server != NULL)

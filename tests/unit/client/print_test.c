@@ -162,7 +162,6 @@ static void failures_are_told_in_full(void **state)
     assert_string_equal(text.data,
                         "error: the company's level\\u000d is NO_ACCESS\n"
                         "reason: COMPANY_NO_ACCESS (FAILED_PRECONDITION)\n"
-                        "  company: companies/a\\u001b[2J\n"
                         "retry: in 3 s\n"
                         "resource: companies/a\\u001b[2J\n"
                         "remedy: raise the company's level: docbridge config access set COMPANY "
