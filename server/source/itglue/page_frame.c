@@ -314,6 +314,24 @@ static const struct key_name section_keys[] = {NAME("content", KEY_CONTENT),
                                                NAME("resource", KEY_SECTION_INSIDE),
                                                NAME("attributes", KEY_SECTION_INSIDE)};
 
+static void on_trait_key(struct itglue_page *page, const char *key, size_t len)
+{
+    bool outermost = page->frames[page->depth] == FRAME_TRAITS;
+    enum itglue_trait_key kept = ITGLUE_KEY_SKIPPED;
+    if (!outermost)
+        kept = itglue_trait_key(&page->draft, key, len);
+    else if (itglue_trait_start(&page->draft, page->query, key, len))
+        kept = ITGLUE_KEY_KEPT;
+    if (kept == ITGLUE_KEY_KEPT)
+        page->key = KEY_TRAIT;
+    if (kept == ITGLUE_KEY_SECRET) {
+        itglue_trait_drop(&page->draft);
+        page->skipping = page->trait_depth;
+    }
+    if (page->draft.fault_reason != NULL)
+        itglue_page_drop_rest(page);
+}
+
 static int on_key(void *context, const unsigned char *bytes, size_t len)
 {
     struct itglue_page *page = context;
@@ -352,28 +370,12 @@ static int on_key(void *context, const unsigned char *bytes, size_t len)
         page->key = look_up(section_keys, ARRAY_LEN(section_keys), key, len);
         return 1;
     case FRAME_TRAITS:
-        if (itglue_trait_start(&page->draft, page->query, key, len))
-            page->key = KEY_TRAIT;
-        break;
     case FRAME_TRAIT_MAP:
-        switch (itglue_trait_key(&page->draft, key, len)) {
-        case ITGLUE_KEY_KEPT:
-            page->key = KEY_TRAIT;
-            break;
-        case ITGLUE_KEY_SKIPPED:
-            break;
-        case ITGLUE_KEY_SECRET:
-            itglue_trait_drop(&page->draft);
-            page->skipping = page->trait_depth;
-            break;
-        }
-        break;
+        on_trait_key(page, key, len);
+        return 1;
     default:
-        break;
+        return 1;
     }
-    if (page->draft.fault_reason != NULL)
-        itglue_page_drop_rest(page);
-    return 1;
 }
 
 const yajl_callbacks itglue_page_callbacks = {
