@@ -36,6 +36,22 @@ static const struct statement set_type_sql = {
     "UPDATE flexible_asset_type SET enabled = $4, chosen = true, revision = revision + 1"
     " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
 
+#define MARK "t.id || ' ' || t.upstream_state || ' ' || encode(t.content_hash, 'hex')"
+static const struct statement snapshot_sql = {
+    "config_snapshot", "SELECT ARRAY(SELECT " MARK " FROM flexible_asset_type t"
+                       "  WHERE t.tenant = $1 AND t.connection_id = $2),"
+                       " ARRAY(SELECT k.id::text FROM password_category k"
+                       "  WHERE k.tenant = $1 AND k.connection_id = $2)"};
+static const struct statement compare_sql = {
+    "config_compare",
+    "SELECT count(*) FILTER (WHERE o.id IS NULL),"
+    " count(*) FILTER (WHERE o.mark <> " MARK "),"
+    " (SELECT count(*) FROM password_category k WHERE k.tenant = $1 AND k.connection_id = $2"
+    "  AND k.id::text <> ALL ($4))"
+    " FROM flexible_asset_type t LEFT JOIN (SELECT split_part(m, ' ', 1)::bigint AS id, m AS mark"
+    "  FROM unnest($3::text[]) AS u (m)) o ON o.id = t.id"
+    " WHERE t.tenant = $1 AND t.connection_id = $2"};
+
 #define PASSWORDS                                                                       \
     "(SELECT count(*) FROM record r JOIN mapping m ON m.tenant = r.tenant"              \
     "  AND m.connection_id = r.connection_id AND m.organization_id = r.organization_id" \
@@ -115,6 +131,37 @@ enum err_code config_set(struct tx *tx, const char *connection_id, const struct 
                        ARG_BOOL(config->documents_enabled), ARG_BOOL(config->checklists_enabled),
                        ARG_BOOL(config->password_sharing_enabled), ARG_TIME(time_us)),
                   reterr);
+}
+
+enum err_code config_snapshot(struct tx *tx, const char *connection_id, struct arena *arena,
+                              struct config_snapshot *ret_snapshot, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &snapshot_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), &rows,
+                  reterr));
+    ret_snapshot->types = rows_texts(&rows, 0, 0, arena, &ret_snapshot->type_count);
+    ret_snapshot->categories = rows_texts(&rows, 0, 1, arena, &ret_snapshot->category_count);
+    bool short_of_memory = (ret_snapshot->types == NULL && rows_len(&rows, 0, 0) > 2) ||
+                           (ret_snapshot->categories == NULL && rows_len(&rows, 0, 1) > 2);
+    return short_of_memory ? err_no_memory(reterr) : ERR_OK; // {}: none
+}
+
+enum err_code config_compare(struct tx *tx, const char *connection_id,
+                             const struct config_snapshot *snapshot, struct config_news *ret_news,
+                             struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &compare_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_TEXTS(snapshot->types, snapshot->type_count),
+                       ARG_TEXTS(snapshot->categories, snapshot->category_count)),
+                  &rows, reterr));
+    *ret_news = (struct config_news){
+        .new_types = rows_int64(&rows, 0, 0),
+        .changed_types = rows_int64(&rows, 0, 1),
+        .new_categories = rows_int64(&rows, 0, 2),
+    };
+    return ERR_OK;
 }
 
 static enum err_code read_types(const struct rows *rows, struct arena *arena,

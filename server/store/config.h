@@ -28,6 +28,23 @@ struct config_type {
     int upstream_state; // 1 on, 2 off, 3 gone
     int64_t discover_time_us, revision;
 };
+// What a refresh changed, seen from before: `snapshot` is the caller's, made by config_snapshot.
+struct config_snapshot {
+    const char *const *types; // "id state hash" of each
+    size_t type_count;
+    const char *const *categories; // "id"
+    size_t category_count;
+};
+enum err_code config_snapshot(struct tx *tx, const char *connection_id, struct arena *arena,
+                              struct config_snapshot *ret_snapshot,
+                              struct err *reterr) _must_check_;
+struct config_news {
+    int64_t new_types, changed_types, new_categories;
+};
+enum err_code config_compare(struct tx *tx, const char *connection_id,
+                             const struct config_snapshot *snapshot, struct config_news *ret_news,
+                             struct err *reterr) _must_check_;
+
 // A page by display name and id; the name of a page token may be cut.
 enum err_code config_list_types(struct tx *tx, const char *connection_id, const char *after_name,
                                 int64_t after_id, int limit, struct arena *arena,

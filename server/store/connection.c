@@ -38,23 +38,24 @@ static const struct statement list_sql = {
 // The etag changes with what a reader can see change, not with every success.
 static const struct statement finding_sql = {
     "connection_record_finding",
-    "UPDATE connection SET"
-    " key_last_success_time = CASE WHEN $4 THEN $5 ELSE key_last_success_time END,"
-    " inventory_denied = CASE WHEN $4 THEN $6 ELSE inventory_denied END,"
-    " capabilities = coalesce($7::jsonb, capabilities),"
-    " problem_time = CASE WHEN $8 = 0 OR (state = 2 AND $8 = 2 AND problem_reason = $9)"
-    "                     THEN problem_time WHEN $8 = 2 THEN $5 END,"
-    " problem_reason = CASE WHEN $8 = 0 THEN problem_reason ELSE $9 END,"
-    " problem_message = CASE WHEN $8 = 0 THEN problem_message ELSE $10 END,"
-    " state = CASE WHEN $8 = 0 THEN state ELSE $8 END,"
-    " account_subdomain = coalesce(nullif($11, ''), account_subdomain),"
-    " account_primary_organization_id = coalesce(nullif($12, 0),"
-    "  account_primary_organization_id),"
-    " revision = revision + CASE WHEN ($8 <> 0 AND (state <> $8 OR problem_reason <> $9))"
-    "  OR capabilities <> coalesce($7::jsonb, capabilities)"
-    "  OR inventory_denied <> $6 AND $4 THEN 1 ELSE 0 END,"
-    " update_time = $5"
-    " WHERE tenant = $1 AND id = $2 AND credential_version = $3 AND state IN (1, 2)"};
+    "UPDATE connection c SET"
+    " key_last_success_time = CASE WHEN $4 THEN $5 ELSE c.key_last_success_time END,"
+    " inventory_denied = CASE WHEN $4 THEN $6 ELSE c.inventory_denied END,"
+    " capabilities = coalesce($7::jsonb, c.capabilities), state = $8,"
+    " problem_reason = $9, problem_message = $10,"
+    " problem_time = CASE WHEN $8 = 1 THEN NULL WHEN c.problem_reason = $9 THEN c.problem_time"
+    "  ELSE $5 END,"
+    " account_subdomain = coalesce(nullif($11, ''), c.account_subdomain),"
+    " account_primary_organization_id ="
+    "  coalesce(nullif($12, 0), c.account_primary_organization_id),"
+    " revision = c.revision + n.changed,"
+    " update_time = CASE WHEN n.changed = 1 THEN $5 ELSE c.update_time END"
+    " FROM (SELECT id, CASE WHEN state <> $8 OR problem_reason <> $9"
+    "   OR capabilities <> coalesce($7::jsonb, capabilities)"
+    "   OR ($4 AND inventory_denied <> $6) THEN 1 ELSE 0 END AS changed FROM connection"
+    "  WHERE tenant = $1 AND id = $2 AND credential_version = $3 AND state IN (1, 2)"
+    "  FOR NO KEY UPDATE) n"
+    " WHERE c.tenant = $1 AND c.id = n.id"};
 
 static const struct statement insert_sealed_sql = {
     "connection_insert_sealed",

@@ -52,7 +52,7 @@ struct connection_finding {
     bool key_worked;
     bool inventory_denied;
     const char *capabilities; // JSON; NULL: leave them
-    // The state from now on: 1 with no problem, 2 with one, 0 leaves state and problem alone.
+    // The state from now on: 1 with no problem, or 2 with one.
     int state;
     const char *problem_reason, *problem_message;
     const char *account_subdomain;           // "": not learned

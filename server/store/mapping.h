@@ -34,7 +34,7 @@ struct mapping_verdict {
     size_t candidate_count;
 };
 // Judges every organization of the connection, by both passes in one statement; writes nothing.
-// service/quick_match.h has the rules. In the order of names.
+// service/quick_match.c has the rules. In the order of names.
 enum err_code mapping_judge(struct tx *tx, const char *connection_id, int psa_type,
                             struct arena *arena, struct mapping_verdict **ret_verdicts,
                             size_t *ret_count, struct err *reterr) _must_check_;

@@ -1,0 +1,225 @@
+// ConfigService: what a connection syncs and shares. Its table; the rest is in config_types.c and
+// config_passwords.c.
+#include "server/service/config.h"
+
+#include "server/service/field.h"
+#include "server/service/name.h"
+#include "server/service/services.h"
+#include "server/store/config.h"
+
+HANDLER(get_documentation_config, GetDocumentationConfigRequest, DocumentationConfig)
+HANDLER(update_documentation_config, UpdateDocumentationConfigRequest, DocumentationConfig)
+HANDLER(get_password_config, GetPasswordConfigRequest, PasswordConfig)
+HANDLER(update_password_config, UpdatePasswordConfigRequest, PasswordConfig)
+
+#define ELSEWHERE(Name, handler, Lane)                                                 \
+    {                                                                                  \
+        .name = #Name, .kind = METHOD_UNARY, .lane = (Lane), .unary = config_##handler \
+    }
+
+static const struct method methods[] = {
+    UNARY(GetDocumentationConfig, get_documentation_config, LANE_STORE),
+    UNARY(UpdateDocumentationConfig, update_documentation_config, LANE_STORE),
+    ELSEWHERE(ListFlexibleAssetTypes, list_flexible_asset_types_handler, LANE_STORE),
+    ELSEWHERE(UpdateFlexibleAssetType, update_flexible_asset_type_handler, LANE_STORE),
+    ELSEWHERE(RefreshDocumentationTypes, refresh_documentation_types_handler, LANE_UPSTREAM),
+    UNARY(GetPasswordConfig, get_password_config, LANE_STORE),
+    UNARY(UpdatePasswordConfig, update_password_config, LANE_STORE),
+    ELSEWHERE(ListPasswordCategories, list_password_categories_handler, LANE_STORE),
+    ELSEWHERE(GetCompanyPasswordAccess, get_company_password_access_handler, LANE_STORE),
+    ELSEWHERE(UpdateCompanyPasswordAccess, update_company_password_access_handler, LANE_STORE),
+};
+
+const struct service config_service = {
+    &docbridge__v1__config_service__descriptor,
+    methods,
+    ARRAY_LEN(methods),
+};
+
+enum { DOCUMENTS = 1 << 0, CHECKLISTS = 1 << 1, PASSWORD_SHARING = 1 << 2 };
+
+struct audit_change config_bool_change(const char *field, bool old_value, bool new_value)
+{
+    return (struct audit_change){field, old_value ? "true" : "false", new_value ? "true" : "false"};
+}
+
+enum err_code config_audit(struct tx *tx, const struct request *request,
+                           const struct audit_event *subject, const struct audit_change *changes,
+                           size_t change_count, struct err *reterr)
+{
+    struct audit_event event = *subject;
+    event.type = AUDIT_CONFIG;
+    event.phase = AUDIT_SINGLE;
+    event.outcome = AUDIT_SUCCEEDED;
+    event.changes = changes;
+    event.change_count = change_count;
+    return audit_append(tx, request, &event, NULL, reterr);
+}
+
+static enum err_code load(struct tx *tx, const char *connection_id, const char *name, bool lock,
+                          struct config *ret_config, struct err *reterr)
+{
+    bool found;
+    try_(config_get(tx, connection_id, lock, ret_config, &found, reterr));
+    return found ? ERR_OK : err_not_found(reterr, name);
+}
+
+static enum err_code begin(const struct request *request, struct tx **ret_tx, struct err *reterr)
+{
+    return store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                       request->cancelled, ret_tx, reterr);
+}
+
+static enum err_code fill_documentation(struct arena *arena, const char *name,
+                                        const struct config *config,
+                                        Docbridge__V1__DocumentationConfig *out, struct err *reterr)
+{
+    out->name = arena_strdup(arena, name);
+    out->documents_enabled = config->documents_enabled;
+    out->checklists_enabled = config->checklists_enabled;
+    out->password_sharing_enabled = config->password_sharing_enabled;
+    out->enabled_flexible_asset_type_count = (int32_t)config->enabled_type_count;
+    out->update_time = field_time(arena, config->update_time_us);
+    out->etag = field_etag(arena, config->revision);
+    return out->name == NULL || out->etag == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+static enum err_code fill_password(struct arena *arena, const char *name,
+                                   const struct config *config, Docbridge__V1__PasswordConfig *out,
+                                   struct err *reterr)
+{
+    out->name = arena_strdup(arena, name);
+    out->password_sharing_enabled = config->password_sharing_enabled;
+    out->update_time = field_time(arena, config->update_time_us);
+    out->etag = field_etag(arena, config->revision);
+    return out->name == NULL || out->etag == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+// What an update asks for: the switches of `mask` as in `wanted`.
+struct change {
+    const char *name; // of the settings, as the client wrote it
+    const char *connection_id;
+    const char *etag;
+    unsigned mask;
+    struct config wanted;
+};
+
+// Brings the one row of settings to what is wanted, whichever of its two resources was named. What
+// is so already is neither written nor told.
+static enum err_code update(const struct request *request, const struct change *change,
+                            struct config *ret_config, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct config old;
+    struct audit_change changes[3];
+    size_t count = 0;
+    try_(begin(request, &tx, reterr));
+    try_(load(tx, change->connection_id, change->name, true, &old, reterr));
+    try_(field_etag_check(change->etag, old.revision, request->arena, reterr));
+    struct config new = old;
+    if (change->mask & DOCUMENTS)
+        new.documents_enabled = change->wanted.documents_enabled;
+    if (change->mask & CHECKLISTS)
+        new.checklists_enabled = change->wanted.checklists_enabled;
+    if (change->mask & PASSWORD_SHARING)
+        new.password_sharing_enabled = change->wanted.password_sharing_enabled;
+    if (new.documents_enabled != old.documents_enabled)
+        changes[count++] =
+            config_bool_change("documents_enabled", old.documents_enabled, new.documents_enabled);
+    if (new.checklists_enabled != old.checklists_enabled)
+        changes[count++] = config_bool_change("checklists_enabled", old.checklists_enabled,
+                                              new.checklists_enabled);
+    if (new.password_sharing_enabled != old.password_sharing_enabled)
+        changes[count++] = config_bool_change(
+            "password_sharing_enabled", old.password_sharing_enabled, new.password_sharing_enabled);
+    if (count > 0) {
+        const struct audit_event subject = {.resource = change->name};
+        try_(config_set(tx, change->connection_id, &new, clock_wall_us(), reterr));
+        try_(config_audit(tx, request, &subject, changes, count, reterr));
+    }
+    try_(load(tx, change->connection_id, change->name, false, ret_config, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code
+get_documentation_config(struct request *request,
+                         const Docbridge__V1__GetDocumentationConfigRequest *in,
+                         Docbridge__V1__DocumentationConfig *out, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct config config;
+    struct name name;
+    try_(name_parse(in->name, "connections/{connection}/documentationConfig", "name",
+                    request->arena, &name, reterr));
+    try_(begin(request, &tx, reterr));
+    try_(load(tx, name.connection, in->name, false, &config, reterr));
+    return fill_documentation(request->arena, in->name, &config, out, reterr);
+}
+
+static enum err_code
+update_documentation_config(struct request *request,
+                            const Docbridge__V1__UpdateDocumentationConfigRequest *in,
+                            Docbridge__V1__DocumentationConfig *out, struct err *reterr)
+{
+    static const char *const allowed[] = {"documents_enabled", "checklists_enabled",
+                                          "password_sharing_enabled", NULL};
+    const Docbridge__V1__DocumentationConfig *wanted = in->documentation_config;
+    struct config config;
+    struct name name;
+    unsigned mask;
+    if (wanted == NULL)
+        return err_invalid(reterr, "documentation_config", "must be set");
+    try_(name_parse(wanted->name, "connections/{connection}/documentationConfig",
+                    "documentation_config.name", request->arena, &name, reterr));
+    try_(field_mask(in->update_mask, allowed, &mask, reterr));
+    const struct change change = {
+        .name = wanted->name,
+        .connection_id = name.connection,
+        .etag = wanted->etag,
+        .mask = mask,
+        .wanted = {.documents_enabled = wanted->documents_enabled,
+                   .checklists_enabled = wanted->checklists_enabled,
+                   .password_sharing_enabled = wanted->password_sharing_enabled},
+    };
+    try_(update(request, &change, &config, reterr));
+    return fill_documentation(request->arena, wanted->name, &config, out, reterr);
+}
+
+static enum err_code get_password_config(struct request *request,
+                                         const Docbridge__V1__GetPasswordConfigRequest *in,
+                                         Docbridge__V1__PasswordConfig *out, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct config config;
+    struct name name;
+    try_(name_parse(in->name, "connections/{connection}/passwordConfig", "name", request->arena,
+                    &name, reterr));
+    try_(begin(request, &tx, reterr));
+    try_(load(tx, name.connection, in->name, false, &config, reterr));
+    return fill_password(request->arena, in->name, &config, out, reterr);
+}
+
+static enum err_code update_password_config(struct request *request,
+                                            const Docbridge__V1__UpdatePasswordConfigRequest *in,
+                                            Docbridge__V1__PasswordConfig *out, struct err *reterr)
+{
+    static const char *const allowed[] = {"password_sharing_enabled", NULL};
+    const Docbridge__V1__PasswordConfig *wanted = in->password_config;
+    struct config config;
+    struct name name;
+    unsigned mask;
+    if (wanted == NULL)
+        return err_invalid(reterr, "password_config", "must be set");
+    try_(name_parse(wanted->name, "connections/{connection}/passwordConfig", "password_config.name",
+                    request->arena, &name, reterr));
+    try_(field_mask(in->update_mask, allowed, &mask, reterr));
+    const struct change change = {
+        .name = wanted->name,
+        .connection_id = name.connection,
+        .etag = wanted->etag,
+        .mask = PASSWORD_SHARING,
+        .wanted = {.password_sharing_enabled = wanted->password_sharing_enabled},
+    };
+    try_(update(request, &change, &config, reterr));
+    return fill_password(request->arena, wanted->name, &config, out, reterr);
+}

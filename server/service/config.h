@@ -1,0 +1,22 @@
+// What the files of ConfigService share.
+#pragma once
+
+#include "docbridge/v1/config.pb-c.h"
+#include "server/audit/audit.h"
+#include "server/service/method.h"
+
+// Of config_types.c: flexible asset types, and fetching them and the categories anew.
+unary_handler config_list_flexible_asset_types_handler;
+unary_handler config_update_flexible_asset_type_handler;
+unary_handler config_refresh_documentation_types_handler;
+// Of config_passwords.c: categories, and which of them a company's readers may see.
+unary_handler config_list_password_categories_handler;
+unary_handler config_get_company_password_access_handler;
+unary_handler config_update_company_password_access_handler;
+
+// A change of a switch, as an event tells it.
+struct audit_change config_bool_change(const char *field, bool old_value, bool new_value);
+// The event of a changed setting.
+enum err_code config_audit(struct tx *tx, const struct request *request,
+                           const struct audit_event *subject, const struct audit_change *changes,
+                           size_t change_count, struct err *reterr) _must_check_;

@@ -1,0 +1,326 @@
+// Flexible asset types: their switches, and fetching them and the categories anew.
+#include "server/service/config.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/service/credential.h"
+#include "server/service/cursor.h"
+#include "server/service/field.h"
+#include "server/service/name.h"
+#include "server/service/page.h"
+#include "server/store/config.h"
+#include "server/sync/sync.h"
+
+#define STATE(name) DOCBRIDGE__V1__FLEXIBLE_ASSET_TYPE__STATE__STATE_##name
+#define KIND(name) DOCBRIDGE__V1__FLEXIBLE_ASSET_TYPE__FIELD__KIND__KIND_##name
+
+enum { CHOICES_MAX = 1000 };
+
+HANDLER(list_flexible_asset_types, ListFlexibleAssetTypesRequest, ListFlexibleAssetTypesResponse)
+HANDLER(update_flexible_asset_type, UpdateFlexibleAssetTypeRequest, FlexibleAssetType)
+HANDLER(refresh_documentation_types, RefreshDocumentationTypesRequest,
+        RefreshDocumentationTypesResponse)
+
+enum err_code config_list_flexible_asset_types_handler(struct request *request, const void *in,
+                                                       void *out, struct err *reterr)
+{
+    return list_flexible_asset_types_handler(request, in, out, reterr);
+}
+
+enum err_code config_update_flexible_asset_type_handler(struct request *request, const void *in,
+                                                        void *out, struct err *reterr)
+{
+    return update_flexible_asset_type_handler(request, in, out, reterr);
+}
+
+enum err_code config_refresh_documentation_types_handler(struct request *request, const void *in,
+                                                         void *out, struct err *reterr)
+{
+    return refresh_documentation_types_handler(request, in, out, reterr);
+}
+
+// Upstream's words, such as "Textbox" or "Percent".
+static Docbridge__V1__FlexibleAssetType__Field__Kind kind_of(const char *word)
+{
+    static const struct {
+        const char *word;
+        Docbridge__V1__FlexibleAssetType__Field__Kind kind;
+    } kinds[] = {
+        {"Text", KIND(TEXT)},         {"Textbox", KIND(TEXTBOX)}, {"Select", KIND(SELECT)},
+        {"Number", KIND(NUMBER)},     {"Percent", KIND(PERCENT)}, {"Checkbox", KIND(CHECKBOX)},
+        {"Date", KIND(DATE)},         {"Tag", KIND(TAG)},         {"Upload", KIND(UPLOAD)},
+        {"Password", KIND(PASSWORD)}, {"Header", KIND(HEADER)},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (strcmp(kinds[i].word, word) == 0)
+            return kinds[i].kind;
+    return KIND(UNSPECIFIED);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text == NULL ? "" : text;
+}
+
+// The choices of a list stand in its default value, a line each.
+static bool fill_choices(struct arena *arena, const char *lines,
+                         Docbridge__V1__FlexibleAssetType__Field *out)
+{
+    size_t count = 1;
+    for (const char *c = lines; *c != '\0'; c++)
+        count += *c == '\n';
+    count = count < CHOICES_MAX ? count : CHOICES_MAX;
+    out->choices = arena_calloc(arena, count, sizeof(*out->choices));
+    if (out->choices == NULL)
+        return false;
+    while (*lines != '\0' && out->n_choices < count) {
+        size_t len = strcspn(lines, "\r\n");
+        if (len > 0) {
+            out->choices[out->n_choices] = arena_strndup(arena, lines, len);
+            if (out->choices[out->n_choices++] == NULL)
+                return false;
+        }
+        lines += len;
+        lines += strspn(lines, "\r\n");
+    }
+    return true;
+}
+
+static bool fill_field(struct arena *arena, const json_t *field,
+                       Docbridge__V1__FlexibleAssetType__Field *out)
+{
+    docbridge__v1__flexible_asset_type__field__init(out);
+    out->key = arena_strdup(arena, text_of(field, "key"));
+    out->display_name = arena_strdup(arena, text_of(field, "name"));
+    out->kind = kind_of(text_of(field, "kind"));
+    out->required = json_is_true(json_object_get(field, "required"));
+    out->used_for_title = json_is_true(json_object_get(field, "use_for_title"));
+    out->decimal_places = (int32_t)json_integer_value(json_object_get(field, "decimals"));
+    out->tag_type = arena_strdup(arena, text_of(field, "tag_type"));
+    return out->key != NULL && out->display_name != NULL && out->tag_type != NULL &&
+           (out->kind != KIND(SELECT) || fill_choices(arena, text_of(field, "default_value"), out));
+}
+
+static int compare_order(const void *a, const void *b)
+{
+    json_int_t x = json_integer_value(json_object_get(*(const json_t *const *)a, "order"));
+    json_int_t y = json_integer_value(json_object_get(*(const json_t *const *)b, "order"));
+    return (x > y) - (x < y);
+}
+
+static bool fill_body(struct arena *arena, const json_t *body,
+                      Docbridge__V1__FlexibleAssetType *out)
+{
+    const json_t *fields = json_object_get(body, "fields");
+    size_t count = json_array_size(fields);
+    const json_t **sorted = arena_calloc(arena, count + 1, sizeof(*sorted));
+    Docbridge__V1__FlexibleAssetType__Field *items = arena_calloc(arena, count + 1, sizeof(*items));
+    out->description = arena_strdup(arena, text_of(body, "description"));
+    out->icon = arena_strdup(arena, text_of(body, "icon"));
+    out->fields = arena_calloc(arena, count + 1, sizeof(*out->fields));
+    if (sorted == NULL || items == NULL || out->description == NULL || out->icon == NULL ||
+        out->fields == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = json_array_get(fields, i);
+    qsort(sorted, count, sizeof(*sorted), compare_order);
+    for (size_t i = 0; i < count; i++) {
+        if (!fill_field(arena, sorted[i], &items[i]))
+            return false;
+        out->fields[out->n_fields++] = &items[i];
+    }
+    return true;
+}
+
+static Docbridge__V1__FlexibleAssetType__State state_of(const struct config_type *type)
+{
+    if (type->upstream_state == 3)
+        return STATE(REMOVED_UPSTREAM);
+    if (type->upstream_state == 2)
+        return STATE(DISABLED_UPSTREAM);
+    if (!type->chosen)
+        return STATE(NEW);
+    return type->enabled ? STATE(ENABLED) : STATE(DISABLED);
+}
+
+static enum err_code fill(struct arena *arena, const char *connection_id,
+                          const struct config_type *type, Docbridge__V1__FlexibleAssetType *out,
+                          struct err *reterr)
+{
+    json_t *body = json_loads(type->body, 0, NULL);
+    bool good = fill_body(arena, body, out);
+    json_decref(body);
+    out->name =
+        arena_printf(arena, "connections/%s/flexibleAssetTypes/%" PRId64, connection_id, type->id);
+    out->display_name = arena_strdup(arena, type->display_name);
+    out->enabled = type->enabled;
+    out->state = state_of(type);
+    out->discover_time = field_time(arena, type->discover_time_us);
+    out->etag = field_etag(arena, type->revision);
+    return good && out->name != NULL && out->display_name != NULL && out->etag != NULL
+               ? ERR_OK
+               : err_no_memory(reterr);
+}
+
+static enum err_code
+list_flexible_asset_types(struct request *request,
+                          const Docbridge__V1__ListFlexibleAssetTypesRequest *in,
+                          Docbridge__V1__ListFlexibleAssetTypesResponse *out, struct err *reterr)
+{
+    const struct page_list list = {"ListFlexibleAssetTypes", in->parent, NULL};
+    struct arena *arena = request->arena;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct connection *connection;
+    struct config_type *types;
+    const char *after_name;
+    const char *cursor;
+    int64_t after_id;
+    struct name name;
+    size_t count;
+    int size;
+    try_(name_parse(in->parent, "connections/{connection}", "parent", arena, &name, reterr));
+    try_(page_size(in->page_size, &size, reterr));
+    try_(page_open(request, &list, in->page_token, &cursor, reterr));
+    try_(cursor_open_number(arena, cursor, &after_id, &after_name, reterr));
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(connection_get(tx, name.connection, arena, &connection, reterr));
+    if (connection == NULL)
+        return err_not_found(reterr, in->parent);
+    // One more than asked for tells whether there is another page.
+    try_(config_list_types(tx, name.connection, after_name, after_id, size + 1, arena, &types,
+                           &count, reterr));
+    if (count > (size_t)size) {
+        const struct config_type *last = &types[size - 1];
+        count = (size_t)size;
+        try_(cursor_make_number(arena, last->id, last->display_name, &cursor, reterr));
+        try_(page_make(request, &list, cursor, &out->next_page_token, reterr));
+    }
+    Docbridge__V1__FlexibleAssetType *items = arena_calloc(arena, count + 1, sizeof(*items));
+    out->flexible_asset_types = arena_calloc(arena, count + 1, sizeof(*out->flexible_asset_types));
+    if (items == NULL || out->flexible_asset_types == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        docbridge__v1__flexible_asset_type__init(&items[i]);
+        try_(fill(arena, name.connection, &types[i], &items[i], reterr));
+        out->flexible_asset_types[out->n_flexible_asset_types++] = &items[i];
+    }
+    out->refresh_time = field_time(arena, connection->types_refresh_time_us);
+    return ERR_OK;
+}
+
+static enum err_code
+update_flexible_asset_type(struct request *request,
+                           const Docbridge__V1__UpdateFlexibleAssetTypeRequest *in,
+                           Docbridge__V1__FlexibleAssetType *out, struct err *reterr)
+{
+    static const char *const allowed[] = {"enabled", NULL};
+    const Docbridge__V1__FlexibleAssetType *wanted = in->flexible_asset_type;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct config_type *type;
+    struct name name;
+    unsigned mask;
+    if (wanted == NULL)
+        return err_invalid(reterr, "flexible_asset_type", "must be set");
+    try_(name_parse(wanted->name,
+                    "connections/{connection}/flexibleAssetTypes/{flexible_asset_type}",
+                    "flexible_asset_type.name", request->arena, &name, reterr));
+    try_(field_mask(in->update_mask, allowed, &mask, reterr));
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(config_get_type(tx, name.connection, name.flexible_asset_type, true, request->arena, &type,
+                         reterr));
+    if (type == NULL)
+        return err_not_found(reterr, wanted->name);
+    try_(field_etag_check(wanted->etag, type->revision, request->arena, reterr));
+    // Leaving a new type off is a choice too: it is no longer NEW.
+    if (!type->chosen || type->enabled != wanted->enabled) {
+        const struct audit_change change =
+            config_bool_change("enabled", type->enabled, wanted->enabled);
+        const struct audit_event subject = {.resource = wanted->name,
+                                            .resource_display_name = type->display_name};
+        try_(config_set_type(tx, name.connection, type->id, wanted->enabled, reterr));
+        try_(config_audit(tx, request, &subject, &change, 1, reterr));
+        try_(config_get_type(tx, name.connection, type->id, false, request->arena, &type, reterr));
+    }
+    try_(fill(request->arena, name.connection, type, out, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code take_snapshot(const struct request *request, const char *connection_id,
+                                   struct config_snapshot *ret_snapshot, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    return config_snapshot(tx, connection_id, request->arena, ret_snapshot, reterr);
+}
+
+static enum err_code fetch(const struct request *request, const char *connection_id,
+                           struct source *source, struct err *reterr)
+{
+    struct source_attempt attempt;
+    try_(sync_refresh_types(request->backend->store, request->caller->tenant, connection_id, source,
+                            request->deadline, request->cancelled, &attempt, reterr));
+    return sync_refresh_categories(request->backend->store, request->caller->tenant, connection_id,
+                                   source, request->deadline, request->cancelled, &attempt, reterr);
+}
+
+// What the refresh brought, told in an event and in the answer.
+static enum err_code conclude(const struct request *request, const char *parent,
+                              const struct connection *connection,
+                              const struct config_snapshot *snapshot,
+                              Docbridge__V1__RefreshDocumentationTypesResponse *out,
+                              struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct connection *after;
+    struct config_news news;
+    char texts[3][24];
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(connection_get(tx, connection->id, request->arena, &after, reterr));
+    if (after == NULL)
+        return err_not_found(reterr, parent);
+    try_(config_compare(tx, connection->id, snapshot, &news, reterr));
+    const int64_t counts[] = {news.new_types, news.changed_types, news.new_categories};
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        (void)snprintf(texts[i], sizeof(texts[i]), "%" PRId64, counts[i]);
+    const struct audit_change changes[] = {
+        {"new_flexible_asset_type_count", NULL, texts[0]},
+        {"changed_flexible_asset_type_count", NULL, texts[1]},
+        {"new_password_category_count", NULL, texts[2]},
+    };
+    const struct audit_event subject = {.resource = parent,
+                                        .resource_display_name = connection->display_name};
+    try_(config_audit(tx, request, &subject, changes, ARRAY_LEN(changes), reterr));
+    out->refresh_time = field_time(request->arena, after->types_refresh_time_us);
+    out->new_flexible_asset_type_count = (int32_t)news.new_types;
+    out->changed_flexible_asset_type_count = (int32_t)news.changed_types;
+    out->new_password_category_count = (int32_t)news.new_categories;
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code refresh_documentation_types(
+    struct request *request, const Docbridge__V1__RefreshDocumentationTypesRequest *in,
+    Docbridge__V1__RefreshDocumentationTypesResponse *out, struct err *reterr)
+{
+    struct source *source _cleanup_(source_closep) = NULL;
+    struct secret *key _cleanup_(secret_freep) = NULL;
+    struct config_snapshot snapshot;
+    struct connection *connection;
+    struct name name;
+    try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
+                    reterr));
+    try_(credential_open(request, name.connection, in->parent, &connection, &key, reterr));
+    try_(source_open(request->backend->source, (enum source_provider)connection->provider,
+                     (enum source_region)connection->region, key, &source, reterr));
+    try_(take_snapshot(request, name.connection, &snapshot, reterr));
+    try_(fetch(request, name.connection, source, reterr));
+    return conclude(request, in->parent, connection, &snapshot, out, reterr);
+}

@@ -1,0 +1,15 @@
+// What the files of ConnectionService share.
+#pragma once
+
+#include "docbridge/v1/connection.pb-c.h"
+#include "server/service/method.h"
+#include "server/source/source.h"
+
+unary_handler connection_create_handler;
+unary_handler connection_test_handler;
+
+// Checks provider and region of a credential that is not saved. Errors: FIELD_INVALID,
+// UNKNOWN_REGION.
+enum err_code connection_candidate_region(const Docbridge__V1__ConnectionCandidate *candidate,
+                                          enum source_region *ret_region,
+                                          struct err *reterr) _must_check_;

@@ -1,0 +1,184 @@
+// TestConnection: whatever upstream says is an answer, and an event.
+#include "server/service/connection.h"
+
+#include <string.h>
+
+#include "server/audit/audit.h"
+#include "server/service/credential.h"
+#include "server/service/diagnosis.h"
+#include "server/service/name.h"
+#include "server/service/word.h"
+
+#define VERDICT(name) DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_##name
+
+HANDLER(test_connection, TestConnectionRequest, TestConnectionResponse)
+
+enum err_code connection_test_handler(struct request *request, const void *in, void *out,
+                                      struct err *reterr)
+{
+    return test_connection_handler(request, in, out, reterr);
+}
+
+// The event of a test; `connection` is NULL for a candidate.
+static enum err_code audit_test(struct tx *tx, const struct request *request,
+                                const struct connection *connection,
+                                Docbridge__V1__TestConnectionResponse__Diagnosis verdict,
+                                enum source_region region, enum err_code failure, int http_status,
+                                int new_state, struct err *reterr)
+{
+    const char *name = NULL;
+    if (connection != NULL) {
+        name = arena_printf(request->arena, "connections/%s", connection->id);
+        if (name == NULL)
+            return err_no_memory(reterr);
+    }
+    int old_state = connection == NULL ? 0 : connection->state;
+    bool moved = new_state != 0 && new_state != old_state;
+    const struct audit_change changes[] = {
+        {"region", NULL, word_of(&docbridge__v1__region__descriptor, "REGION_", (int)region)},
+        {"diagnosis", NULL,
+         word_of(&docbridge__v1__test_connection_response__diagnosis__descriptor, "DIAGNOSIS_",
+                 (int)verdict)},
+        {"state", word_of(&docbridge__v1__connection__state__descriptor, "STATE_", old_state),
+         word_of(&docbridge__v1__connection__state__descriptor, "STATE_", new_state)},
+    };
+    return audit_append(
+        tx, request,
+        &(struct audit_event){.type = AUDIT_CONNECTION_TEST,
+                              .phase = AUDIT_SINGLE,
+                              .outcome = verdict == VERDICT(OK) ? AUDIT_SUCCEEDED : AUDIT_FAILED,
+                              .error = failure,
+                              .resource = name,
+                              .resource_display_name =
+                                  connection == NULL ? NULL : connection->display_name,
+                              .upstream_status = http_status,
+                              .changes = changes,
+                              .change_count = ARRAY_LEN(changes) - !moved},
+        NULL, reterr);
+}
+
+// What the test means for a stored connection. A network that fails says nothing of the key.
+static enum err_code finding_of(const struct request *request, const struct connection *connection,
+                                const struct probe_report *report,
+                                struct connection_finding *finding, struct err *reterr)
+{
+    struct err err;
+    *finding = (struct connection_finding){
+        .credential_version = connection->credential_version,
+        .time_us = clock_wall_us(),
+        .problem_reason = "",
+        .problem_message = "",
+        .account_subdomain = report->subdomain,
+        .account_primary_organization_id = report->primary_organization_id,
+        .inventory_denied = report->organizations_denied,
+    };
+    switch (report->verdict) {
+    case VERDICT(OK):
+        finding->key_worked = true;
+        finding->state = DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE;
+        finding->capabilities = diagnosis_capabilities_json(request->arena, report);
+        return finding->capabilities == NULL ? err_no_memory(reterr) : ERR_OK;
+    case VERDICT(KEY_OR_REGION_REJECTED):
+    case VERDICT(KEY_REVOKED_OR_EXPIRED):
+    case VERDICT(REGION_MISMATCH):
+    case VERDICT(API_NOT_ENABLED_SUSPECTED):
+        finding->state = DOCBRIDGE__V1__CONNECTION__STATE__STATE_ERROR;
+        // A key of another region is refused here like any other.
+        finding->problem_reason =
+            err_reason(report->verdict == VERDICT(REGION_MISMATCH) ? ERR_UPSTREAM_KEY_REJECTED
+                                                                   : diagnosis_error(report, &err));
+        finding->problem_message = report->verdict == VERDICT(API_NOT_ENABLED_SUSPECTED)
+                                       ? "The account may lack API access."
+                                       : "IT Glue refuses the key.";
+        return ERR_OK;
+    default:
+        return ERR_OK;
+    }
+}
+
+static enum err_code record(const struct request *request, const struct connection *connection,
+                            const struct probe_report *report, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct connection_finding finding = {0};
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    if (connection != NULL) {
+        try_(finding_of(request, connection, report, &finding, reterr));
+        if (finding.state != 0)
+            try_(connection_record_finding(tx, connection->id, &finding, reterr));
+    }
+    try_(audit_test(tx, request, connection, report->verdict, report->region, report->failure.code,
+                    report->http_status, finding.state, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code answer_malformed(const struct request *request, const char *pasted,
+                                      enum source_region region,
+                                      Docbridge__V1__TestConnectionResponse *out,
+                                      struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(diagnosis_fill_malformed(request->arena, pasted, region, out, reterr));
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(
+        audit_test(tx, request, NULL, out->diagnosis, region, ERR_API_KEY_MALFORMED, 0, 0, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code test_candidate(const struct request *request,
+                                    const Docbridge__V1__TestConnectionRequest *in,
+                                    Docbridge__V1__TestConnectionResponse *out, struct err *reterr)
+{
+    const Docbridge__V1__ConnectionCandidate *candidate = in->candidate;
+    struct secret *key _cleanup_(secret_freep) = NULL;
+    struct probe_report report;
+    enum source_region region;
+    try_(connection_candidate_region(candidate, &region, reterr));
+    enum err_code code =
+        source_key_clean(candidate->api_key, strlen(candidate->api_key), &key, reterr);
+    if (code == ERR_API_KEY_MALFORMED)
+        return answer_malformed(request, candidate->api_key, region, out, reterr);
+    try_(code);
+    const struct probe_target target = {
+        .region = region, .key = key, .probe_other_regions = in->probe_other_regions};
+    try_(probe_run(request, &target, &report, reterr));
+    try_(record(request, NULL, &report, reterr));
+    return diagnosis_fill(request->arena, &report, key, out, reterr);
+}
+
+static enum err_code test_stored(const struct request *request,
+                                 const Docbridge__V1__TestConnectionRequest *in,
+                                 Docbridge__V1__TestConnectionResponse *out, struct err *reterr)
+{
+    struct secret *key _cleanup_(secret_freep) = NULL;
+    struct connection *connection;
+    struct probe_report report;
+    struct name name;
+    try_(name_parse(in->name, "connections/{connection}", "name", request->arena, &name, reterr));
+    try_(credential_open(request, name.connection, in->name, &connection, &key, reterr));
+    const struct probe_target target = {
+        .region = (enum source_region)connection->region,
+        .key = key,
+        .worked_before = connection->key_last_success_time_us != 0,
+        .probe_other_regions = in->probe_other_regions,
+    };
+    try_(probe_run(request, &target, &report, reterr));
+    try_(record(request, connection, &report, reterr));
+    return diagnosis_fill(request->arena, &report, key, out, reterr);
+}
+
+static enum err_code test_connection(struct request *request,
+                                     const Docbridge__V1__TestConnectionRequest *in,
+                                     Docbridge__V1__TestConnectionResponse *out, struct err *reterr)
+{
+    switch (in->target_case) {
+    case DOCBRIDGE__V1__TEST_CONNECTION_REQUEST__TARGET_NAME:
+        return test_stored(request, in, out, reterr);
+    case DOCBRIDGE__V1__TEST_CONNECTION_REQUEST__TARGET_CANDIDATE:
+        return test_candidate(request, in, out, reterr);
+    default:
+        return err_invalid(reterr, "target", "must be a name or a candidate");
+    }
+}

@@ -1,0 +1,57 @@
+#include "server/service/credential.h"
+
+#include "docbridge/v1/connection.pb-c.h"
+#include "server/service/word.h"
+
+enum err_code credential_not_active(const struct connection *connection, struct err *reterr)
+{
+    char since[CLOCK_TEXT_BYTES];
+    clock_text(connection->update_time_us, since);
+    (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE,
+                  "the connection has no credential in use: connect it first");
+    err_meta(reterr, "state", "%s",
+             word_of(&docbridge__v1__connection__state__descriptor, "STATE_", connection->state));
+    err_meta(reterr, "since", "%s", since);
+    return ERR_CONNECTION_NOT_ACTIVE;
+}
+
+static bool usable(const struct connection *connection)
+{
+    return (connection->state == DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE ||
+            connection->state == DOCBRIDGE__V1__CONNECTION__STATE__STATE_ERROR) &&
+           connection->credential_version > 0;
+}
+
+static enum err_code load(const struct request *request, const char *id, const char *name,
+                          struct connection **ret_connection, struct sealed *ret_sealed,
+                          struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    bool found;
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(connection_get(tx, id, request->arena, ret_connection, reterr));
+    if (*ret_connection == NULL)
+        return err_not_found(reterr, name);
+    if (!usable(*ret_connection))
+        return credential_not_active(*ret_connection, reterr);
+    try_(connection_get_sealed(tx, id, (*ret_connection)->credential_version, request->arena,
+                               ret_sealed, &found, reterr));
+    return found ? ERR_OK
+                 : err_set(reterr, ERR_VAULT_RECORD_UNREADABLE, "the credential is not there");
+}
+
+enum err_code credential_open(const struct request *request, const char *id, const char *name,
+                              struct connection **ret_connection, struct secret **ret_key,
+                              struct err *reterr)
+{
+    struct sealed sealed;
+    try_(load(request, id, name, ret_connection, &sealed, reterr));
+    const struct vault_context context = {
+        .tenant = request->caller->tenant,
+        .connection = (*ret_connection)->id,
+        .purpose = "api-key",
+        .version = (*ret_connection)->credential_version,
+    };
+    return vault_unseal(request->backend->vault, &context, &sealed, ret_key, reterr);
+}

@@ -1,0 +1,219 @@
+#include "server/service/diagnosis.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "server/base/buffer.h"
+#include "server/service/field.h"
+
+#define VERDICT(name) DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_##name
+
+enum { CANDIDATES_MAX = 5, WARNINGS_MAX = 4, CAPABILITIES_JSON_BYTES = 4096, TAIL_MIN_BYTES = 32 };
+
+// IT Glue answers several causes alike; each list is all that one answer can mean.
+static const struct words {
+    Docbridge__V1__TestConnectionResponse__Diagnosis verdict;
+    const char *remedy;
+    const char *candidates[CANDIDATES_MAX];
+} words[] = {
+    {VERDICT(OK), "Nothing to do.", {NULL}},
+    {VERDICT(KEY_OR_REGION_REJECTED),
+     "Copy the key again, and check the region in the address that people use to sign in.",
+     {"The key is mistyped or incomplete.", "The key belongs to an account in another region.",
+      "The key was revoked, or expired after 90 days without use.", "The key is paused upstream.",
+      "The account admits only certain addresses, and this server's is not among them."}},
+    {VERDICT(KEY_REVOKED_OR_EXPIRED),
+     "Ask an administrator of the account for a new key, or to let this one work again.",
+     {"The key was revoked.", "The key expired after 90 days without use.",
+      "The key is paused upstream.",
+      "The account admits only certain addresses, and this server's is no longer among them."}},
+    {VERDICT(REGION_MISMATCH), "Choose the suggested region.", {NULL}},
+    {VERDICT(API_NOT_ENABLED_SUSPECTED),
+     "Ask an administrator of the account whether its plan has API access: Enterprise, or a legacy "
+     "Classic plan.",
+     {"The account has no API access.", "The key is limited to what was not asked for."}},
+    {VERDICT(API_KEY_MALFORMED),
+     "Copy the key again, whole, and without anything around it. Nothing was sent.",
+     {NULL}},
+    {VERDICT(UPSTREAM_UNREACHABLE),
+     "Check that this server may reach the region's API host by HTTPS, then try again.",
+     {NULL}},
+    {VERDICT(RATE_LIMITED), "Wait a few minutes, then try again.", {NULL}},
+    {VERDICT(UPSTREAM_ERROR), "Try again later; if it stays so, ask IT Glue's support.", {NULL}},
+};
+
+static const struct words *words_of(Docbridge__V1__TestConnectionResponse__Diagnosis verdict)
+{
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (words[i].verdict == verdict)
+            return &words[i];
+    return &words[ARRAY_LEN(words) - 1];
+}
+
+static bool add(struct arena *arena, char **list, size_t *count, const char *text)
+{
+    list[*count] = arena_strdup(arena, text);
+    return list[(*count)++] != NULL;
+}
+
+// Sets verdict, remedy and candidates, and makes room for the warnings.
+static enum err_code begin(struct arena *arena,
+                           Docbridge__V1__TestConnectionResponse__Diagnosis verdict,
+                           Docbridge__V1__TestConnectionResponse *out, struct err *reterr)
+{
+    const struct words *said = words_of(verdict);
+    out->diagnosis = verdict;
+    out->remedy = arena_strdup(arena, said->remedy);
+    out->candidates = arena_calloc(arena, CANDIDATES_MAX, sizeof(*out->candidates));
+    out->warnings = arena_calloc(arena, WARNINGS_MAX, sizeof(*out->warnings));
+    if (out->remedy == NULL || out->candidates == NULL || out->warnings == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < CANDIDATES_MAX && said->candidates[i] != NULL; i++)
+        if (!add(arena, out->candidates, &out->n_candidates, said->candidates[i]))
+            return err_no_memory(reterr);
+    return ERR_OK;
+}
+
+static bool warn(struct arena *arena, const struct probe_report *report, const struct secret *key,
+                 Docbridge__V1__TestConnectionResponse *out)
+{
+    bool good = true;
+    if (key != NULL && !source_key_usual(key))
+        good = add(arena, out->warnings, &out->n_warnings,
+                   "The key does not begin with ITG. as keys usually do.");
+    if (report->verdict == VERDICT(OK) && report->organizations_denied)
+        good = good && add(arena, out->warnings, &out->n_warnings,
+                           "The key may not list organizations: none can be mapped.");
+    if (report->filters_ignored)
+        good = good && add(arena, out->warnings, &out->n_warnings,
+                           "Upstream ignores filters that it does not know: every record's "
+                           "organization is checked here.");
+    return good;
+}
+
+enum err_code diagnosis_fill(struct arena *arena, const struct probe_report *report,
+                             const struct secret *key, Docbridge__V1__TestConnectionResponse *out,
+                             struct err *reterr)
+{
+    Docbridge__V1__Capability *items = arena_calloc(arena, PROBE_CAPABILITIES, sizeof(*items));
+    try_(begin(arena, report->verdict, out, reterr));
+    out->http_status = report->http_status;
+    out->tried_region = (Docbridge__V1__Region)report->region;
+    out->suggested_region = (Docbridge__V1__Region)report->suggested_region;
+    out->latency = field_duration(arena, report->latency_us);
+    out->capabilities = arena_calloc(arena, PROBE_CAPABILITIES, sizeof(*out->capabilities));
+    if (items == NULL || out->latency == NULL || out->capabilities == NULL ||
+        !warn(arena, report, key, out))
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < PROBE_CAPABILITIES; i++) {
+        docbridge__v1__capability__init(&items[i]);
+        items[i].kind = report->capabilities[i].kind;
+        items[i].grant = report->capabilities[i].grant;
+        items[i].detail = arena_strdup(arena, report->capabilities[i].detail);
+        if (items[i].detail == NULL)
+            return err_no_memory(reterr);
+        out->capabilities[out->n_capabilities++] = &items[i];
+    }
+    return ERR_OK;
+}
+
+enum err_code diagnosis_fill_malformed(struct arena *arena, const char *pasted,
+                                       enum source_region region,
+                                       Docbridge__V1__TestConnectionResponse *out,
+                                       struct err *reterr)
+{
+    try_(begin(arena, VERDICT(API_KEY_MALFORMED), out, reterr));
+    out->tried_region = (Docbridge__V1__Region)region;
+    size_t len = strlen(pasted);
+    // The end is what people compare by, as of a saved key; of a short text it would be too much.
+    const char *tail = pasted + (len < TAIL_MIN_BYTES ? len : len - 4);
+    for (const char *c = tail; *c != '\0'; c++)
+        if (*c <= ' ' || *c > '~') {
+            tail = "";
+            break;
+        }
+    char *warning =
+        tail[0] == '\0'
+            ? arena_printf(arena, "What was pasted has %zu bytes.", len)
+            : arena_printf(arena, "What was pasted has %zu bytes and ends in %s.", len, tail);
+    if (warning == NULL)
+        return err_no_memory(reterr);
+    out->warnings[out->n_warnings++] = warning;
+    return ERR_OK;
+}
+
+enum err_code diagnosis_error(const struct probe_report *report, struct err *reterr)
+{
+    const struct source_region_info *region = source_region_find(report->region);
+    enum err_code code = report->failure.code;
+    switch (report->verdict) {
+    case VERDICT(OK):
+        return ERR_OK;
+    case VERDICT(KEY_OR_REGION_REJECTED):
+    case VERDICT(KEY_REVOKED_OR_EXPIRED):
+        code = err_set(reterr, ERR_UPSTREAM_KEY_REJECTED,
+                       "IT Glue refused the key with HTTP %d: it may be mistyped or incomplete, of "
+                       "another region than %s, revoked, expired after 90 days without use, or "
+                       "paused; or the account does not admit this server's address",
+                       report->http_status, region->code);
+        err_meta(reterr, "region", "%s", region->code);
+        break;
+    case VERDICT(API_NOT_ENABLED_SUSPECTED):
+        code = err_set(reterr, ERR_UPSTREAM_API_NOT_ENABLED,
+                       "IT Glue knows the key and refused all it was asked for: the account may "
+                       "lack API access, which takes an Enterprise or a legacy Classic plan");
+        break;
+    default: // what failed says it best
+        if (reterr != NULL)
+            *reterr = report->failure;
+        return code;
+    }
+    err_meta(reterr, "http_status", "%d", report->http_status);
+    return code;
+}
+
+char *diagnosis_capabilities_json(struct arena *arena, const struct probe_report *report)
+{
+    struct buffer json _cleanup_(buffer_done);
+    buffer_init(&json, CAPABILITIES_JSON_BYTES);
+    (void)buffer_text(&json, "[");
+    for (size_t i = 0; i < PROBE_CAPABILITIES; i++) {
+        const struct probe_capability *capability = &report->capabilities[i];
+        (void)buffer_printf(&json,
+                            "%s{\"kind\": %d, \"grant\": %d, \"detail\": ", i == 0 ? "" : ", ",
+                            (int)capability->kind, (int)capability->grant);
+        (void)buffer_json_string(&json, capability->detail, strlen(capability->detail));
+        (void)buffer_text(&json, "}");
+    }
+    (void)buffer_text(&json, "]");
+    return json.failed ? NULL : arena_strndup(arena, json.data, json.len);
+}
+
+enum err_code diagnosis_read_capabilities(struct arena *arena, const char *json,
+                                          Docbridge__V1__Capability ***ret_capabilities,
+                                          size_t *ret_count, struct err *reterr)
+{
+    json_t *root = json_loads(json, 0, NULL);
+    size_t count = json_array_size(root);
+    Docbridge__V1__Capability **capabilities = arena_calloc(arena, count + 1, sizeof(void *));
+    Docbridge__V1__Capability *items = arena_calloc(arena, count + 1, sizeof(*items));
+    bool good = capabilities != NULL && items != NULL;
+    for (size_t i = 0; good && i < count; i++) {
+        const json_t *item = json_array_get(root, i);
+        const char *detail = json_string_value(json_object_get(item, "detail"));
+        docbridge__v1__capability__init(&items[i]);
+        items[i].kind =
+            (Docbridge__V1__Capability__Kind)json_integer_value(json_object_get(item, "kind"));
+        items[i].grant =
+            (Docbridge__V1__Capability__Grant)json_integer_value(json_object_get(item, "grant"));
+        items[i].detail = arena_strdup(arena, detail == NULL ? "" : detail);
+        good = items[i].detail != NULL;
+        capabilities[i] = &items[i];
+    }
+    json_decref(root);
+    if (!good)
+        return err_no_memory(reterr);
+    *ret_capabilities = capabilities;
+    *ret_count = count;
+    return ERR_OK;
+}

@@ -1,0 +1,23 @@
+// The words of a connection test: what it says, what may be the cause, what to do.
+#pragma once
+
+#include "server/service/probe.h"
+
+// Fills the answer of a test. `key` (may be NULL) is only looked at for how keys usually begin.
+// Errors: INTERNAL for want of memory.
+enum err_code diagnosis_fill(struct arena *arena, const struct probe_report *report,
+                             const struct secret *key, Docbridge__V1__TestConnectionResponse *out,
+                             struct err *reterr) _must_check_;
+// Fills the answer about a key that cannot be one, of which nothing was sent.
+enum err_code diagnosis_fill_malformed(struct arena *arena, const char *pasted,
+                                       enum source_region region,
+                                       Docbridge__V1__TestConnectionResponse *out,
+                                       struct err *reterr) _must_check_;
+// The error of a verdict that is not OK; ERR_OK for OK.
+enum err_code diagnosis_error(const struct probe_report *report, struct err *reterr);
+
+// Capabilities as the database keeps them: JSON, and back. NULL for want of memory.
+char *diagnosis_capabilities_json(struct arena *arena, const struct probe_report *report);
+enum err_code diagnosis_read_capabilities(struct arena *arena, const char *json,
+                                          Docbridge__V1__Capability ***ret_capabilities,
+                                          size_t *ret_count, struct err *reterr) _must_check_;

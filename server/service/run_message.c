@@ -1,0 +1,113 @@
+#include "server/service/run_message.h"
+
+#include <inttypes.h>
+
+#include "server/service/field.h"
+#include "server/sync/sync.h"
+
+static char *organization_name(struct arena *arena, const struct sync_run_row *run, int64_t id)
+{
+    return id == 0 ? arena_strdup(arena, "")
+                   : arena_printf(arena, "connections/%s/organizations/%" PRId64,
+                                  run->connection_id, id);
+}
+
+static bool fill_task(struct arena *arena, const struct sync_run_row *run,
+                      const struct sync_task_row *task, Docbridge__V1__SyncTask *out)
+{
+    docbridge__v1__sync_task__init(out);
+    out->kind = (Docbridge__V1__SyncTaskKind)task->kind;
+    out->state = (Docbridge__V1__SyncTask__State)task->state;
+    out->done_count = task->counts.done;
+    out->total_count = task->counts.total;
+    out->created_count = task->counts.created;
+    out->updated_count = task->counts.updated;
+    out->unchanged_count = task->counts.unchanged;
+    out->deleted_count = task->counts.deleted;
+    out->failed_count = task->counts.failed;
+    out->error_reason = arena_strdup(arena, task->error_reason);
+    out->error_message = arena_strdup(arena, task->error_message);
+    out->organization = organization_name(arena, run, task->organization_id);
+    return out->error_reason != NULL && out->error_message != NULL && out->organization != NULL;
+}
+
+static bool fill_tasks(struct arena *arena, const struct sync_run_row *run,
+                       Docbridge__V1__SyncRun *out)
+{
+    Docbridge__V1__SyncTask *items = arena_calloc(arena, run->task_count + 1, sizeof(*items));
+    out->tasks = arena_calloc(arena, run->task_count + 1, sizeof(*out->tasks));
+    if (items == NULL || out->tasks == NULL)
+        return false;
+    for (size_t i = 0; i < run->task_count; i++) {
+        if (!fill_task(arena, run, &run->tasks[i], &items[i]))
+            return false;
+        out->tasks[out->n_tasks++] = &items[i];
+    }
+    return true;
+}
+
+static bool fill_organizations(struct arena *arena, const struct sync_run_row *run,
+                               Docbridge__V1__SyncRun *out)
+{
+    out->organizations =
+        arena_calloc(arena, run->organization_count + 1, sizeof(*out->organizations));
+    if (out->organizations == NULL)
+        return false;
+    for (size_t i = 0; i < run->organization_count; i++) {
+        out->organizations[i] = organization_name(arena, run, run->organization_ids[i]);
+        if (out->organizations[i] == NULL)
+            return false;
+        out->n_organizations++;
+    }
+    return true;
+}
+
+static bool fill_quota(const struct request *request, const struct sync_run_row *run,
+                       Docbridge__V1__SyncRun *out)
+{
+    struct arena *arena = request->arena;
+    const struct sync_quota quota =
+        sync_get_quota(request->backend->sync, request->caller->tenant, run->connection_id);
+    out->quota = arena_alloc(arena, sizeof(*out->quota));
+    if (out->quota == NULL)
+        return false;
+    docbridge__v1__request_quota__init(out->quota);
+    out->quota->used = quota.used;
+    out->quota->limit = quota.limit;
+    out->quota->window = field_duration(arena, quota.window_ms * 1000);
+    out->quota->resume_time = field_time(arena, run->resume_time_us);
+    return out->quota->window != NULL;
+}
+
+static bool fill_actor(struct arena *arena, const struct sync_run_row *run,
+                       Docbridge__V1__SyncRun *out)
+{
+    out->actor = arena_alloc(arena, sizeof(*out->actor));
+    if (out->actor == NULL)
+        return false;
+    docbridge__v1__actor__init(out->actor);
+    out->actor->subject = arena_strdup(arena, run->actor_subject);
+    out->actor->display_name = arena_strdup(arena, run->actor_display_name);
+    out->actor->kind = (Docbridge__V1__Actor__Kind)run->actor_kind;
+    return out->actor->subject != NULL && out->actor->display_name != NULL;
+}
+
+enum err_code run_message_fill(const struct request *request, const struct sync_run_row *run,
+                               Docbridge__V1__SyncRun *out, struct err *reterr)
+{
+    struct arena *arena = request->arena;
+    out->name = arena_printf(arena, "connections/%s/syncRuns/%s", run->connection_id, run->id);
+    out->state = (Docbridge__V1__SyncRun__State)run->state;
+    out->trigger = (Docbridge__V1__SyncRun__Trigger)run->trigger;
+    out->request_count = run->request_count;
+    out->issue_count = run->issue_count;
+    out->checkpoint_time = field_time(arena, run->checkpoint_time_us);
+    out->create_time = field_time(arena, run->create_time_us);
+    out->start_time = field_time(arena, run->start_time_us);
+    out->end_time = field_time(arena, run->end_time_us);
+    return out->name != NULL && fill_tasks(arena, run, out) &&
+                   fill_organizations(arena, run, out) && fill_quota(request, run, out) &&
+                   fill_actor(arena, run, out)
+               ? ERR_OK
+               : err_no_memory(reterr);
+}

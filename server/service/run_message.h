@@ -1,0 +1,11 @@
+// A sync run as the contract shows it.
+#pragma once
+
+#include "docbridge/v1/sync.pb-c.h"
+#include "server/service/request.h"
+#include "server/store/sync_run.h"
+
+// Fills an initialised message from the arena. `request` gives arena, tenant and the budget's use.
+// Errors: INTERNAL for want of memory.
+enum err_code run_message_fill(const struct request *request, const struct sync_run_row *run,
+                               Docbridge__V1__SyncRun *out, struct err *reterr) _must_check_;
