@@ -19,14 +19,15 @@ static enum err_code check_connection(const struct sync_connection *connection, 
     return ERR_CONNECTION_NOT_ACTIVE;
 }
 
-static void choose_tasks(const struct sync_connection *connection, unsigned tasks,
+static void choose_tasks(const struct sync_connection *connection, unsigned tasks, bool limited,
                          int ret_states[SYNC_TASK_KINDS])
 {
     const bool on[SYNC_TASK_KINDS] = {true, connection->documents_enabled,
                                       connection->passwords_enabled, connection->assets_enabled,
                                       connection->checklists_enabled};
     for (int i = 0; i < SYNC_TASK_KINDS; i++) {
-        bool asked = tasks == 0 || (tasks & (2u << i)) != 0;
+        // The inventory is of all organizations: who asks for some does not mean it.
+        bool asked = tasks == 0 ? i > 0 || !limited : (tasks & (2u << i)) != 0;
         ret_states[i] = asked && on[i] ? TASK_QUEUED : TASK_DISABLED;
     }
 }
@@ -89,7 +90,7 @@ static enum err_code queue(struct tx *tx, const struct request *request,
         .request_id = asked->request_id,
         .create_time_us = clock_wall_us(),
     };
-    choose_tasks(connection, asked->tasks, run.task_states);
+    choose_tasks(connection, asked->tasks, asked->organization_count > 0, run.task_states);
     try_(sync_run_insert(tx, &run, ret_queued, reterr));
     if (!*ret_queued)
         return ERR_OK;
