@@ -121,8 +121,8 @@ static void note_records(struct session *session, const ProtobufCMessage *respon
 {
     struct buffer text _cleanup_(buffer_done);
     buffer_init(&text, 4096);
-    buffer_text(&text, "of ");
     field_text(&text, response, "total_size", FIELD_FULL);
+    buffer_text(&text, " in all");
     size_t len = text.len;
     buffer_text(&text, ", as of ");
     size_t before = text.len;

@@ -178,7 +178,7 @@ int listing_run(struct session *session)
     if (class == EXIT_OK) {
         replace_items(last, field, &gathered);
         class = output_items(session, last, listing->items, session->command->columns);
-        if (listing->note != NULL)
+        if (listing->note != NULL && session->options.format == OUTPUT_TABLE)
             listing->note(session, last);
         const char *next = field_get_text(last, "next_page_token");
         if (next[0] != '\0')
