@@ -1,0 +1,279 @@
+#include "tests/fakes/source_fake.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RECORDS_MAX = 8192, REQUESTS_MAX = 8192, TEXT_MAX = 512 };
+
+struct row {
+    struct fake_record record;
+    char name[TEXT_MAX], body[TEXT_MAX];
+};
+
+struct source {
+    int unused;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct row rows[RECORDS_MAX];
+static int row_count;
+static struct source_query requests[REQUESTS_MAX];
+static int request_count;
+static enum fake_folders folder_mode;
+static fake_hook *hook;
+static enum err_code probe_code;
+
+void fake_reset(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    row_count = request_count = 0;
+    folder_mode = FAKE_FOLDERS_NULL_IS_ALL;
+    hook = NULL;
+    probe_code = ERR_OK;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void fake_set_folders(enum fake_folders folders)
+{
+    (void)pthread_mutex_lock(&lock);
+    folder_mode = folders;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+static int find(enum source_kind kind, int64_t id)
+{
+    int i = 0;
+    while (i < row_count && (rows[i].record.kind != kind || rows[i].record.id != id))
+        i++;
+    return i;
+}
+
+void fake_put(const struct fake_record *record)
+{
+    (void)pthread_mutex_lock(&lock);
+    int i = find(record->kind, record->id);
+    if (i == RECORDS_MAX)
+        abort();
+    if (i == row_count)
+        row_count++;
+    rows[i].record = *record;
+    (void)snprintf(rows[i].name, TEXT_MAX, "%s", record->name == NULL ? "" : record->name);
+    (void)snprintf(rows[i].body, TEXT_MAX, "%s", record->body == NULL ? "{}" : record->body);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void fake_put_many(const struct fake_record *first, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct fake_record record = *first;
+        char name[TEXT_MAX];
+        record.id += i;
+        (void)snprintf(name, sizeof(name), "%s %lld", first->name, (long long)record.id);
+        record.name = name;
+        fake_put(&record);
+    }
+}
+
+void fake_remove(enum source_kind kind, int64_t id)
+{
+    (void)pthread_mutex_lock(&lock);
+    int i = find(kind, id);
+    if (i < row_count) {
+        memmove(&rows[i], &rows[i + 1], (size_t)(row_count - i - 1) * sizeof(rows[0]));
+        row_count--;
+    }
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void fake_set_hook(fake_hook *new_hook)
+{
+    (void)pthread_mutex_lock(&lock);
+    hook = new_hook;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void fake_set_probe(enum err_code code)
+{
+    (void)pthread_mutex_lock(&lock);
+    probe_code = code;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+int fake_request_count(enum source_kind kind)
+{
+    (void)pthread_mutex_lock(&lock);
+    int count = 0;
+    for (int i = 0; i < request_count; i++)
+        count += kind == SOURCE_KIND_COUNT || requests[i].kind == kind;
+    (void)pthread_mutex_unlock(&lock);
+    return count;
+}
+
+bool fake_request(int n, struct source_query *ret_query)
+{
+    (void)pthread_mutex_lock(&lock);
+    bool found = n < request_count;
+    if (found)
+        *ret_query = requests[n];
+    (void)pthread_mutex_unlock(&lock);
+    return found;
+}
+
+void fake_forget_requests(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    request_count = 0;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+static bool folder_fits(const struct source_query *query, int64_t folder_id)
+{
+    switch (query->folder_filter) {
+    case SOURCE_FOLDER_NULL:
+        return folder_mode == FAKE_FOLDERS_NULL_IS_ALL || folder_id == 0;
+    case SOURCE_FOLDER_NONE:
+        return folder_id == 0;
+    case SOURCE_FOLDER_NOT_NULL:
+        return folder_id != 0;
+    case SOURCE_FOLDER_ID:
+        return folder_id == query->folder_id;
+    }
+    return false;
+}
+
+static bool fits(const struct source_query *query, const struct row *row)
+{
+    const struct fake_record *record = &row->record;
+    if (record->kind != query->kind || (query->type_id != 0 && record->type_id != query->type_id))
+        return false;
+    if (query->organization_id != 0 && record->organization_id != query->organization_id &&
+        record->listed_under != query->organization_id)
+        return false;
+    return record->kind != SOURCE_DOCUMENTS || folder_fits(query, record->folder_id);
+}
+
+// Everything of the record that can change.
+static void hash(struct source_record *record)
+{
+    crypto_generichash_state state;
+    const int64_t numbers[] = {record->organization_id, record->type_id, record->folder_id};
+    (void)crypto_generichash_init(&state, NULL, 0, sizeof(record->content_hash));
+    (void)crypto_generichash_update(&state, (const unsigned char *)numbers, sizeof(numbers));
+    (void)crypto_generichash_update(&state, (const unsigned char *)record->name,
+                                    strlen(record->name) + 1);
+    (void)crypto_generichash_update(&state, (const unsigned char *)record->body, record->body_len);
+    (void)crypto_generichash_final(&state, record->content_hash, sizeof(record->content_hash));
+}
+
+static bool deliver(const struct row *row, const struct source_sink *sink)
+{
+    if (row->record.bad) {
+        struct source_quarantine bad = {row->record.id, "RECORD_MALFORMED", "made so by the test"};
+        return sink->on_quarantine(sink->context, &bad);
+    }
+    struct source_record record = {
+        .kind = row->record.kind,
+        .id = row->record.id,
+        .organization_id = row->record.organization_id,
+        .name = row->name,
+        .type_id = row->record.type_id,
+        .folder_id = row->record.folder_id,
+        .create_time_us = 1000000,
+        .update_time_us = 2000000,
+        .body = row->body,
+        .body_len = strlen(row->body),
+    };
+    hash(&record);
+    return sink->on_record(sink->context, &record);
+}
+
+static enum err_code serve(const struct source_query *query, const struct source_sink *sink,
+                           struct source_page *page, struct err *reterr)
+{
+    int64_t from = (int64_t)(query->page_number - 1) * query->page_size, place = 0;
+    for (int i = 0; i < row_count; i++) {
+        if (!fits(query, &rows[i]))
+            continue;
+        if (place >= from && place < from + query->page_size) {
+            page->record_count++;
+            if (!deliver(&rows[i], sink))
+                return err_set(reterr, ERR_CANCELLED, "the sink wants no more");
+        }
+        place++;
+    }
+    page->total_count = place;
+    page->next_page = place > from + query->page_size ? query->page_number + 1 : 0;
+    return ERR_OK;
+}
+
+enum err_code source_fetch_page(struct source *source, const struct source_query *query,
+                                const struct source_sink *sink, struct deadline deadline,
+                                const atomic_bool *cancelled, struct source_page *ret_page,
+                                struct source_attempt *ret_attempt, struct err *reterr)
+{
+    (void)source;
+    (void)deadline;
+    *ret_page = (struct source_page){.total_count = -1};
+    *ret_attempt = (struct source_attempt){.http_status = 200, .request_count = 1};
+    (void)pthread_mutex_lock(&lock);
+    if (request_count < REQUESTS_MAX)
+        requests[request_count++] = *query;
+    fake_hook *now = hook;
+    (void)pthread_mutex_unlock(&lock);
+    if (now != NULL)
+        try_(now(query, cancelled, ret_attempt, reterr));
+    if (atomic_load(cancelled))
+        return err_set(reterr, ERR_CANCELLED, "cancelled");
+    (void)pthread_mutex_lock(&lock);
+    enum err_code code;
+    if (query->kind == SOURCE_DOCUMENTS && query->folder_filter == SOURCE_FOLDER_NULL &&
+        folder_mode == FAKE_FOLDERS_NULL_REFUSED) {
+        ret_attempt->http_status = 422;
+        code = err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID, "upstream answered 422");
+    } else {
+        code = serve(query, sink, ret_page, reterr);
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return code;
+}
+
+enum err_code source_probe(struct source *source, struct deadline deadline,
+                           const atomic_bool *cancelled, int64_t *ret_organization_count,
+                           struct source_attempt *ret_attempt, struct err *reterr)
+{
+    (void)source;
+    (void)deadline;
+    (void)cancelled;
+    *ret_organization_count = -1;
+    *ret_attempt = (struct source_attempt){.request_count = 1};
+    (void)pthread_mutex_lock(&lock);
+    enum err_code code = probe_code;
+    (void)pthread_mutex_unlock(&lock);
+    return code == ERR_OK ? ERR_OK : err_set(reterr, code, "the probe says no");
+}
+
+enum err_code source_open(const struct source_settings *settings, enum source_provider provider,
+                          enum source_region region, const struct secret *key,
+                          struct source **ret_source, struct err *reterr)
+{
+    (void)settings;
+    (void)provider;
+    (void)region;
+    (void)key;
+    *ret_source = calloc(1, sizeof(**ret_source));
+    return *ret_source == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+struct source *source_close(struct source *source)
+{
+    free(source);
+    return NULL;
+}
+
+void source_closep(struct source **source)
+{
+    *source = source_close(*source);
+}

@@ -1,0 +1,282 @@
+// Whole runs: what is fetched, what is stored, what is left alone.
+#include <stdio.h>
+#include <string.h>
+
+#include "server/sync/state.h"
+#include "tests/integration/sync/fixture.h"
+
+static const struct sync_task_row *task(const struct sync_run_row *run, int kind)
+{
+    return &run->tasks[kind - 1];
+}
+
+static void assert_counts(const struct sync_run_row *run, int kind, int64_t created,
+                          int64_t updated, int64_t unchanged, int64_t deleted)
+{
+    const struct sync_counts *counts = &task(run, kind)->counts;
+    assert_int_equal(counts->created, created);
+    assert_int_equal(counts->updated, updated);
+    assert_int_equal(counts->unchanged, unchanged);
+    assert_int_equal(counts->deleted, deleted);
+    assert_int_equal(counts->done, created + updated + unchanged + counts->failed);
+    assert_int_equal(counts->total, counts->done);
+}
+
+static void stores_what_is_mapped_and_enabled(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    struct sync_run_row run = fixture_run(fixture);
+    for (int kind = 1; kind <= 5; kind++)
+        assert_int_equal(task(&run, kind)->state, TASK_SUCCEEDED);
+    assert_counts(&run, 1, 10, 2, 0, 0); // two were there as they were mapped
+    assert_counts(&run, 2, 12 + 2, 0, 0, 0);
+    assert_counts(&run, 3, 8, 0, 0, 0);
+    assert_counts(&run, 4, 6, 0, 0, 0);
+    assert_counts(&run, 5, 4 + 1, 0, 0, 0);
+    assert_sql(fixture,
+               "SELECT string_agg(kind || ':' || n, ' ' ORDER BY kind) FROM (SELECT kind, count(*)"
+               " AS n FROM record WHERE tenant = 't1' AND organization_id IN (0, 3, 5)"
+               " GROUP BY kind) AS x",
+               "3:2 4:12 5:6 6:4 7:1 9:8");
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE organization_id NOT IN (0, 3, 5)", "0");
+    assert_sql(fixture, "SELECT count(*) FROM organization", "12");
+    assert_sql(fixture,
+               "SELECT display_name || ',' || enabled || ',' || chosen || ',' ||"
+               " upstream_state FROM flexible_asset_type WHERE id = 8",
+               "Off,false,false,1");
+    assert_sql(fixture, "SELECT display_name FROM password_category WHERE id = 70", "Wifi");
+    assert_sql(fixture, "SELECT count(*) FROM sync_freshness WHERE organization_id = 0", "5");
+    assert_sql(fixture,
+               "SELECT key_last_success_time IS NOT NULL AND inventory_time IS NOT NULL"
+               " AND NOT inventory_denied FROM connection",
+               "t");
+    assert_sql(fixture, "SELECT count(*) FROM sync_page", "0");
+    assert_sql(fixture, "SELECT count(*) FROM sync_lease", "0");
+    assert_sql(fixture, "SELECT count(*) FROM audit_event WHERE type = 7", "1");
+    assert_int_equal(run.request_count, fake_request_count(SOURCE_KIND_COUNT));
+}
+
+static void asks_for_nothing_that_is_not_mapped(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    (void)fixture_sql(fixture, "DELETE FROM mapping");
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_int_equal(fake_request_count(SOURCE_PASSWORDS), 0);
+    assert_int_equal(fake_request_count(SOURCE_DOCUMENTS), 0);
+    assert_int_equal(fake_request_count(SOURCE_FLEXIBLE_ASSETS), 0);
+    assert_int_equal(fake_request_count(SOURCE_CHECKLISTS), 0);
+    assert_sql(fixture, "SELECT count(*) FROM record", "0");
+    assert_sql(fixture, "SELECT count(*) FROM organization", "12");
+}
+
+static void asks_only_for_organizations_that_are_mapped(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    struct source_query query;
+    for (int i = 0; fake_request(i, &query); i++)
+        if (query.organization_id != 0)
+            assert_true(query.organization_id == 3 || query.organization_id == 5);
+}
+
+static void leaves_out_what_is_off(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = false,"
+                               " checklists_enabled = false, password_sharing_enabled = false;"
+                               "UPDATE flexible_asset_type SET enabled = false");
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    struct sync_run_row run = fixture_run(fixture);
+    for (int kind = 2; kind <= 5; kind++)
+        assert_int_equal(task(&run, kind)->state, TASK_DISABLED);
+    assert_int_equal(fake_request_count(SOURCE_KIND_COUNT), 1);
+}
+
+static void rewrites_nothing_that_is_unchanged(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    static const char sum[] = "SELECT sum(x::text::bigint) FROM (SELECT xmin AS x FROM record"
+                              " UNION ALL SELECT xmax FROM record"
+                              " UNION ALL SELECT xmin FROM organization) AS all_rows";
+    char before[64];
+    (void)snprintf(before, sizeof(before), "%s", fixture_sql(fixture, sum));
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, sum, before);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_counts(&run, 1, 0, 0, 12, 0);
+    assert_counts(&run, 2, 0, 0, 14, 0);
+    assert_counts(&run, 3, 0, 0, 8, 0);
+}
+
+static void updates_what_changed(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fake_put(&(struct fake_record){
+        .kind = SOURCE_PASSWORDS, .id = 3001, .organization_id = 3, .name = "Renamed"});
+    fake_put(&(struct fake_record){
+        .kind = SOURCE_PASSWORDS, .id = 3002, .organization_id = 5, .name = "Moved"});
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_counts(&run, 3, 0, 2, 6, 0);
+    assert_sql(fixture, "SELECT display_name FROM record WHERE kind = 9 AND id = 3001", "Renamed");
+    assert_sql(fixture, "SELECT organization_id FROM record WHERE kind = 9 AND id = 3002", "5");
+}
+
+static void notes_renamed_and_vanished_organizations(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fake_put(&(struct fake_record){.kind = SOURCE_ORGANIZATIONS, .id = 3, .name = "New  NAME"});
+    fake_remove(SOURCE_ORGANIZATIONS, 5);
+    fake_forget_requests();
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture,
+               "SELECT display_name || '|' || previous_display_name || '|' || name_key"
+               " FROM organization WHERE id = 3",
+               "New  NAME|Org 3|new name");
+    assert_sql(fixture, "SELECT gone FROM organization WHERE id = 5", "t");
+    assert_sql(fixture, "SELECT count(*) FROM mapping", "2");
+    // No content of an orphan is asked for, and none is lost.
+    struct source_query query;
+    for (int i = 0; fake_request(i, &query); i++)
+        assert_int_not_equal(query.organization_id, 5);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9 AND organization_id = 5", "4");
+    fake_put(&(struct fake_record){.kind = SOURCE_ORGANIZATIONS, .id = 5, .name = "Org 5"});
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT gone FROM organization WHERE id = 5", "f");
+}
+
+static void lists_the_account_when_that_is_cheaper(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    for (int64_t org = 6; org <= 12; org++)
+        fixture_map(fixture, org);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_int_equal(fake_request_count(SOURCE_PASSWORDS), 1);
+    assert_int_equal(fake_request_count(SOURCE_CHECKLISTS), 1);
+    assert_int_equal(fake_request_count(SOURCE_FLEXIBLE_ASSETS), 1);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_counts(&run, 3, 4 * 9, 0, 0, 0);
+    assert_sql(fixture,
+               "SELECT count(*) FROM record WHERE organization_id NOT IN"
+               " (SELECT organization_id FROM mapping) AND organization_id <> 0",
+               "0");
+}
+
+static void learns_the_document_filter(void **state)
+{
+    struct fixture *fixture = *state;
+    static const enum fake_folders modes[] = {FAKE_FOLDERS_NULL_IS_ALL, FAKE_FOLDERS_NULL_IS_ROOT,
+                                              FAKE_FOLDERS_NULL_REFUSED};
+    static const char *const learned[] = {"1", "2", "2"};
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        (void)fixture_sql(fixture, "DELETE FROM record; UPDATE connection SET folder_filter = 0");
+        fake_set_folders(modes[i]);
+        assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+        assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 4", "12");
+        assert_sql(fixture, "SELECT folder_filter FROM connection", learned[i]);
+        struct sync_run_row run = fixture_run(fixture);
+        assert_counts(&run, 2, 14, 0, 0, 0);
+    }
+}
+
+static bool secrets_named;
+
+static enum err_code look_at_secrets(const struct source_query *query, const atomic_bool *cancelled,
+                                     struct source_attempt *attempt, struct err *reterr)
+{
+    (void)cancelled;
+    (void)attempt;
+    (void)reterr;
+    if (query->kind == SOURCE_FLEXIBLE_ASSETS)
+        secrets_named =
+            query->secret_trait_count == 1 && strcmp(query->secret_traits[0], "admin") == 0;
+    return ERR_OK;
+}
+
+static void names_secret_traits(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fake_set_hook(look_at_secrets);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_true(secrets_named);
+}
+
+static void keeps_the_choice_of_types(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fake_put(&(struct fake_record){.kind = SOURCE_FLEXIBLE_ASSET_TYPES,
+                                   .id = 7,
+                                   .name = "Router",
+                                   .body = "{\"enabled\":false,\"fields\":[]}"});
+    fake_remove(SOURCE_FLEXIBLE_ASSET_TYPES, 8);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture,
+               "SELECT string_agg(id || ':' || upstream_state || ':' || enabled, ' '"
+               " ORDER BY id) FROM flexible_asset_type",
+               "7:2:true 8:3:false");
+}
+
+static void joins_a_live_run(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    char first[SYNC_RUN_ID_BYTES];
+    fixture_ask(fixture, 0);
+    (void)memcpy(first, fixture->run_id, sizeof(first));
+    fixture_ask(fixture, 0);
+    assert_string_equal(first, fixture->run_id);
+    assert_sql(fixture, "SELECT count(*) FROM sync_run", "1");
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+    fixture_ask(fixture, 0);
+    assert_string_not_equal(first, fixture->run_id);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(stores_what_is_mapped_and_enabled),
+        TEST(asks_for_nothing_that_is_not_mapped),
+        TEST(asks_only_for_organizations_that_are_mapped),
+        TEST(leaves_out_what_is_off),
+        TEST(rewrites_nothing_that_is_unchanged),
+        TEST(updates_what_changed),
+        TEST(notes_renamed_and_vanished_organizations),
+        TEST(lists_the_account_when_that_is_cheaper),
+        TEST(learns_the_document_filter),
+        TEST(names_secret_traits),
+        TEST(keeps_the_choice_of_types),
+        TEST(joins_a_live_run),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
