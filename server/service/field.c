@@ -11,9 +11,10 @@ Google__Protobuf__Timestamp *field_time(struct arena *arena, int64_t wall_us)
     if (time == NULL)
         return NULL;
     google__protobuf__timestamp__init(time);
-    int64_t us = (wall_us % 1000000 + 1000000) % 1000000;
-    time->seconds = (wall_us - us) / 1000000;
-    time->nanos = (int32_t)us * 1000;
+    // Before 1970 the nanoseconds still count forwards.
+    int64_t us = wall_us % 1000000;
+    time->seconds = wall_us / 1000000 - (us < 0 ? 1 : 0);
+    time->nanos = (int32_t)(us < 0 ? us + 1000000 : us) * 1000;
     return time;
 }
 

@@ -81,16 +81,19 @@ static enum err_code scan_term(struct scanner *scanner, const struct filter_fiel
         return expected(scanner, "a field", reterr);
     enum filter_op op;
     try_(scan_op(scanner, &op, reterr));
+    bool known = false;
     for (size_t i = 0; i < count; i++) {
-        if (strlen(fields[i].name) != len || memcmp(fields[i].name, name, len) != 0 ||
-            fields[i].op != op)
+        if (strlen(fields[i].name) != len || memcmp(fields[i].name, name, len) != 0)
+            continue;
+        known = true;
+        if (fields[i].op != op)
             continue;
         if (*fields[i].ret_value != NULL)
             return err_invalid(reterr, "filter", "names %s twice", fields[i].name);
         return scan_value(scanner, fields[i].ret_value, reterr);
     }
-    return err_invalid(reterr, "filter", "cannot compare %.*s in this way",
-                       (int)(len < 64 ? len : 64), name);
+    return err_invalid(reterr, "filter", "%s %.*s%s", known ? "cannot compare" : "has no field",
+                       (int)(len < 64 ? len : 64), name, known ? " in this way" : "");
 }
 
 enum err_code filter_parse(const char *filter, const struct filter_field *fields, size_t count,

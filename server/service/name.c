@@ -37,10 +37,10 @@ bool name_id_valid(const char *id)
     return id_valid(id, strlen(id));
 }
 
-// Puts the segment of `len` bytes into the member that `word` names. False if it does not fit
-// there.
-static bool fill(struct name *name, const char *word, size_t word_len, const char *segment,
-                 size_t len, struct arena *arena)
+// Puts the segment of `len` bytes into the member that `word` names. FIELD_INVALID if it does not
+// fit there.
+static enum err_code fill(struct name *name, const char *word, size_t word_len, const char *segment,
+                          size_t len, struct arena *arena)
 {
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (strlen(words[i].word) != word_len || memcmp(words[i].word, word, word_len) != 0)
@@ -51,41 +51,44 @@ static bool fill(struct name *name, const char *word, size_t word_len, const cha
             // One spelling a number: "007" names nothing.
             if (len == 0 || segment[0] == '0' || !encoding_int64(segment, len, &value) ||
                 value <= 0)
-                return false;
+                return ERR_FIELD_INVALID;
             memcpy(member, &value, sizeof(value));
-            return true;
+            return ERR_OK;
         }
         if (!id_valid(segment, len))
-            return false;
+            return ERR_FIELD_INVALID;
         const char *copy = arena_strndup(arena, segment, len);
         memcpy(member, &copy, sizeof(copy));
-        return copy != NULL;
+        return copy == NULL ? ERR_INTERNAL : ERR_OK;
     }
-    return false;
+    return ERR_FIELD_INVALID;
 }
 
-static bool match(const char *text, const char *pattern, struct arena *arena, struct name *name)
+static enum err_code match(const char *text, const char *pattern, struct arena *arena,
+                           struct name *name)
 {
     while (*pattern != '\0') {
         if (*pattern == '{') {
             size_t word_len = strcspn(pattern, "}") - 1;
             size_t len = strcspn(text, "/");
-            if (!fill(name, pattern + 1, word_len, text, len, arena))
-                return false;
+            try_(fill(name, pattern + 1, word_len, text, len, arena));
             pattern += word_len + 2;
             text += len;
         } else if (*pattern++ != *text++) {
-            return false;
+            return ERR_FIELD_INVALID;
         }
     }
-    return *text == '\0';
+    return *text == '\0' ? ERR_OK : ERR_FIELD_INVALID;
 }
 
 enum err_code name_parse(const char *text, const char *pattern, const char *field,
                          struct arena *arena, struct name *ret_name, struct err *reterr)
 {
     struct name name = {0};
-    if (!match(text, pattern, arena, &name))
+    enum err_code code = match(text, pattern, arena, &name);
+    if (code == ERR_INTERNAL)
+        return err_no_memory(reterr);
+    if (code != ERR_OK)
         return err_invalid(reterr, field, "must have the form %s", pattern);
     *ret_name = name;
     return ERR_OK;

@@ -3,7 +3,7 @@
 static const char *state_text(int state)
 {
     static const char *const texts[] = {"NONE", "ACTIVE", "ERROR", "DISCONNECTED", "DELETING"};
-    return texts[state];
+    return state >= 0 && state < (int)ARRAY_LEN(texts) ? texts[state] : "UNKNOWN";
 }
 
 static enum err_code judge_connection(const struct sight *sight, struct err *reterr)
@@ -28,7 +28,9 @@ static enum err_code judge_settings(const struct sight *sight, const char *compa
 {
     if (!sight->password_sharing_enabled)
         return err_set(reterr, ERR_PASSWORD_SHARING_DISABLED, "sharing of passwords is off");
-    if (sight->password_level == SIGHT_NO_ACCESS) {
+    // A level that is not known opens nothing.
+    if (sight->password_level != SIGHT_SELECTED_CATEGORIES &&
+        sight->password_level != SIGHT_ALL_CATEGORIES) {
         (void)err_set(reterr, ERR_COMPANY_NO_ACCESS, "the company's password level is NO_ACCESS");
         err_meta(reterr, "company", "%s", company);
         return ERR_COMPANY_NO_ACCESS;

@@ -1,0 +1,229 @@
+// The local gates of a reveal: each closed alone, each pair, and all open (REV-03, REV-06, PWC-03).
+#include "server/service/reveal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char COMPANY[] = "companies/acme";
+static const char NAME[] = "companies/acme/passwords/7";
+static const char WEB_URL[] = "https://acme.itglue.com/1/passwords/7";
+
+static struct password_gates open_gates(void)
+{
+    return (struct password_gates){
+        .sight = {.connection_state = SIGHT_CONNECTION_ACTIVE,
+                  .mapped = true,
+                  .password_sharing_enabled = true,
+                  .password_level = SIGHT_SELECTED_CATEGORIES},
+        .found = true,
+        .category_allowed = true,
+        .web_url = WEB_URL,
+    };
+}
+
+static void close_connection(struct password_gates *gates)
+{
+    gates->sight.connection_state = SIGHT_CONNECTION_ERROR;
+}
+
+static void close_pause(struct password_gates *gates)
+{
+    gates->sight.reveals_paused = true;
+}
+
+static void close_sharing(struct password_gates *gates)
+{
+    gates->sight.password_sharing_enabled = false;
+}
+
+static void close_level(struct password_gates *gates)
+{
+    gates->sight.password_level = SIGHT_NO_ACCESS;
+}
+
+static void close_mapping(struct password_gates *gates)
+{
+    gates->found = false;
+}
+
+static void close_category(struct password_gates *gates)
+{
+    gates->category_allowed = false;
+}
+
+static void close_vaulted(struct password_gates *gates)
+{
+    gates->vaulted = true;
+}
+
+static void close_personal(struct password_gates *gates)
+{
+    gates->personal = true;
+}
+
+static void close_archived(struct password_gates *gates)
+{
+    gates->archived = true;
+}
+
+static void close_restricted(struct password_gates *gates)
+{
+    gates->restricted = true;
+}
+
+// In the order in which they are asked; `key` is a line of metadata that helps a person on.
+static const struct gate {
+    void (*close)(struct password_gates *gates);
+    enum err_code code;
+    enum status status;
+    const char *key, *value;
+} GATES[] = {
+    {close_connection, ERR_CONNECTION_NOT_ACTIVE, STATUS_FAILED_PRECONDITION, "state", "ERROR"},
+    {close_pause, ERR_REVEALS_PAUSED, STATUS_FAILED_PRECONDITION, NULL, NULL},
+    {close_sharing, ERR_PASSWORD_SHARING_DISABLED, STATUS_FAILED_PRECONDITION, NULL, NULL},
+    {close_level, ERR_COMPANY_NO_ACCESS, STATUS_FAILED_PRECONDITION, "company", COMPANY},
+    {close_mapping, ERR_RESOURCE_NOT_FOUND, STATUS_NOT_FOUND, "resource", NAME},
+    {close_category, ERR_CATEGORY_NOT_ALLOWED, STATUS_FAILED_PRECONDITION, NULL, NULL},
+    {close_vaulted, ERR_PASSWORD_VAULTED_UPSTREAM, STATUS_FAILED_PRECONDITION, "upstream_uri",
+     WEB_URL},
+    {close_personal, ERR_PASSWORD_PERSONAL_UPSTREAM, STATUS_FAILED_PRECONDITION, "upstream_uri",
+     WEB_URL},
+    {close_archived, ERR_PASSWORD_ARCHIVED_UPSTREAM, STATUS_FAILED_PRECONDITION, "upstream_uri",
+     WEB_URL},
+    {close_restricted, ERR_UPSTREAM_RECORD_RESTRICTED, STATUS_PERMISSION_DENIED, "upstream_uri",
+     WEB_URL},
+};
+
+static void assert_decides(const struct gate *gate, const struct password_gates *gates)
+{
+    struct err err = {0};
+    enum err_code code = reveal_judge(gates, COMPANY, NAME, &err);
+    if (code != gate->code)
+        fail_msg("%s decides instead of %s", err_reason(code), err_reason(gate->code));
+    assert_int_equal(err.code, code);
+    assert_int_equal(err_status(code), gate->status);
+    assert_true(err.text[0] != '\0');
+    if (gate->key != NULL) {
+        assert_non_null(err_meta_get(&err, gate->key));
+        assert_string_equal(err_meta_get(&err, gate->key), gate->value);
+    }
+}
+
+static void opens_when_all_are_open(void **state)
+{
+    (void)state;
+    struct password_gates gates = open_gates();
+    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, NULL), ERR_OK);
+    gates.sight.password_level = SIGHT_ALL_CATEGORIES;
+    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, NULL), ERR_OK);
+    // Switches of other kinds of documentation do not matter.
+    gates.sight.documents_enabled = gates.sight.checklists_enabled = true;
+    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, NULL), ERR_OK);
+}
+
+static void each_gate_closes_alone(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(GATES); i++) {
+        struct password_gates gates = open_gates();
+        GATES[i].close(&gates);
+        assert_decides(&GATES[i], &gates);
+    }
+}
+
+static void the_first_of_two_decides(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(GATES); i++) {
+        for (size_t k = i + 1; k < ARRAY_LEN(GATES); k++) {
+            struct password_gates gates = open_gates();
+            GATES[i].close(&gates);
+            GATES[k].close(&gates);
+            assert_decides(&GATES[i], &gates);
+        }
+    }
+}
+
+static void the_first_of_all_decides(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(GATES); i++) {
+        struct password_gates gates = open_gates();
+        for (size_t k = i; k < ARRAY_LEN(GATES); k++)
+            GATES[k].close(&gates);
+        assert_decides(&GATES[i], &gates);
+    }
+}
+
+static void only_an_active_connection_reveals(void **state)
+{
+    (void)state;
+    static const struct {
+        int state;
+        const char *text;
+    } rows[] = {{0, "NONE"},     {2, "ERROR"},   {3, "DISCONNECTED"},
+                {4, "DELETING"}, {5, "UNKNOWN"}, {-1, "UNKNOWN"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct password_gates gates = open_gates();
+        struct err err = {0};
+        gates.sight.connection_state = rows[i].state;
+        gates.sight.connection_update_time = 1772366400000000;
+        assert_int_equal(reveal_judge(&gates, COMPANY, NAME, &err), ERR_CONNECTION_NOT_ACTIVE);
+        assert_string_equal(err_meta_get(&err, "state"), rows[i].text);
+        assert_string_equal(err_meta_get(&err, "since"), "2026-03-01T12:00:00.000000Z");
+    }
+}
+
+// Default deny: a number that no level has opens nothing.
+static void an_unknown_level_reveals_nothing(void **state)
+{
+    (void)state;
+    static const int levels[] = {0, SIGHT_NO_ACCESS, 4, -1};
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        struct password_gates gates = open_gates();
+        gates.sight.password_level = levels[i];
+        assert_int_equal(reveal_judge(&gates, COMPANY, NAME, NULL), ERR_COMPANY_NO_ACCESS);
+    }
+}
+
+// What is not there and what is hidden are told in the same words.
+static void an_unmapped_entry_is_simply_not_found(void **state)
+{
+    (void)state;
+    struct password_gates gates = open_gates();
+    struct err err = {0}, missing = {0};
+    gates.found = false;
+    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, &err), ERR_RESOURCE_NOT_FOUND);
+    (void)err_not_found(&missing, NAME);
+    assert_string_equal(err.text, missing.text);
+    assert_int_equal(err.meta_count, missing.meta_count);
+}
+
+static void names_no_page_that_there_is_not(void **state)
+{
+    (void)state;
+    struct password_gates gates = open_gates();
+    struct err err = {0};
+    gates.vaulted = true;
+    gates.web_url = "";
+    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, &err), ERR_PASSWORD_VAULTED_UPSTREAM);
+    assert_null(err_meta_get(&err, "upstream_uri"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opens_when_all_are_open),
+        cmocka_unit_test(each_gate_closes_alone),
+        cmocka_unit_test(the_first_of_two_decides),
+        cmocka_unit_test(the_first_of_all_decides),
+        cmocka_unit_test(only_an_active_connection_reveals),
+        cmocka_unit_test(an_unknown_level_reveals_nothing),
+        cmocka_unit_test(an_unmapped_entry_is_simply_not_found),
+        cmocka_unit_test(names_no_page_that_there_is_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
