@@ -1,0 +1,202 @@
+// CompanyService: batches all or none, pages, filters, and who sees what.
+#include "tests/integration/service/fixture.h"
+
+#include <stdio.h>
+
+#include "docbridge/v1/company.pb-c.h"
+
+enum { BATCH = 4 };
+
+struct batch {
+    Docbridge__V1__BatchUpsertCompaniesRequest in;
+    Docbridge__V1__Company *list[BATCH];
+    Docbridge__V1__Company companies[BATCH];
+    Docbridge__V1__PsaIdentity psa;
+    char names[BATCH][32];
+    char display_names[BATCH][32];
+};
+
+static char external_id[] = "250";
+
+static void batch_init(struct batch *batch)
+{
+    static const char *const display_names[BATCH] = {"Acme GmbH", "Beta AG", "ÉCLAIR  SARL",
+                                                     "acme holding"};
+    docbridge__v1__batch_upsert_companies_request__init(&batch->in);
+    batch->in.companies = batch->list;
+    batch->in.n_companies = BATCH;
+    for (int i = 0; i < BATCH; i++) {
+        (void)snprintf(batch->names[i], sizeof(batch->names[i]), "companies/co-%d", i);
+        (void)snprintf(batch->display_names[i], sizeof(batch->display_names[i]), "%s",
+                       display_names[i]);
+        docbridge__v1__company__init(&batch->companies[i]);
+        batch->companies[i].name = batch->names[i];
+        batch->companies[i].display_name = batch->display_names[i];
+        batch->list[i] = &batch->companies[i];
+    }
+    docbridge__v1__psa_identity__init(&batch->psa);
+    batch->psa.type = DOCBRIDGE__V1__PSA_TYPE__PSA_TYPE_AUTOTASK;
+    batch->psa.external_id = external_id;
+    batch->companies[0].psa = &batch->psa;
+}
+
+static enum err_code push(struct fixture *fixture, struct batch *batch,
+                          Docbridge__V1__BatchUpsertCompaniesResponse *out)
+{
+    return fixture_call(fixture, &company_service, "BatchUpsertCompanies", &batch->in, out);
+}
+
+static void upserts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct batch batch;
+    Docbridge__V1__BatchUpsertCompaniesResponse out;
+    batch_init(&batch);
+    assert_int_equal(push(fixture, &batch, &out), ERR_OK);
+    assert_int_equal(out.created_count, BATCH);
+    assert_int_equal(out.n_companies, BATCH);
+    assert_string_equal(out.companies[2]->display_name, "ÉCLAIR  SARL");
+    assert_string_equal(out.companies[0]->psa->external_id, "250");
+    assert_null(out.companies[1]->psa);
+    assert_non_null(strstr(fixture_changes(fixture, 8), "created_count"));
+    // The same again writes nothing, and tells nothing.
+    char xmin[32];
+    (void)snprintf(xmin, sizeof(xmin), "%s",
+                   fixture_sql(fixture, "SELECT max(xmin::text::bigint) FROM company"));
+    assert_int_equal(push(fixture, &batch, &out), ERR_OK);
+    assert_int_equal(out.created_count + out.updated_count, 0);
+    assert_string_equal(xmin, fixture_sql(fixture, "SELECT max(xmin::text::bigint) FROM company"));
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event"), 1);
+    batch.companies[0].psa = NULL;
+    assert_int_equal(push(fixture, &batch, &out), ERR_OK);
+    assert_int_equal(out.updated_count, 1);
+    assert_null(out.companies[0]->psa);
+    assert_string_equal(out.companies[0]->etag, "r2");
+}
+
+static void refuses_all_for_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct batch batch;
+    Docbridge__V1__BatchUpsertCompaniesResponse out;
+    char blank[] = "  ";
+    char bad_bytes[] = "a\xff";
+    char nothing[] = "";
+    batch_init(&batch);
+    batch.companies[3].display_name = blank;
+    assert_int_equal(push(fixture, &batch, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "companies[3].display_name");
+    batch.companies[3].display_name = bad_bytes;
+    assert_int_equal(push(fixture, &batch, &out), ERR_FIELD_INVALID);
+    batch_init(&batch);
+    batch.companies[1].name = batch.names[0];
+    assert_int_equal(push(fixture, &batch, &out), ERR_FIELD_INVALID);
+    assert_non_null(strstr(fixture->err.text, "companies/co-0"));
+    batch_init(&batch);
+    batch.psa.external_id = nothing;
+    assert_int_equal(push(fixture, &batch, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "companies[0].psa.external_id");
+    batch_init(&batch);
+    batch.psa.type = 0;
+    assert_int_equal(push(fixture, &batch, &out), ERR_FIELD_INVALID);
+    batch_init(&batch);
+    batch.in.n_companies = 0;
+    assert_int_equal(push(fixture, &batch, &out), ERR_FIELD_INVALID);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM company"), 0);
+}
+
+static void lists(void **state)
+{
+    struct fixture *fixture = *state;
+    struct batch batch;
+    Docbridge__V1__BatchUpsertCompaniesResponse pushed;
+    Docbridge__V1__ListCompaniesRequest in = DOCBRIDGE__V1__LIST_COMPANIES_REQUEST__INIT;
+    Docbridge__V1__ListCompaniesResponse out;
+    batch_init(&batch);
+    assert_int_equal(push(fixture, &batch, &pushed), ERR_OK);
+    // Names that a page token must cut still come once each.
+    (void)fixture_sql(fixture,
+                      "INSERT INTO company (tenant, id, display_name, name_key, create_time,"
+                      " update_time) SELECT 't1', 'long-' || n, repeat('ü', 250) || n, 'l', now(),"
+                      " now() FROM generate_series(1, 7) n");
+    in.page_size = 2;
+    size_t seen = 0;
+    do {
+        assert_int_equal(fixture_call(fixture, &company_service, "ListCompanies", &in, &out),
+                         ERR_OK);
+        assert_int_equal(out.total_size, BATCH + 7);
+        seen += out.n_companies;
+        in.page_token = out.next_page_token;
+    } while (out.next_page_token[0] != '\0' && seen < 100);
+    assert_int_equal(seen, BATCH + 7);
+    static const struct {
+        const char *filter;
+        int total;
+    } cases[] = {
+        {"display_name : \"ACME\"", 2},
+        {"display_name : \"éclair sarl\"", 1},
+        {"psa.external_id = \"250\"", 1},
+        {"mapped = true", 0},
+        {"mapped = false AND display_name : \"beta\"", 1},
+    };
+    docbridge__v1__list_companies_request__init(&in);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char filter[64];
+        (void)snprintf(filter, sizeof(filter), "%s", cases[i].filter);
+        in.filter = filter;
+        assert_int_equal(fixture_call(fixture, &company_service, "ListCompanies", &in, &out),
+                         ERR_OK);
+        assert_int_equal(out.total_size, cases[i].total);
+    }
+    char unknown[] = "colour = red";
+    in.filter = unknown;
+    assert_int_equal(fixture_call(fixture, &company_service, "ListCompanies", &in, &out),
+                     ERR_FIELD_INVALID);
+}
+
+static void hides_what_is_out_of_scope(void **state)
+{
+    struct fixture *fixture = *state;
+    struct batch batch;
+    Docbridge__V1__BatchUpsertCompaniesResponse pushed;
+    Docbridge__V1__ListCompaniesRequest list = DOCBRIDGE__V1__LIST_COMPANIES_REQUEST__INIT;
+    Docbridge__V1__ListCompaniesResponse page;
+    Docbridge__V1__GetCompanyRequest get = DOCBRIDGE__V1__GET_COMPANY_REQUEST__INIT;
+    Docbridge__V1__Company out;
+    static const char *const scope[] = {"co-1"};
+    struct principal limited = fixture->caller;
+    struct principal other = fixture->caller;
+    batch_init(&batch);
+    assert_int_equal(push(fixture, &batch, &pushed), ERR_OK);
+    limited.all_companies = false;
+    limited.companies = scope;
+    limited.company_count = 1;
+    other.tenant = "t2";
+    get.name = batch.names[1];
+    assert_int_equal(fixture_call_as(fixture, &limited, &company_service, "GetCompany", &get, &out),
+                     ERR_OK);
+    assert_int_equal(fixture_call_as(fixture, &other, &company_service, "GetCompany", &get, &out),
+                     ERR_RESOURCE_NOT_FOUND);
+    get.name = batch.names[0];
+    assert_int_equal(fixture_call_as(fixture, &limited, &company_service, "GetCompany", &get, &out),
+                     ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(
+        fixture_call_as(fixture, &limited, &company_service, "ListCompanies", &list, &page),
+        ERR_OK);
+    assert_int_equal(page.total_size, 1);
+    assert_int_equal(fixture_call_as(fixture, &limited, &company_service, "BatchUpsertCompanies",
+                                     &batch.in, &pushed),
+                     ERR_RESOURCE_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
+        TEST(upserts),
+        TEST(refuses_all_for_one),
+        TEST(lists),
+        TEST(hides_what_is_out_of_scope),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}

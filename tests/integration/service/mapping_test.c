@@ -1,0 +1,274 @@
+// MappingService: lists that explain themselves, mappings one to one, and who sees what.
+#include "tests/integration/service/fixture.h"
+
+#include <stdio.h>
+
+#include "docbridge/v1/mapping.pb-c.h"
+
+typedef Docbridge__V1__Organization Organization;
+
+#define INVENTORY(name) \
+    DOCBRIDGE__V1__LIST_ORGANIZATIONS_RESPONSE__INVENTORY_STATE__INVENTORY_STATE_##name
+
+static char parent[] = "connections/c1";
+static char acme[] = "companies/acme";
+static char beta[] = "companies/beta";
+
+static void seed(struct fixture *fixture)
+{
+    fixture_seed_connection(fixture);
+    (void)fixture_sql(
+        fixture,
+        "UPDATE connection SET inventory_time = now();"
+        "INSERT INTO company (tenant, id, display_name, name_key, create_time, update_time) VALUES"
+        " ('t1', 'acme', 'Acme', 'acme', now(), now()), ('t1', 'beta', 'Beta', 'beta', now(),"
+        " now()), ('t2', 'gamma', 'Gamma', 'gamma', now(), now());"
+        "INSERT INTO organization (tenant, connection_id, id, display_name, name_key, body,"
+        " content_hash, psa_ids, discover_time, update_time) SELECT 't1', 'c1', n, 'Org ' || n,"
+        " 'org ' || n, '{}', '', ARRAY['7'], now(), now() FROM generate_series(41, 46) n;"
+        "UPDATE organization SET ignored = true WHERE id = 45;"
+        "UPDATE organization SET gone = true WHERE id = 46;");
+}
+
+static enum err_code set(struct fixture *fixture, int organization, char *company, char *etag,
+                         Docbridge__V1__SetMappingResponse *out)
+{
+    static char name[64];
+    Docbridge__V1__SetMappingRequest in = DOCBRIDGE__V1__SET_MAPPING_REQUEST__INIT;
+    (void)snprintf(name, sizeof(name), "connections/c1/organizations/%d", organization);
+    in.name = name;
+    in.company = company;
+    if (etag != NULL)
+        in.etag = etag;
+    return fixture_call(fixture, &mapping_service, "SetMapping", &in, out);
+}
+
+static void maps_one_to_one(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__SetMappingResponse out;
+    char gamma[] = "companies/gamma";
+    seed(fixture);
+    assert_int_equal(set(fixture, 41, acme, NULL, &out), ERR_OK);
+    assert_int_equal(out.organization->mapping_state, 1);
+    assert_string_equal(out.organization->mapping->company, acme);
+    assert_string_equal(out.organization->mapping->actor->display_name, "Ada Admin");
+    assert_non_null(strstr(out.sync_run, "connections/c1/syncRuns/"));
+    assert_string_equal(fixture_sql(fixture, "SELECT trigger || organization_ids::text"
+                                             " FROM sync_run"),
+                        "4{41}");
+    assert_non_null(strstr(fixture_changes(fixture, 4), acme));
+    char *etag = out.organization->etag;
+    // The company is taken, and so is the organization.
+    assert_int_equal(set(fixture, 42, acme, NULL, &out), ERR_COMPANY_ALREADY_MAPPED);
+    assert_string_equal(fixture_meta(fixture, "organization"), "connections/c1/organizations/41");
+    assert_string_equal(fixture_meta(fixture, "company"), acme);
+    assert_int_equal(set(fixture, 41, beta, NULL, &out), ERR_ORGANIZATION_ALREADY_MAPPED);
+    assert_string_equal(fixture_meta(fixture, "company"), acme);
+    char stale[] = "r1";
+    assert_int_equal(set(fixture, 41, beta, stale, &out), ERR_ETAG_MISMATCH);
+    assert_string_equal(fixture_meta(fixture, "current_etag"), etag);
+    // With the etag that is right it moves; said twice it is as it was.
+    assert_int_equal(set(fixture, 41, beta, etag, &out), ERR_OK);
+    assert_non_null(strstr(fixture_changes(fixture, 4), acme));
+    assert_non_null(strstr(fixture_changes(fixture, 4), beta));
+    long events = fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4");
+    assert_int_equal(set(fixture, 41, beta, NULL, &out), ERR_OK);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4"),
+                     events);
+    assert_int_equal(set(fixture, 42, gamma, NULL, &out), ERR_RESOURCE_NOT_FOUND);
+    assert_string_equal(fixture_meta(fixture, "resource"), gamma);
+    assert_int_equal(set(fixture, 99, acme, NULL, &out), ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(set(fixture, 46, acme, NULL, &out), ERR_RESOURCE_NOT_FOUND);
+    // Mapping by hand takes back that it was set aside.
+    assert_int_equal(set(fixture, 45, acme, NULL, &out), ERR_OK);
+    assert_int_equal(out.organization->mapping_state, 1);
+}
+
+static void maps_while_syncs_are_held(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__SetMappingResponse out;
+    seed(fixture);
+    (void)fixture_sql(fixture, "UPDATE connection SET sync_paused = true");
+    assert_int_equal(set(fixture, 41, acme, NULL, &out), ERR_OK);
+    assert_string_equal(out.sync_run, "");
+    (void)fixture_sql(fixture, "UPDATE organization SET gone = true WHERE id = 41");
+    assert_int_equal(set(fixture, 41, beta, out.organization->etag, &out),
+                     ERR_INVALID_STATE_TRANSITION);
+    assert_string_equal(fixture_meta(fixture, "state"), "ORPHANED");
+}
+
+static void clears(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__SetMappingResponse set_out;
+    Docbridge__V1__ClearMappingRequest in = DOCBRIDGE__V1__CLEAR_MAPPING_REQUEST__INIT;
+    Organization out;
+    char name[] = "connections/c1/organizations/41";
+    char stale[] = "r1";
+    seed(fixture);
+    assert_int_equal(set(fixture, 41, acme, NULL, &set_out), ERR_OK);
+    in.name = name;
+    in.etag = stale;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ClearMapping", &in, &out),
+                     ERR_ETAG_MISMATCH);
+    in.etag = set_out.organization->etag;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ClearMapping", &in, &out), ERR_OK);
+    assert_int_equal(out.mapping_state, 2);
+    assert_null(out.mapping);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM mapping"), 0);
+    assert_non_null(strstr(fixture_changes(fixture, 4), "companies/acme"));
+    docbridge__v1__clear_mapping_request__init(&in);
+    in.name = name;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ClearMapping", &in, &out), ERR_OK);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4"), 2);
+    // What was orphaned goes with its mapping.
+    assert_int_equal(set(fixture, 41, acme, NULL, &set_out), ERR_OK);
+    (void)fixture_sql(fixture, "UPDATE organization SET gone = true WHERE id = 41");
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ClearMapping", &in, &out), ERR_OK);
+    assert_int_equal(out.mapping_state, 2);
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ClearMapping", &in, &out),
+                     ERR_RESOURCE_NOT_FOUND);
+}
+
+static void list(struct fixture *fixture, const char *filter,
+                 Docbridge__V1__ListOrganizationsResponse *out)
+{
+    Docbridge__V1__ListOrganizationsRequest in = DOCBRIDGE__V1__LIST_ORGANIZATIONS_REQUEST__INIT;
+    char text[96];
+    (void)snprintf(text, sizeof(text), "%s", filter);
+    in.parent = parent;
+    in.filter = text;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ListOrganizations", &in, out),
+                     ERR_OK);
+}
+
+static void lists_and_filters(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__SetMappingResponse set_out;
+    Docbridge__V1__ListOrganizationsResponse out;
+    seed(fixture);
+    assert_int_equal(set(fixture, 41, acme, NULL, &set_out), ERR_OK);
+    list(fixture, "", &out);
+    assert_int_equal(out.total_size, 5); // one is gone and unmapped
+    assert_int_equal(out.mapped_count, 1);
+    assert_int_equal(out.unmapped_count, 3);
+    assert_string_equal(out.organizations[0]->psa_identities[0]->external_id, "7");
+    assert_int_equal(out.organizations[0]->psa_identities[0]->type, 1);
+    list(fixture, "mapping_state = MAPPED", &out);
+    assert_int_equal(out.total_size, 1);
+    list(fixture, "mapping_state = IGNORED", &out);
+    assert_string_equal(out.organizations[0]->display_name, "Org 45");
+    list(fixture, "display_name : \"ORG  42\"", &out);
+    assert_int_equal(out.total_size, 1);
+    list(fixture, "mapping.company = \"companies/acme\"", &out);
+    assert_int_equal(out.total_size, 1);
+    Docbridge__V1__ListOrganizationsRequest in = DOCBRIDGE__V1__LIST_ORGANIZATIONS_REQUEST__INIT;
+    in.parent = parent;
+    in.page_size = 2;
+    size_t seen = 0;
+    do {
+        assert_int_equal(fixture_call(fixture, &mapping_service, "ListOrganizations", &in, &out),
+                         ERR_OK);
+        seen += out.n_organizations;
+        in.page_token = out.next_page_token;
+    } while (out.next_page_token[0] != '\0' && seen < 100);
+    assert_int_equal(seen, 5);
+}
+
+static void explains_its_length(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListOrganizationsResponse out;
+    Docbridge__V1__RefreshOrganizationsRequest refresh =
+        DOCBRIDGE__V1__REFRESH_ORGANIZATIONS_REQUEST__INIT;
+    Docbridge__V1__SyncRun run;
+    fixture_seed_connection(fixture);
+    list(fixture, "", &out);
+    assert_int_equal(out.inventory_state, INVENTORY(NEVER_FETCHED));
+    assert_true(out.freshness->stale);
+    (void)fixture_sql(fixture, "UPDATE connection SET inventory_denied = true");
+    list(fixture, "", &out);
+    assert_int_equal(out.inventory_state, INVENTORY(PERMISSION_DENIED));
+    (void)fixture_sql(fixture,
+                      "UPDATE connection SET inventory_denied = false, inventory_time = now()");
+    list(fixture, "", &out);
+    assert_int_equal(out.inventory_state, INVENTORY(FETCHED_EMPTY));
+    assert_false(out.freshness->stale);
+    refresh.parent = parent;
+    assert_int_equal(
+        fixture_call(fixture, &mapping_service, "RefreshOrganizations", &refresh, &run), ERR_OK);
+    assert_int_equal(run.state, DOCBRIDGE__V1__SYNC_RUN__STATE__STATE_QUEUED);
+    assert_int_equal(run.n_tasks, 5);
+    assert_string_equal(run.actor->subject, "ada");
+    list(fixture, "", &out);
+    assert_int_equal(out.inventory_state, INVENTORY(FETCHING));
+    assert_string_equal(out.sync_run, run.name);
+    (void)fixture_sql(fixture, "UPDATE sync_run SET state = 5; UPDATE sync_task SET state = 5"
+                               " WHERE state = 2; INSERT INTO organization (tenant, connection_id,"
+                               " id, display_name, name_key, body, content_hash, discover_time,"
+                               " update_time) VALUES ('t1', 'c1', 1, 'A', 'a', '{}', '', now(),"
+                               " now())");
+    list(fixture, "", &out);
+    assert_int_equal(out.inventory_state, INVENTORY(FETCHED));
+    char absent[] = "connections/c9";
+    refresh.parent = absent;
+    assert_int_equal(
+        fixture_call(fixture, &mapping_service, "RefreshOrganizations", &refresh, &run),
+        ERR_RESOURCE_NOT_FOUND);
+}
+
+static void hides_what_is_out_of_scope(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__SetMappingResponse set_out;
+    Docbridge__V1__GetOrganizationRequest get = DOCBRIDGE__V1__GET_ORGANIZATION_REQUEST__INIT;
+    Docbridge__V1__ListOrganizationsRequest list_in =
+        DOCBRIDGE__V1__LIST_ORGANIZATIONS_REQUEST__INIT;
+    Docbridge__V1__QuickMatchRequest match = DOCBRIDGE__V1__QUICK_MATCH_REQUEST__INIT;
+    Docbridge__V1__QuickMatchResponse matched;
+    Docbridge__V1__ListOrganizationsResponse page;
+    Organization out;
+    char name[] = "connections/c1/organizations/41";
+    static const char *const scope[] = {"beta"};
+    struct principal limited = fixture->caller;
+    struct principal other = fixture->caller;
+    seed(fixture);
+    assert_int_equal(set(fixture, 41, acme, NULL, &set_out), ERR_OK);
+    limited.all_companies = false;
+    limited.companies = scope;
+    limited.company_count = 1;
+    other.tenant = "t2";
+    get.name = name;
+    assert_int_equal(
+        fixture_call_as(fixture, &limited, &mapping_service, "GetOrganization", &get, &out),
+        ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(
+        fixture_call_as(fixture, &other, &mapping_service, "GetOrganization", &get, &out),
+        ERR_RESOURCE_NOT_FOUND);
+    assert_string_equal(fixture_meta(fixture, "resource"), name);
+    assert_int_equal(fixture_call(fixture, &mapping_service, "GetOrganization", &get, &out),
+                     ERR_OK);
+    list_in.parent = parent;
+    assert_int_equal(
+        fixture_call_as(fixture, &limited, &mapping_service, "ListOrganizations", &list_in, &page),
+        ERR_OK);
+    assert_int_equal(page.total_size, 4);
+    assert_int_equal(page.mapped_count, 0);
+    match.parent = parent;
+    assert_int_equal(
+        fixture_call_as(fixture, &limited, &mapping_service, "QuickMatch", &match, &matched),
+        ERR_MISSING_PERMISSION);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
+        TEST(maps_one_to_one),   TEST(maps_while_syncs_are_held), TEST(clears),
+        TEST(lists_and_filters), TEST(explains_its_length),       TEST(hides_what_is_out_of_scope),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
