@@ -70,7 +70,7 @@ static const struct row {
 #undef S
 };
 
-enum { MEMORY_MAX_BYTES = 256 * 1024 };
+enum { MEMORY_MAX_BYTES = 256 * 1024, LINE_BYTES = 4096 };
 
 static const struct row *find(const char *name, size_t len)
 {
@@ -87,17 +87,28 @@ static const struct row *find(const char *name, size_t len)
     return NULL;
 }
 
+static enum err_code assign_text(struct settings *settings, const struct row *row,
+                                 const char *value, const char *where, struct err *reterr)
+{
+    // Empty is what settings_print() writes for what is not set.
+    if (value != NULL && value[0] == '\0' && row->fallback == NULL)
+        value = NULL;
+    for (const char *c = value; c != NULL && *c != '\0'; c++)
+        if (iscntrl((unsigned char)*c))
+            return err_invalid(reterr, row->name, "must not hold control characters (%s)", where);
+    const char *copy = arena_strdup(settings->_memory, value);
+    if (value != NULL && copy == NULL)
+        return err_no_memory(reterr);
+    memcpy((char *)settings + row->offset, &copy, sizeof(copy));
+    return ERR_OK;
+}
+
 static enum err_code assign(struct settings *settings, const struct row *row, const char *value,
                             const char *where, struct err *reterr)
 {
     char *member = (char *)settings + row->offset;
-    if (row->type == TEXT) {
-        const char *copy = value == NULL ? NULL : arena_strdup(settings->_memory, value);
-        if (value != NULL && copy == NULL)
-            return err_no_memory(reterr);
-        memcpy(member, &copy, sizeof(copy));
-        return ERR_OK;
-    }
+    if (row->type == TEXT)
+        return assign_text(settings, row, value, where, reterr);
     if (row->type == SWITCH) {
         bool on = strcmp(value, "true") == 0;
         if (!on && strcmp(value, "false") != 0)
@@ -117,9 +128,29 @@ static enum err_code assign(struct settings *settings, const struct row *row, co
 struct file_load {
     struct settings *settings;
     const char *path;
+    FILE *file;
+    int line;
     struct err *reterr;
     enum err_code code;
 };
+
+// Gives inih a whole line or none. Left to itself it takes what does not fit for a line of its own.
+static char *next_line(char *line, int size, void *user)
+{
+    struct file_load *load = user;
+    int len = 0, c;
+    load->line++;
+    while ((c = fgetc(load->file)) != EOF && c != '\n') {
+        if (len == size - 1 || c == '\0') {
+            load->code = err_invalid(load->reterr, "config", "%s, line %d: too long, or no text",
+                                     load->path, load->line);
+            return NULL;
+        }
+        line[len++] = (char)c;
+    }
+    line[len] = '\0';
+    return c == EOF && len == 0 ? NULL : line;
+}
 
 static int on_line(void *user, const char *section, const char *name, const char *value)
 {
@@ -134,16 +165,27 @@ static int on_line(void *user, const char *section, const char *name, const char
 
 static enum err_code load_file(struct settings *settings, const char *path, struct err *reterr)
 {
-    struct file_load load = {settings, path, reterr, ERR_OK};
-    int line = ini_parse(path, on_line, &load);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return err_invalid(reterr, "config", "%s cannot be read", path);
+    struct file_load load = {settings, path, file, 0, reterr, ERR_OK};
+    // An indented line is a line and a ; within a value part of it; nothing is cut or joined.
+    ini_use_stack = false;
+    ini_initial_alloc = ini_max_line = LINE_BYTES;
+    ini_allow_multiline = false;
+    ini_allow_inline_comments = false;
+    ini_stop_on_first_error = true;
+    int line = ini_parse_stream(next_line, &load, on_line, &load);
+    bool failed = ferror(file) != 0;
+    (void)fclose(file);
     if (load.code != ERR_OK)
         return load.code;
-    if (line < 0)
+    if (failed)
         return err_invalid(reterr, "config", "%s cannot be read", path);
-    // inih cuts lines at 200 bytes and then trips over the rest.
+    if (line < 0)
+        return err_no_memory(reterr);
     if (line > 0)
-        return err_invalid(reterr, "config", "%s, line %d: not `name = value`, or too long", path,
-                           line);
+        return err_invalid(reterr, "config", "%s, line %d: not `name = value`", path, line);
     return ERR_OK;
 }
 
@@ -168,8 +210,12 @@ static enum err_code load_option(int argc, char **argv, int *index, struct setti
     const char *option = argv[*index] + 2;
     size_t len = strcspn(option, "=");
     const struct row *row = find(option, len);
-    if (row == NULL)
-        return err_invalid(reterr, argv[*index], "is no option; see --help");
+    if (row == NULL) {
+        // What follows may be a secret that someone hoped to set here.
+        char name[64];
+        (void)snprintf(name, sizeof(name), "--%.*s", len < 60 ? (int)len : 60, option);
+        return err_invalid(reterr, name, "is no option, or lacks its value; see --help");
+    }
     if (option[len] == '=')
         return assign(settings, row, option + len + 1, "command line", reterr);
     if (row->type == SWITCH)
@@ -240,29 +286,49 @@ static enum err_code load_all(int argc, char **argv, struct settings *settings,
     return ERR_OK;
 }
 
-// A password in a connection string would stand in argv, the environment or --print-config.
-static bool holds_password(const char *url)
+// Whether the part of a URL between :// and / is `user:password@host`, as curl and libpq read it.
+static bool names_user_with_password(const char *authority)
 {
-    if (strstr(url, "password=") != NULL)
-        return true;
-    const char *authority = strstr(url, "://");
-    if (authority == NULL)
-        return false;
-    authority += 3;
-    size_t len = strcspn(authority, "/?");
-    const char *at = memchr(authority, '@', len);
+    const char *at = memchr(authority, '@', strcspn(authority, "/"));
     return at != NULL && memchr(authority, ':', (size_t)(at - authority)) != NULL;
+}
+
+// A password in a connection string would stand in argv, the environment or --print-config.
+static bool holds_password(const char *dsn)
+{
+    static const char word[] = "password";
+    for (const char *at = dsn; (at = strstr(at, word)) != NULL;) {
+        at += sizeof(word) - 1;
+        if (at[strspn(at, " \t\n\v\f\r")] == '=')
+            return true;
+    }
+    const char *scheme = strstr(dsn, "://");
+    return scheme != NULL && names_user_with_password(scheme + 3);
+}
+
+static enum err_code check_no_password(const struct settings *settings,
+                                       const struct settings_command *command, struct err *reterr)
+{
+    const struct {
+        const char *name, *dsn;
+    } strings[] = {{"database_url", settings->database_url},
+                   {"owner_database_url", command->owner_database_url}};
+    for (size_t i = 0; i < ARRAY_LEN(strings); i++)
+        if (strings[i].dsn != NULL && holds_password(strings[i].dsn))
+            return err_invalid(reterr, strings[i].name,
+                               "must not hold a password: use a passfile (~/.pgpass)");
+    const char *proxy = settings->upstream_proxy;
+    const char *scheme = proxy == NULL ? NULL : strstr(proxy, "://");
+    if (proxy != NULL && names_user_with_password(scheme == NULL ? proxy : scheme + 3))
+        return err_invalid(reterr, "upstream_proxy", "must not hold a password");
+    return ERR_OK;
 }
 
 // What no single row can say.
 static enum err_code check(const struct settings *settings, const struct settings_command *command,
                            struct err *reterr)
 {
-    const char *urls[] = {settings->database_url, command->owner_database_url};
-    for (size_t i = 0; i < ARRAY_LEN(urls); i++)
-        if (urls[i] != NULL && holds_password(urls[i]))
-            return err_invalid(reterr, "database_url",
-                               "must not hold a password: use a passfile (~/.pgpass)");
+    try_(check_no_password(settings, command, reterr));
     const char *bases[] = {settings->itglue_us_url, settings->itglue_eu_url,
                            settings->itglue_au_url, settings->itglue_ca_file};
     static const char *const names[] = {"itglue_us_url", "itglue_eu_url", "itglue_au_url",
