@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/base/encoding.h"
 #include "server/store/connection.h"
 
 const char *fixture_sql(const struct fixture *fixture, const char *sql)
@@ -11,9 +12,12 @@ const char *fixture_sql(const struct fixture *fixture, const char *sql)
     return test_postgres_value(fixture->database->admin_dsn, sql);
 }
 
-long fixture_number(const struct fixture *fixture, const char *sql)
+int64_t fixture_number(const struct fixture *fixture, const char *sql)
 {
-    return strtol(fixture_sql(fixture, sql), NULL, 10);
+    int64_t number = 0;
+    const char *text = fixture_sql(fixture, sql);
+    assert_true(encoding_int64(text, strlen(text), &number));
+    return number;
 }
 
 int fixture_start(void **state)

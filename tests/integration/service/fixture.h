@@ -43,7 +43,7 @@ int fixture_drop(void **state);
 
 // SQL as the superuser: the first value as text; and as a number.
 const char *fixture_sql(const struct fixture *fixture, const char *sql);
-long fixture_number(const struct fixture *fixture, const char *sql);
+int64_t fixture_number(const struct fixture *fixture, const char *sql);
 
 // Calls a method with `in`; initialises `out` of the method's type and fills it.
 enum err_code fixture_call(struct fixture *fixture, const struct service *service,

@@ -72,7 +72,7 @@ static void maps_one_to_one(void **state)
     assert_int_equal(set(fixture, 41, beta, etag, &out), ERR_OK);
     assert_non_null(strstr(fixture_changes(fixture, 4), acme));
     assert_non_null(strstr(fixture_changes(fixture, 4), beta));
-    long events = fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4");
+    int64_t events = fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4");
     assert_int_equal(set(fixture, 41, beta, NULL, &out), ERR_OK);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4"),
                      events);
@@ -263,12 +263,39 @@ static void hides_what_is_out_of_scope(void **state)
         ERR_MISSING_PERMISSION);
 }
 
+// However little memory a call may have, it answers or says so.
+static void says_when_memory_ends(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__SetMappingResponse set_out;
+    Docbridge__V1__ListOrganizationsRequest in = DOCBRIDGE__V1__LIST_ORGANIZATIONS_REQUEST__INIT;
+    Docbridge__V1__ListOrganizationsResponse out;
+    seed(fixture);
+    assert_int_equal(set(fixture, 41, acme, NULL, &set_out), ERR_OK);
+    in.parent = parent;
+    in.page_size = 3;
+    enum err_code code = ERR_INTERNAL;
+    for (size_t bytes = 0; code != ERR_OK; bytes += 160) {
+        struct arena arena _cleanup_(arena_done);
+        arena_init(&arena, bytes);
+        fixture->request.arena = &arena;
+        code = fixture_call(fixture, &mapping_service, "ListOrganizations", &in, &out);
+        fixture->request.arena = &fixture->arena;
+        assert_true(code == ERR_OK || code == ERR_INTERNAL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
-        TEST(maps_one_to_one),   TEST(maps_while_syncs_are_held), TEST(clears),
-        TEST(lists_and_filters), TEST(explains_its_length),       TEST(hides_what_is_out_of_scope),
+        TEST(maps_one_to_one),
+        TEST(maps_while_syncs_are_held),
+        TEST(clears),
+        TEST(lists_and_filters),
+        TEST(explains_its_length),
+        TEST(hides_what_is_out_of_scope),
+        TEST(says_when_memory_ends),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
