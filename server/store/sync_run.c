@@ -250,8 +250,26 @@ enum err_code sync_task_move(struct tx *tx, const char *connection_id, const cha
                   reterr);
 }
 
-enum err_code sync_task_step(struct tx *tx, const struct sync_task_step *step, bool *ret_moved,
-                             struct err *reterr)
+// Where a task is when it was not where the step expected it.
+static enum err_code find_checkpoint(struct tx *tx, const struct sync_task_step *step,
+                                     enum sync_task_moved *ret_moved, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_task_checkpoint", "SELECT checkpoint FROM sync_task WHERE tenant = $1"
+                                " AND connection_id = $2 AND run_id = $3 AND kind = $4::smallint"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(step->connection_id),
+                       ARG_TEXT(step->run_id), ARG_INT64(step->kind)),
+                  &rows, reterr));
+    bool there =
+        rows_count(&rows) == 1 && strcmp(rows_text(&rows, 0, 0), step->new_checkpoint) == 0;
+    *ret_moved = there ? SYNC_TASK_MOVED_BEFORE : SYNC_TASK_ELSEWHERE;
+    return ERR_OK;
+}
+
+enum err_code sync_task_step(struct tx *tx, const struct sync_task_step *step,
+                             enum sync_task_moved *ret_moved, struct err *reterr)
 {
     static const struct statement statement = {
         "sync_task_step",
@@ -279,7 +297,9 @@ enum err_code sync_task_step(struct tx *tx, const struct sync_task_step *step, b
                        ARG_INT64(add->failed), ARG_INT64(step->organization_id),
                        ARG_INT64(step->requests), ARG_TIME(step->now_us)),
                   &rows, reterr));
-    *ret_moved = rows_affected(&rows) == 1;
+    if (rows_affected(&rows) != 1)
+        return find_checkpoint(tx, step, ret_moved, reterr);
+    *ret_moved = SYNC_TASK_MOVED;
     return ERR_OK;
 }
 

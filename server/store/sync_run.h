@@ -99,10 +99,14 @@ struct sync_task_step {
     const char *old_checkpoint, *new_checkpoint;
     int64_t now_us;
 };
-// Moves the checkpoint on. `*ret_moved` is false, and nothing is changed, if the task is no longer
-// at `old_checkpoint`: then this very step was committed before.
-enum err_code sync_task_step(struct tx *tx, const struct sync_task_step *step, bool *ret_moved,
-                             struct err *reterr) _must_check_;
+enum sync_task_moved {
+    SYNC_TASK_MOVED,
+    SYNC_TASK_MOVED_BEFORE, // this very step was committed already
+    SYNC_TASK_ELSEWHERE,    // the task is at neither checkpoint: the database lost commits
+};
+// Moves the checkpoint on; changes nothing unless it was at `old_checkpoint`.
+enum err_code sync_task_step(struct tx *tx, const struct sync_task_step *step,
+                             enum sync_task_moved *ret_moved, struct err *reterr) _must_check_;
 
 // The ids that a page of a walk had; see table sync_page.
 enum err_code sync_page_put(struct tx *tx, const char *connection_id, const char *run_id, int kind,

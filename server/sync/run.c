@@ -65,7 +65,7 @@ enum err_code run_stopped(struct run *run, struct err *reterr)
     static const char *const words[] = {
         [RUN_GOES_ON] = "",
         [RUN_STOP_CANCEL] = "the run is cancelled",
-        [RUN_STOP_SHUTDOWN] = "the server stops",
+        [RUN_STOP_HAND_OVER] = "the run is handed over",
         [RUN_STOP_LOST] = "another process carries the run on",
     };
     return err_set(reterr, ERR_CANCELLED, "%s", words[atomic_load(&run->why)]);
@@ -396,7 +396,7 @@ static enum err_code settle(struct run *run, enum err_code code, struct err *ret
         return ERR_OK;
     if (why == RUN_STOP_CANCEL)
         return finish_cancelled(run, reterr);
-    if (why == RUN_STOP_SHUTDOWN)
+    if (why == RUN_STOP_HAND_OVER)
         return give_back(run, 0, reterr);
     if (code == ERR_UPSTREAM_RATE_LIMITED)
         return park(run, reterr);

@@ -20,9 +20,9 @@
 
 enum run_why {
     RUN_GOES_ON,
-    RUN_STOP_CANCEL,   // CancelSyncRun
-    RUN_STOP_SHUTDOWN, // the process ends: another one goes on
-    RUN_STOP_LOST,     // another process goes on already: write nothing
+    RUN_STOP_CANCEL,    // CancelSyncRun
+    RUN_STOP_HAND_OVER, // the process ends, or knows less than the database: another thread goes on
+    RUN_STOP_LOST,      // another process goes on already: write nothing
 };
 
 struct run {

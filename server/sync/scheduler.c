@@ -125,7 +125,7 @@ static void prolong(struct sync *sync)
 static void stop_runs(struct sync *sync)
 {
     for (struct run *run = sync->runs; run != NULL; run = run->next)
-        run_stop(run, RUN_STOP_SHUTDOWN);
+        run_stop(run, RUN_STOP_HAND_OVER);
     reap(sync, true);
 }
 

@@ -196,6 +196,19 @@ enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_lef
     return walk_pages(task, walk, &page, ret_left, reterr);
 }
 
+static void add_counts(struct sync_task_row *row, const struct sync_counts *add)
+{
+    row->counts.done += add->done;
+    row->counts.total += add->total;
+    if (row->counts.total < row->counts.done)
+        row->counts.total = row->counts.done;
+    row->counts.created += add->created;
+    row->counts.updated += add->updated;
+    row->counts.unchanged += add->unchanged;
+    row->counts.deleted += add->deleted;
+    row->counts.failed += add->failed;
+}
+
 enum err_code walk_step(struct task *task, struct tx **tx, const struct walk *walk,
                         const struct sync_counts *add, const struct checkpoint *to,
                         struct err *reterr)
@@ -214,27 +227,28 @@ enum err_code walk_step(struct task *task, struct tx **tx, const struct walk *wa
         .new_checkpoint = text,
         .now_us = clock_wall_us(),
     };
-    bool moved;
+    enum sync_task_moved moved;
     try_(sync_task_step(*tx, &step, &moved, reterr));
-    // Not moved: the commit of this very step had an unknown outcome, and took place.
-    if (moved)
-        try_(tx_commit(tx, reterr));
-    else
+    if (moved == SYNC_TASK_ELSEWHERE) {
+        // A standby that lacked our last commits, say: its checkpoint is the truth now.
+        log_event(LOG_WARN, "the database lost commits, going back to its checkpoint",
+                  LOG_STR("run", run->lease.run_id));
+        run_stop(run, RUN_STOP_HAND_OVER);
+        return run_stopped(run, reterr);
+    }
+    if (moved == SYNC_TASK_MOVED_BEFORE) {
+        // What was counted then is in the database alone.
+        try_(sync_run_load(*tx, run->lease.connection_id, run->lease.run_id, &run->arena, &run->row,
+                           reterr));
         tx_abortp(tx);
-    struct sync_counts *counts = &run_task(run, task->kind)->counts;
-    counts->done += add->done;
-    counts->total += add->total;
-    if (counts->total < counts->done)
-        counts->total = counts->done;
-    counts->created += add->created;
-    counts->updated += add->updated;
-    counts->unchanged += add->unchanged;
-    counts->deleted += add->deleted;
-    counts->failed += add->failed;
-    run_task(run, task->kind)->organization_id = walk->organization_id;
-    run->row.request_count += run->requests;
-    run->row.checkpoint_time_us = step.now_us;
+    } else {
+        try_(tx_commit(tx, reterr));
+        add_counts(run_task(run, task->kind), add);
+        run->row.request_count += run->requests;
+        run->row.checkpoint_time_us = step.now_us;
+    }
     run->requests = 0;
+    run_task(run, task->kind)->organization_id = walk->organization_id;
     task->at = *to;
     memcpy(task->text, text, sizeof(text));
     return ERR_OK;

@@ -66,8 +66,8 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
 char *walk_scope(const struct walk *walk, enum source_folder_filter filter, struct arena *arena);
 // The collection of a kind in names, such as "passwords".
 const char *walk_collection(enum source_kind kind);
-// Commits a step of the task: checkpoint, counters, requests; with its effect on the run's row.
-// `*ret_moved` is false when the step was committed before; then nothing may be done.
+// Commits a step of the task: checkpoint, counters, requests; with its effect on the run's row. A
+// step that was committed before, with an outcome unknown then, is not done twice.
 enum err_code walk_step(struct task *task, struct tx **tx, const struct walk *walk,
                         const struct sync_counts *add, const struct checkpoint *to,
                         struct err *reterr) _must_check_;

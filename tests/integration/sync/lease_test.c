@@ -1,0 +1,196 @@
+// Runs that pass from process to process.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "server/sync/state.h"
+#include "tests/integration/sync/fixture.h"
+
+static atomic_bool reached, go_on;
+
+// Holds the second page of the passwords of organization 5.
+static enum err_code block(const struct source_query *query, const atomic_bool *cancelled,
+                           struct source_attempt *attempt, struct err *reterr)
+{
+    (void)attempt;
+    (void)reterr;
+    if (query->kind != SOURCE_PASSWORDS || query->organization_id != 5 || query->page_number != 2)
+        return ERR_OK;
+    atomic_store(&reached, true);
+    while (!atomic_load(&go_on) && !atomic_load(cancelled))
+        (void)usleep(1000);
+    return ERR_OK;
+}
+
+static void prepare(struct fixture *fixture)
+{
+    fixture_seed(fixture);
+    atomic_store(&reached, false);
+    atomic_store(&go_on, false);
+    fake_set_hook(block);
+    fixture->settings.page_size = 2;
+    fixture->settings.lease_ms = 600;
+}
+
+static void wait_reached(void)
+{
+    struct deadline deadline = deadline_in(20000);
+    while (!atomic_load(&reached)) {
+        assert_true(deadline_left_ms(deadline) > 0);
+        (void)usleep(1000);
+    }
+}
+
+// The run ends well, and what was stored before is not asked for again.
+static void assert_goes_on(struct fixture *fixture)
+{
+    struct source_query first;
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+    assert_true(fake_request(0, &first));
+    assert_int_equal(first.kind, SOURCE_PASSWORDS);
+    assert_int_equal(first.organization_id, 5);
+    assert_int_equal(first.page_number, 2);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_int_equal(run.tasks[2].counts.created, 8);
+    assert_int_equal(run.tasks[2].counts.done, 8);
+    assert_int_equal(run.tasks[2].counts.deleted, 0);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "8");
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 4", "12");
+}
+
+static void a_killed_process_is_taken_over(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture);
+    fixture_ask(fixture, 0);
+    // Nothing that the child inherits may be in use: its connections are its own.
+    fixture_close(fixture);
+    pid_t child = fork();
+    if (child == 0) {
+        fixture_open(fixture);
+        fixture_start_sync(fixture);
+        for (;;)
+            (void)pause();
+    }
+    assert_true(child > 0);
+    fixture_open(fixture);
+    fixture->backend.store = fixture->store;
+    fixture_wait_for(fixture,
+                     "SELECT checkpoint LIKE '%key=5 %offset=2%' FROM sync_task"
+                     " WHERE kind = 3",
+                     "t");
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    fake_set_hook(NULL);
+    fixture_start_sync(fixture);
+    assert_goes_on(fixture);
+}
+
+static void a_stopped_process_gives_its_runs_back(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture);
+    fixture->settings.lease_ms = 3600000; // only a lease given back is due so soon
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    fixture_stop_sync(fixture);
+    assert_sql(fixture, "SELECT owner = '' AND expire_time <= clock_timestamp() FROM sync_lease",
+               "t");
+    assert_sql(fixture, "SELECT state FROM sync_run", "2");
+    fake_set_hook(NULL);
+    fake_forget_requests();
+    fixture_start_sync(fixture);
+    assert_goes_on(fixture);
+}
+
+static void who_lost_its_lease_writes_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture);
+    fixture->settings.lease_ms = 3600000; // no look at the lease but that of the page
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    (void)fixture_sql(fixture, "UPDATE sync_lease SET owner = 'other', fence = fence + 1,"
+                               " expire_time = now() + interval '1 hour'");
+    atomic_store(&go_on, true);
+    fixture_stop_sync(fixture);
+    assert_sql(fixture, "SELECT checkpoint LIKE '%key=5 %offset=2%' FROM sync_task WHERE kind = 3",
+               "t");
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "6");
+    assert_sql(fixture, "SELECT owner FROM sync_lease", "other");
+    assert_sql(fixture, "SELECT state FROM sync_run", "2");
+}
+
+static void a_lost_lease_is_noticed_by_the_heartbeat(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture);
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    (void)fixture_sql(fixture, "UPDATE sync_lease SET owner = 'other', fence = fence + 1,"
+                               " expire_time = now() + interval '1 hour'");
+    // The request in flight is given up: the hook returns only when it is told to stop.
+    fixture_stop_sync(fixture);
+    assert_false(atomic_load(&go_on));
+    assert_sql(fixture, "SELECT owner FROM sync_lease", "other");
+}
+
+static void a_living_process_keeps_its_run(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture);
+    fixture_start_sync(fixture);
+    struct sync *other = NULL;
+    struct err err = {0};
+    assert_int_equal(sync_new(&fixture->settings, &other, &err), ERR_OK);
+    assert_int_equal(sync_start(other, &err), ERR_OK);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    (void)usleep(1500000); // more than two lease times
+    assert_sql(fixture, "SELECT fence FROM sync_lease", "2");
+    atomic_store(&go_on, true);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+    sync_stop(other);
+    (void)sync_free(other);
+}
+
+static void of_many_schedulers_one_takes_a_run(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    struct sync *others[4] = {NULL};
+    struct err err = {0};
+    fixture->settings.scheduler_ms = 5;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        assert_int_equal(sync_new(&fixture->settings, &others[i], &err), ERR_OK);
+        assert_int_equal(sync_start(others[i], &err), ERR_OK);
+    }
+    for (int round = 0; round < 10; round++) {
+        fake_forget_requests();
+        fixture_ask(fixture, 0);
+        for (size_t i = 0; i < ARRAY_LEN(others); i++)
+            sync_wake(others[i]);
+        assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+        struct sync_run_row run = fixture_run(fixture);
+        assert_int_equal(run.request_count, fake_request_count(SOURCE_KIND_COUNT));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        sync_stop(others[i]);
+        (void)sync_free(others[i]);
+    }
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_killed_process_is_taken_over),    TEST(a_stopped_process_gives_its_runs_back),
+        TEST(who_lost_its_lease_writes_no_more), TEST(a_lost_lease_is_noticed_by_the_heartbeat),
+        TEST(a_living_process_keeps_its_run),    TEST(of_many_schedulers_one_takes_a_run),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}

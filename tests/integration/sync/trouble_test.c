@@ -1,0 +1,412 @@
+// Runs in trouble: refusals, limits, bad records, cancellation, an outage.
+#include <string.h>
+#include <unistd.h>
+
+#include "server/sync/state.h"
+#include "tests/integration/sync/fixture.h"
+
+static const struct sync_task_row *task(const struct sync_run_row *run, int kind)
+{
+    return &run->tasks[kind - 1];
+}
+
+// What the hooks below go by; set by each test.
+static struct {
+    enum source_kind kind;
+    enum err_code code;
+    int http_status;
+    atomic_int times; // so often; then all is well
+    int64_t retry_after_ms;
+    int heavy_above; // pages of more rows are too heavy
+    int from_page;
+    atomic_bool reached, go_on;
+} plan;
+
+static enum err_code fail_some(const struct source_query *query, const atomic_bool *cancelled,
+                               struct source_attempt *attempt, struct err *reterr)
+{
+    (void)cancelled;
+    if (query->kind != plan.kind && plan.kind != SOURCE_KIND_COUNT)
+        return ERR_OK;
+    if (query->page_number < plan.from_page || atomic_fetch_sub(&plan.times, 1) <= 0)
+        return ERR_OK;
+    attempt->http_status = plan.http_status;
+    attempt->retry_after_ms = plan.retry_after_ms;
+    return err_set(reterr, plan.code, "upstream says no");
+}
+
+static enum err_code refuse_large(const struct source_query *query, const atomic_bool *cancelled,
+                                  struct source_attempt *attempt, struct err *reterr)
+{
+    (void)cancelled;
+    if (query->kind != plan.kind || query->page_size <= plan.heavy_above)
+        return ERR_OK;
+    attempt->page_too_heavy = true;
+    return err_set(reterr, ERR_UPSTREAM_TIMEOUT, "too slow");
+}
+
+// Holds a request until the test lets it go or the run is told to stop.
+static enum err_code block(const struct source_query *query, const atomic_bool *cancelled,
+                           struct source_attempt *attempt, struct err *reterr)
+{
+    (void)attempt;
+    (void)reterr;
+    if (query->kind != plan.kind || query->page_number < plan.from_page)
+        return ERR_OK;
+    atomic_store(&plan.reached, true);
+    while (!atomic_load(&plan.go_on) && !atomic_load(cancelled))
+        (void)usleep(1000);
+    return ERR_OK;
+}
+
+static void set_plan(enum source_kind kind, enum err_code code, int http_status, int times)
+{
+    memset(&plan, 0, sizeof(plan));
+    plan.kind = kind;
+    plan.code = code;
+    plan.http_status = http_status;
+    atomic_store(&plan.times, times);
+}
+
+static void wait_reached(void)
+{
+    struct deadline deadline = deadline_in(20000);
+    while (!atomic_load(&plan.reached)) {
+        assert_true(deadline_left_ms(deadline) > 0);
+        (void)usleep(1000);
+    }
+}
+
+static void one_failing_task_leaves_the_others(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_PASSWORDS, ERR_UPSTREAM_ACCESS_DENIED, 401, 1000);
+    fake_set_hook(fail_some);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_int_equal(task(&run, 3)->state, TASK_FAILED);
+    assert_string_equal(task(&run, 3)->error_reason, "UPSTREAM_ACCESS_DENIED");
+    assert_string_equal(task(&run, 3)->error_message, "upstream says no");
+    for (int kind = 1; kind <= 5; kind++)
+        if (kind != 3)
+            assert_int_equal(task(&run, kind)->state, TASK_SUCCEEDED);
+    assert_sql(fixture, "SELECT state FROM connection", "1");
+}
+
+static void a_refused_key_breaks_the_connection(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    set_plan(SOURCE_KIND_COUNT, ERR_UPSTREAM_KEY_REJECTED, 403, 1000);
+    fake_set_hook(fail_some);
+    fake_set_probe(ERR_UPSTREAM_KEY_REJECTED);
+    fake_forget_requests();
+    assert_int_equal(fixture_run_all(fixture), RUN_FAILED);
+    assert_int_equal(fake_request_count(SOURCE_KIND_COUNT), 1);
+    assert_sql(fixture, "SELECT state || problem_reason FROM connection", "2UPSTREAM_KEY_REJECTED");
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "8");
+    fake_set_hook(NULL);
+    fake_set_probe(ERR_OK);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT state || problem_reason FROM connection", "1");
+}
+
+static void a_refused_resource_is_not_the_key(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_CHECKLISTS, ERR_UPSTREAM_KEY_REJECTED, 403, 1000);
+    fake_set_hook(fail_some);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+    assert_sql(fixture, "SELECT state || problem_reason FROM connection", "1");
+}
+
+static void a_denied_inventory_is_noted(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_ORGANIZATIONS, ERR_UPSTREAM_ACCESS_DENIED, 401, 1);
+    fake_set_hook(fail_some);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+    assert_sql(fixture, "SELECT inventory_denied AND inventory_time IS NULL FROM connection", "t");
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT inventory_denied FROM connection", "f");
+}
+
+static void a_missing_optional_list_is_no_failure(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_CHECKLIST_TEMPLATES, ERR_UPSTREAM_RECORD_GONE, 404, 1000);
+    fake_set_hook(fail_some);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+}
+
+static void what_passes_is_tried_again(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_PASSWORDS, ERR_UPSTREAM_ERROR, 502, 3);
+    fake_set_hook(fail_some);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_int_equal(run.request_count, fake_request_count(SOURCE_KIND_COUNT));
+}
+
+static void what_does_not_pass_fails_the_task(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_PASSWORDS, ERR_UPSTREAM_ERROR, 502, 1000);
+    fake_set_hook(fail_some);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+    assert_int_equal(fake_request_count(SOURCE_PASSWORDS), 5);
+}
+
+static void heavy_pages_become_smaller(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fake_put_many(&(struct fake_record){.kind = SOURCE_FLEXIBLE_ASSETS,
+                                        .id = 90000,
+                                        .organization_id = 3,
+                                        .type_id = 7,
+                                        .name = "Asset"},
+                  300);
+    set_plan(SOURCE_FLEXIBLE_ASSETS, ERR_OK, 0, 0);
+    plan.heavy_above = 30;
+    fake_set_hook(refuse_large);
+    fixture->settings.page_size = 200;
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 5", "306");
+    struct sync_run_row run = fixture_run(fixture);
+    assert_int_equal(task(&run, 4)->counts.done, 306);
+}
+
+static void a_refused_request_waits(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_PASSWORDS, ERR_UPSTREAM_RATE_LIMITED, 429, 1);
+    plan.retry_after_ms = 400;
+    fake_set_hook(fail_some);
+    fixture_start_sync(fixture);
+    int64_t began_ms = clock_steady_ms();
+    fixture_ask(fixture, 0);
+    fixture_wait_for(fixture, "SELECT state || ':' || (resume_time > now()) FROM sync_run",
+                     "3:true");
+    assert_sql(fixture, "SELECT state FROM sync_task WHERE kind = 3", "4");
+    int at_wait = fake_request_count(SOURCE_KIND_COUNT);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+    assert_true(clock_steady_ms() - began_ms >= 400);
+    assert_true(fake_request_count(SOURCE_KIND_COUNT) > at_wait);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "8");
+    // What was complete is not asked for again.
+    assert_int_equal(fake_request_count(SOURCE_ORGANIZATIONS), 1);
+}
+
+static atomic_llong request_times[256];
+static atomic_int request_times_count;
+
+static enum err_code note_time(const struct source_query *query, const atomic_bool *cancelled,
+                               struct source_attempt *attempt, struct err *reterr)
+{
+    (void)query;
+    (void)cancelled;
+    (void)attempt;
+    (void)reterr;
+    int i = atomic_fetch_add(&request_times_count, 1);
+    if (i < 256)
+        atomic_store(&request_times[i], clock_steady_ms());
+    return ERR_OK;
+}
+
+static void the_budget_is_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    for (int64_t org = 6; org <= 12; org++)
+        fixture_map(fixture, org);
+    atomic_store(&request_times_count, 0);
+    fake_set_hook(note_time);
+    fixture->settings.request_limit = 10;
+    fixture->settings.request_window_ms = 400;
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    int count = atomic_load(&request_times_count);
+    assert_true(count > 20 && count < 256);
+    // Never more than the share, 8, in any window; a hair for the time between taking and noting.
+    for (int i = 8; i < count; i++)
+        assert_true(request_times[i] - request_times[i - 8] >= 400 - 20);
+}
+
+static void cancelling_stops_within_a_page(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_PASSWORDS, ERR_OK, 0, 0);
+    plan.from_page = 2;
+    fake_set_hook(block);
+    fixture->settings.page_size = 2;
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    fixture_cancel(fixture);
+    assert_int_equal(fixture_wait(fixture), RUN_CANCELLED);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_int_equal(task(&run, 1)->state, TASK_SUCCEEDED);
+    assert_int_equal(task(&run, 2)->state, TASK_CANCELLED);
+    assert_int_equal(task(&run, 3)->state, TASK_CANCELLED);
+    assert_int_equal(task(&run, 3)->counts.done, 2);
+    assert_non_null(strstr(task(&run, 3)->checkpoint, "offset=2"));
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "2");
+    assert_sql(fixture, "SELECT count(*) FROM sync_lease", "0");
+    assert_sql(fixture, "SELECT count(*) FROM audit_event WHERE type = 7", "2");
+}
+
+static void a_waiting_run_can_be_cancelled(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_PASSWORDS, ERR_UPSTREAM_RATE_LIMITED, 429, 1000);
+    plan.retry_after_ms = 60000;
+    fake_set_hook(fail_some);
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    fixture_wait_for(fixture, "SELECT state FROM sync_run", "3");
+    fixture_cancel(fixture);
+    assert_int_equal(fixture_wait(fixture), RUN_CANCELLED);
+}
+
+static void a_queued_run_can_be_cancelled(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_ask(fixture, 0);
+    fixture_cancel(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_wait(fixture), RUN_CANCELLED);
+    assert_int_equal(fake_request_count(SOURCE_KIND_COUNT), 0);
+}
+
+static void a_bad_record_is_set_aside(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    struct fake_record record = {
+        .kind = SOURCE_PASSWORDS, .id = 3001, .organization_id = 3, .name = "x", .bad = true};
+    fake_put(&record);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+        struct sync_run_row run = fixture_run(fixture);
+        assert_int_equal(task(&run, 3)->state, TASK_PARTIAL);
+        assert_int_equal(task(&run, 3)->counts.failed, 1);
+        assert_int_equal(task(&run, 3)->counts.unchanged, 7);
+    }
+    // The last good version stays, and the trouble is one issue.
+    assert_sql(fixture, "SELECT display_name FROM record WHERE kind = 9 AND id = 3001",
+               "Password 3001");
+    assert_sql(fixture,
+               "SELECT string_agg(kind || ':' || state || ':' || subject, ' ')"
+               " FROM sync_issue",
+               "1:1:passwords/3001");
+    record.bad = false;
+    fake_put(&record);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT state || ':' || (resolve_time IS NOT NULL) FROM sync_issue",
+               "2:true");
+}
+
+static void what_postgres_refuses_is_set_aside(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
+                                   .id = 3002,
+                                   .organization_id = 3,
+                                   .name = "zero",
+                                   .body = "{\"username\":\"\\u0000\"}"});
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_int_equal(task(&run, 3)->counts.created, 7);
+    assert_int_equal(task(&run, 3)->counts.failed, 1);
+    assert_sql(fixture, "SELECT subject FROM sync_issue WHERE state = 1", "passwords/3002");
+}
+
+static void a_row_of_another_organization_is_dropped(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
+                                   .id = 4001,
+                                   .organization_id = 4,
+                                   .name = "stray",
+                                   .listed_under = 3});
+    fixture->settings.page_size = 2; // so that organizations are asked one by one
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9 AND id = 4001", "0");
+    assert_sql(fixture, "SELECT kind || ':' || subject FROM sync_issue", "3:passwords/4001");
+}
+
+static void an_outage_of_the_database_is_survived(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_PASSWORDS, ERR_OK, 0, 0);
+    plan.from_page = 2;
+    fake_set_hook(block);
+    fixture->settings.page_size = 2;
+    fixture->settings.lease_ms = 1000;
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    test_postgres_kill(fixture->postgres);
+    atomic_store(&plan.go_on, true);
+    (void)usleep(300000);
+    test_postgres_restart(fixture->postgres);
+    fixture_wait_for(fixture, "SELECT state FROM sync_run", "5");
+    struct sync_run_row run = fixture_run(fixture);
+    assert_int_equal(task(&run, 3)->counts.created, 8);
+    assert_int_equal(task(&run, 3)->counts.done, 8);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "8");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(one_failing_task_leaves_the_others),
+        TEST(a_refused_key_breaks_the_connection),
+        TEST(a_refused_resource_is_not_the_key),
+        TEST(a_denied_inventory_is_noted),
+        TEST(a_missing_optional_list_is_no_failure),
+        TEST(what_passes_is_tried_again),
+        TEST(what_does_not_pass_fails_the_task),
+        TEST(heavy_pages_become_smaller),
+        TEST(a_refused_request_waits),
+        TEST(the_budget_is_kept),
+        TEST(cancelling_stops_within_a_page),
+        TEST(a_waiting_run_can_be_cancelled),
+        TEST(a_queued_run_can_be_cancelled),
+        TEST(a_bad_record_is_set_aside),
+        TEST(what_postgres_refuses_is_set_aside),
+        TEST(a_row_of_another_organization_is_dropped),
+        TEST(an_outage_of_the_database_is_survived),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}

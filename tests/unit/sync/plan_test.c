@@ -1,0 +1,50 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "server/sync/plan.h"
+
+static void fewest_requests(void **state)
+{
+    (void)state;
+    assert_int_equal(plan_begin(0), PLAN_ORGANIZATIONS);
+    assert_int_equal(plan_begin(1), PLAN_ORGANIZATIONS);
+    assert_int_equal(plan_begin(2), PLAN_UNDECIDED);
+    // 10 pages against 11, 10 and 9 organizations.
+    assert_int_equal(plan_choose(10000, 1000, 11), PLAN_ACCOUNT);
+    assert_int_equal(plan_choose(10000, 1000, 10), PLAN_ORGANIZATIONS);
+    assert_int_equal(plan_choose(9001, 1000, 11), PLAN_ACCOUNT);
+    assert_int_equal(plan_choose(10001, 1000, 11), PLAN_ORGANIZATIONS);
+    assert_int_equal(plan_choose(0, 1000, 2), PLAN_ACCOUNT);
+    assert_int_equal(plan_choose(-1, 1000, 100000), PLAN_ORGANIZATIONS);
+}
+
+static void document_filter(void **state)
+{
+    (void)state;
+    bool certain;
+    assert_int_equal(plan_folders(197, 68, -1, &certain), PLAN_FOLDERS_NULL);
+    assert_true(certain);
+    assert_int_equal(plan_folders(68, 68, 129, &certain), PLAN_FOLDERS_UNION);
+    assert_true(certain);
+    assert_int_equal(plan_folders(-1, 68, -1, &certain), PLAN_FOLDERS_UNION);
+    assert_true(certain);
+    assert_int_equal(plan_folders(0, 68, -1, &certain), PLAN_FOLDERS_UNION);
+    // Nothing is foldered here, which says nothing of others.
+    assert_int_equal(plan_folders(68, 68, 0, &certain), PLAN_FOLDERS_NULL);
+    assert_false(certain);
+    assert_int_equal(plan_folders(0, 0, -1, &certain), PLAN_FOLDERS_NULL);
+    assert_false(certain);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fewest_requests),
+        cmocka_unit_test(document_filter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
