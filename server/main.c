@@ -97,11 +97,14 @@ static enum err_code open_stores(struct server *server, const struct settings *s
                                  struct err *reterr)
 {
     try_(required(settings->database_url, "database_url", reterr));
+    bool shared = strcmp(settings->pooler, "transaction") == 0;
     const struct store_settings serving = {.dsn = settings->database_url,
                                            .connections_max = (int)settings->database_connections,
+                                           .unnamed_statements = shared,
                                            .role = settings->database_server_role};
     const struct store_settings scheduling = {.dsn = settings->database_url,
                                               .connections_max = 1,
+                                              .unnamed_statements = shared,
                                               .role = settings->database_scheduler_role};
     try_(store_open(&serving, &server->store, reterr));
     try_(store_open(&scheduling, &server->scheduler_store, reterr));

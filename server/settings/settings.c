@@ -44,6 +44,7 @@ static const struct row {
     T(database_server_role, "docbridge_server", "role of calls and runs"),
     T(database_scheduler_role, "docbridge_scheduler", "role of the look across tenants"),
     N(database_connections, 16, 2, 500, "most connections to Postgres"),
+    T(pooler, "session", "what is in front of Postgres: session (or nothing) or transaction"),
     T(master_key_file, NULL,
       "master key of the vault, mode 0400 (default: master-key in $CREDENTIALS_DIRECTORY)"),
     N(pollers, 0, 0, 64, "network threads; 0: one a core"),
@@ -336,6 +337,8 @@ static enum err_code check(const struct settings *settings, const struct setting
     for (size_t i = 0; i < ARRAY_LEN(bases); i++)
         if (bases[i] != NULL && !settings->development)
             return err_invalid(reterr, names[i], "is allowed only with development = true");
+    if (strcmp(settings->pooler, "session") != 0 && strcmp(settings->pooler, "transaction") != 0)
+        return err_invalid(reterr, "pooler", "must be session or transaction");
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     for (size_t i = 0; i < ARRAY_LEN(levels); i++)
         if (strcmp(levels[i], settings->log_level) == 0)

@@ -26,6 +26,7 @@ struct settings {
     const char *database_server_role;
     const char *database_scheduler_role;
     int64_t database_connections;
+    const char *pooler; // "session" or "transaction", as PgBouncer calls its modes
     // Vault.
     const char *master_key_file;
     // Calls.

@@ -159,6 +159,15 @@ static void knows_four_log_levels(void **state)
         assert_refused("log_level", "must be debug, info, warn or error", "--log-level", bad[i]);
 }
 
+static void knows_two_kinds_of_pooler(void **state)
+{
+    struct loading *loading = *state;
+    assert_int_equal(load(loading, "--pooler=transaction"), ERR_OK);
+    assert_string_equal(loading->settings.pooler, "transaction");
+    assert_int_equal(load(loading, "--pooler=session"), ERR_OK);
+    assert_refused("pooler", "must be session or transaction", "--pooler=statement");
+}
+
 static void finds_the_master_key_among_credentials(void **state)
 {
     struct loading *loading = *state;
@@ -246,7 +255,7 @@ static void helps_with_each_setting(void **state)
             fail_msg("no help for%s", name);
         count++;
     }
-    assert_int_equal(count, 32);
+    assert_int_equal(count, 33);
     assert_non_null(strstr(help, "migrate"));
     assert_non_null(strstr(help, "DOCBRIDGE_<NAME>"));
 }
@@ -262,6 +271,7 @@ int main(void)
         TEST(refuses_a_password_of_the_proxy),
         TEST(takes_other_hosts_in_development_alone),
         TEST(knows_four_log_levels),
+        TEST(knows_two_kinds_of_pooler),
         TEST(finds_the_master_key_among_credentials),
         TEST(takes_an_empty_text_for_none),
         TEST(reads_what_it_prints),
