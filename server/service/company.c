@@ -1,0 +1,286 @@
+// CompanyService: the companies that the host portal pushes.
+#include "docbridge/v1/company.pb-c.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/audit/audit.h"
+#include "server/base/name_key.h"
+#include "server/base/utf8.h"
+#include "server/service/cursor.h"
+#include "server/service/field.h"
+#include "server/service/filter.h"
+#include "server/service/name.h"
+#include "server/service/page.h"
+#include "server/service/services.h"
+#include "server/store/company.h"
+
+enum { BATCH_MAX = 1000, DISPLAY_NAME_MAX = 255, EXTERNAL_ID_MAX = 255 };
+
+HANDLER(batch_upsert_companies, BatchUpsertCompaniesRequest, BatchUpsertCompaniesResponse)
+HANDLER(get_company, GetCompanyRequest, Company)
+HANDLER(list_companies, ListCompaniesRequest, ListCompaniesResponse)
+
+static const struct method methods[] = {
+    UNARY(BatchUpsertCompanies, batch_upsert_companies, LANE_STORE),
+    UNARY(GetCompany, get_company, LANE_STORE),
+    UNARY(ListCompanies, list_companies, LANE_STORE),
+};
+
+const struct service company_service = {
+    &docbridge__v1__company_service__descriptor,
+    methods,
+    ARRAY_LEN(methods),
+};
+
+static char **copy_names(struct arena *arena, const char *const *names, size_t count)
+{
+    char **copies = arena_calloc(arena, count + 1, sizeof(*copies));
+    for (size_t i = 0; copies != NULL && i < count; i++) {
+        copies[i] = arena_strdup(arena, names[i]);
+        if (copies[i] == NULL)
+            return NULL;
+    }
+    return copies;
+}
+
+static enum err_code fill(struct arena *arena, const struct company *company,
+                          Docbridge__V1__Company *out, struct err *reterr)
+{
+    out->name = arena_printf(arena, "companies/%s", company->id);
+    out->display_name = arena_strdup(arena, company->display_name);
+    out->n_organizations = company->organization_count;
+    out->organizations = copy_names(arena, company->organizations, company->organization_count);
+    out->update_time = field_time(arena, company->update_time_us);
+    out->etag = field_etag(arena, company->revision);
+    if (company->psa_type != 0) {
+        out->psa = arena_alloc(arena, sizeof(*out->psa));
+        if (out->psa == NULL)
+            return err_no_memory(reterr);
+        docbridge__v1__psa_identity__init(out->psa);
+        out->psa->type = (Docbridge__V1__PsaType)company->psa_type;
+        out->psa->external_id = arena_strdup(arena, company->psa_external_id);
+        if (out->psa->external_id == NULL)
+            return err_no_memory(reterr);
+    }
+    return out->name != NULL && out->display_name != NULL && out->organizations != NULL &&
+                   out->update_time != NULL && out->etag != NULL
+               ? ERR_OK
+               : err_no_memory(reterr);
+}
+
+static enum err_code fill_all(struct arena *arena, const struct company *companies, size_t count,
+                              Docbridge__V1__Company ***ret_messages, struct err *reterr)
+{
+    Docbridge__V1__Company **messages = arena_calloc(arena, count + 1, sizeof(*messages));
+    Docbridge__V1__Company *items = arena_calloc(arena, count + 1, sizeof(*items));
+    if (messages == NULL || items == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        messages[i] = &items[i];
+        docbridge__v1__company__init(&items[i]);
+        try_(fill(arena, &companies[i], &items[i], reterr));
+    }
+    *ret_messages = messages;
+    return ERR_OK;
+}
+
+static enum err_code parse_psa(const Docbridge__V1__PsaIdentity *psa, const char *place,
+                               struct company_push *push, struct err *reterr)
+{
+    char field[64];
+    push->psa_external_id = "";
+    if (psa == NULL)
+        return ERR_OK;
+    (void)snprintf(field, sizeof(field), "%s.psa.type", place);
+    if (psa->type == 0 || protobuf_c_enum_descriptor_get_value(&docbridge__v1__psa_type__descriptor,
+                                                               (int)psa->type) == NULL)
+        return err_invalid(reterr, field, "must name a kind of PSA");
+    (void)snprintf(field, sizeof(field), "%s.psa.external_id", place);
+    try_(field_text(psa->external_id, field, EXTERNAL_ID_MAX, reterr));
+    push->psa_type = (int)psa->type;
+    push->psa_external_id = psa->external_id;
+    return ERR_OK;
+}
+
+static enum err_code parse_push(const struct request *request, const Docbridge__V1__Company *in,
+                                const char *place, struct company_push *push, struct err *reterr)
+{
+    char field[64];
+    struct name name;
+    (void)snprintf(field, sizeof(field), "%s.name", place);
+    try_(name_parse(in->name, "companies/{company}", field, request->arena, &name, reterr));
+    if (!principal_sees_company(request->caller, name.company))
+        return err_not_found(reterr, in->name);
+    (void)snprintf(field, sizeof(field), "%s.display_name", place);
+    if (!utf8_valid(in->display_name, strlen(in->display_name)))
+        return err_invalid(reterr, field, "must be UTF-8");
+    try_(field_text(in->display_name, field, DISPLAY_NAME_MAX, reterr));
+    push->id = name.company;
+    push->display_name = in->display_name;
+    push->name_key = name_key(request->arena, in->display_name);
+    if (push->name_key == NULL)
+        return err_no_memory(reterr);
+    return parse_psa(in->psa, place, push, reterr);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// One company twice in a batch has no order that could decide which counts.
+static enum err_code check_distinct(struct arena *arena, const char *const *ids, size_t count,
+                                    struct err *reterr)
+{
+    const char **sorted = arena_calloc(arena, count, sizeof(*sorted));
+    if (sorted == NULL)
+        return err_no_memory(reterr);
+    memcpy(sorted, ids, count * sizeof(*sorted));
+    qsort(sorted, count, sizeof(*sorted), compare_texts);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            return err_invalid(reterr, "companies", "has companies/%s twice", sorted[i]);
+    return ERR_OK;
+}
+
+static enum err_code parse_batch(const struct request *request,
+                                 const Docbridge__V1__BatchUpsertCompaniesRequest *in,
+                                 struct company_push **ret_pushes, const char ***ret_ids,
+                                 struct err *reterr)
+{
+    if (in->n_companies == 0)
+        return err_invalid(reterr, "companies", "must not be empty");
+    if (in->n_companies > BATCH_MAX)
+        return err_invalid(reterr, "companies", "must have at most %d items", BATCH_MAX);
+    struct company_push *pushes = arena_calloc(request->arena, in->n_companies, sizeof(*pushes));
+    const char **ids = arena_calloc(request->arena, in->n_companies, sizeof(*ids));
+    if (pushes == NULL || ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < in->n_companies; i++) {
+        char place[32];
+        (void)snprintf(place, sizeof(place), "companies[%zu]", i);
+        try_(parse_push(request, in->companies[i], place, &pushes[i], reterr));
+        ids[i] = pushes[i].id;
+    }
+    *ret_pushes = pushes;
+    *ret_ids = ids;
+    return check_distinct(request->arena, ids, in->n_companies, reterr);
+}
+
+static enum err_code audit_push(struct tx *tx, const struct request *request, int64_t created,
+                                int64_t updated, struct err *reterr)
+{
+    if (created + updated == 0)
+        return ERR_OK;
+    char created_text[24];
+    char updated_text[24];
+    (void)snprintf(created_text, sizeof(created_text), "%" PRId64, created);
+    (void)snprintf(updated_text, sizeof(updated_text), "%" PRId64, updated);
+    const struct audit_change changes[] = {{"created_count", NULL, created_text},
+                                           {"updated_count", NULL, updated_text}};
+    return audit_append(tx, request,
+                        &(struct audit_event){.type = AUDIT_COMPANY,
+                                              .phase = AUDIT_SINGLE,
+                                              .outcome = AUDIT_SUCCEEDED,
+                                              .changes = changes,
+                                              .change_count = ARRAY_LEN(changes)},
+                        NULL, reterr);
+}
+
+static enum err_code batch_upsert_companies(struct request *request,
+                                            const Docbridge__V1__BatchUpsertCompaniesRequest *in,
+                                            Docbridge__V1__BatchUpsertCompaniesResponse *out,
+                                            struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct company_push *pushes;
+    struct company *companies;
+    const char **ids;
+    int64_t created;
+    int64_t updated;
+    try_(parse_batch(request, in, &pushes, &ids, reterr));
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(company_upsert(tx, pushes, in->n_companies, clock_wall_us(), request->arena, &created,
+                        &updated, reterr));
+    try_(company_get_many(tx, ids, in->n_companies, request->arena, &companies, &out->n_companies,
+                          reterr));
+    try_(fill_all(request->arena, companies, out->n_companies, &out->companies, reterr));
+    try_(audit_push(tx, request, created, updated, reterr));
+    out->created_count = (int32_t)created;
+    out->updated_count = (int32_t)updated;
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code get_company(struct request *request,
+                                 const Docbridge__V1__GetCompanyRequest *in,
+                                 Docbridge__V1__Company *out, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct company *company;
+    struct name name;
+    try_(name_parse(in->name, "companies/{company}", "name", request->arena, &name, reterr));
+    if (!principal_sees_company(request->caller, name.company))
+        return err_not_found(reterr, in->name);
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(company_get(tx, name.company, request->arena, &company, reterr));
+    if (company == NULL)
+        return err_not_found(reterr, in->name);
+    return fill(request->arena, company, out, reterr);
+}
+
+static enum err_code parse_filter(const struct request *request, const char *filter,
+                                  struct company_query *query, struct err *reterr)
+{
+    const char *part;
+    const char *mapped;
+    const struct filter_field fields[] = {
+        {"display_name", FILTER_HAS, &part},
+        {"psa.external_id", FILTER_EQUALS, &query->psa_external_id},
+        {"mapped", FILTER_EQUALS, &mapped}};
+    try_(filter_parse(filter, fields, ARRAY_LEN(fields), request->arena, reterr));
+    query->mapped = -1;
+    if (mapped != NULL) {
+        bool yes;
+        try_(filter_bool("mapped", mapped, &yes, reterr));
+        query->mapped = yes;
+    }
+    // The key of a part is a part of the key: case and spacing do not count in either.
+    query->name_key_part = name_key(request->arena, part);
+    return part != NULL && query->name_key_part == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+static enum err_code list_companies(struct request *request,
+                                    const Docbridge__V1__ListCompaniesRequest *in,
+                                    Docbridge__V1__ListCompaniesResponse *out, struct err *reterr)
+{
+    const struct page_list list = {"ListCompanies", NULL, in->filter};
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct company_query query = {.sight = request->caller};
+    struct company *companies;
+    const char *cursor;
+    size_t count;
+    int64_t total;
+    int size;
+    try_(page_size(in->page_size, &size, reterr));
+    try_(page_open(request, &list, in->page_token, &cursor, reterr));
+    try_(cursor_open(request->arena, cursor, &query.after_id, &query.after_name, reterr));
+    try_(parse_filter(request, in->filter, &query, reterr));
+    query.limit = size + 1; // one more tells whether there is another page
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(company_list(tx, &query, request->arena, &companies, &count, &total, reterr));
+    if (count > (size_t)size) {
+        const struct company *last = &companies[size - 1];
+        count = (size_t)size;
+        try_(cursor_make(request->arena, last->id, last->display_name, &cursor, reterr));
+        try_(page_make(request, &list, cursor, &out->next_page_token, reterr));
+    }
+    out->n_companies = count;
+    out->total_size = (int32_t)total;
+    return fill_all(request->arena, companies, count, &out->companies, reterr);
+}

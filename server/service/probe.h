@@ -1,0 +1,48 @@
+// Tries a key upstream: which region takes it, and what it may do. The network half of
+// TestConnection and CreateConnection.
+//
+// One cheap request a capability. Reads no password value, and keeps nothing of what upstream
+// answers but an id, a subdomain and statuses. Blocks on the network: never call it with a
+// transaction open.
+#pragma once
+
+#include "docbridge/v1/connection.pb-c.h"
+#include "server/service/request.h"
+#include "server/source/source.h"
+
+// What to try.
+struct probe_target {
+    enum source_region region;
+    const struct secret *key;
+    bool worked_before;       // upstream accepted this key at some time
+    bool probe_other_regions; // if it is refused here, send it to the other regions too
+};
+
+enum { PROBE_CAPABILITIES = 8, PROBE_SUBDOMAIN_BYTES = 64 };
+
+struct probe_capability {
+    Docbridge__V1__Capability__Kind kind;
+    Docbridge__V1__Capability__Grant grant;
+    char detail[120];
+};
+
+// What was found.
+struct probe_report {
+    Docbridge__V1__TestConnectionResponse__Diagnosis verdict;
+    // The request that decided: the first, unless that one was refused for itself alone.
+    int http_status;
+    int64_t latency_us;
+    struct err failure; // why the verdict is not OK
+    enum source_region region;
+    enum source_region suggested_region; // 0: none
+    struct probe_capability capabilities[PROBE_CAPABILITIES];
+    bool organizations_denied;
+    bool filters_ignored; // upstream answered a filter that cannot exist with everything
+    char subdomain[PROBE_SUBDOMAIN_BYTES]; // of the account; "": not seen
+    int64_t primary_organization_id;       // 0: not seen
+};
+
+// Whatever upstream does is in the report. Errors: CANCELLED, DEADLINE_EXCEEDED of the call itself,
+// INTERNAL.
+enum err_code probe_run(const struct request *request, const struct probe_target *target,
+                        struct probe_report *ret_report, struct err *reterr) _must_check_;
