@@ -44,7 +44,7 @@ chapter "Step 1: connect"
 tell "A wrong region first: the test is an answer, never an error."
 show connection test --region us --api-key-file "$STACK/api-key" || true
 tell "The right one."
-show connection create --name "IT Glue" --region eu --psa-type connectwise_manage --api-key-file "$STACK/api-key"
+show connection create --display-name "IT Glue" --region eu --psa-type connectwise_manage --api-key-file "$STACK/api-key"
 stack_wait 30 "the first fetch of organizations" sh -c "'$stack_cli' --server '$SERVER' --ca '$STACK/ca.pem' --token-file '$STACK/token' -o jsonl sync list | head -n 1 | grep -q SUCCEEDED"
 
 chapter "Step 2: map organizations to companies"

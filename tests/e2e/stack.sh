@@ -140,13 +140,13 @@ cli() {
 # The companies that a portal would have pushed: the emulator's organizations by other ids, most with
 # their PSA id, some only with their name, a few not at all.
 stack_companies() {
-  curl -sf "$ADMIN/account/dump?collection=organizations" | jq -c '
-    (if type == "array" then . else .data end) | to_entries[] | select(.key % 9 != 8)
-    | {id: "c\(.key + 1001)", name: .value.attributes.name}
-      + (if .key % 4 != 3 and (.value | [.. | objects | .["remote-id"]? // empty] | length) > 0
-         then {psa_type: "connectwise_manage", psa_id: (.value | [.. | objects | .["remote-id"]? // empty][0])}
-         else {} end)
-    | select(.name != null and .name != "")'
+  curl -sf "$ADMIN/account/dump?collection=organizations" >"$STACK/organizations.json"
+  curl -sf "$ADMIN/account/dump?collection=adapters_resources" |
+    jq -c --slurpfile organizations "$STACK/organizations.json" '
+      (map({(.parent_id | tostring): .attributes["remote-id"]}) | add) as $psa
+      | $organizations[0] | to_entries[] | select(.key % 9 != 8 and .value.attributes.name != null)
+      | {id: "c\(.key + 1001)", name: .value.attributes.name}
+        + (if .key % 4 != 3 and $psa[.value.id] then {psa_type: "connectwise_manage", psa_id: $psa[.value.id]} else {} end)'
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
@@ -166,7 +166,7 @@ docbridge is up at $SERVER (TLS), IT Glue's emulator at $EU, its admin port at $
 
   alias docbridge='$stack_cli --server $SERVER --ca $STACK/ca.pem --token-file $STACK/token'
   docbridge company push $STACK/companies.jsonl
-  docbridge connection create --name "IT Glue" --region eu --psa-type connectwise_manage --api-key-file $STACK/api-key
+  docbridge connection create --display-name "IT Glue" --region eu --psa-type connectwise_manage --api-key-file $STACK/api-key
   docbridge org list
   docbridge map quick-match
   docbridge config passwords set --sharing on
