@@ -13,17 +13,26 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
 fi
 chapter() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 tell() { printf '%s%s%s\n' "$dim" "$*" "$plain"; }
-# Shows a command as a reader would type it, then runs it.
+# A command as a reader would type it.
+typed() {
+  local word line='$ docbridge'
+  for word in "$@"; do
+    word=${word//$STACK\//}
+    [[ $word == *' '* ]] && word="\"$word\""
+    line+=" $word"
+  done
+  printf '%s' "$line"
+}
 show() {
-  printf '$ docbridge %s\n' "${*//$STACK\//}"
+  printf '%s\n' "$(typed "$@")"
   cli "$@"
 }
-# As show, and only the first lines.
+# Only the first lines of what it prints.
 show_some() {
   local lines=$1
   shift
-  printf '$ docbridge %s | head -n %s\n' "${*//$STACK\//}" "$lines"
-  cli "$@" | sed -n "1,${lines}p"
+  printf '%s | head -n %s\n' "$(typed "$@")" "$lines"
+  cli "$@" 2>&1 | sed -n "1,${lines}p"
 }
 
 trap stack_stop EXIT
@@ -32,7 +41,7 @@ started=$(date +%s)
 chapter "A private Postgres, an IT Glue with 40 customers, and docbridged over TLS"
 stack_start "$(mktemp -d /tmp/docbridge-demo.XXXXXX)"
 tell "Postgres on a Unix socket, schema: $(cat "$STACK/migrate.log")"
-tell "IT Glue emulator: $(curl -sf "$ADMIN/account/summary" | jq -r '.total // .totals // .collections // . | to_entries | map(select(.value | type == "number") | "\(.value) \(.key)") | join(", ")')"
+tell "IT Glue emulator: $(curl -sf "$ADMIN/account/summary" | jq -r '.collections | "\(.organizations) organizations, \(.documents) documents, \(.flexible_assets) flexible assets of \(.flexible_asset_types) types, \(.checklists) checklists, \(.passwords) passwords"')"
 tell "docbridged at $SERVER: $(cli health 2>&1 | tail -n 1)"
 
 chapter "The portal pushes its companies"
@@ -49,7 +58,8 @@ stack_wait 30 "the first fetch of organizations" sh -c "'$stack_cli' --server '$
 
 chapter "Step 2: map organizations to companies"
 show_some 8 org list
-show map quick-match
+show_some 12 map quick-match
+tell "Every organization has one outcome with its reason: $(cli -o json map quick-match --dry-run | jq -r '[.results[].outcome] | group_by(.) | map("\(length) \(.[0] | sub("OUTCOME_"; ""))") | join(", ")')."
 org=$(cli -o jsonl org list | jq -r 'select(.mappingState == "MAPPING_STATE_UNMAPPED") | .name' | head -n 1)
 company=$(cli -o jsonl company list | jq -r 'select((.organizations // []) | length == 0) | .name' | head -n 1)
 if [ -n "$org" ] && [ -n "$company" ]; then
@@ -67,11 +77,18 @@ show config types list
 
 chapter "Step 4: decide who may see which passwords"
 show config passwords set --sharing on
-company=$(cli -o jsonl org list | jq -r 'select(.mapping != null) | .mapping.company' | sed -n 3p)
+company=$(cli -o jsonl org list | jq -rs --argjson account "$(curl -sf "$ADMIN/account/summary")" '
+  map(select(.mapping != null)) | max_by($account.organizations[.upstreamId].documents) | .mapping.company')
 show config access set "$company" --level all
 
 chapter "Sync: five tasks, streamed"
-show sync run --watch
+if [ -t 1 ]; then
+  show sync run --watch
+else
+  tell "A line an event, here one in eight; on a terminal the same command draws bars."
+  printf '%s\n' "$(typed sync run --watch)"
+  cli sync run --watch | awk 'NR % 8 == 1 || /SUCCEEDED|PARTIAL|FAILED|finished/'
+fi
 
 chapter "Read"
 show_some 6 docs list "$company"
@@ -81,12 +98,12 @@ show_some 8 passwords list "$company"
 
 chapter "Reveal one password, live"
 password=$(cli -o jsonl passwords list "$company" | jq -r 'select(.revealable) | .name' | head -n 1)
-printf '$ docbridge passwords reveal %s --reason "printer is down" --ticket T-1042 --fd 3 3>value\n' "$password"
+printf '%s 3>value\n' "$(typed passwords reveal "$password" --reason "printer is down" --ticket T-1042 --fd 3)"
 cli passwords reveal "$password" --reason "printer is down" --ticket T-1042 --fd 3 3>"$STACK/value"
 tell "The value has $(wc -c <"$STACK/value") bytes; it was never stored, and IT Glue served it $(curl -sf "$ADMIN/requests/count?password_returned=true" | jq .count) time."
 rm -f "$STACK/value"
 tell "A company whose level is NO_ACCESS gives nothing away:"
-other=$(cli -o jsonl org list | jq -r 'select(.mapping != null) | .mapping.company' | sed -n 4p)
+other=$(cli -o jsonl org list | jq -r 'select(.mapping != null) | .mapping.company' | grep -vx "$company" | head -n 1)
 show passwords reveal "$other/passwords/1" --fd 3 3>/dev/null || tell "(exit code $?)"
 
 chapter "Who did what"

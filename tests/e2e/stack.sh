@@ -115,10 +115,11 @@ stack_start() {
   chmod 755 "$STACK"
   "$stack_root/tests/support/postgres.sh" start "$STACK/postgres" ${STACK_DURABLE:+durable}
   "$stack_docbridged" migrate \
-    --owner-database-url "host=$STACK/postgres user=docbridge_owner dbname=docbridge" >"$STACK/migrate.log"
+    --owner-database-url "host=$STACK/postgres user=docbridge_owner dbname=docbridge" >"$STACK/migrate.log" 2>"$STACK/migrate.err" ||
+    { cat "$STACK/migrate.err" >&2; return 1; }
   stack_certificates "$STACK"
   (umask 077 && head -c 32 /dev/urandom >"$STACK/master-key")
-  "$stack_cli" token keys --private-key "$STACK/issuer.jwk" --jwks "$STACK/jwks.json" >/dev/null
+  "$stack_cli" token keys --private-key "$STACK/issuer.jwk" --jwks "$STACK/jwks.json" 2>/dev/null
   stack_emulator_start "$@"
   stack_settings
   stack_docbridged_start
