@@ -12,7 +12,7 @@
 #include "server/rpc/state.h"
 #include "server/rpc/status.h"
 
-enum { US_PER_S = 1000000, NS_PER_US = 1000 };
+enum { US_PER_S = 1000000, NS_PER_US = 1000, TRAILING_MAX = 3 };
 
 static int64_t steady_us(void)
 {
@@ -177,6 +177,32 @@ static void record(const struct call *call, const struct err *err)
               LOG_INT("duration_us", duration_us));
 }
 
+// The request id, the details of an error, and when a client may try again: gRPC's own retries know
+// nothing of RetryInfo and read grpc-retry-pushback-ms. The caller releases the values.
+static size_t fill_trailing(const struct call *call, const struct err *err,
+                            const struct status_message *status,
+                            grpc_metadata ret_trailing[TRAILING_MAX])
+{
+    size_t count = 0;
+    ret_trailing[count++] =
+        (grpc_metadata){.key = grpc_slice_from_static_string("x-request-id"),
+                        .value = grpc_slice_from_copied_string(call->request_id)};
+    if (status->details != NULL)
+        ret_trailing[count++] =
+            (grpc_metadata){.key = grpc_slice_from_static_string("grpc-status-details-bin"),
+                            .value = grpc_slice_from_copied_buffer((const char *)status->details,
+                                                                   status->details_len)};
+    if (err->code != ERR_OK && err->retry_after_ms > 0) {
+        char pushback[32];
+        (void)snprintf(pushback, sizeof(pushback), "%" PRId64,
+                       err->retry_after_ms < INT32_MAX ? err->retry_after_ms : INT32_MAX);
+        ret_trailing[count++] =
+            (grpc_metadata){.key = grpc_slice_from_static_string("grpc-retry-pushback-ms"),
+                            .value = grpc_slice_from_copied_string(pushback)};
+    }
+    return count;
+}
+
 void call_end(struct call *call, grpc_byte_buffer *response, const struct err *err)
 {
     record(call, err);
@@ -184,16 +210,8 @@ void call_end(struct call *call, grpc_byte_buffer *response, const struct err *e
     if (err->code != ERR_OK)
         status_from_error(err, call->server->settings.error_domain, call->request_id, &call->ending,
                           &status);
-    grpc_metadata trailing[2] = {{.key = grpc_slice_from_static_string("x-request-id"),
-                                  .value = grpc_slice_from_copied_string(call->request_id)},
-                                 {.key = grpc_slice_from_static_string("grpc-status-details-bin"),
-                                  .value = grpc_empty_slice()}};
-    size_t trailing_count = 1;
-    if (status.details != NULL) {
-        trailing[1].value =
-            grpc_slice_from_copied_buffer((const char *)status.details, status.details_len);
-        trailing_count = 2;
-    }
+    grpc_metadata trailing[TRAILING_MAX];
+    size_t trailing_count = fill_trailing(call, err, &status, trailing);
     grpc_slice text = grpc_slice_from_copied_string(status.text);
     grpc_op ops[3] = {0};
     size_t count = 0;
@@ -213,8 +231,8 @@ void call_end(struct call *call, grpc_byte_buffer *response, const struct err *e
     (void)event_start_batch(&call->ended, call->call, ops, count);
     // The batch holds references of its own.
     grpc_slice_unref(text);
-    grpc_slice_unref(trailing[0].value);
-    grpc_slice_unref(trailing[1].value);
+    for (size_t i = 0; i < trailing_count; i++)
+        grpc_slice_unref(trailing[i].value);
 }
 
 void call_drop_payload(struct call *call)

@@ -95,10 +95,55 @@ static void add_retry_info(struct builder *builder)
     add_detail(builder, &info.base);
 }
 
-static void add_resource_info(struct builder *builder, const char *name)
+// The last collection of a name, or the singleton that it ends in, to its type in the contract.
+static const struct {
+    const char *segment;
+    const char *type;
+} resource_types[] = {
+    {"auditEvents", "AuditEvent"},
+    {"checklists", "Checklist"},
+    {"companies", "Company"},
+    {"connections", "Connection"},
+    {"documentationConfig", "DocumentationConfig"},
+    {"documents", "Document"},
+    {"flexibleAssetTypes", "FlexibleAssetType"},
+    {"flexibleAssets", "FlexibleAsset"},
+    {"organizations", "Organization"},
+    {"passwordAccess", "CompanyPasswordAccess"},
+    {"passwordCategories", "PasswordCategory"},
+    {"passwordConfig", "PasswordConfig"},
+    {"passwords", "Password"},
+    {"syncIssues", "SyncIssue"},
+    {"syncRuns", "SyncRun"},
+};
+
+// NULL for what is no name of a resource. Ids stand at every second place: collections/id/...
+static const char *resource_type(const char *name)
+{
+    const char *segment = name, *collection = name;
+    for (size_t i = 0; segment != NULL; i++) {
+        if (i % 2 == 0)
+            collection = segment;
+        segment = strchr(segment, '/');
+        segment = segment == NULL ? NULL : segment + 1;
+    }
+    size_t len = strcspn(collection, "/");
+    for (size_t i = 0; i < ARRAY_LEN(resource_types); i++)
+        if (strlen(resource_types[i].segment) == len &&
+            memcmp(resource_types[i].segment, collection, len) == 0)
+            return resource_types[i].type;
+    return NULL;
+}
+
+static void add_resource_info(struct builder *builder, const char *domain, const char *name)
 {
     Google__Rpc__ResourceInfo info;
     google__rpc__resource_info__init(&info);
+    const char *type = resource_type(name);
+    if (type != NULL)
+        info.resource_type = arena_printf(builder->arena, "%s/%s", domain, type);
+    if (info.resource_type == NULL)
+        info.resource_type = borrowed("");
     info.resource_name = borrowed(name);
     info.description = borrowed(builder->err->text);
     add_detail(builder, &info.base);
@@ -140,7 +185,7 @@ static void add_details(struct builder *builder, enum status code, const char *d
     if (err->retry_after_ms > 0)
         add_retry_info(builder);
     if (code == STATUS_NOT_FOUND && resource != NULL)
-        add_resource_info(builder, resource);
+        add_resource_info(builder, domain, resource);
     if (code == STATUS_FAILED_PRECONDITION)
         add_precondition_failure(builder);
     add_request_info(builder, request_id);

@@ -118,6 +118,32 @@ static void carries_resource_retry_and_precondition(void **state)
     forget(&seen);
 }
 
+static void names_the_type_of_a_resource(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"companies/one", "test.domain/Company"},
+        {"companies/one/passwords/companies", "test.domain/Password"},
+        {"companies/one/passwordAccess", "test.domain/CompanyPasswordAccess"},
+        {"connections/one/passwordCategories/two", "test.domain/PasswordCategory"},
+        {"companiesx/one", ""},
+        {"companie/one", ""},
+        {"one", ""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err err;
+        struct seen seen;
+        (void)err_not_found(&err, cases[i][0]);
+        look(&err, &seen);
+        Google__Rpc__ResourceInfo *resource =
+            detail(&seen, &google__rpc__resource_info__descriptor);
+        assert_string_equal(resource->resource_type, cases[i][1]);
+        google__rpc__resource_info__free_unpacked(resource, NULL);
+        forget(&seen);
+    }
+}
+
 static void keeps_the_inside_inside(void **state)
 {
     (void)state;
@@ -158,6 +184,7 @@ int main(void)
         cmocka_unit_test(carries_reason_and_metadata),
         cmocka_unit_test(carries_the_field_at_fault),
         cmocka_unit_test(carries_resource_retry_and_precondition),
+        cmocka_unit_test(names_the_type_of_a_resource),
         cmocka_unit_test(keeps_the_inside_inside),
         cmocka_unit_test(works_without_memory),
     };

@@ -1,0 +1,27 @@
+"""More calls than the server has room for."""
+
+import grpc
+
+import harness
+from harness import ALL, COMPANY, Case, details, v1
+
+
+class Load(Case):
+    settings = ("workers=2", "queue=4", "streams=2000")
+
+    def test_full_queue(self):
+        call = self.channel.unary_unary(COMPANY + "GetCompany")
+        request = v1.GetCompanyRequest(name="companies/sleep-400").SerializeToString()
+        futures = [call.future(request, metadata=ALL, timeout=20) for _ in range(40)]
+        codes = [future.code() for future in futures]
+        self.assertGreaterEqual(codes.count(grpc.StatusCode.OK), 4)
+        refused = [f for f in futures if f.code() == grpc.StatusCode.RESOURCE_EXHAUSTED]
+        self.assertEqual(len(refused), len(codes) - codes.count(grpc.StatusCode.OK))
+        self.assertGreater(len(refused), 20)
+        _, found = details(refused[0])
+        self.assertEqual(found["ErrorInfo"].reason, "SERVER_BUSY")
+        self.assertGreater(found["RetryInfo"].retry_delay.ToMilliseconds(), 0)
+
+
+if __name__ == "__main__":
+    harness.main()
