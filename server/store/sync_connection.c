@@ -54,6 +54,20 @@ enum err_code sync_connection_load(struct tx *tx, const char *connection_id, boo
     return ERR_OK;
 }
 
+static enum err_code read_ids(const struct rows *rows, struct arena *arena, int64_t **ret_ids,
+                              size_t *ret_count, struct err *reterr)
+{
+    size_t count = (size_t)rows_count(rows);
+    int64_t *ids = arena_calloc(arena, count + 1, sizeof(*ids));
+    if (ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = rows_int64(rows, (int)i, 0);
+    *ret_ids = ids;
+    *ret_count = count;
+    return ERR_OK;
+}
+
 enum err_code sync_connection_mapped(struct tx *tx, const char *connection_id, const int64_t *only,
                                      size_t only_count, struct arena *arena, int64_t **ret_ids,
                                      size_t *ret_count, struct err *reterr)
@@ -70,15 +84,27 @@ enum err_code sync_connection_mapped(struct tx *tx, const char *connection_id, c
         tx, &statement,
         ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(only, only_count)), &rows,
         reterr));
-    size_t count = (size_t)rows_count(&rows);
-    int64_t *ids = arena_calloc(arena, count + 1, sizeof(*ids));
-    if (ids == NULL)
-        return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++)
-        ids[i] = rows_int64(&rows, (int)i, 0);
-    *ret_ids = ids;
-    *ret_count = count;
-    return ERR_OK;
+    return read_ids(&rows, arena, ret_ids, ret_count, reterr);
+}
+
+enum err_code sync_connection_mapped_since(struct tx *tx, const char *connection_id,
+                                           int64_t since_us, const int64_t *but, size_t but_count,
+                                           struct arena *arena, int64_t **ret_ids,
+                                           size_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_connection_mapped_since",
+        "SELECT m.organization_id FROM mapping AS m JOIN organization AS o"
+        " ON o.tenant = m.tenant AND o.connection_id = m.connection_id AND o.id = m.organization_id"
+        " WHERE m.tenant = $1 AND m.connection_id = $2 AND NOT o.gone"
+        " AND m.create_time >= $3::timestamptz AND m.organization_id <> ALL($4::bigint[])"
+        " ORDER BY m.organization_id"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TIME(since_us),
+                       ARG_INT64S(but, but_count)),
+                  &rows, reterr));
+    return read_ids(&rows, arena, ret_ids, ret_count, reterr);
 }
 
 // A key that was exchanged meanwhile is not the one that failed or worked.

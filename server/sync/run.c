@@ -116,9 +116,8 @@ void run_publish(struct run *run)
     feed_update(run->sync->feed, run->feed, &run->row);
 }
 
-// Moves the run's state in `tx`. If someone has asked it to stop meanwhile, that comes first.
-static enum err_code move(struct run *run, struct tx *tx, enum run_event event,
-                          int64_t resume_time_us, struct err *reterr)
+enum err_code run_move(struct run *run, struct tx *tx, enum run_event event, int64_t resume_time_us,
+                       struct err *reterr)
 {
     enum run_state to;
     if (!run_transition((enum run_state)run->row.state, event, &to))
@@ -166,7 +165,7 @@ static enum err_code take(struct run *run, struct err *reterr)
     }
     if (run->row.cancel_requested)
         run_stop(run, RUN_STOP_CANCEL);
-    try_(move(run, tx, RUN_TAKEN, 0, reterr));
+    try_(run_move(run, tx, RUN_TAKEN, 0, reterr));
     try_(tx_commit(&tx, reterr));
     run->feed = feed_attach(run->sync->feed, run->lease.tenant, &run->row);
     return ERR_OK;
@@ -272,93 +271,6 @@ static enum err_code refresh_types(struct run *run, struct err *reterr)
     return ERR_OK;
 }
 
-static enum err_code finish_in(struct run *run, struct tx *tx, enum run_event event,
-                               struct err *reterr)
-{
-    const char *connection_id = run->lease.connection_id, *run_id = run->lease.run_id;
-    if (run->key_refused)
-        try_(sync_connection_fail(tx, connection_id, run->connection.credential_version,
-                                  err_reason(run->broken.code), run->broken.text, clock_wall_us(),
-                                  reterr));
-    else if (event == RUN_ALL_DONE || event == RUN_SOME_DONE)
-        try_(sync_connection_succeed(tx, connection_id, run->connection.credential_version,
-                                     clock_wall_us(), reterr));
-    try_(move(run, tx, event, 0, reterr));
-    try_(sync_run_add_requests(tx, connection_id, run_id, run->requests, reterr));
-    try_(sync_page_forget(tx, connection_id, run_id, 0, NULL, reterr));
-    return sync_lease_delete(tx, &run->lease, reterr);
-}
-
-// The run is over: all tasks are.
-static enum err_code finish(struct run *run, struct err *reterr)
-{
-    enum task_state states[SYNC_TASK_KINDS];
-    for (size_t i = 0; i < run->row.task_count; i++)
-        states[i] = (enum task_state)run->row.tasks[i].state;
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(run_begin(run, false, &tx, reterr));
-    try_(finish_in(run, tx, run_outcome(states, (int)run->row.task_count), reterr));
-    try_(tx_commit(&tx, reterr));
-    run->row.request_count += run->requests;
-    run->requests = 0;
-    return ERR_OK;
-}
-
-// Stopped by a person: what has not ended is cancelled, checkpoints stay.
-static enum err_code finish_cancelled(struct run *run, struct err *reterr)
-{
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(run_begin(run, true, &tx, reterr));
-    run->row.state = RUN_CANCELLING;
-    for (size_t i = 0; i < run->row.task_count; i++) {
-        struct sync_task_row *task = &run->row.tasks[i];
-        enum task_state to;
-        if (!task_transition((enum task_state)task->state, TASK_STOPPED, &to))
-            continue;
-        try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, task->kind, (int)to,
-                            NULL, NULL, false, reterr));
-        task->state = (int)to;
-    }
-    try_(finish_in(run, tx, RUN_STOPPED, reterr));
-    return tx_commit(&tx, reterr);
-}
-
-// Out of quota: gives the thread back until the time has come.
-static enum err_code park(struct run *run, struct err *reterr)
-{
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(run_begin(run, false, &tx, reterr));
-    for (size_t i = 0; i < run->row.task_count; i++) {
-        struct sync_task_row *task = &run->row.tasks[i];
-        enum task_state to;
-        if (!task_transition((enum task_state)task->state, TASK_OUT_OF_QUOTA, &to))
-            continue;
-        try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, task->kind, (int)to,
-                            NULL, NULL, false, reterr));
-        task->state = (int)to;
-    }
-    try_(move(run, tx, RUN_OUT_OF_QUOTA, clock_wall_us() + run->wait_ms * 1000, reterr));
-    try_(sync_run_add_requests(tx, run->lease.connection_id, run->lease.run_id, run->requests,
-                               reterr));
-    try_(sync_lease_release(tx, &run->lease, run->sync->owner, run->wait_ms, reterr));
-    try_(tx_commit(&tx, reterr));
-    run->row.request_count += run->requests;
-    run->requests = 0;
-    scheduler_park(run->sync, run->wait_ms);
-    return ERR_OK;
-}
-
-// The process ends, or cannot reach the database: whoever comes first goes on in `due_ms`.
-static enum err_code give_back(struct run *run, int64_t due_ms, struct err *reterr)
-{
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(run_begin(run, true, &tx, reterr));
-    try_(sync_run_add_requests(tx, run->lease.connection_id, run->lease.run_id, run->requests,
-                               reterr));
-    try_(sync_lease_release(tx, &run->lease, run->sync->owner, due_ms, reterr));
-    return tx_commit(&tx, reterr);
-}
-
 static enum err_code carry_on(struct run *run, struct err *reterr)
 {
     try_(take(run, reterr));
@@ -377,30 +289,7 @@ static enum err_code carry_on(struct run *run, struct err *reterr)
     }
     try_(run_tasks(run, reterr));
     try_(refresh_types(run, reterr));
-    int tries = 0;
-    struct sync_run_row before = run->row;
-    do {
-        run->row = before;
-        code = finish(run, reterr);
-    } while (run_try_again(run, code, &tries));
-    if (code != ERR_OK)
-        run->row = before;
-    return code;
-}
-
-// Brings a run that did not come to its end into a state from which it can go on.
-static enum err_code settle(struct run *run, enum err_code code, struct err *reterr)
-{
-    int why = atomic_load(&run->why);
-    if (why == RUN_STOP_LOST)
-        return ERR_OK;
-    if (why == RUN_STOP_CANCEL)
-        return finish_cancelled(run, reterr);
-    if (why == RUN_STOP_HAND_OVER)
-        return give_back(run, 0, reterr);
-    if (code == ERR_UPSTREAM_RATE_LIMITED)
-        return park(run, reterr);
-    return give_back(run, run->sync->scheduler_ms, reterr);
+    return run_finish(run, reterr);
 }
 
 static void conclude(struct run *run, enum err_code code, struct err *err)
@@ -410,7 +299,7 @@ static void conclude(struct run *run, enum err_code code, struct err *err)
             log_event(LOG_ERROR, "a run is interrupted", LOG_STR("run", run->lease.run_id),
                       LOG_ERR(err));
         struct sync_run_row before = run->row;
-        enum err_code settled = settle(run, code, err);
+        enum err_code settled = run_settle(run, code, err);
         if (settled == ERR_OK)
             break;
         run->row = before;

@@ -70,6 +70,15 @@ enum err_code run_stopped(struct run *run, struct err *reterr);
 // Tells the feed how the run stands.
 void run_publish(struct run *run);
 
+// Moves the run's state in `tx`. Errors: CANCELLED if someone has asked it to stop meanwhile.
+enum err_code run_move(struct run *run, struct tx *tx, enum run_event event, int64_t resume_time_us,
+                       struct err *reterr) _must_check_;
+// Ends a run whose tasks are over.
+enum err_code run_finish(struct run *run, struct err *reterr) _must_check_;
+// Brings a run that failed with `code` before its end into a state from which it can go on, or ends
+// it if it was cancelled. On an error `run->row` must be put back by the caller.
+enum err_code run_settle(struct run *run, enum err_code code, struct err *reterr) _must_check_;
+
 struct sync_task_row *run_task(struct run *run, int kind);
 
 // Fetches a page with the budget, with retries of what passes by itself. `page` (may be NULL with

@@ -260,6 +260,40 @@ static void joins_a_live_run(void **state)
     assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
 }
 
+static struct fixture *mapping_fixture;
+static atomic_bool mapped;
+
+static enum err_code map_another(const struct source_query *query, const atomic_bool *cancelled,
+                                 struct source_attempt *attempt, struct err *reterr)
+{
+    (void)cancelled;
+    (void)attempt;
+    (void)reterr;
+    if (query->kind == SOURCE_DOCUMENTS && !atomic_exchange(&mapped, true))
+        fixture_map(mapping_fixture, 9);
+    return ERR_OK;
+}
+
+// Whoever maps joins the live run, which has passed by; the content comes all the same.
+static void what_is_mapped_meanwhile_follows(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    mapping_fixture = fixture;
+    atomic_store(&mapped, false);
+    fake_set_hook(map_another);
+    fixture_start_sync(fixture);
+    (void)fixture_sql(fixture, "UPDATE mapping SET create_time = now() - interval '1 minute'");
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fixture_wait_for(fixture, "SELECT count(*) FROM sync_run WHERE state = 5", "2");
+    assert_sql(fixture,
+               "SELECT organization_ids::text || trigger || actor_kind FROM sync_run"
+               " ORDER BY create_time DESC LIMIT 1",
+               "{9}44");
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE organization_id = 9", "16");
+    assert_sql(fixture, "SELECT count(*) FROM sync_lease", "0");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
 
 int main(void)
@@ -277,6 +311,7 @@ int main(void)
         TEST(names_secret_traits),
         TEST(keeps_the_choice_of_types),
         TEST(joins_a_live_run),
+        TEST(what_is_mapped_meanwhile_follows),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

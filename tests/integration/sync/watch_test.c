@@ -146,7 +146,7 @@ static void a_slow_reader_gets_the_newest(void **state)
     struct sync_watch *watch = open_watch(fixture, fixture->sync, &wakes);
     struct sync_event event = next_event(fixture, watch);
     assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
-    fixture_stop_sync(fixture);
+    sync_stop(fixture->sync);
     // A hundred pages later: one event a task at most, and the end.
     assert_in_range(read_to_end(fixture, watch, &wakes, event.sequence), 1, 6);
     sync_watch_close(watch);

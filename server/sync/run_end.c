@@ -1,0 +1,143 @@
+// How a run leaves its thread: finished, cancelled, parked, or handed over.
+#include "server/base/log.h"
+#include "server/sync/run.h"
+#include "server/sync/sync_private.h"
+
+static enum err_code finish_in(struct run *run, struct tx *tx, enum run_event event,
+                               struct err *reterr)
+{
+    const char *connection_id = run->lease.connection_id, *run_id = run->lease.run_id;
+    if (run->key_refused)
+        try_(sync_connection_fail(tx, connection_id, run->connection.credential_version,
+                                  err_reason(run->broken.code), run->broken.text, clock_wall_us(),
+                                  reterr));
+    else if (event == RUN_ALL_DONE || event == RUN_SOME_DONE)
+        try_(sync_connection_succeed(tx, connection_id, run->connection.credential_version,
+                                     clock_wall_us(), reterr));
+    try_(run_move(run, tx, event, 0, reterr));
+    try_(sync_run_add_requests(tx, connection_id, run_id, run->requests, reterr));
+    try_(sync_page_forget(tx, connection_id, run_id, 0, NULL, reterr));
+    return sync_lease_delete(tx, &run->lease, reterr);
+}
+
+// Organizations that were mapped while the run was live get a run of their own: their mapping
+// joined this one, which may have passed by them.
+static enum err_code follow_up(struct run *run, struct tx *tx, struct err *reterr)
+{
+    struct sync_request asked = {
+        .connection_id = run->lease.connection_id,
+        .trigger = SYNC_TRIGGER_MAPPING,
+    };
+    int64_t *ids;
+    char run_id[SYNC_RUN_ID_BYTES];
+    bool joined;
+    if (run->broken.code != ERR_OK)
+        return ERR_OK;
+    try_(sync_connection_mapped_since(tx, asked.connection_id, run->row.create_time_us,
+                                      run->row.organization_ids, run->row.organization_count,
+                                      &run->arena, &ids, &asked.organization_count, reterr));
+    asked.organization_ids = ids;
+    if (asked.organization_count == 0)
+        return ERR_OK;
+    enum err_code code = sync_request_run(tx, NULL, &asked, run_id, &joined, reterr);
+    return code == ERR_CONNECTION_NOT_ACTIVE ? ERR_OK : code;
+}
+
+// The run is over: all tasks are.
+static enum err_code finish_once(struct run *run, struct err *reterr)
+{
+    enum task_state states[SYNC_TASK_KINDS];
+    for (size_t i = 0; i < run->row.task_count; i++)
+        states[i] = (enum task_state)run->row.tasks[i].state;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    try_(finish_in(run, tx, run_outcome(states, (int)run->row.task_count), reterr));
+    try_(follow_up(run, tx, reterr));
+    try_(tx_commit(&tx, reterr));
+    run->row.request_count += run->requests;
+    run->requests = 0;
+    return ERR_OK;
+}
+
+// Stopped by a person: what has not ended is cancelled, checkpoints stay.
+static enum err_code finish_cancelled(struct run *run, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, true, &tx, reterr));
+    run->row.state = RUN_CANCELLING;
+    for (size_t i = 0; i < run->row.task_count; i++) {
+        struct sync_task_row *task = &run->row.tasks[i];
+        enum task_state to;
+        if (!task_transition((enum task_state)task->state, TASK_STOPPED, &to))
+            continue;
+        try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, task->kind, (int)to,
+                            NULL, NULL, false, reterr));
+        task->state = (int)to;
+    }
+    try_(finish_in(run, tx, RUN_STOPPED, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+// Out of quota: gives the thread back until the time has come.
+static enum err_code park(struct run *run, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    for (size_t i = 0; i < run->row.task_count; i++) {
+        struct sync_task_row *task = &run->row.tasks[i];
+        enum task_state to;
+        if (!task_transition((enum task_state)task->state, TASK_OUT_OF_QUOTA, &to))
+            continue;
+        try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, task->kind, (int)to,
+                            NULL, NULL, false, reterr));
+        task->state = (int)to;
+    }
+    try_(run_move(run, tx, RUN_OUT_OF_QUOTA, clock_wall_us() + run->wait_ms * 1000, reterr));
+    try_(sync_run_add_requests(tx, run->lease.connection_id, run->lease.run_id, run->requests,
+                               reterr));
+    try_(sync_lease_release(tx, &run->lease, run->sync->owner, run->wait_ms, reterr));
+    try_(tx_commit(&tx, reterr));
+    run->row.request_count += run->requests;
+    run->requests = 0;
+    scheduler_park(run->sync, run->wait_ms);
+    return ERR_OK;
+}
+
+// The process ends, or cannot reach the database: whoever comes first goes on in `due_ms`.
+static enum err_code give_back(struct run *run, int64_t due_ms, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, true, &tx, reterr));
+    try_(sync_run_add_requests(tx, run->lease.connection_id, run->lease.run_id, run->requests,
+                               reterr));
+    try_(sync_lease_release(tx, &run->lease, run->sync->owner, due_ms, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+enum err_code run_finish(struct run *run, struct err *reterr)
+{
+    struct sync_run_row before = run->row;
+    enum err_code code;
+    int tries = 0;
+    do {
+        run->row = before;
+        code = finish_once(run, reterr);
+    } while (run_try_again(run, code, &tries));
+    if (code != ERR_OK)
+        run->row = before;
+    return code;
+}
+
+enum err_code run_settle(struct run *run, enum err_code code, struct err *reterr)
+{
+    int why = atomic_load(&run->why);
+    if (why == RUN_STOP_LOST)
+        return ERR_OK;
+    if (why == RUN_STOP_CANCEL)
+        return finish_cancelled(run, reterr);
+    if (why == RUN_STOP_HAND_OVER)
+        return give_back(run, 0, reterr);
+    if (code == ERR_UPSTREAM_RATE_LIMITED)
+        return park(run, reterr);
+    return give_back(run, run->sync->scheduler_ms, reterr);
+}
