@@ -161,6 +161,18 @@ static void takes_the_slot_once(void **state)
     assert_string_equal(fixture->err.field, "connection_id");
 }
 
+static void shows_nothing_of_a_short_key(void **state)
+{
+    struct fixture *fixture = *state;
+    struct create create;
+    Connection out;
+    char short_key[] = "abcd";
+    create_init(&create);
+    create.candidate.api_key = short_key;
+    assert_int_equal(run_create(fixture, &create, &out), ERR_OK);
+    assert_string_equal(out.credential->last4, "");
+}
+
 struct racer {
     struct fixture *fixture;
     pthread_barrier_t *barrier;
@@ -423,6 +435,7 @@ int main(void)
         TEST(refuses_input),
         TEST(keeps_nothing_of_a_refused_key),
         TEST(takes_the_slot_once),
+        TEST(shows_nothing_of_a_short_key),
         TEST(one_of_two_racers_wins),
         TEST(reads),
         TEST(diagnoses_a_candidate),
