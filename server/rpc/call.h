@@ -6,6 +6,7 @@
 
 #include <grpc/grpc.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "server/base/arena.h"
 #include "server/rpc/event.h"
@@ -50,6 +51,12 @@ struct call {
     char *peer;
     int64_t arrive_us;
 };
+
+// The call that a handler's request belongs to.
+static inline struct call *call_of(struct request *request)
+{
+    return (struct call *)((char *)request - offsetof(struct call, request));
+}
 
 // Prepares a call that is to be posted. `arrived` runs when a client calls, or with ok = false when
 // the server stops; `release` frees the memory after call_done().

@@ -218,6 +218,7 @@ enum err_code rpc_server_new(const struct rpc_settings *settings,
     (void)pthread_cond_init(&server->changed, &steady);
     (void)pthread_condattr_destroy(&steady);
     (void)pthread_mutex_init(&server->mutex, NULL);
+    health_init(&server->health);
     owner_init(&server->owner, release_nothing);
     server->shutdown = (struct event){run_shutdown, &server->owner};
     for (size_t i = 0; i < LANE_COUNT; i++)
@@ -260,6 +261,7 @@ enum err_code rpc_server_start(struct rpc_server *server, struct err *reterr)
 void rpc_server_set_serving(struct rpc_server *server, bool serving)
 {
     atomic_store(&server->serving, serving && !atomic_load(&server->stopping));
+    health_changed(server);
 }
 
 // Waits until gRPC is shut down and no call is left; for ever if `ms` is negative. False: not yet.
@@ -331,6 +333,7 @@ struct rpc_server *rpc_server_free(struct rpc_server *server)
     table_done(&server->table);
     server->contract = contract_free(server->contract);
     (void)pthread_cond_destroy(&server->changed);
+    health_done(&server->health);
     (void)pthread_mutex_destroy(&server->mutex);
     free(server);
     grpc_shutdown();

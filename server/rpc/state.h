@@ -1,7 +1,7 @@
 // The inside of struct rpc_server, shared by the files of this folder.
 //
-// Lock order: rpc_server.mutex, stream.mutex, lane.mutex. None is held while a handler or gRPC
-// runs.
+// Lock order: health.mutex or rpc_server.mutex, stream.mutex, lane.mutex. None is held while a
+// handler runs, or gRPC, but for the empty batch that queues a step of a built-in stream.
 #pragma once
 
 #include <grpc/grpc.h>
@@ -11,6 +11,7 @@
 #include "server/base/encoding.h"
 #include "server/rpc/contract.h"
 #include "server/rpc/event.h"
+#include "server/rpc/health.h"
 #include "server/rpc/lane.h"
 #include "server/rpc/listener.h"
 #include "server/rpc/server.h"
@@ -33,7 +34,8 @@ struct rpc_server {
     struct lane lanes[LANE_COUNT];
     struct listener *listeners;
     size_t listener_count;
-    atomic_bool serving;  // what health says
+    atomic_bool serving; // what health says
+    struct health health;
     atomic_bool stopping; // no new calls
     // Request ids that we make: a random beginning for this process, then a number.
     char id_prefix[ENCODING_ID_BYTES];
@@ -46,7 +48,8 @@ struct rpc_server {
     pthread_cond_t changed; // calls fell to 0, or the shutdown is complete
     bool shutdown_complete;
     int stream_count;
-    struct stream *streams; // those let in and not finished
+    int builtin_stream_count; // apart: they need no token, and must not take the place of others
+    struct stream *streams;   // those let in and not finished
     struct event shutdown;
     struct owner owner; // of that event
 };

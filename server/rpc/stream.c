@@ -17,6 +17,7 @@ struct stream {
     void *state; // of the handler
     bool opened;
     struct event sent;
+    struct event woke; // a step is due, where there is no lane
     struct stream_waker waker;
     pthread_mutex_t mutex;
     // A step is queued or runs, a message is under way, or all is over: who set it goes on.
@@ -34,6 +35,17 @@ static void release(struct owner *owner)
     free(stream);
 }
 
+// Queues a step: for its lane or, if it has none, for its poller, by a batch of nothing. For who
+// holds `busy`.
+static void queue_step(struct stream *stream)
+{
+    struct lane *lane = gate_lane(&stream->call);
+    if (lane != NULL)
+        lane_push_step(lane, &stream->call.job);
+    else
+        (void)event_start_batch(&stream->woke, stream->call.call, NULL, 0);
+}
+
 // Sets a flag and starts a step if none is due.
 static void notice(struct stream *stream, bool *flag)
 {
@@ -43,7 +55,7 @@ static void notice(struct stream *stream, bool *flag)
     stream->busy = true;
     pthread_mutex_unlock(&stream->mutex);
     if (start)
-        lane_push_step(gate_lane(&stream->call), &stream->call.job);
+        queue_step(stream);
 }
 
 static void wake(void *context)
@@ -67,7 +79,14 @@ static void rest(struct stream *stream)
     stream->busy = again;
     pthread_mutex_unlock(&stream->mutex);
     if (again)
-        lane_push_step(gate_lane(&stream->call), &stream->call.job);
+        queue_step(stream);
+}
+
+static int *count_of(struct stream *stream)
+{
+    struct rpc_server *server = stream->call.server;
+    return stream->call.method->handler == NULL ? &server->builtin_stream_count
+                                                : &server->stream_count;
 }
 
 // False if the process has as many streams as it may.
@@ -75,11 +94,12 @@ static bool enlist(struct stream *stream)
 {
     struct rpc_server *server = stream->call.server;
     pthread_mutex_lock(&server->mutex);
-    if (server->stream_count >= server->settings.watchers_max) {
+    int *count = count_of(stream);
+    if (*count >= server->settings.watchers_max) {
         pthread_mutex_unlock(&server->mutex);
         return false;
     }
-    server->stream_count++;
+    ++*count;
     stream->next = server->streams;
     stream->previous = &server->streams;
     if (stream->next != NULL)
@@ -93,7 +113,7 @@ static void delist(struct stream *stream)
 {
     struct rpc_server *server = stream->call.server;
     pthread_mutex_lock(&server->mutex);
-    server->stream_count--;
+    --*count_of(stream);
     *stream->previous = stream->next;
     if (stream->next != NULL)
         stream->next->previous = stream->previous;
@@ -105,7 +125,7 @@ static void finish(struct stream *stream, const struct err *err)
 {
     delist(stream);
     if (stream->opened)
-        stream->call.method->handler->stream->close(stream->state);
+        stream->call.method->stream->close(stream->state);
     call_end(&stream->call, NULL, err);
 }
 
@@ -133,7 +153,7 @@ static void run_sent(struct event *event, bool ok)
         stream->gone = true;
         pthread_mutex_unlock(&stream->mutex);
     }
-    lane_push_step(gate_lane(&stream->call), &stream->call.job);
+    queue_step(stream);
 }
 
 static enum err_code open_stream(struct stream *stream, struct err *reterr)
@@ -142,8 +162,7 @@ static enum err_code open_stream(struct stream *stream, struct err *reterr)
     ProtobufCMessage *in;
     try_(gate_decode(call, &in, reterr));
     stream->waker = (struct stream_waker){wake, stream};
-    try_(call->method->handler->stream->open(&call->request, in, &stream->waker, &stream->state,
-                                             reterr));
+    try_(call->method->stream->open(&call->request, in, &stream->waker, &stream->state, reterr));
     stream->opened = true;
     return ERR_OK;
 }
@@ -161,8 +180,7 @@ static enum err_code next_message(struct stream *stream, enum stream_step *ret_s
     if (out == NULL)
         return err_no_memory(reterr);
     *ret_step = STREAM_END;
-    try_(call->method->handler->stream->next(&call->request, stream->state, &arena, out, ret_step,
-                                             reterr));
+    try_(call->method->stream->next(&call->request, stream->state, &arena, out, ret_step, reterr));
     if (*ret_step != STREAM_MESSAGE)
         return ERR_OK;
     return codec_encode(out, (size_t)call->server->settings.response_max_bytes,
@@ -192,9 +210,8 @@ static enum err_code step(struct stream *stream, enum stream_step *ret_step,
     return next_message(stream, ret_step, ret_message, reterr);
 }
 
-static void run_step(struct lane_job *job)
+static void take_step(struct stream *stream)
 {
-    struct stream *stream = (struct stream *)job->owner;
     struct err err = {.code = ERR_OK};
     enum stream_step next = STREAM_END;
     grpc_byte_buffer *message = NULL;
@@ -209,6 +226,17 @@ static void run_step(struct lane_job *job)
     }
 }
 
+static void run_step(struct lane_job *job)
+{
+    take_step((struct stream *)job->owner);
+}
+
+static void run_woke(struct event *event, bool ok)
+{
+    (void)ok;
+    take_step((struct stream *)event->owner);
+}
+
 // Queues the first step.
 static enum err_code begin(struct stream *stream, struct err *reterr)
 {
@@ -216,7 +244,12 @@ static enum err_code begin(struct stream *stream, struct err *reterr)
     if (!enlist(stream))
         return gate_busy(reterr);
     call->job.run = run_step;
-    if (lane_push(gate_lane(call), &call->job))
+    struct lane *lane = gate_lane(call);
+    if (lane == NULL) {
+        queue_step(stream);
+        return ERR_OK;
+    }
+    if (lane_push(lane, &call->job))
         return ERR_OK;
     delist(stream);
     return gate_busy(reterr);
@@ -247,6 +280,7 @@ void stream_arm(struct rpc_server *server, struct poller *poller, const struct t
     call_init(&stream->call, server, poller, method, run_arrived, release);
     stream->call.on_closed = on_closed;
     stream->sent = (struct event){run_sent, &stream->call.owner};
+    stream->woke = (struct event){run_woke, &stream->call.owner};
     pthread_mutex_init(&stream->mutex, NULL);
     stream->busy = true; // until the first step has run
     call_post(&stream->call);

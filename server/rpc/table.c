@@ -68,6 +68,7 @@ static enum err_code add_method(struct table *table, const struct contract *cont
     struct table_method *method;
     try_(add(table, service->descriptor->name, descriptor->name, &method, reterr));
     method->handler = handler;
+    method->stream = handler->stream;
     method->input = descriptor->input;
     method->output = descriptor->output;
     try_(contract_policy(contract, declared, &method->policy, reterr));

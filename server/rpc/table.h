@@ -20,6 +20,8 @@ struct table_method {
     const struct method *handler; // NULL for a built-in method
     // Serves a built-in unary method on the poller; needs no token.
     enum err_code (*builtin)(struct call *call, const void *in, void *out, struct err *reterr);
+    // The messages of a server stream, of a service or built in; NULL for other kinds.
+    const struct stream_handler *stream;
     const ProtobufCMessageDescriptor *input;
     const ProtobufCMessageDescriptor *output;
     const struct rule *rule; // of the input

@@ -16,6 +16,7 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 SERVER = os.path.abspath(sys.argv[1])
+DESCRIPTORS = os.path.abspath(sys.argv[2])
 TMP = tempfile.mkdtemp(prefix="rpc", dir=os.environ.get("TEST_TMPDIR"))
 
 
@@ -40,7 +41,25 @@ def load(path):
                                              "grpc.reflection.v1")]
 
 
-v1, rpc, health, reflection = load(sys.argv[2])
+v1, rpc, health, reflection = load(DESCRIPTORS)
+
+
+def resources():
+    """The pattern of each resource that the contract declares, by type."""
+    with open(DESCRIPTORS, "rb") as file:
+        files = descriptor_pb2.FileDescriptorSet.FromString(file.read())
+    # google.api.resource is an extension that this program has no code for: field 1053, in which
+    # field 1 is the type and field 2 the pattern.
+    found = {}
+    for file in files.file:
+        for message in file.message_type:
+            for one in message.options.UnknownFields():
+                if one.field_number == 1053:
+                    text = one.data
+                    type_len = text[1]
+                    found[text[2:2 + type_len].decode()] = text[4 + type_len:][
+                        :text[3 + type_len]].decode()
+    return found
 ALL = (("authorization", "Bearer all"),)
 COMPANY = "/docbridge.v1.CompanyService/"
 PASSWORD = "/docbridge.v1.PasswordService/"
@@ -66,6 +85,10 @@ class Server:
         self.log_file.seek(0)
         lines = [json.loads(line) for line in self.log_file.read().splitlines()]
         return [line for line in lines if message in (None, line["message"])]
+
+    def threads(self):
+        with open("/proc/%d/status" % self.process.pid) as file:
+            return int(re.search(r"Threads:\s+(\d+)", file.read()).group(1))
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")

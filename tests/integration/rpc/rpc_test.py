@@ -5,7 +5,7 @@ import time
 import grpc
 
 import harness
-from harness import ALL, COMPANY, PASSWORD, Case, details, get_company, health, raw, unary, v1, watch
+from harness import ALL, COMPANY, PASSWORD, Case, details, get_company, raw, unary, v1, watch
 
 
 class Unary(Case):
@@ -154,8 +154,7 @@ class Unary(Case):
         get_company(self.channel, "companies/one")
 
     def test_unknown_method(self):
-        for method in (COMPANY + "Nothing", "/nothing.at.All/Here",
-                       "/grpc.health.v1.Health/Watch"):
+        for method in (COMPANY + "Nothing", "/nothing.at.All/Here", "/grpc.health.v1.Health/List"):
             for metadata in (ALL, ()):
                 self.fails(grpc.StatusCode.UNIMPLEMENTED, raw, self.channel, method, b"",
                            metadata=metadata, reason="METHOD_UNKNOWN")
@@ -178,19 +177,6 @@ class Unary(Case):
                      v1.ListPasswordsRequest(), v1.ListPasswordsResponse)
         self.fails(grpc.StatusCode.NOT_FOUND, call, metadata=ALL, reason="RESOURCE_NOT_FOUND")
         self.fails(grpc.StatusCode.UNAUTHENTICATED, call, reason="TOKEN_MISSING")
-
-    def test_health(self):
-        def check(service):
-            request = health.HealthCheckRequest(service=service)
-            return unary(self.channel, "/grpc.health.v1.Health/Check", request,
-                         health.HealthCheckResponse)()[0].status
-        for service in ("", "docbridge.v1.CompanyService", "grpc.health.v1.Health"):
-            self.assertEqual(check(service), 1)
-        self.fails(grpc.StatusCode.NOT_FOUND, check, "nothing")
-        self.server.ask("serving 0")
-        self.assertEqual(check(""), 2)
-        self.server.ask("serving 1")
-        self.assertEqual(check(""), 1)
 
 
 class Ends(Case):

@@ -58,6 +58,20 @@ static enum err_code wait_for_end(struct request *request, int64_t ms, struct er
     return code;
 }
 
+// "TIMES-MS": fails that many times, and says to try again after so many milliseconds.
+static enum err_code fail_at_first(const char *text, struct err *reterr)
+{
+    static atomic_int failed;
+    char times[16];
+    size_t len = strcspn(text, "-");
+    (void)snprintf(times, sizeof(times), "%.*s", (int)len, text);
+    if (atomic_fetch_add(&failed, 1) >= number(times))
+        return ERR_OK;
+    enum err_code code = err_set(reterr, ERR_STORE_UNAVAILABLE, "not yet");
+    err_retry_after(reterr, number(text + len + 1));
+    return code;
+}
+
 static enum err_code misbehave(struct request *request, const char *name, struct err *reterr)
 {
     if (strcmp(name, "companies/missing") == 0)
@@ -78,6 +92,10 @@ static enum err_code misbehave(struct request *request, const char *name, struct
         err_retry_after(reterr, 1500);
         return code;
     }
+    if (strncmp(name, "missing:", 8) == 0)
+        return err_not_found(reterr, name + 8);
+    if (strncmp(name, "companies/flaky-", 16) == 0)
+        return fail_at_first(name + 16, reterr);
     if (strcmp(name, "companies/slow") == 0)
         return wait_for_end(request, 30000, reterr);
     if (strncmp(name, "companies/sleep-", 16) == 0)
@@ -94,6 +112,9 @@ static enum err_code get_company(struct request *request, const void *in, void *
     company->name = get->name;
     company->display_name = arena_strdup(request->arena, request->caller->subject);
     company->etag = arena_strdup(request->arena, request->request_id);
+    if (strcmp(get->name, "companies/deadline") == 0)
+        company->display_name =
+            arena_printf(request->arena, "%lld", (long long)deadline_left_ms(request->deadline));
     if (strncmp(get->name, "companies/big-", 14) == 0) {
         size_t len = (size_t)number(get->name + 14);
         company->display_name = arena_alloc(request->arena, len + 1);
