@@ -79,7 +79,7 @@ static enum err_code scan_term(struct scanner *scanner, const struct filter_fiel
     scanner->at += len;
     if (len == 0)
         return expected(scanner, "a field", reterr);
-    enum filter_op op;
+    enum filter_op op = FILTER_EQUALS;
     try_(scan_op(scanner, &op, reterr));
     bool known = false;
     for (size_t i = 0; i < count; i++) {
