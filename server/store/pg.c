@@ -6,6 +6,7 @@
 #include "server/base/arena.h"
 #include "server/store/args.h"
 #include "server/store/pg.h"
+#include "server/store/pg_cancel.h"
 #include "server/store/pg_target.h"
 #include "server/store/sqlstate.h"
 
@@ -96,10 +97,10 @@ static enum err_code refused(const PGconn *conn, struct err *reterr)
     return pg_unavailable(reterr, text);
 }
 
-enum err_code pg_connect(struct pg *pg, const struct pg_target *target, bool pipeline,
-                         const struct pg_wait *wait, struct err *reterr)
+static enum err_code connect_host(struct pg *pg, const struct pg_target *target, size_t host,
+                                  bool pipeline, const struct pg_wait *wait, struct err *reterr)
 {
-    pg->conn = pg_target_start(target);
+    pg->conn = pg_target_start(target, host);
     if (pg->conn == NULL)
         return err_no_memory(reterr);
     (void)PQsetErrorVerbosity(pg->conn, PQERRORS_SQLSTATE);
@@ -118,6 +119,27 @@ enum err_code pg_connect(struct pg *pg, const struct pg_target *target, bool pip
     if (PQsetnonblocking(pg->conn, 1) != 0 || (pipeline && PQenterPipelineMode(pg->conn) != 1))
         return given_up(ERR_STORE_UNAVAILABLE, reterr);
     return ERR_OK;
+}
+
+enum err_code pg_connect(struct pg *pg, struct pg_target *target, bool pipeline,
+                         const struct pg_wait *wait, struct err *reterr)
+{
+    size_t count = pg_target_hosts(target), first = pg_target_first(target);
+    enum err_code code = ERR_STORE_UNAVAILABLE;
+    for (size_t i = 0; i < count; i++) {
+        // A host that is silent takes its share of the time and no more.
+        size_t host = (first + i) % count;
+        int64_t share = deadline_left_ms(wait->deadline) / (int64_t)(count - i);
+        const struct pg_wait attempt = {deadline_at_most(wait->deadline, share), wait->cancelled};
+        code = connect_host(pg, target, host, pipeline, &attempt, reterr);
+        if (code == ERR_OK)
+            pg_target_prefer(target, host);
+        if (code != ERR_STORE_UNAVAILABLE && code != ERR_DEADLINE_EXCEEDED)
+            return code;
+        PQfinish(pg->conn);
+        pg->conn = NULL;
+    }
+    return code;
 }
 
 bool pg_alive(struct pg *pg)
@@ -255,18 +277,18 @@ static enum err_code gather(struct pg *pg, struct flight *flight, const struct p
 // Asks the server to stop, then takes what it still says. False: it does not stop.
 static bool cancel_and_drain(struct pg *pg, struct flight *flight, struct pg_answer *answer)
 {
-    for (int i = 0; i < PG_DRAIN_MS / CANCEL_AGAIN_MS; i++) {
-        PGcancel *cancel = PQgetCancel(pg->conn);
-        char text[256]; // quotes the host: never shown
-        if (cancel != NULL)
-            (void)PQcancel(cancel, text, sizeof(text));
-        PQfreeCancel(cancel);
-        struct pg_wait wait = {deadline_in(CANCEL_AGAIN_MS), NULL};
-        enum err_code code = gather(pg, flight, &wait, answer);
-        if (code == ERR_OK || code == ERR_STORE_UNAVAILABLE)
-            return code == ERR_OK;
+    _cleanup_(pg_cancel_freep) struct pg_cancel *cancel = pg_cancel_start(pg->conn);
+    struct deadline end = deadline_in(PG_DRAIN_MS);
+    enum err_code code = ERR_DEADLINE_EXCEEDED;
+    while (code == ERR_DEADLINE_EXCEEDED && deadline_left_ms(end) > 0) {
+        struct pg_wait wait = {deadline_at_most(end, CANCEL_AGAIN_MS), NULL};
+        code = gather(pg, flight, &wait, answer);
+        if (code == ERR_DEADLINE_EXCEEDED && pg_cancel_wait(cancel, deadline_in(0))) {
+            cancel = pg_cancel_free(cancel);
+            cancel = pg_cancel_start(pg->conn);
+        }
     }
-    return false;
+    return code == ERR_OK && pg_cancel_wait(cancel, end);
 }
 
 static enum err_code translate(struct pg *pg, const PGresult *result, enum err_code cause,

@@ -72,10 +72,11 @@ struct pg *pg_new(bool unnamed);
 struct pg *pg_free(struct pg *pg);
 void pg_freep(struct pg **pg);
 
-// Connects without blocking beyond `wait`. `pipeline` is false for scripts. Errors:
+// Connects without blocking beyond `wait`, to the host that served last and then to the others,
+// each with its share of the time. `pipeline` is false for scripts. Errors:
 // STORE_UNAVAILABLE (the text has the SQLSTATE if the server gave one), DEADLINE_EXCEEDED,
 // CANCELLED.
-enum err_code pg_connect(struct pg *pg, const struct pg_target *target, bool pipeline,
+enum err_code pg_connect(struct pg *pg, struct pg_target *target, bool pipeline,
                          const struct pg_wait *wait, struct err *reterr) _must_check_;
 // Whether an idle connection still stands: a server that went has said so, or hung up.
 bool pg_alive(struct pg *pg);

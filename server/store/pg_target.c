@@ -1,5 +1,6 @@
 // How to connect: the DSN's settings, our defaults behind them, and the session's settings.
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ struct pg_target {
     char *keywords[OPTIONS_MAX + 1];
     char *values[OPTIONS_MAX + 1];
     size_t count;
+    size_t hosts;
+    atomic_size_t first; // the host that served last
 };
 
 // What the DSN may say otherwise.
@@ -95,6 +98,32 @@ static bool fill(struct pg_target *target, const PQconninfoOption *parsed, const
            (!session_settings || put_session(target, role));
 }
 
+static size_t items(const char *list)
+{
+    size_t count = 1;
+    for (const char *c = list; *c != '\0'; c++)
+        count += *c == ',';
+    return count;
+}
+
+static const char *value(const struct pg_target *target, const char *keyword)
+{
+    size_t i = find(target, keyword);
+    return i < target->count ? target->values[i] : "";
+}
+
+// A list that libpq is to see as a whole counts as one host: what it would refuse, and the one wish
+// that takes two rounds.
+static size_t count_hosts(const struct pg_target *target)
+{
+    size_t names = items(value(target, "host")), addresses = items(value(target, "hostaddr"));
+    size_t hosts = names > addresses ? names : addresses, ports = items(value(target, "port"));
+    bool fits = (value(target, "host")[0] == '\0' || names == hosts) &&
+                (value(target, "hostaddr")[0] == '\0' || addresses == hosts) &&
+                (ports == 1 || ports == hosts);
+    return fits && strcmp(value(target, "target_session_attrs"), "prefer-standby") != 0 ? hosts : 1;
+}
+
 static bool role_valid(const char *role)
 {
     return role == NULL || (role[0] != '\0' &&
@@ -116,12 +145,53 @@ enum err_code pg_target_new(const char *dsn, const char *role, bool session_sett
     PQconninfoFree(parsed);
     if (!filled)
         return err_no_memory(reterr);
+    target->hosts = count_hosts(target);
     *ret_target = steal(target);
     return ERR_OK;
 }
 
-PGconn *pg_target_start(const struct pg_target *target)
+size_t pg_target_hosts(const struct pg_target *target)
 {
-    return PQconnectStartParams((const char *const *)target->keywords,
-                                (const char *const *)target->values, 0);
+    return target->hosts;
+}
+
+size_t pg_target_first(const struct pg_target *target)
+{
+    return atomic_load(&target->first);
+}
+
+void pg_target_prefer(struct pg_target *target, size_t host)
+{
+    atomic_store(&target->first, host);
+}
+
+// The part of a list that belongs to `host`; a list of one belongs to all. NULL: no memory.
+static char *pick(const char *list, size_t host)
+{
+    if (items(list) == 1)
+        return strdup(list);
+    for (; host > 0; host--)
+        list += strcspn(list, ",") + 1;
+    return strndup(list, strcspn(list, ","));
+}
+
+PGconn *pg_target_start(const struct pg_target *target, size_t host)
+{
+    static const char *const lists[] = {"host", "hostaddr", "port"};
+    const char *values[OPTIONS_MAX + 1];
+    char *picked[ARRAY_LEN(lists)] = {NULL};
+    memcpy(values, target->values, sizeof(values));
+    bool made = true;
+    for (size_t i = 0; i < ARRAY_LEN(lists) && target->hosts > 1; i++) {
+        size_t at = find(target, lists[i]);
+        if (at == target->count)
+            continue;
+        values[at] = picked[i] = pick(target->values[at], host);
+        made = made && picked[i] != NULL;
+    }
+    PGconn *conn =
+        made ? PQconnectStartParams((const char *const *)target->keywords, values, 0) : NULL;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        free(picked[i]);
+    return conn;
 }

@@ -244,6 +244,10 @@ void pool_give(struct store *store, struct pg *pg)
     bool reusable = pg_reusable(pg);
     pthread_mutex_lock(&store->lock);
     pool_move(store, pg, reusable ? PG_IDLE : PG_CLOSING);
+    // What is wrong with one is mostly wrong with all: the server is gone, stands still, or is no
+    // longer the one that writes. Whoever comes next should not have to find out as well.
+    while (!reusable && store->lists[PG_IDLE].first != NULL)
+        pool_move(store, store->lists[PG_IDLE].first, PG_CLOSING);
     pool_dispatch(store);
     pool_unlock(store);
 }
