@@ -22,7 +22,7 @@ static struct test_postgres *running;
 struct test_postgres {
     struct test_postgres *next;
     char dir[64];
-    bool durable;
+    bool durable, pooled;
     bool template_made;
     int guard_fd; // the guard waits for its end
     pid_t guard;
@@ -72,14 +72,15 @@ static void run(const char *verb, const char *dir, const char *option)
         die("postgres.sh %s %s failed", verb, dir);
 }
 
-static void name_database(const struct test_postgres *postgres, const char *name,
+static void name_database(const struct test_postgres *postgres, const char *name, bool pooled,
                           struct test_database *database)
 {
-    static const char format[] = "host=%s dbname=%s user=%s";
-    (void)snprintf(database->dsn, sizeof(database->dsn), format, postgres->dir, name, "docbridged");
-    (void)snprintf(database->owner_dsn, sizeof(database->owner_dsn), format, postgres->dir, name,
+    static const char format[] = "host=%s%s dbname=%s user=%s";
+    const char *dir = postgres->dir, *pooler = pooled ? "/pooler" : "";
+    (void)snprintf(database->dsn, sizeof(database->dsn), format, dir, pooler, name, "docbridged");
+    (void)snprintf(database->owner_dsn, sizeof(database->owner_dsn), format, dir, pooler, name,
                    "docbridge_owner");
-    (void)snprintf(database->admin_dsn, sizeof(database->admin_dsn), format, postgres->dir, name,
+    (void)snprintf(database->admin_dsn, sizeof(database->admin_dsn), format, dir, "", name,
                    "postgres");
 }
 
@@ -89,7 +90,7 @@ static void stop_all(void)
         test_postgres_stop(running);
 }
 
-static struct test_postgres *start(bool durable)
+static struct test_postgres *new_cluster(void)
 {
     static bool registered;
     if (!registered && atexit(stop_all) != 0)
@@ -105,25 +106,43 @@ static struct test_postgres *start(bool durable)
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
         die("no pipe");
-    postgres->durable = durable;
     postgres->guard_fd = ends[1];
     postgres->guard = spawn("guard", postgres->dir, "", ends[0]);
     (void)close(ends[0]);
     postgres->next = running;
     running = postgres;
-    test_postgres_restart(postgres);
-    name_database(postgres, "postgres", &postgres->admin);
+    name_database(postgres, "postgres", /* pooled= */ false, &postgres->admin);
     return postgres;
 }
 
 struct test_postgres *test_postgres_start(void)
 {
-    return start(/* durable= */ false);
+    struct test_postgres *postgres = new_cluster();
+    test_postgres_restart(postgres);
+    return postgres;
 }
 
 struct test_postgres *test_postgres_start_durable(void)
 {
-    return start(/* durable= */ true);
+    struct test_postgres *postgres = new_cluster();
+    postgres->durable = true;
+    test_postgres_restart(postgres);
+    return postgres;
+}
+
+struct test_postgres *test_postgres_start_pooled(void)
+{
+    struct test_postgres *postgres = test_postgres_start();
+    postgres->pooled = true;
+    run("pooler", postgres->dir, "");
+    return postgres;
+}
+
+struct test_postgres *test_postgres_start_standby(const struct test_postgres *primary)
+{
+    struct test_postgres *postgres = new_cluster();
+    run("standby", postgres->dir, primary->dir);
+    return postgres;
 }
 
 void test_postgres_stop(struct test_postgres *postgres)
@@ -148,12 +167,32 @@ void test_postgres_kill(struct test_postgres *postgres)
 
 void test_postgres_halt(struct test_postgres *postgres)
 {
-    run("stop", postgres->dir, "");
+    run("halt", postgres->dir, "");
 }
 
 void test_postgres_restart(struct test_postgres *postgres)
 {
     run("start", postgres->dir, postgres->durable ? "durable" : "");
+}
+
+void test_postgres_stall(struct test_postgres *postgres)
+{
+    run("stall", postgres->dir, "");
+}
+
+void test_postgres_resume(struct test_postgres *postgres)
+{
+    run("resume", postgres->dir, "");
+}
+
+void test_postgres_promote(struct test_postgres *postgres)
+{
+    run("promote", postgres->dir, "");
+}
+
+const char *test_postgres_dir(const struct test_postgres *postgres)
+{
+    return postgres->dir;
 }
 
 const char *test_postgres_value(const char *dsn, const char *sql)
@@ -184,7 +223,7 @@ static const struct test_database *clone(struct test_postgres *postgres, const c
                    "CREATE DATABASE %s OWNER docbridge_owner TEMPLATE %s STRATEGY file_copy", name,
                    origin);
     (void)test_postgres_value(postgres->admin.admin_dsn, sql);
-    name_database(postgres, name, database);
+    name_database(postgres, name, postgres->pooled, database);
     postgres->databases[postgres->database_count++] = database;
     return database;
 }
@@ -198,7 +237,8 @@ const struct test_database *test_postgres_database(struct test_postgres *postgre
 {
     if (!postgres->template_made) {
         struct test_database made;
-        name_database(postgres, "docbridge", &made);
+        // A pooler would stay connected to it, and what is in use cannot be cloned.
+        name_database(postgres, "docbridge", /* pooled= */ false, &made);
         struct err err;
         int applied;
         if (store_migrate(made.owner_dsn, /* dry_run= */ false, &applied, &err) != ERR_OK)

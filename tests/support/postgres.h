@@ -26,6 +26,10 @@ struct test_database {
 struct test_postgres *test_postgres_start(void);
 // One that really syncs to disk.
 struct test_postgres *test_postgres_start_durable(void);
+// One with PgBouncer in front, in transaction mode: `dsn` and `owner_dsn` go through it.
+struct test_postgres *test_postgres_start_pooled(void);
+// A hot standby that follows `primary`, with databases of the same names.
+struct test_postgres *test_postgres_start_standby(const struct test_postgres *primary);
 // Stops the cluster and removes it. NULL is fine.
 void test_postgres_stop(struct test_postgres *postgres);
 
@@ -40,6 +44,13 @@ void test_postgres_kill(struct test_postgres *postgres);
 void test_postgres_halt(struct test_postgres *postgres);
 // Starts it again after a kill or a halt.
 void test_postgres_restart(struct test_postgres *postgres);
+// Stops all processes of the server in their tracks (SIGSTOP), and lets them go on.
+void test_postgres_stall(struct test_postgres *postgres);
+void test_postgres_resume(struct test_postgres *postgres);
+// Makes a standby the primary; returns when it writes.
+void test_postgres_promote(struct test_postgres *postgres);
+// The directory of its socket: a `host` of a DSN.
+const char *test_postgres_dir(const struct test_postgres *postgres);
 
 // Runs SQL on a connection of its own and returns the first value as text, "" for none or NULL.
 // Valid until the next call.

@@ -2,8 +2,13 @@
 # A private Postgres cluster in a directory, reached by a Unix socket in it and by nothing else.
 #
 #   postgres.sh start DIR [durable]  makes the cluster if there is none, and starts it
-#   postgres.sh stop DIR             stops it, as a careful operator would
+#   postgres.sh stop DIR             stops it, as a careful operator would; halt DIR leaves its pooler
 #   postgres.sh kill DIR             as if the power went: kill -9 of all of its processes
+#   postgres.sh stall DIR            stops all of its processes in their tracks; resume DIR undoes it
+#   postgres.sh standby DIR PRIMARY  makes and starts a hot standby that follows the cluster in PRIMARY
+#   postgres.sh promote DIR          makes a standby the primary
+#   postgres.sh pooler DIR           starts PgBouncer in transaction mode in front of it; it listens
+#                                    in DIR/pooler and goes with it
 #   postgres.sh guard DIR            reads standard input to its end, then stops it and removes DIR;
 #                                    also removes what guards that were killed left beside it
 #
@@ -85,9 +90,23 @@ start() {
     fi
 }
 
+# The ids of the postmaster and its children in DIR, none if it does not run.
+processes() {
+    pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) || return 0
+    echo "$pid" "$(cat "/proc/$pid/task/$pid/children" 2>/dev/null || :)"
+}
+
+# signal_all NAME DIR
+signal_all() {
+    # shellcheck disable=SC2046
+    set -- "$1" $(processes "$2")
+    [ $# -lt 2 ] || kill "-$@" 2>/dev/null || :
+}
+
 # stop MODE DIR
 stop() {
     if [ -e "$2/data/postmaster.pid" ]; then
+        signal_all CONT "$2" # what is stalled would not hear of it
         as_owner "$bin/pg_ctl" -D "$2/data" -w -t 60 -s -m "$1" stop >/dev/null 2>&1 || :
     fi
 }
@@ -95,9 +114,7 @@ stop() {
 # The postmaster and its children, by their ids alone.
 kill_hard() {
     pid=$(head -n 1 "$dir/data/postmaster.pid")
-    children=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null || :)
-    # shellcheck disable=SC2086
-    kill -KILL "$pid" $children 2>/dev/null || :
+    signal_all KILL "$dir"
     # Gone, or a zombie that nobody reaps.
     tries=100
     while [ "$tries" -gt 0 ] && grep -qs '^State:[[:space:]]*[^Z]' "/proc/$pid/status"; do
@@ -107,11 +124,60 @@ kill_hard() {
     rm -f "$dir/data/postmaster.pid"
 }
 
+# standby PRIMARY
+standby() {
+    chmod 700 "$dir"
+    if [ "$(id -u)" -eq 0 ]; then
+        chown "$(id -u postgres 2>/dev/null || id -u nobody)" "$dir"
+    fi
+    as_owner "$bin/pg_basebackup" -h "$1" -U postgres -D "$dir/data" -R -X stream -c fast --no-sync
+    echo "unix_socket_directories = '$dir'" >>"$dir/data/postgresql.conf"
+    start
+}
+
+pooler() {
+    as_owner mkdir -p "$dir/pooler"
+    cat >"$dir/pooler/pgbouncer.ini" <<END
+[databases]
+* = host=$dir
+[pgbouncer]
+listen_addr =
+unix_socket_dir = $dir/pooler
+listen_port = 5432
+pool_mode = transaction
+default_pool_size = 8
+server_login_retry = 1
+query_wait_timeout = 2
+auth_type = trust
+auth_file = $dir/pooler/users
+admin_users = postgres
+logfile = $dir/pooler/log
+pidfile = $dir/pooler/pid
+END
+    printf '"%s" ""\n' docbridged docbridge_owner postgres >"$dir/pooler/users"
+    as_owner /usr/sbin/pgbouncer -d -q "$dir/pooler/pgbouncer.ini" >"$dir/pooler/start.log" 2>&1 ||
+        { cat "$dir/pooler/start.log" >&2; exit 1; }
+    tries=100
+    until [ -S "$dir/pooler/.s.PGSQL.5432" ]; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || { cat "$dir/pooler/log" >&2; exit 1; }
+        sleep 0.05
+    done
+}
+
+# stop_pooler DIR
+stop_pooler() {
+    pid=$(cat "$1/pooler/pid" 2>/dev/null) || return 0
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != pgbouncer ] || kill -TERM "$pid" 2>/dev/null || :
+    rm -f "$1/pooler/pid"
+}
+
 # Directories whose guard is gone: it held their lock.
 sweep() {
     find "${dir%/*}" -maxdepth 2 -path "${dir%-*}-*/lock" -mmin +1 2>/dev/null | while read -r lock; do
         old=${lock%/lock}
         if [ "$old" != "$dir" ] && flock -n "$lock" true; then
+            stop_pooler "$old"
             stop immediate "$old"
             rm -rf "$old"
         fi
@@ -120,14 +186,24 @@ sweep() {
 
 case $verb in
 start) start "${3:-}" ;;
-stop) stop fast "$dir" ;;
+stop)
+    stop_pooler "$dir"
+    stop fast "$dir"
+    ;;
+halt) stop fast "$dir" ;;
 kill) kill_hard ;;
+stall) signal_all STOP "$dir" ;;
+resume) signal_all CONT "$dir" ;;
+standby) standby "${3:-}" ;;
+promote) as_owner "$bin/pg_ctl" -D "$dir/data" -w -t 60 -s promote >/dev/null ;;
+pooler) pooler ;;
 guard)
     exec 9>"$dir/lock"
     flock 9
     # Nothing started here may keep the lock.
     sweep 9>&-
     cat >/dev/null 9>&-
+    stop_pooler "$dir" 9>&-
     stop immediate "$dir" 9>&-
     rm -rf "$dir"
     ;;

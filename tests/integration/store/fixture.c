@@ -5,10 +5,16 @@
 
 struct test_postgres *postgres;
 
+#ifdef FIXTURE_POOLED
+const bool fixture_pooled = true;
+#else
+const bool fixture_pooled = false;
+#endif
+
 int fixture_start(void **state)
 {
     (void)state;
-    postgres = test_postgres_start();
+    postgres = fixture_pooled ? test_postgres_start_pooled() : test_postgres_start();
     return 0;
 }
 
@@ -21,8 +27,10 @@ int fixture_stop(void **state)
 
 struct store *fixture_open(const struct test_database *database, int connections_max)
 {
-    const struct store_settings settings = {
-        .dsn = database->dsn, .connections_max = connections_max, .role = "docbridge_server"};
+    const struct store_settings settings = {.dsn = database->dsn,
+                                            .connections_max = connections_max,
+                                            .unnamed_statements = fixture_pooled,
+                                            .role = "docbridge_server"};
     struct store *store = NULL;
     assert_ok(store_open(&settings, &store, reterr));
     return store;

@@ -13,6 +13,8 @@
 #include "tests/support/postgres.h"
 
 extern struct test_postgres *postgres;
+// Whether stores reach it through PgBouncer in transaction mode: each test is built both ways.
+extern const bool fixture_pooled;
 
 // Group set-up and tear-down: the cluster.
 int fixture_start(void **state);

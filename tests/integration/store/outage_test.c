@@ -42,12 +42,13 @@ static void a_kill_in_mid_query_is_told_and_survived(void **state)
     assert_true(err.retry_after_ms >= 500);
     tx_abortp(&tx);
     pthread_join(thread, NULL);
-    for (int i = 0; i < 200; i++) {
+    // Refused, not queued; PgBouncer however keeps each for its query_wait_timeout.
+    for (int i = 0; i < (fixture_pooled ? 2 : 200); i++) {
         err = (struct err){0};
         start_ms = clock_steady_ms();
         assert_int_equal(try_once(store, &err), ERR_STORE_UNAVAILABLE);
         assert_true(err.retry_after_ms >= 500);
-        assert_in_range(clock_steady_ms() - start_ms, 0, 1000); // refused, not queued
+        assert_in_range(clock_steady_ms() - start_ms, 0, fixture_pooled ? 4000 : 1000);
     }
     assert_int_equal(store_get_stats(store).open, 0);
     test_postgres_restart(postgres);
@@ -73,7 +74,7 @@ static void a_restart_between_calls_goes_unnoticed(void **state)
     test_postgres_halt(postgres);
     test_postgres_restart(postgres);
     assert_ok(try_once(store, reterr));
-    assert_int_equal(store_get_stats(store).open, 1);
+    assert_int_equal(store_get_stats(store).open, fixture_pooled ? 2 : 1);
 }
 
 // Something that listens where Postgres should.
@@ -201,7 +202,8 @@ static void a_refusal_has_its_sqlstate(void **state)
     _cleanup_(store_closep) struct store *store = fixture_open(&database, 1);
     struct err err;
     assert_int_equal(try_once(store, &err), ERR_STORE_UNAVAILABLE);
-    assert_non_null(strstr(err.text, "3D000"));
+    if (strstr(err.text, fixture_pooled ? "08P01" : "3D000") == NULL)
+        fail_msg("%s", err.text);
     assert_null(strstr(err.text, "nowhere"));
     assert_null(strstr(err.text, "hunter2"));
 }

@@ -78,7 +78,8 @@ static void no_row_of_another_tenant_is_touched(void **state)
 static void the_login_alone_has_no_rights(void **state)
 {
     (void)state;
-    const struct store_settings settings = {.dsn = database->dsn, .connections_max = 1};
+    const struct store_settings settings = {
+        .dsn = database->dsn, .connections_max = 1, .unnamed_statements = fixture_pooled};
     _cleanup_(store_closep) struct store *bare = NULL;
     assert_ok(store_open(&settings, &bare, reterr));
     _cleanup_(tx_abortp) struct tx *tx = fixture_begin(bare, "red");
@@ -99,8 +100,10 @@ static void the_scheduler_sees_leases_and_nothing_else(void **state)
         " SELECT t, 'c', 'r', 1, 1, 1, '', '', 1, now() FROM unnest('{red,blue}'::text[]) t;"
         "INSERT INTO sync_lease (tenant, connection_id, run_id, owner, fence, expire_time)"
         " SELECT t, 'c', 'r', '', 1, now() FROM unnest('{red,blue}'::text[]) t");
-    const struct store_settings settings = {
-        .dsn = database->dsn, .connections_max = 1, .role = "docbridge_scheduler"};
+    const struct store_settings settings = {.dsn = database->dsn,
+                                            .connections_max = 1,
+                                            .unnamed_statements = fixture_pooled,
+                                            .role = "docbridge_scheduler"};
     _cleanup_(store_closep) struct store *scheduler = NULL;
     assert_ok(store_open(&settings, &scheduler, reterr));
     struct tx *tx = fixture_begin(scheduler, NULL);
