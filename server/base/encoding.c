@@ -32,6 +32,10 @@ void encoding_base64url(const void *bytes, size_t len, char *ret_text)
 bool encoding_base64url_decode(const char *text, size_t len, void *ret_bytes, size_t max_bytes,
                                size_t *ret_len)
 {
+    // libsodium 1.0.18 takes bytes of 0x80 and above for '_': one value would have many spellings.
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] >= 0x80)
+            return false;
     const char *end;
     return sodium_base642bin(ret_bytes, max_bytes, text, len, NULL, ret_len, &end,
                              sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&

@@ -89,8 +89,9 @@ static void refuses_other_base64(void **state)
 {
     (void)state;
     // Padded, standard alphabet, spaces, one character over, bits that no byte holds.
-    static const char *const texts[] = {"YQ==",  "YWI=", "+//+", "YW Jj", "YWJj\n",
-                                        "YWJjY", "YR",   "YWJ",  ".",     "Y"};
+    static const char *const texts[] = {"YQ==",   "YWI=",  "+//+",       "YW Jj",
+                                        "YWJj\n", "YWJjY", "YR",         "YWJ",
+                                        ".",      "Y",     "YW\xc3\xbf", "\xff\xff\xff\xff"};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         unsigned char bytes[16];
         size_t len;
