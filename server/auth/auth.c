@@ -4,15 +4,17 @@
 #include <string.h>
 
 #include "server/auth/claims.h"
-#include "server/auth/jwk.h"
 #include "server/auth/jws.h"
+#include "server/auth/key_ring.h"
+#include "server/auth/token_cache.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 
 enum { DEFAULT_LEEWAY_MS = 60 * 1000, DEFAULT_LIFETIME_MAX_MS = 15 * 60 * 1000 };
 
 struct auth {
-    struct jwk_set keys;
+    struct key_ring keys;
+    struct token_cache *cache;
     char *issuer;
     char *audience;
     struct claims_policy policy;
@@ -34,10 +36,11 @@ enum err_code auth_new(const struct auth_settings *settings, struct auth **ret_a
     struct auth *auth _cleanup_(auth_freep) = calloc(1, sizeof(*auth));
     if (auth == NULL || sodium_init() < 0)
         return err_no_memory(reterr);
-    try_(jwk_set_read(settings->jwks_file, &auth->keys, reterr));
+    try_(key_ring_init(&auth->keys, settings->jwks_file, reterr));
+    auth->cache = token_cache_new();
     auth->issuer = strdup(settings->issuer);
     auth->audience = strdup(settings->audience);
-    if (auth->issuer == NULL || auth->audience == NULL)
+    if (auth->cache == NULL || auth->issuer == NULL || auth->audience == NULL)
         return err_no_memory(reterr);
     int64_t leeway_ms = settings->leeway_ms;
     int64_t lifetime_max_ms = settings->lifetime_max_ms;
@@ -55,7 +58,8 @@ enum err_code auth_new(const struct auth_settings *settings, struct auth **ret_a
 struct auth *auth_free(struct auth *auth)
 {
     if (auth != NULL) {
-        jwk_set_done(&auth->keys);
+        key_ring_done(&auth->keys);
+        auth->cache = token_cache_free(auth->cache);
         free(auth->issuer);
         free(auth->audience);
         free(auth);
@@ -81,16 +85,65 @@ static enum err_code answer(const struct auth *auth, const struct err *fault, st
     return fault->code;
 }
 
+static enum err_code verify(struct auth *auth, const char *token, size_t len,
+                            unsigned char payload[JWS_MAX_BYTES], size_t *ret_payload_len,
+                            uint64_t *ret_generation, bool *ret_unknown_key, struct err *reterr)
+{
+    const struct jwk_set *keys = key_ring_use(&auth->keys, ret_generation);
+    enum err_code code =
+        jws_verify(keys, token, len, payload, ret_payload_len, ret_unknown_key, reterr);
+    key_ring_leave(&auth->keys);
+    return code;
+}
+
+// Verifies signature and claims, and keeps what was accepted.
+static enum err_code accept(struct auth *auth, const char *token, size_t len,
+                            const struct token_id *id, struct arena *arena,
+                            const struct principal **ret_principal, struct err *reterr)
+{
+    unsigned char payload[JWS_MAX_BYTES];
+    size_t payload_len = 0;
+    uint64_t generation;
+    bool unknown_key;
+    enum err_code code =
+        verify(auth, token, len, payload, &payload_len, &generation, &unknown_key, reterr);
+    if (unknown_key) {
+        // The issuer may have a new key since the file was last looked at.
+        key_ring_look(&auth->keys, KEY_RING_NOW);
+        if (key_ring_generation(&auth->keys) != generation)
+            code =
+                verify(auth, token, len, payload, &payload_len, &generation, &unknown_key, reterr);
+    }
+    if (code != ERR_OK)
+        return code;
+    int64_t now_us = clock_wall_us();
+    try_(claims_read(&auth->policy, payload, payload_len, now_us, arena, ret_principal, reterr));
+    token_cache_add(auth->cache, id, generation, now_us,
+                    (*ret_principal)->expire_time_us + auth->policy.leeway_us, *ret_principal);
+    return ERR_OK;
+}
+
 enum err_code auth_verify(void *context, const char *token, size_t len, struct arena *arena,
                           const struct principal **ret_principal, struct err *reterr)
 {
-    const struct auth *auth = context;
-    unsigned char payload[JWS_MAX_BYTES];
-    size_t payload_len = 0;
+    struct auth *auth = context;
+    struct token_id id;
     struct err fault = {0};
-    enum err_code code = jws_verify(&auth->keys, token, len, payload, &payload_len, &fault);
-    if (code == ERR_OK)
-        code = claims_read(&auth->policy, payload, payload_len, clock_wall_us(), arena,
-                           ret_principal, &fault);
+    key_ring_look(&auth->keys, KEY_RING_WHEN_DUE);
+    token_cache_id(token, len, &id);
+    if (token_cache_find(auth->cache, &id, key_ring_generation(&auth->keys), clock_wall_us(), arena,
+                         ret_principal))
+        return ERR_OK;
+    enum err_code code = accept(auth, token, len, &id, arena, ret_principal, &fault);
     return code == ERR_OK ? ERR_OK : answer(auth, &fault, reterr);
+}
+
+void auth_reload(struct auth *auth)
+{
+    key_ring_look(&auth->keys, KEY_RING_READ);
+}
+
+uint64_t auth_cache_hits(const struct auth *auth)
+{
+    return token_cache_hits(auth->cache);
 }

@@ -3,6 +3,7 @@
 // The policy is ours, the RSA and EC arithmetic José's, Ed25519 libsodium's. Claims as the README
 // of this folder lists them. Never accepts: no kid or an unknown one, `oct` keys, any `crit`, an
 // alg that does not fit the key, RSA below 2048 bits, a lifetime above 15 minutes. Thread-safe.
+// The file of keys is read again when it changed, without a call that fails for it.
 #pragma once
 
 #include <stddef.h>
@@ -28,9 +29,15 @@ enum err_code auth_new(const struct auth_settings *settings, struct auth **ret_a
 struct auth *auth_free(struct auth *auth);
 void auth_freep(struct auth **auth);
 
+// Reads the keys again now. A file that cannot be read leaves them as they are and is logged.
+void auth_reload(struct auth *auth);
+
 // A token_verifier (rpc/server.h); `context` is the struct auth.
 enum err_code auth_verify(void *context, const char *token, size_t len, struct arena *arena,
                           const struct principal **ret_principal, struct err *reterr);
+
+// How many tokens were accepted without computing their signature again.
+uint64_t auth_cache_hits(const struct auth *auth);
 
 // What a development token says. NULL and 0 leave a claim out.
 struct auth_claims {

@@ -41,7 +41,8 @@ static bool split(const char *token, size_t len, struct segment ret_segments[SEG
 }
 
 static enum err_code check_header(const json_t *header, const struct jwk_set *keys,
-                                  const struct jwk **ret_key, struct err *reterr)
+                                  const struct jwk **ret_key, bool *ret_unknown_key,
+                                  struct err *reterr)
 {
     const char *alg = json_string_value(json_object_get(header, "alg"));
     const char *kid = json_string_value(json_object_get(header, "kid"));
@@ -55,6 +56,7 @@ static enum err_code check_header(const json_t *header, const struct jwk_set *ke
                                   strcasecmp(json_string_value(typ), "at+jwt") != 0)))
         return refuse(reterr, "the header's typ is not JWT or at+jwt");
     const struct jwk *key = jwk_set_find(keys, kid);
+    *ret_unknown_key = key == NULL;
     if (key == NULL)
         return err_set(reterr, ERR_TOKEN_INVALID, "no key has the kid \"%.*s\"", JWK_KID_MAX_BYTES,
                        kid);
@@ -67,7 +69,8 @@ static enum err_code check_header(const json_t *header, const struct jwk_set *ke
 }
 
 static enum err_code read_header(struct segment segment, const struct jwk_set *keys,
-                                 const struct jwk **ret_key, struct err *reterr)
+                                 const struct jwk **ret_key, bool *ret_unknown_key,
+                                 struct err *reterr)
 {
     char text[HEADER_MAX_BYTES];
     size_t len;
@@ -76,7 +79,7 @@ static enum err_code read_header(struct segment segment, const struct jwk_set *k
     json_auto_t *header = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(header))
         return refuse(reterr, "the header is not a JSON object");
-    return check_header(header, keys, ret_key, reterr);
+    return check_header(header, keys, ret_key, ret_unknown_key, reterr);
 }
 
 static enum err_code verify_by_jose(const struct jwk *key, const struct segment *segments,
@@ -115,15 +118,16 @@ static enum err_code verify(const struct jwk *key, const char *token,
 
 enum err_code jws_verify(const struct jwk_set *keys, const char *token, size_t len,
                          unsigned char ret_payload[JWS_MAX_BYTES], size_t *ret_payload_len,
-                         struct err *reterr)
+                         bool *ret_unknown_key, struct err *reterr)
 {
     struct segment segments[SEGMENTS];
     const struct jwk *key;
+    *ret_unknown_key = false;
     if (len > JWS_MAX_BYTES)
         return refuse(reterr, "the token is longer than 8 KiB");
     if (!split(token, len, segments))
         return refuse(reterr, "the token has not three segments");
-    try_(read_header(segments[HEADER], keys, &key, reterr));
+    try_(read_header(segments[HEADER], keys, &key, ret_unknown_key, reterr));
     try_(verify(key, token, segments, reterr));
     if (!encoding_base64url_decode(segments[PAYLOAD].text, segments[PAYLOAD].len, ret_payload,
                                    JWS_MAX_BYTES, ret_payload_len))

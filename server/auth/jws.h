@@ -14,7 +14,7 @@
 enum { JWS_MAX_BYTES = 8 * 1024 };
 
 // Verifies `token` and decodes its payload into `ret_payload`. Errors: TOKEN_INVALID with a text
-// for the log that names the check; INTERNAL.
+// for the log that names the check, *ret_unknown_key if it was that no key has the kid; INTERNAL.
 enum err_code jws_verify(const struct jwk_set *keys, const char *token, size_t len,
                          unsigned char ret_payload[JWS_MAX_BYTES], size_t *ret_payload_len,
-                         struct err *reterr) _must_check_;
+                         bool *ret_unknown_key, struct err *reterr) _must_check_;

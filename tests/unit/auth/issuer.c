@@ -42,7 +42,29 @@ EVP_PKEY *issuer_ed25519(void)
 
 void issuer_set_time(int64_t now_s)
 {
-    clock_fake(true, now_s * 1000000, 0);
+    issuer_set_clocks(now_s, 0);
+}
+
+void issuer_set_clocks(int64_t now_s, int64_t steady_ms)
+{
+    clock_fake(true, now_s * 1000000, steady_ms);
+}
+
+static void forget_log(void)
+{
+    assert_int_equal(ftruncate(log_file, 0), 0);
+    (void)lseek(log_file, 0, SEEK_SET);
+}
+
+size_t issuer_logged(const char *message)
+{
+    char text[16384] = {0};
+    (void)!pread(log_file, text, sizeof(text) - 1, 0);
+    forget_log();
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, message)) != NULL; at += strlen(message))
+        count++;
+    return count;
 }
 
 char *issuer_path(const char *name)
@@ -225,8 +247,7 @@ char *issuer_token(json_t *claims)
 static enum err_code verify(const char *token, size_t len, const struct principal **ret_principal,
                             struct err *reterr)
 {
-    assert_int_equal(ftruncate(log_file, 0), 0);
-    (void)lseek(log_file, 0, SEEK_SET);
+    forget_log();
     // A copy without a NUL: a read beyond its end is a memory error.
     char *copy _cleanup_(freep) = malloc(len > 0 ? len : 1);
     memcpy(copy, token, len);
@@ -283,6 +304,7 @@ int issuer_start(void **state)
         log_file = memfd_create("log", MFD_CLOEXEC);
         log_set_fd(log_file);
     }
+    forget_log();
     json_auto_t *set =
         json_pack("{s:[o, o, o, o]}", "keys", issuer_jwk(issuer.rsa, "rsa", false),
                   issuer_jwk(issuer.ec, "ec", false), issuer_jwk(issuer.ed, "ed", false),

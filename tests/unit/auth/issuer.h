@@ -34,6 +34,9 @@ extern struct issuer issuer;
 int issuer_start(void **state);
 int issuer_stop(void **state);
 void issuer_set_time(int64_t now_s);
+void issuer_set_clocks(int64_t now_s, int64_t steady_ms);
+// How many lines with that message were logged since the last call or verification.
+size_t issuer_logged(const char *message);
 // A path in the test's folder, in static memory of which there are four.
 char *issuer_path(const char *name);
 void issuer_write(const char *path, const char *text, unsigned mode);
