@@ -89,7 +89,8 @@ lint_requirements() {
     package=${target#//}
     package=${package%%:*}
     name=${target##*:}
-    grep -qE "name = \"$name\"|\"$name\"" "$package/BUILD" 2>/dev/null || { echo "$id: no target $target"; status=1; continue; }
+    # A list of names may leave out the "_test" that all of them get.
+    grep -qE "\"$name\"|\"${name%_test}\"" "$package/BUILD" 2>/dev/null || { echo "$id: no target $target"; status=1; continue; }
     grep -rqwF -- "$test" "$package" || { echo "$id: no test $test in $package"; status=1; }
   done <tests/requirements.tsv
   return $status
