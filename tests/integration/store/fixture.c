@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/integration/store/fixture.h"
 
@@ -41,6 +42,46 @@ struct tx *fixture_begin(struct store *store, const char *tenant)
     struct tx *tx = NULL;
     assert_ok(store_begin(store, tenant, deadline_in(10000), NULL, &tx, reterr));
     return tx;
+}
+
+enum err_code fixture_try(struct store *store, int64_t ms, struct err *reterr)
+{
+    static const struct statement one = {"one", "SELECT 1"};
+    _cleanup_(tx_abortp) struct tx *tx = NULL;
+    try_(store_begin(store, "t1", deadline_in(ms), NULL, &tx, reterr));
+    return tx_query_commit(&tx, &one, NULL, 0, NULL, reterr);
+}
+
+int64_t fixture_recover(struct store *store, int seconds)
+{
+    int64_t start_ms = clock_steady_ms();
+    struct err err = {0};
+    while (fixture_try(store, 2000, &err) != ERR_OK) {
+        if (clock_steady_ms() - start_ms > seconds * 1000)
+            fail_msg("no recovery within %d s: %s", seconds, err.text);
+        (void)usleep(20000);
+    }
+    return clock_steady_ms() - start_ms;
+}
+
+void fixture_settled(struct store *store, const char *admin_dsn)
+{
+    struct store_stats stats = store_get_stats(store);
+    assert_int_equal(stats.idle, stats.open);
+    assert_int_equal(stats.waiting, 0);
+    static const char ours[] = "SELECT count(*) || ' of ' || count(*) FILTER (WHERE state = 'idle')"
+                               " FROM pg_stat_activity WHERE datname = current_database()"
+                               " AND usename = 'docbridged'";
+    int count = -1, idle = -1;
+    // A backend ends a moment after its client; PgBouncer's are its own, but none may be at work.
+    for (int i = 0; i < 100 && (count != idle || (!fixture_pooled && count != stats.open)); i++) {
+        (void)usleep(i == 0 ? 0 : 50000);
+        const char *text = test_postgres_value(admin_dsn, ours);
+        assert_int_equal(sscanf(text, "%d of %d", &count, &idle), 2);
+    }
+    assert_int_equal(idle, count);
+    if (!fixture_pooled)
+        assert_int_equal(count, stats.open);
 }
 
 const char *fixture_value(struct tx *tx, const char *sql)

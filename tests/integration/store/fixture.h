@@ -24,6 +24,13 @@ int fixture_stop(void **state);
 struct store *fixture_open(const struct test_database *database, int connections_max);
 // A transaction of `tenant` with ten seconds.
 struct tx *fixture_begin(struct store *store, const char *tenant);
+// One small transaction of its own, with so much time.
+enum err_code fixture_try(struct store *store, int64_t ms, struct err *reterr);
+// Tries until it succeeds, at most `seconds`; returns how long that took in milliseconds.
+int64_t fixture_recover(struct store *store, int seconds);
+// Asserts that nothing leaked: all connections are idle, nobody waits, and the server behind
+// `admin_dsn` soon counts as many of ours (of all in its database) and works for none.
+void fixture_settled(struct store *store, const char *admin_dsn);
 // The first value of a statement without parameters, as text. Valid until the next call.
 const char *fixture_value(struct tx *tx, const char *sql);
 

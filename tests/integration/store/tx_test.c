@@ -194,6 +194,101 @@ static void errors_have_their_codes(void **state)
     all_given_back();
 }
 
+// The lock, and the pipeline that waits for it from BEGIN to COMMIT.
+static void deadline_ends_a_wait_for_a_lock(void **state)
+{
+    (void)state;
+    static const struct statement rename = {
+        "rename", "UPDATE company SET display_name = $2 WHERE tenant = $1"};
+    _cleanup_(store_closep) struct store *single = fixture_open(database, 1);
+    struct tx *tx = fixture_begin(store, "lock");
+    assert_ok(tx_query_commit(&tx, &add_company,
+                              ARGS(ARG_TEXT("lock"), ARG_TEXT("a"), ARG_TEXT("A")), NULL, reterr));
+    tx = fixture_begin(single, "lock");
+    int64_t pid = backend_of(tx);
+    tx_abortp(&tx);
+    struct tx *holder = fixture_begin(store, "lock");
+    assert_ok(tx_run(holder, &rename, ARGS(ARG_TEXT("lock"), ARG_TEXT("held")), reterr));
+    for (int i = 0; i < 3; i++) {
+        assert_ok(store_begin(single, "lock", deadline_in(300), NULL, &tx, reterr));
+        int64_t start_ms = clock_steady_ms();
+        assert_code(
+            tx_query_commit(&tx, &rename, ARGS(ARG_TEXT("lock"), ARG_TEXT("late")), NULL, reterr),
+            ERR_DEADLINE_EXCEEDED);
+        assert_in_range(clock_steady_ms() - start_ms, 200, 1500);
+        tx_abortp(&tx);
+        assert_int_equal(store_get_stats(single).idle, 1);
+    }
+    assert_ok(tx_commit(&holder, reterr));
+    tx = fixture_begin(single, "lock");
+    if (!fixture_pooled)
+        assert_true(backend_of(tx) == pid);
+    assert_string_equal(fixture_value(tx, "SELECT display_name FROM company"), "held");
+    tx_abortp(&tx);
+    assert_int_equal(store_get_stats(single).open, 1);
+}
+
+// A cancel must never reach the statement after the one that it was meant for.
+static void a_late_cancel_hits_nobody(void **state)
+{
+    (void)state;
+    static const struct statement nap = {"nap", "SELECT pg_sleep(0.004)"};
+    _cleanup_(store_closep) struct store *single = fixture_open(database, 1);
+    assert_ok(fixture_try(single, 5000, reterr));
+    int done = 0, ended = 0;
+    for (int i = 0; i < 150; i++) {
+        struct tx *tx = NULL;
+        assert_ok(store_begin(single, "t1", deadline_in(2 + i % 8), NULL, &tx, reterr));
+        enum err_code code = tx_query_commit(&tx, &nap, NULL, 0, NULL, NULL);
+        assert_true(code == ERR_OK || code == ERR_DEADLINE_EXCEEDED);
+        done += code == ERR_OK;
+        ended += code != ERR_OK;
+        tx_abortp(&tx);
+        tx = fixture_begin(single, "t1");
+        assert_ok(tx_query_commit(&tx, &nap, NULL, 0, NULL, reterr));
+    }
+    assert_true(done > 0);
+    assert_true(ended > 0);
+    assert_int_equal(store_get_stats(single).open, 1);
+}
+
+// PgBouncer has 8 to the server here, and the same ones serve several roles and tenants in turn.
+static void sessions_are_shared_and_nothing_stays_in_them(void **state)
+{
+    (void)state;
+    if (!fixture_pooled)
+        skip();
+    static const char *const roles[] = {"docbridge_server", "docbridge_scheduler", NULL};
+    struct store *stores[12];
+    for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
+        const struct store_settings settings = {
+            .dsn = database->dsn, .unnamed_statements = true, .role = roles[i % 3]};
+        assert_ok(store_open(&settings, &stores[i], reterr));
+    }
+    for (size_t i = 0; i < 5 * ARRAY_LEN(stores); i++) {
+        size_t at = i * 7 % ARRAY_LEN(stores);
+        char tenant[16];
+        (void)snprintf(tenant, sizeof(tenant), "shared%zu", i);
+        struct tx *tx = fixture_begin(stores[at], i % 5 == 0 ? NULL : tenant);
+        const char *role = roles[at % 3] == NULL ? "docbridged" : roles[at % 3];
+        assert_string_equal(fixture_value(tx, "SELECT current_user"), role);
+        assert_string_equal(fixture_value(tx, "SELECT current_setting('docbridge.tenant', true)"),
+                            i % 5 == 0 ? "" : tenant);
+        if (i % 2 == 0)
+            tx_abortp(&tx);
+        else
+            assert_ok(tx_commit(&tx, reterr));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(stores); i++)
+        assert_int_equal(store_get_stats(stores[i]).idle, 1);
+    int servers = atoi(test_postgres_value(
+        database->admin_dsn, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'docbridged'"
+                             " AND datname = current_database()"));
+    assert_in_range(servers, 1, 8);
+    for (size_t i = 0; i < ARRAY_LEN(stores); i++)
+        stores[i] = store_close(stores[i]);
+}
+
 static void too_many_parameters_are_refused(void **state)
 {
     (void)state;
@@ -255,6 +350,9 @@ int main(void)
         cmocka_unit_test(what_is_not_committed_is_not_there),
         cmocka_unit_test(conflict_names_its_constraint),
         cmocka_unit_test(errors_have_their_codes),
+        cmocka_unit_test(deadline_ends_a_wait_for_a_lock),
+        cmocka_unit_test(a_late_cancel_hits_nobody),
+        cmocka_unit_test(sessions_are_shared_and_nothing_stays_in_them),
         cmocka_unit_test(too_many_parameters_are_refused),
         cmocka_unit_test(unnamed_statements_set_everything_each_time),
         cmocka_unit_test(the_session_is_set_up),
