@@ -1,7 +1,7 @@
 // docbridged: the composition root. Everything is made here in order and stopped in reverse.
 //
 // Refuses to start with one clear line when a setting, a file or the schema is not as it must be.
-#include <signal.h>
+// Ends with 0 after it was stopped in order, 1 if it did not start, 2 if it was told to stop twice.
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -10,9 +10,11 @@
 #include "proto/descriptor_set.h"
 #include "server/auth/auth.h"
 #include "server/base/log.h"
+#include "server/notify.h"
 #include "server/rpc/server.h"
 #include "server/service/services.h"
 #include "server/settings/settings.h"
+#include "server/signals.h"
 #include "server/source/source.h"
 #include "server/store/store.h"
 #include "server/sync/sync.h"
@@ -56,7 +58,6 @@ static enum err_code harden(struct err *reterr)
         files.rlim_cur = files.rlim_max < OPEN_FILES ? files.rlim_max : OPEN_FILES;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
-    (void)signal(SIGPIPE, SIG_IGN);
     return ERR_OK;
 }
 
@@ -221,20 +222,23 @@ static enum err_code migrate(const struct settings *settings,
     return ERR_OK;
 }
 
+static void reload(void *context)
+{
+    const struct server *server = context;
+    auth_reload(server->auth);
+}
+
 static enum err_code serve(const struct settings *settings, struct err *reterr)
 {
     struct server server = {0};
-    sigset_t wanted;
-    int got = 0;
-    // Blocked before any thread starts, so that only sigwait sees them.
-    (void)sigemptyset(&wanted);
-    (void)sigaddset(&wanted, SIGTERM);
-    (void)sigaddset(&wanted, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &wanted, NULL);
+    signals_block();
     enum err_code code = start(&server, settings, reterr);
     if (code == ERR_OK) {
-        (void)sigwait(&wanted, &got);
+        notify_manager("READY=1");
+        int got = signals_wait(reload, &server);
+        notify_manager("STOPPING=1");
         log_event(LOG_INFO, "stopping", LOG_INT("signal", got));
+        signals_stop_at_once();
     }
     stop(&server, settings);
     if (code == ERR_OK)

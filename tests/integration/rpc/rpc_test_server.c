@@ -2,7 +2,8 @@
 //
 // Arguments: key=value settings, then `listen ADDRESS [CERTIFICATE KEY [CLIENT_CA]]` groups. Prints
 // one port a listener, then obeys lines on standard input: `wake`, `stats`, `serving 0|1`,
-// `stop MS` (stops twice, says `stopped`), end of input (frees everything and leaves).
+// `stop MS` (stops twice, says `stopped`), end of input (frees everything and leaves). With
+// `drain=MS` it obeys signals instead.
 #include <docbridge/v1/company.pb-c.h>
 #include <docbridge/v1/password.pb-c.h>
 #include <docbridge/v1/sync.pb-c.h>
@@ -15,7 +16,9 @@
 #include "proto/descriptor_set.h"
 #include "server/base/encoding.h"
 #include "server/base/log.h"
+#include "server/notify.h"
 #include "server/rpc/server.h"
+#include "server/signals.h"
 
 enum { STREAMS_MAX = 4096, METHODS_MAX = 64, LISTENERS_MAX = 8, FLOOD_BYTES = 16 * 1024 };
 
@@ -23,6 +26,10 @@ static atomic_int opened, closed, waiting, saw_cancel, saw_deadline, messages, o
 
 // `lane=2` serves GetCompany on the poller, to measure what a change of thread costs.
 static enum method_lane company_lane = LANE_STORE;
+
+// `drain=MS`: obeys signals, and standard input no more.
+static int64_t drain_ms;
+static atomic_int started, finished; // calls of GetCompany's handler
 
 static int64_t number(const char *text)
 {
@@ -108,10 +115,13 @@ static enum err_code get_company(struct request *request, const void *in, void *
 {
     const Docbridge__V1__GetCompanyRequest *get = in;
     Docbridge__V1__Company *company = out;
+    atomic_fetch_add(&started, 1);
     try_(misbehave(request, get->name, reterr));
     company->name = get->name;
     company->display_name = arena_strdup(request->arena, request->caller->subject);
     company->etag = arena_strdup(request->arena, request->request_id);
+    if (strcmp(get->name, "companies/waiting") == 0)
+        company->display_name = arena_printf(request->arena, "%d", atomic_load(&waiting));
     if (strcmp(get->name, "companies/deadline") == 0)
         company->display_name =
             arena_printf(request->arena, "%lld", (long long)deadline_left_ms(request->deadline));
@@ -122,6 +132,7 @@ static enum err_code get_company(struct request *request, const void *in, void *
             return err_no_memory(reterr);
         memset(company->display_name, 'x', len);
     }
+    atomic_fetch_add(&finished, 1);
     return ERR_OK;
 }
 
@@ -323,6 +334,8 @@ static void set(struct rpc_settings *settings, const char *key, const char *valu
         settings->reflection = given != 0;
     else if (strcmp(key, "lane") == 0)
         company_lane = (enum method_lane)given;
+    else if (strcmp(key, "drain") == 0)
+        drain_ms = given;
     else if (strcmp(key, "quiet") == 0)
         log_set_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
 }
@@ -351,6 +364,24 @@ static int read_arguments(int argc, char **argv, struct rpc_settings *settings,
     }
     settings->listeners = listeners;
     return 0;
+}
+
+static void count_reload(void *context)
+{
+    (void)context;
+    printf("reloaded\n");
+    (void)fflush(stdout);
+}
+
+// As docbridged does: stops in order at the first signal, at once at the second.
+static void obey_signals(struct rpc_server *server)
+{
+    notify_manager("READY=1");
+    (void)signals_wait(count_reload, NULL);
+    notify_manager("STOPPING=1");
+    signals_stop_at_once();
+    rpc_server_stop(server, drain_ms);
+    printf("started=%d finished=%d\n", started, finished);
 }
 
 static void obey(struct rpc_server *server)
@@ -385,7 +416,9 @@ int main(int argc, char **argv)
         .observe = observe,
     };
     if (read_arguments(argc, argv, &settings, listeners) != 0)
-        return 2;
+        return 3;
+    if (drain_ms > 0)
+        signals_block();
     static struct method methods[3][METHODS_MAX];
     struct service services[] = {
         make_service(&docbridge__v1__company_service__descriptor, methods[0]),
@@ -410,7 +443,10 @@ int main(int argc, char **argv)
         printf(" %d", rpc_server_port(server, i));
     printf("\n");
     (void)fflush(stdout);
-    obey(server);
+    if (drain_ms > 0)
+        obey_signals(server);
+    else
+        obey(server);
     (void)rpc_server_free(server);
     return 0;
 }

@@ -1,13 +1,16 @@
 """How the server ends."""
 
+import os
+import signal
 import socket
+import subprocess
 import time
 import unittest
 
 import grpc
 
 import harness
-from harness import ALL, COMPANY, Server, details, v1, watch
+from harness import ALL, COMPANY, Server, details, get_company, v1, watch
 
 
 class Stop(unittest.TestCase):
@@ -79,6 +82,89 @@ class Stop(unittest.TestCase):
         server = Server()
         self.assertLess(self.stop(server, 5000), 2)
         server.close()
+
+
+class Signals(unittest.TestCase):
+    """The process as a service manager sees it."""
+
+    def start(self, drain_ms, *settings):
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.manager.close)
+        self.manager.settimeout(20)
+        # An abstract name: a path may be too long for a socket.
+        name = "\0docbridge-%d-%s" % (os.getpid(), self.id())
+        self.manager.bind(name)
+        self.server = Server("drain=%d" % drain_ms, *settings,
+                             env=dict(os.environ, NOTIFY_SOCKET="@" + name[1:]))
+        self.told("READY=1")
+        return grpc.insecure_channel(self.server.target)
+
+    def told(self, state):
+        self.assertEqual(self.manager.recv(100).decode(), state)
+
+    def slow(self, channel):
+        request = v1.GetCompanyRequest(name="companies/slow").SerializeToString()
+        return channel.unary_unary(COMPANY + "GetCompany").future(request, metadata=ALL)
+
+    def end(self, code, seconds):
+        start = time.time()
+        self.assertEqual(self.server.process.wait(timeout=30), code)
+        self.assertLess(time.time() - start, seconds)
+        rest = self.server.process.stdout.read()
+        self.server.process.stdin.close()
+        self.server.process.stdout.close()
+        self.addCleanup(self.server.log_file.close)
+        return rest
+
+    def test_first_is_graceful(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            channel = self.start(10000)
+            request = v1.GetCompanyRequest(name="companies/sleep-500").SerializeToString()
+            future = channel.unary_unary(COMPANY + "GetCompany").future(request, metadata=ALL)
+            self.wait_for_call(channel)
+            self.server.process.send_signal(number)
+            self.told("STOPPING=1")
+            self.assertEqual(future.code(), grpc.StatusCode.OK)
+            self.end(0, 5)
+            channel.close()
+            self.manager.close()
+
+    def wait_for_call(self, channel):
+        end = time.time() + 20
+        while get_company(channel, "companies/waiting")[0].display_name != "1":
+            self.assertLess(time.time(), end)
+
+    def test_second_ends_at_once(self):
+        for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)):
+            channel = self.start(25000)
+            future = self.slow(channel)
+            self.wait_for_call(channel)
+            self.server.process.send_signal(first)
+            self.told("STOPPING=1")
+            with self.assertRaises(subprocess.TimeoutExpired):
+                self.server.process.wait(timeout=0.5)
+            self.server.process.send_signal(second)
+            self.end(2, 2)
+            self.assertEqual(future.code(), grpc.StatusCode.UNAVAILABLE)
+            self.assertEqual(len(self.server.log("stopped at once")), 1)
+            channel.close()
+            self.manager.close()
+
+    def test_hangup_reloads_and_never_stops(self):
+        channel = self.start(25000)
+        for _ in range(3):
+            self.server.process.send_signal(signal.SIGHUP)
+            self.assertEqual(self.server.process.stdout.readline(), "reloaded\n")
+        future = self.slow(channel)
+        self.wait_for_call(channel)
+        self.server.process.send_signal(signal.SIGTERM)
+        self.told("STOPPING=1")
+        self.server.process.send_signal(signal.SIGHUP)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            self.server.process.wait(timeout=0.5)
+        future.cancel()
+        self.end(0, 5)
+        channel.close()
 
 
 if __name__ == "__main__":

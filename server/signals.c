@@ -1,0 +1,59 @@
+#include "server/signals.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "server/base/log.h"
+
+static sigset_t obeyed(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    return set;
+}
+
+void signals_block(void)
+{
+    const sigset_t set = obeyed();
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+int signals_wait(void (*reload)(void *context), void *context)
+{
+    const sigset_t set = obeyed();
+    for (;;) {
+        int got = 0;
+        (void)sigwait(&set, &got);
+        if (got != SIGHUP)
+            return got;
+        reload(context);
+    }
+}
+
+static void ignore(void *context)
+{
+    (void)context;
+}
+
+static void *await_second(void *unused)
+{
+    (void)unused;
+    int got = signals_wait(ignore, NULL);
+    log_event(LOG_WARN, "stopped at once", LOG_INT("signal", got));
+    _exit(SIGNALS_EXIT_AT_ONCE);
+}
+
+void signals_stop_at_once(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, await_second, NULL) == 0)
+        (void)pthread_detach(thread);
+    else
+        log_event(LOG_WARN, "a second signal will not be heard");
+}
