@@ -1,5 +1,6 @@
 #include "server/store/organization_sync.h"
 
+// The lookup is put as record_diff's is, for the same reason.
 enum err_code organization_diff(struct tx *tx, const char *connection_id, const int64_t *ids,
                                 const struct bytes *hashes, size_t count,
                                 enum record_change *ret_changes, struct err *reterr)
@@ -8,7 +9,9 @@ enum err_code organization_diff(struct tx *tx, const char *connection_id, const 
         "organization_diff",
         "SELECT i.place, o.id IS NULL"
         " FROM unnest($3::bigint[], $4::bytea[]) WITH ORDINALITY AS i(id, hash, place)"
-        " LEFT JOIN organization AS o ON o.tenant = $1 AND o.connection_id = $2 AND o.id = i.id"
+        " LEFT JOIN LATERAL (SELECT id, content_hash, gone FROM organization WHERE tenant = $1"
+        "   AND connection_id = $2 AND organization.id <= i.id"
+        "   ORDER BY organization.id DESC LIMIT 1) AS o ON o.id = i.id"
         " WHERE o.id IS NULL OR o.content_hash <> i.hash OR o.gone"};
     for (size_t i = 0; i < count; i++)
         ret_changes[i] = RECORD_SAME;
@@ -64,7 +67,7 @@ enum err_code organization_put(struct tx *tx, const char *connection_id,
     "WITH seen AS MATERIALIZED (SELECT DISTINCT unnest(p.ids) AS id FROM sync_page AS p"        \
     " WHERE p.tenant = $1 AND p.connection_id = $2 AND p.run_id = $3 AND p.kind = $4::smallint" \
     " AND p.scope = ANY($5::text[]))"
-#define VANISHED " NOT EXISTS (SELECT FROM seen WHERE seen.id = o.id)"
+#define VANISHED " o.id NOT IN (SELECT id FROM seen)"
 
 enum err_code organization_sweep_count(struct tx *tx, const struct record_scope *scope,
                                        int64_t *ret_total, int64_t *ret_vanished,
