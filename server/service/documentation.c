@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "docbridge/v1/sync.pb-c.h"
+#include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
 #include "server/service/name.h"
@@ -65,7 +66,7 @@ static enum err_code make_next_page(struct request *request, struct listing *lis
     listing->page.count = (size_t)size;
     const struct documentation_row *last = &listing->page.rows[size - 1];
     const char *cursor;
-    try_(reading_cursor_make(request->arena, last->name_key, last->id, &cursor, reterr));
+    try_(cursor_make_number(request->arena, last->id, last->name_key, &cursor, reterr));
     return page_make(request, &listing->list, cursor, &listing->next_page_token, reterr);
 }
 
@@ -79,7 +80,7 @@ static enum err_code list(struct request *request, struct listing *listing,
                     reterr));
     try_(page_size(listing->page_size, &size, reterr));
     try_(page_open(request, &listing->list, listing->page_token, &cursor, reterr));
-    try_(reading_cursor_open(cursor, &query->after_name, &query->after_id, reterr));
+    try_(cursor_open_number(request->arena, cursor, &query->after_id, &query->after_name, reterr));
     query->company_id = listing->company_id = name.company;
     query->limit = size + 1;
 

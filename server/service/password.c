@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "docbridge/v1/sync.pb-c.h"
+#include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
 #include "server/service/name.h"
@@ -116,7 +117,7 @@ static enum err_code list_passwords(struct request *request,
     try_(parse_query(request, in, &query, reterr));
     try_(page_size(in->page_size, &size, reterr));
     try_(page_open(request, &list, in->page_token, &cursor, reterr));
-    try_(reading_cursor_open(cursor, &query.after_name, &query.after_id, reterr));
+    try_(cursor_open_number(arena, cursor, &query.after_id, &query.after_name, reterr));
 
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
@@ -144,7 +145,7 @@ static enum err_code list_passwords(struct request *request,
     out->total_size = (int32_t)page.total_size;
     if (page.count > shown) {
         const struct password_row *last = &page.rows[shown - 1];
-        try_(reading_cursor_make(arena, last->name_key, last->id, &cursor, reterr));
+        try_(cursor_make_number(arena, last->id, last->name_key, &cursor, reterr));
         try_(page_make(request, &list, cursor, &out->next_page_token, reterr));
     }
     return ERR_OK;

@@ -1,9 +1,5 @@
 #include "server/service/reading.h"
 
-#include <inttypes.h>
-#include <string.h>
-
-#include "server/base/encoding.h"
 #include "server/service/field.h"
 
 // Every type syncs each 60 minutes unless its schedule says otherwise.
@@ -30,25 +26,4 @@ Docbridge__V1__Freshness *reading_freshness(struct arena *arena, const struct si
         sight->connection_state != SIGHT_CONNECTION_ACTIVE ||
         clock_wall_us() - sight->as_of_time > STALE_AFTER_MINUTES * INT64_C(60000000);
     return freshness;
-}
-
-enum err_code reading_cursor_make(struct arena *arena, const char *name_key, int64_t id,
-                                  const char **ret_cursor, struct err *reterr)
-{
-    *ret_cursor = arena_printf(arena, "%" PRId64 " %s", id, name_key);
-    return *ret_cursor == NULL ? err_no_memory(reterr) : ERR_OK;
-}
-
-enum err_code reading_cursor_open(const char *cursor, const char **ret_name, int64_t *ret_id,
-                                  struct err *reterr)
-{
-    *ret_name = NULL;
-    *ret_id = 0;
-    if (cursor[0] == '\0')
-        return ERR_OK;
-    const char *space = strchr(cursor, ' ');
-    if (space == NULL || !encoding_int64(cursor, (size_t)(space - cursor), ret_id))
-        return err_set(reterr, ERR_PAGE_TOKEN_INVALID, "the page token is of another version");
-    *ret_name = space + 1;
-    return ERR_OK;
 }

@@ -1,4 +1,4 @@
-// What the reading services share: a company in the caller's sight, freshness, pages by name.
+// What the reading services share: a company in the caller's sight, and freshness.
 #pragma once
 
 #include "docbridge/v1/common.pb-c.h"
@@ -13,9 +13,3 @@ enum err_code reading_sight(struct tx *tx, const struct request *request, const 
                             struct err *reterr) _must_check_;
 // Data is stale when its connection is not ACTIVE or it is older than two schedule intervals.
 Docbridge__V1__Freshness *reading_freshness(struct arena *arena, const struct sight *sight);
-
-// The place after a row in a list by name, as a page cursor; and back. `*ret_name` NULL: the start.
-enum err_code reading_cursor_make(struct arena *arena, const char *name_key, int64_t id,
-                                  const char **ret_cursor, struct err *reterr) _must_check_;
-enum err_code reading_cursor_open(const char *cursor, const char **ret_name, int64_t *ret_id,
-                                  struct err *reterr) _must_check_;

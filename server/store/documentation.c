@@ -5,7 +5,7 @@
 // page.
 #define SIGHT(kind, condition)                                                        \
     " sight AS MATERIALIZED ("                                                        \
-    "  SELECT r.id, left(r.display_name, 128) AS name_key, r.folder_id"               \
+    "  SELECT r.id, left(r.display_name, 96) AS name_key, r.folder_id"                \
     "    FROM mapping m"                                                              \
     "    JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind \
     "         AND r.organization_id = m.organization_id"                              \
@@ -17,8 +17,8 @@
     "  FROM sight s JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind \
     "       AND r.id = s.id"
 
-#define AFTER                                                    \
-    " WHERE ($5::text IS NULL OR (s.name_key, s.id) > ($5, $6))" \
+#define AFTER                              \
+    " WHERE (s.name_key, s.id) > ($5, $6)" \
     " ORDER BY s.name_key, s.id LIMIT $7"
 
 #define COMMON                                                                           \

@@ -17,14 +17,15 @@ struct documentation_query {
     const char *name_contains; // ignoring case
     int64_t type_id;           // of flexible assets
     int completed;             // of checklists: 0 any, 1 yes, 2 no
-    // The last row of the page before; NULL: the first page. Rows go by the first
+    // The last row of the page before; "" and 0: the first page. Rows go by the first
     // DOCUMENTATION_NAME_KEY characters of their name, then by id.
     const char *after_name;
     int64_t after_id;
     int limit;
 };
 
-enum { DOCUMENTATION_NAME_KEY = 128 };
+// A key fits into a page cursor whole (service/cursor.h).
+enum { DOCUMENTATION_NAME_KEY = 96 };
 
 // One row; what a kind does not have is NULL, 0 or false. Texts from the arena.
 struct documentation_row {

@@ -20,7 +20,7 @@ static const struct statement LIST = {
     "  SELECT level, include_uncategorized FROM company_password_access"
     "   WHERE tenant = $1 AND company_id = $2 AND level <> 1),"
     " sight AS MATERIALIZED ("
-    "  SELECT r.id, left(r.display_name, 128) AS name_key"
+    "  SELECT r.id, left(r.display_name, 96) AS name_key"
     "    FROM access a"
     "    JOIN mapping m ON m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2"
     "    JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9"
@@ -41,7 +41,7 @@ static const struct statement LIST = {
     "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = s.id"
     "   LEFT JOIN password_category c ON c.tenant = $1 AND c.connection_id = $3 AND c.id = "
     "r.category_id"
-    "  WHERE ($5::text IS NULL OR (s.name_key, s.id) > ($5, $6))"
+    "  WHERE (s.name_key, s.id) > ($5, $6)"
     "  ORDER BY s.name_key, s.id LIMIT $7",
 };
 

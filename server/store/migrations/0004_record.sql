@@ -37,7 +37,7 @@ CREATE TABLE record_password PARTITION OF record FOR VALUES IN (9);
 
 -- Lists go by name; a name can be long, so its first part is the key (store/documentation.c).
 CREATE INDEX record_by_organization ON record
-    (tenant, connection_id, kind, organization_id, (left(display_name, 128)), id);
+    (tenant, connection_id, kind, organization_id, (left(display_name, 96)), id);
 CALL protect_table('record', 'SELECT, INSERT, UPDATE, DELETE');
 CALL protect_table('record_document_folder', 'SELECT');
 CALL protect_table('record_document', 'SELECT');

@@ -138,6 +138,27 @@ static void pages_and_filters(void **state)
     assert_int_equal(list_passwords(fixture, "acme", "username = \"x\"", 0, ""), ERR_FIELD_INVALID);
 }
 
+// The key of a page is the first part of a name: twins beyond it go by their ids.
+static void long_names_page_to_their_end(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(
+        fixture,
+        "INSERT INTO record (tenant, connection_id, kind, id, organization_id,"
+        " display_name, category_id, body, content_hash)"
+        " SELECT 't1', 'c1', 9, 9100 + n, 41, repeat(E'\\U0001F600', 1000) || n, 7, '{}', ''"
+        " FROM generate_series(1, 5) n");
+    const char *token = "";
+    int seen = 0;
+    do {
+        assert_int_equal(list_passwords(fixture, "acme", "", 1, token), ERR_OK);
+        assert_int_equal(passwords.n_passwords, 1);
+        token = passwords.next_page_token;
+        seen++;
+    } while (token[0] != '\0' && seen < 20);
+    assert_int_equal(seen, 9);
+}
+
 static void companies_out_of_sight_are_not_found(void **state)
 {
     struct fixture *fixture = *state;
@@ -291,6 +312,7 @@ int main(void)
         TEST(without_the_permission_entries_are_listed_and_blocked),
         TEST(sharing_off_and_unmapping_empty_the_list_at_once),
         TEST(pages_and_filters),
+        TEST(long_names_page_to_their_end),
         TEST(companies_out_of_sight_are_not_found),
         TEST(states_freshness),
         TEST(documents_hide_what_is_closed),
