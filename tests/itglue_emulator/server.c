@@ -142,7 +142,10 @@ bool server_start(struct server *server, struct emulator *emulator,
             server_stop(server);
             return false;
         }
+        // The ports before this one answer already.
+        pthread_mutex_lock(&emulator->lock);
         emulator->ports[i] = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+        pthread_mutex_unlock(&emulator->lock);
     }
     return true;
 }

@@ -75,9 +75,9 @@ class CliTest(unittest.TestCase):
         self.server = FakeServer(self.contract, self.address)
         self.token = self.file("token", "abc.def.ghi\n", 0o600)
         self.environment = {"PATH": "/usr/bin:/bin", "HOME": self.folder.name, "LC_ALL": "C.UTF-8"}
-        for key in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
-            if key in os.environ:
-                self.environment[key] = os.environ[key]
+        for key, value in os.environ.items():  # of sanitizers and of gcov
+            if key.endswith("SAN_OPTIONS") or key.startswith("GCOV_PREFIX"):
+                self.environment[key] = value
         self.answer("ListConnections", self.message("ListConnectionsResponse", connections=[
             dict(name="connections/main", state="STATE_ACTIVE")]))
 
