@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
-# Lints of the sources, one a name: format | banned | layering | contracts | requirements | words.
-# Each prints what is wrong and where, and fails if anything is. --root DIR lints another tree.
+# Lints of the sources, one a name. Each prints what is wrong and where, and fails if anything is.
+# --root DIR lints another tree with the same tools.
+#
+#   quick, a test each in //bazel/lint: banned breaking build contracts format layering requirements words
+#   slow, run by ./dev lint alone:      cppcheck tidy (reads compile_commands.json)
 set -euo pipefail
-root=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
+home=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
+root=$home
 [ "${1:-}" != --root ] || { root=$2; shift 2; }
 cd "$root"
+buf=$home/.docbridge/node/node_modules/@bufbuild/buf-linux-x64/bin/buf
+buildifier=$home/.docbridge/node/node_modules/@bazel/buildifier/buildifier-linux_amd64
 
 sources() { find server client tests -name '*.[ch]' -not -path '*/node_modules/*' | sort; }
+build_files() { find . \( -name BUILD -o -name WORKSPACE -o -name '*.bzl' \) -not -path '*/node_modules/*' | sort; }
 
 # Prints the lines that match; fails if there are any.
 refuse() {
@@ -18,6 +25,12 @@ refuse() {
 
 lint_format() {
   sources | xargs -r clang-format-14 --dry-run -Werror
+}
+
+# Bazel 4.2.3 has its rules built in; the file's own words document a macro, not each argument.
+lint_build() {
+  build_files | xargs -r "$buildifier" -mode=check -lint=warn \
+    -warnings=-native-cc-binary,-native-cc-library,-native-cc-test,-native-sh-binary,-native-sh-test,-function-docstring-args
 }
 
 # Calls without a bound, with a hidden state or a shell.
@@ -67,8 +80,8 @@ lint_layering() {
 # refuses, recursion by the well-known types, one service a file.
 lint_contracts() {
   local status=0
-  (cd proto && "$root/.docbridge/node/node_modules/@bufbuild/buf-linux-x64/bin/buf" lint) || status=1
-  (cd proto && "$root/.docbridge/node/node_modules/@bufbuild/buf-linux-x64/bin/buf" format -d --exit-code --path docbridge >/dev/null) ||
+  (cd proto && "$buf" lint) || status=1
+  (cd proto && "$buf" format -d --exit-code --path docbridge >/dev/null) ||
     { echo "proto: run buf format"; status=1; }
   grep -nE '^ *optional |google/protobuf/struct|\bmap<|oneof _' proto/docbridge/v1/*.proto >"$tmp" || true
   refuse "not in our contracts" cat "$tmp" || status=1
@@ -78,6 +91,34 @@ lint_contracts() {
     [ "$(grep -c '^service ' "$file")" -le 1 ] || { echo "$file: one service a file"; status=1; }
   done
   return $status
+}
+
+# The commit whose contracts callers may hold: what of main is in this branch; on main itself the
+# last commit while proto/ is being changed, else the one before it, so that a landed change is
+# judged once more on a clean clone. Nothing for the very first commit.
+landed() {
+  local head main
+  head=$(git rev-parse HEAD)
+  for main in origin/main main; do
+    main=$(git merge-base HEAD "$main" 2>/dev/null) || continue
+    [ "$main" = "$head" ] || { echo "$main"; return; }
+  done
+  if [ -n "$(git status --porcelain -- proto)" ]; then
+    echo "$head"
+  elif [ "$(git rev-parse --is-shallow-repository)" = true ] && ! git rev-parse -q --verify HEAD~1 >/dev/null; then
+    echo "a shallow clone does not hold what landed before: git fetch --depth 2" >&2
+    return 1
+  else
+    git rev-parse -q --verify HEAD~1 || true
+  fi
+}
+lint_breaking() {
+  local base
+  base=$(landed)
+  [ -n "$base" ] || return 0
+  mkdir "$tmp.landed"
+  git archive "$base" proto | tar -x -C "$tmp.landed"
+  (cd proto && "$buf" breaking --against "$tmp.landed/proto")
 }
 
 # tests/requirements.tsv: ID, Bazel target, test name. Both sides must exist.
@@ -103,6 +144,22 @@ lint_words() {
   refuse "not in this project" cat "$tmp"
 }
 
+# Suppressions say why in bazel/lint/cppcheck.txt. Headers of the system stay unread: cppcheck knows
+# libc, and takes the rest as it comes.
+lint_cppcheck() {
+  cppcheck --quiet -j 2 --error-exitcode=1 --std=c11 --enable=warning,portability,performance \
+    --suppressions-list="$home/bazel/lint/cppcheck.txt" -D_GNU_SOURCE \
+    -I . --template='{file}:{line}: {severity}: {message} [{id}]' \
+    server client tests/itglue_emulator
+}
+
+# .clang-tidy says which checks; two files at a time.
+lint_tidy() {
+  [ -e compile_commands.json ] || { echo "compile_commands.json is missing: ./dev compile-commands"; return 1; }
+  find server client -name '*.c' | sort | xargs -P 2 -n 4 clang-tidy-14 -p . --quiet 2>/dev/null >"$tmp" || touch "$tmp.failed"
+  refuse "clang-tidy" grep -E ': (warning|error): ' "$tmp" && [ ! -e "$tmp.failed" ]
+}
+
 tmp=$(mktemp)
-trap 'rm -f "$tmp"' EXIT
+trap 'rm -rf "$tmp" "$tmp".*' EXIT
 "lint_$1"

@@ -114,7 +114,10 @@ static void copy_row(struct change *change)
     if (id == COLLECTION_DOCUMENTS)
         change_count_folder(change, copy->parent_id, 1);
     json_t *value, *changes = json_object_get(change->input, "attributes");
-    json_object_foreach(changes, key, value) change_set(change, id, copy, key, value);
+    json_object_foreach(changes, key, value)
+    {
+        change_set(change, id, copy, key, value);
+    }
     change_finish(change, id, copy);
 }
 

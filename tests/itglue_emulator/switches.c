@@ -65,8 +65,10 @@ static bool fits_map(const json_t *value)
     /* jansson's iterator wants a pointer it may change; the object stays as it is. */
     json_t *object = json_copy((json_t *)(uintptr_t)value);
     bool good = json_is_object(object);
-    json_object_foreach(object, key, entry) good =
-        good && json_is_integer(entry) && json_integer_value(entry) >= 0;
+    json_object_foreach(object, key, entry)
+    {
+        good = good && json_is_integer(entry) && json_integer_value(entry) >= 0;
+    }
     json_decref(object);
     return good;
 }
