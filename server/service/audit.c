@@ -2,9 +2,9 @@
 #include "docbridge/v1/audit.pb-c.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <string.h>
 
+#include "server/audit/audit.h"
 #include "server/base/encoding.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
@@ -35,30 +35,28 @@ static char *event_name(struct arena *arena, int64_t sequence)
     return arena_printf(arena, "auditEvents/%" PRId64, sequence);
 }
 
-// The changes as they were hashed: [{"field", "old", "new"}].
 static enum err_code fill_changes(struct arena *arena, const char *text,
                                   Docbridge__V1__AuditEvent *event, struct err *reterr)
 {
-    json_t *changes = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    size_t count = json_array_size(changes);
+    struct audit_change *changes;
+    size_t count;
+    try_(audit_changes(text, arena, &changes, &count, reterr));
     Docbridge__V1__AuditEvent__Change *all = arena_calloc(arena, count + 1, sizeof(*all));
     event->changes = arena_calloc(arena, count + 1, sizeof(*event->changes));
-    enum err_code code = all == NULL || event->changes == NULL ? err_no_memory(reterr) : ERR_OK;
-    for (size_t i = 0; i < count && code == ERR_OK; i++) {
-        const char *field = "", *old_value = NULL, *new_value = NULL;
-        (void)json_unpack(json_array_get(changes, i), "{s?s, s?s, s?s}", "field", &field, "old",
-                          &old_value, "new", &new_value);
+    if (all == NULL || event->changes == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        const struct audit_change *change = &changes[i];
         docbridge__v1__audit_event__change__init(&all[i]);
-        all[i].field = arena_strdup(arena, field);
-        all[i].old_value = arena_strdup(arena, old_value == NULL ? "" : old_value);
-        all[i].new_value = arena_strdup(arena, new_value == NULL ? "" : new_value);
-        event->changes[i] = &all[i];
+        all[i].field = arena_strdup(arena, change->field);
+        all[i].old_value = arena_strdup(arena, change->old_value == NULL ? "" : change->old_value);
+        all[i].new_value = arena_strdup(arena, change->new_value == NULL ? "" : change->new_value);
         if (all[i].field == NULL || all[i].old_value == NULL || all[i].new_value == NULL)
-            code = err_no_memory(reterr);
+            return err_no_memory(reterr);
+        event->changes[i] = &all[i];
     }
     event->n_changes = count;
-    json_decref(changes);
-    return code;
+    return ERR_OK;
 }
 
 static enum err_code fill_actor(struct arena *arena, const struct audit_event_row *row,

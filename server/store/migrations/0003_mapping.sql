@@ -38,7 +38,7 @@ CREATE TABLE organization (
     PRIMARY KEY (tenant, connection_id, id),
     FOREIGN KEY (tenant, connection_id) REFERENCES connection ON DELETE CASCADE
 );
-CREATE INDEX organization_by_name ON organization (tenant, connection_id, display_name, id);
+CREATE INDEX organization_by_name ON organization (tenant, connection_id, display_name);
 CREATE INDEX organization_by_name_key ON organization (tenant, connection_id, name_key);
 CALL protect_table('organization', 'SELECT, INSERT, UPDATE, DELETE');
 
