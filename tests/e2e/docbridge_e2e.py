@@ -24,6 +24,8 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 ROOT = os.getcwd()
+# Where the sources are: what ./dev installs lies beside them.
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 DOCBRIDGED = os.path.join(ROOT, "server/docbridged")
 CLI = os.path.join(ROOT, "client/docbridge")
 EMULATOR = os.path.join(ROOT, "tests/itglue_emulator/itglue_emulator")
@@ -192,6 +194,14 @@ class Failure:
         return "%s %s %s %s" % (self.code, self.reason, self.metadata, self.message)
 
 
+def failure_of(call):
+    try:
+        response = call()
+    except grpc.RpcError as error:
+        return Failure(error)
+    raise AssertionError("the call succeeded: %.300s" % (response,))
+
+
 class Api:
     """Calls over one channel with one token. Everything received is kept in `heard` if it is a list."""
 
@@ -240,11 +250,7 @@ class Api:
 
     def fails(self, method, request=None, **fields):
         """The Failure of a call that must fail."""
-        try:
-            response = self(method, request, **fields)
-        except grpc.RpcError as error:
-            return Failure(error)
-        raise AssertionError("%s succeeded: %.300s" % (method, response))
+        return failure_of(lambda: self(method, request, **fields))
 
     def all(self, method, items, **fields):
         """All pages of a list."""
@@ -375,7 +381,7 @@ class Stack:
                 raise AssertionError("docbridged ended: " + self.log_text()[-2000:])
             with open(self.log_path, "rb") as file:
                 file.seek(start)
-                ports = re.findall(rb'"message":"serving".*"port":(\d+)', file.read())
+                ports = re.findall(rb'"message":"serving".*"port":(-?\d+)', file.read())
             return [int(port) for port in ports] if len(ports) == len(addresses) else None
 
         addresses = self.settings["listen"].split(",")
