@@ -93,6 +93,8 @@ void progress_apply(struct progress *progress, const Docbridge__V1__WatchSyncRun
             progress->state = DOCBRIDGE__V1__SYNC_RUN__STATE__STATE_RUNNING;
             progress->resume_us = 0;
         }
+        progress->requests = event->request_count;
+        apply_quota(progress, event->quota);
         break;
     case DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_QUOTA_WAIT:
         progress->state = DOCBRIDGE__V1__SYNC_RUN__STATE__STATE_WAITING_FOR_QUOTA;
@@ -175,6 +177,7 @@ void progress_line(struct buffer *buffer, const Docbridge__V1__WatchSyncRunRespo
         break;
     case DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_TASK:
         line_task(&raw, event->task);
+        buffer_printf(&raw, " requests %d", event->request_count);
         break;
     case DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_QUOTA_WAIT:
         buffer_printf(&raw, "waiting for quota %d/%d", event->quota_wait->used,

@@ -127,6 +127,8 @@ static enum err_code fill_run(const struct request *request, const struct sync_e
     } else {
         out->event_case = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_TASK;
         out->task = run->tasks[event->task - event->run->tasks];
+        out->request_count = run->request_count;
+        out->quota = run->quota;
     }
     return ERR_OK;
 }

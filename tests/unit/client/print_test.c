@@ -208,6 +208,7 @@ static void picture_fits_its_columns(void **state)
     two.done_count = 200;
     event.event_case = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_TASK;
     event.task = &two;
+    event.request_count = 34;
     progress_apply(&progress, &event, 7000);
     struct buffer text _cleanup_(buffer_done);
     buffer_init(&text, 64 * 1024);
@@ -215,7 +216,7 @@ static void picture_fits_its_columns(void **state)
     assert_int_equal(progress_draw(&text, &progress, &view), 3);
     assert_string_equal(
         text.data,
-        "run run7  RUNNING  00:01:05  requests 31\n"
+        "run run7  RUNNING  00:01:05  requests 34\n"
         "  organizations    [####################]       120/120 100% SUCCEEDED\n"
         "  flexible assets  [##########..........]       200/400  50%    50/s RUNNING\n");
     for (view.columns = 1; view.columns < 120; view.columns++) {
