@@ -146,7 +146,8 @@ void call_accept(struct call *call)
         .arena = &call->arena,
         .cancelled = &call->cancelled,
         .request_id = call->request_id,
-        .peer = call->peer,
+        .peer = acceptor_peer(call->server->acceptor, call->peer, call->peer_name) ? call->peer_name
+                                                                                   : call->peer,
     };
 }
 
@@ -171,7 +172,7 @@ static void record(const struct call *call, const struct err *err)
         level = LOG_WARN;
     const struct principal *caller = call->request.caller;
     log_event(level, "call", LOG_STR("rpc", call->method == NULL ? "" : call->method->path),
-              LOG_STR("request_id", call->request_id), LOG_STR("peer", call->peer),
+              LOG_STR("request_id", call->request_id), LOG_STR("peer", call->request.peer),
               LOG_STR("tenant", caller == NULL ? "" : caller->tenant),
               LOG_STR("subject", caller == NULL ? "" : caller->subject), LOG_ERR(err),
               LOG_INT("duration_us", duration_us));
@@ -257,5 +258,7 @@ void call_done(struct call *call)
     gpr_free(call->peer);
     arena_done(&call->arena);
     arena_done(&call->ending);
+    if (call->let_in)
+        server_let_out(call->server);
     server_call_gone(call->server);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "server/base/arena.h"
+#include "server/rpc/address.h"
 #include "server/rpc/event.h"
 #include "server/rpc/lane.h"
 #include "server/rpc/table.h"
@@ -43,12 +44,14 @@ struct call {
     int was_cancelled; // gRPC's answer to RECV_CLOSE
     atomic_bool cancelled;
     bool initial_sent;
+    bool let_in; // by server_let_in()
 
     struct arena arena;
     struct arena ending;
     struct request request;
     char request_id[CALL_REQUEST_ID_MAX + 1];
-    char *peer;
+    char *peer; // as gRPC has it
+    char peer_name[ADDRESS_NAME_BYTES];
     int64_t arrive_us;
 };
 

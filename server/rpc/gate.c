@@ -35,9 +35,11 @@ enum err_code gate_busy(struct err *reterr)
 
 static enum err_code admit(struct call *call, struct err *reterr)
 {
-    if (call->method->handler == NULL)
+    // Health goes on to say that the server does not serve.
+    if (call->method->handler == NULL && call->method->stream == NULL)
         return ERR_OK;
-    if (atomic_load(&call->server->stopping)) {
+    call->let_in = server_let_in(call->server);
+    if (!call->let_in) {
         enum err_code code = err_set(reterr, ERR_SHUTTING_DOWN, "the server is shutting down");
         err_retry_after(reterr, SHUTDOWN_RETRY_MS);
         return code;

@@ -1,18 +1,15 @@
 #include "server/rpc/listener.h"
 
-#include <arpa/inet.h>
 #include <grpc/grpc_security.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "server/base/log.h"
 #include "server/base/secret.h"
 
-enum { PEM_MAX_BYTES = 60 * 1024, HOST_MAX_BYTES = 256, FILE_COUNT = 3 };
+enum { PEM_MAX_BYTES = 60 * 1024, FILE_COUNT = 3 };
 
 enum { CERTIFICATE, KEY, CLIENT_CA };
 
@@ -21,71 +18,14 @@ enum { CERTIFICATE, KEY, CLIENT_CA };
 struct listener_files {
     pthread_mutex_t mutex; // pollers handshake at the same time
     char *paths[FILE_COUNT];
-    struct timespec changed[FILE_COUNT];
-    ino_t inodes[FILE_COUNT];
+    struct stat seen[FILE_COUNT]; // when they were read last
+    bool failed;                  // that time
 };
-
-static bool is_unix(const char *address)
-{
-    return strncmp(address, "unix:", 5) == 0 || strncmp(address, "unix-abstract:", 14) == 0;
-}
-
-static bool is_loopback(const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in ip;
-        memcpy(&ip, address, sizeof(ip));
-        return ntohl(ip.sin_addr.s_addr) >> 24 == 127;
-    }
-    if (address->sa_family != AF_INET6)
-        return false;
-    struct sockaddr_in6 ip;
-    memcpy(&ip, address, sizeof(ip));
-    return IN6_IS_ADDR_LOOPBACK(&ip.sin6_addr);
-}
-
-// The host of "host:port" or "[host]:port" into `host`.
-static enum err_code split_host(const char *address, char host[HOST_MAX_BYTES], struct err *reterr)
-{
-    const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon == address || (size_t)(colon - address) >= HOST_MAX_BYTES)
-        return err_invalid(reterr, "address", "the address %s is not host:port", address);
-    size_t len = (size_t)(colon - address);
-    if (address[0] == '[' && address[len - 1] == ']') {
-        address++;
-        len -= 2;
-    } else if (memchr(address, ':', len) != NULL) {
-        return err_invalid(reterr, "address", "the address %s lacks brackets around its host",
-                           address);
-    }
-    memcpy(host, address, len);
-    host[len] = '\0';
-    return ERR_OK;
-}
-
-static enum err_code check_local(const char *address, bool *ret_local, struct err *reterr)
-{
-    *ret_local = is_unix(address);
-    if (*ret_local)
-        return ERR_OK;
-    char host[HOST_MAX_BYTES];
-    try_(split_host(address, host, reterr));
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
-    int error = getaddrinfo(host, NULL, &hints, &found);
-    if (error != 0)
-        return err_invalid(reterr, "address", "the host of %s cannot be resolved: %s", address,
-                           gai_strerror(error));
-    *ret_local = true;
-    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next)
-        *ret_local = *ret_local && is_loopback(at->ai_addr);
-    freeaddrinfo(found);
-    return ERR_OK;
-}
 
 static enum err_code check_wanted(const struct rpc_listener *wanted, struct err *reterr)
 {
     bool local;
-    try_(check_local(wanted->address, &local, reterr));
+    try_(address_is_local(wanted->address, &local, reterr));
     bool tls = wanted->certificate_file != NULL;
     if (tls != (wanted->key_file != NULL))
         return err_invalid(reterr, "key_file", "%s needs a certificate and its key, or neither",
@@ -133,19 +73,20 @@ static enum err_code files_new(const struct rpc_listener *wanted, struct listene
     return ERR_OK;
 }
 
-// Whether a file is another one than last time; remembers what it is now.
+// Whether a file is another one than last time; remembers what it is now. One that is gone for a
+// moment is none. By the time of the last change of any kind: a copy may bring an old time along.
 static bool files_changed(struct listener_files *files)
 {
     bool changed = false;
     for (size_t i = 0; i < FILE_COUNT; i++) {
         struct stat now;
+        const struct stat *seen = &files->seen[i];
         if (files->paths[i] == NULL || stat(files->paths[i], &now) != 0)
             continue;
-        changed = changed || now.st_ino != files->inodes[i] ||
-                  now.st_mtim.tv_sec != files->changed[i].tv_sec ||
-                  now.st_mtim.tv_nsec != files->changed[i].tv_nsec;
-        files->inodes[i] = now.st_ino;
-        files->changed[i] = now.st_mtim;
+        changed = changed || now.st_dev != seen->st_dev || now.st_ino != seen->st_ino ||
+                  now.st_size != seen->st_size || now.st_ctim.tv_sec != seen->st_ctim.tv_sec ||
+                  now.st_ctim.tv_nsec != seen->st_ctim.tv_nsec;
+        files->seen[i] = now;
     }
     return changed;
 }
@@ -168,21 +109,30 @@ static enum err_code read_config(const struct listener_files *files,
     return ERR_OK;
 }
 
+// Under the mutex. What cannot be read is tried again in each handshake, and logged once.
+static grpc_ssl_certificate_config_reload_status
+fetch(struct listener_files *files, grpc_ssl_server_certificate_config **ret_config)
+{
+    struct err err;
+    bool changed = files_changed(files);
+    if (!changed && !files->failed)
+        return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    bool failed = read_config(files, ret_config, &err) != ERR_OK;
+    if (failed && (changed || !files->failed))
+        log_event(LOG_ERROR, "certificate not loaded", LOG_ERR(&err));
+    files->failed = failed;
+    if (failed)
+        return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    log_event(LOG_INFO, "certificate loaded", LOG_STR("file", files->paths[CERTIFICATE]));
+    return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+}
+
 static grpc_ssl_certificate_config_reload_status
 fetch_config(void *context, grpc_ssl_server_certificate_config **config)
 {
     struct listener_files *files = context;
-    struct err err;
-    grpc_ssl_certificate_config_reload_status status = GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     pthread_mutex_lock(&files->mutex);
-    if (files_changed(files)) {
-        if (read_config(files, config, &err) == ERR_OK) {
-            status = GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
-        } else {
-            status = GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;
-            log_event(LOG_ERROR, "certificate not loaded", LOG_ERR(&err));
-        }
-    }
+    grpc_ssl_certificate_config_reload_status status = fetch(files, config);
     pthread_mutex_unlock(&files->mutex);
     return status;
 }
@@ -198,30 +148,35 @@ static grpc_server_credentials *new_credentials(struct listener_files *files)
                                                                         files));
 }
 
-enum err_code listener_add(struct listener *listener, grpc_server *server,
-                           const struct rpc_listener *wanted, struct err *reterr)
+static enum err_code listen_tls(struct listener *listener, grpc_server *server,
+                                const struct rpc_listener *wanted, struct err *reterr)
 {
-    try_(check_wanted(wanted, reterr));
-    grpc_server_credentials *credentials;
-    if (wanted->certificate_file != NULL) {
-        try_(files_new(wanted, &listener->files, reterr));
-        // Once by ourselves, for an error that names the file.
-        grpc_ssl_server_certificate_config *config = NULL;
-        try_(read_config(listener->files, &config, reterr));
-        grpc_ssl_server_certificate_config_destroy(config);
-        credentials = new_credentials(listener->files);
-    } else {
-        credentials = grpc_insecure_server_credentials_create();
-    }
-    int port = grpc_server_add_http2_port(server, wanted->address, credentials);
+    try_(files_new(wanted, &listener->files, reterr));
+    // Once by ourselves, for an error that names the file.
+    grpc_ssl_server_certificate_config *config = NULL;
+    try_(read_config(listener->files, &config, reterr));
+    grpc_ssl_server_certificate_config_destroy(config);
+    grpc_server_credentials *credentials = new_credentials(listener->files);
+    listener->port = grpc_server_add_http2_port(server, wanted->address, credentials);
     grpc_server_credentials_release(credentials);
-    if (port == 0)
+    if (listener->port == 0)
         return err_invalid(reterr, "address",
                            "cannot listen on %s: the address is taken or not ours, or the "
                            "certificate and key are not valid",
                            wanted->address);
-    listener->port = is_unix(wanted->address) ? 0 : port;
+    if (address_is_unix(wanted->address))
+        listener->port = 0;
     return ERR_OK;
+}
+
+enum err_code listener_add(struct listener *listener, grpc_server *server,
+                           struct acceptor *acceptor, const struct rpc_listener *wanted,
+                           struct err *reterr)
+{
+    try_(check_wanted(wanted, reterr));
+    if (wanted->certificate_file != NULL)
+        return listen_tls(listener, server, wanted, reterr);
+    return acceptor_listen(acceptor, wanted->address, &listener->port, reterr);
 }
 
 void listener_done(struct listener *listener)

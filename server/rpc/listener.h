@@ -6,6 +6,7 @@
 
 #include <grpc/grpc.h>
 
+#include "server/rpc/accept.h"
 #include "server/rpc/server.h"
 
 struct listener_files;
@@ -15,9 +16,10 @@ struct listener {
     int port;
 };
 
-// Binds `wanted` to `server`, which has not been started. Errors: FIELD_INVALID with a text that
-// names the address or the file.
+// Binds `wanted` to `server`, which has not been started: by gRPC with TLS, by `acceptor` without.
+// Errors: FIELD_INVALID with a text that names the address or the file.
 enum err_code listener_add(struct listener *listener, grpc_server *server,
-                           const struct rpc_listener *wanted, struct err *reterr) _must_check_;
+                           struct acceptor *acceptor, const struct rpc_listener *wanted,
+                           struct err *reterr) _must_check_;
 // After the server is destroyed.
 void listener_done(struct listener *listener);

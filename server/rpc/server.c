@@ -32,6 +32,14 @@ static void log_grpc(gpr_log_func_args *args)
               LOG_STR("text", args->message));
 }
 
+// Of the clock that conditions wait by.
+static int64_t steady_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
+}
+
 static void default_int(int *value, int otherwise)
 {
     if (*value == 0)
@@ -58,6 +66,7 @@ static void fill_defaults(struct rpc_settings *settings)
     default_int(&settings->response_max_bytes, 3 * 1024 * 1024);
     default_int(&settings->metadata_max_bytes, 8 * 1024);
     default_int(&settings->streams_per_connection, 100);
+    default_int(&settings->connections_max, 8192);
     default_int(&settings->watchers_max, 10000);
     default_ms(&settings->handshake_timeout_ms, 10 * 1000);
     default_ms(&settings->connection_idle_ms, 300 * 1000);
@@ -105,13 +114,34 @@ void server_call_added(struct rpc_server *server)
     atomic_fetch_add(&server->calls, 1);
 }
 
-void server_call_gone(struct rpc_server *server)
+// Wakes rpc_server_stop() when a count falls to 0.
+static void count_down(struct rpc_server *server, atomic_size_t *count)
 {
-    if (atomic_fetch_sub(&server->calls, 1) != 1)
+    if (atomic_fetch_sub(count, 1) != 1)
         return;
     pthread_mutex_lock(&server->mutex);
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->mutex);
+}
+
+void server_call_gone(struct rpc_server *server)
+{
+    count_down(server, &server->calls);
+}
+
+bool server_let_in(struct rpc_server *server)
+{
+    // Counted first: who sets `stopping` sees either this call or it sees that.
+    atomic_fetch_add(&server->running, 1);
+    if (!atomic_load(&server->stopping))
+        return true;
+    server_let_out(server);
+    return false;
+}
+
+void server_let_out(struct rpc_server *server)
+{
+    count_down(server, &server->running);
 }
 
 static void run_shutdown(struct event *event, bool ok)
@@ -171,7 +201,8 @@ static enum err_code bind_all(struct rpc_server *server, struct err *reterr)
         return err_no_memory(reterr);
     for (size_t i = 0; i < settings->listener_count; i++) {
         server->listener_count++;
-        try_(listener_add(&server->listeners[i], server->grpc, &settings->listeners[i], reterr));
+        try_(listener_add(&server->listeners[i], server->grpc, server->acceptor,
+                          &settings->listeners[i], reterr));
     }
     // They are the caller's and need not live longer.
     server->settings.listeners = NULL;
@@ -192,6 +223,8 @@ static enum err_code build(struct rpc_server *server, const struct service *cons
         grpc_server_register_completion_queue(server->grpc, server->pollers[i].queue, NULL);
     }
     try_(register_methods(server, reterr));
+    try_(acceptor_new(server->grpc, (size_t)server->settings.connections_max,
+                      server->settings.handshake_timeout_ms, &server->acceptor, reterr));
     return bind_all(server, reterr);
 }
 
@@ -254,6 +287,7 @@ enum err_code rpc_server_start(struct rpc_server *server, struct err *reterr)
     post_calls(server);
     for (size_t i = 0; i < server->poller_count; i++)
         try_(poller_start(&server->pollers[i], reterr));
+    try_(acceptor_start(server->acceptor, reterr));
     rpc_server_set_serving(server, true);
     return ERR_OK;
 }
@@ -264,22 +298,28 @@ void rpc_server_set_serving(struct rpc_server *server, bool serving)
     health_changed(server);
 }
 
-// Waits until gRPC is shut down and no call is left; for ever if `ms` is negative. False: not yet.
-static bool wait_until_empty(struct rpc_server *server, int64_t ms)
+static bool nothing_runs(struct rpc_server *server)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / MS_PER_S;
-    until.tv_nsec += ms % MS_PER_S * NS_PER_MS;
-    if (until.tv_nsec >= MS_PER_S * NS_PER_MS) {
-        until.tv_sec++;
-        until.tv_nsec -= MS_PER_S * NS_PER_MS;
-    }
+    return atomic_load(&server->running) == 0;
+}
+
+// gRPC is shut down and no call is left.
+static bool is_empty(struct rpc_server *server)
+{
+    return server->shutdown_complete && atomic_load(&server->calls) == 0;
+}
+
+// Waits until `condition` holds; for ever if `until_ms` of the steady clock is negative. False: not
+// yet.
+static bool wait_until(struct rpc_server *server, bool (*condition)(struct rpc_server *server),
+                       int64_t until_ms)
+{
+    struct timespec until = {until_ms / MS_PER_S, until_ms % MS_PER_S * NS_PER_MS};
     int error = 0;
     pthread_mutex_lock(&server->mutex);
-    while (!(server->shutdown_complete && atomic_load(&server->calls) == 0) && error == 0)
-        error = ms < 0 ? pthread_cond_wait(&server->changed, &server->mutex)
-                       : pthread_cond_timedwait(&server->changed, &server->mutex, &until);
+    while (!condition(server) && error == 0)
+        error = until_ms < 0 ? pthread_cond_wait(&server->changed, &server->mutex)
+                             : pthread_cond_timedwait(&server->changed, &server->mutex, &until);
     pthread_mutex_unlock(&server->mutex);
     return error == 0;
 }
@@ -288,16 +328,23 @@ static bool wait_until_empty(struct rpc_server *server, int64_t ms)
 static void shut_down(struct rpc_server *server, int64_t drain_ms)
 {
     struct err err;
+    int64_t until_ms = steady_ms() + drain_ms;
     for (size_t i = 0; i < server->poller_count; i++)
         if (!server->pollers[i].running && poller_start(&server->pollers[i], &err) != ERR_OK)
             log_event(LOG_ERROR, "shutdown without a poller", LOG_ERR(&err));
+    stream_end_all(server);
+    // While there is something to wait for, the gate answers what comes. gRPC's shutdown cancels
+    // it, which tells a client less: it must find its connection closed by then.
+    bool drained = wait_until(server, nothing_runs, until_ms);
+    if (server->acceptor != NULL)
+        acceptor_hang_up(server->acceptor);
     event_submitted(&server->shutdown);
     grpc_server_shutdown_and_notify(server->grpc, server->pollers[0].queue, &server->shutdown);
-    stream_end_all(server);
-    if (!wait_until_empty(server, drain_ms)) {
-        log_event(LOG_WARN, "calls cancelled at shutdown");
+    if (!wait_until(server, is_empty, until_ms)) {
+        if (!drained)
+            log_event(LOG_WARN, "calls cancelled at shutdown");
         grpc_server_cancel_all_calls(server->grpc);
-        (void)wait_until_empty(server, -1);
+        (void)wait_until(server, is_empty, -1);
     }
 }
 
@@ -308,12 +355,15 @@ void rpc_server_stop(struct rpc_server *server, int64_t drain_ms)
     server->stopped = true;
     atomic_store(&server->stopping, true);
     rpc_server_set_serving(server, false);
+    if (server->acceptor != NULL)
+        acceptor_stop(server->acceptor);
     if (server->grpc != NULL && server->poller_count > 0)
         shut_down(server, drain_ms);
     for (size_t i = 0; i < LANE_COUNT; i++)
         lane_stop(&server->lanes[i]);
     for (size_t i = 0; i < server->poller_count; i++)
         poller_done(&server->pollers[i]);
+    server->acceptor = acceptor_free(server->acceptor);
     if (server->grpc != NULL)
         grpc_server_destroy(server->grpc);
     server->grpc = NULL;

@@ -49,6 +49,7 @@ struct rpc_settings {
     int response_max_bytes;       // [3 MiB]
     int metadata_max_bytes;       // [8 KiB]
     int streams_per_connection;   // [100]
+    int connections_max;          // [8,192] plaintext ones of the process
     int watchers_max;             // [10,000] open server streams of the process
     int64_t handshake_timeout_ms; // [10,000]
     int64_t connection_idle_ms;   // [300,000]
@@ -79,7 +80,8 @@ enum err_code rpc_server_new(const struct rpc_settings *settings,
 enum err_code rpc_server_start(struct rpc_server *server, struct err *reterr) _must_check_;
 // Sets what grpc.health.v1 answers, for the server ("") and every service.
 void rpc_server_set_serving(struct rpc_server *server, bool serving);
-// Refuses new calls, lets running ones end within `drain_ms`, cancels the rest, joins all threads.
+// Refuses new calls, lets those that were let in end within `drain_ms`, cancels the rest, joins all
+// threads.
 void rpc_server_stop(struct rpc_server *server, int64_t drain_ms);
 struct rpc_server *rpc_server_free(struct rpc_server *server);
 // The port that listener `index` is bound to; 0 for a Unix socket.

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "server/base/encoding.h"
+#include "server/rpc/accept.h"
 #include "server/rpc/contract.h"
 #include "server/rpc/event.h"
 #include "server/rpc/health.h"
@@ -29,6 +30,7 @@ struct rpc_server {
     struct table table;
     struct contract *contract; // kept for reflection, else NULL
     grpc_server *grpc;
+    struct acceptor *acceptor; // of plaintext connections
     struct poller *pollers;
     size_t poller_count;
     struct lane lanes[LANE_COUNT];
@@ -44,8 +46,9 @@ struct rpc_server {
     bool stopped;
     // Calls that exist, posted ones too. Falls to 0 only after the shutdown.
     atomic_size_t calls;
+    atomic_size_t running;  // those let in and not over
     pthread_mutex_t mutex;  // guards what follows
-    pthread_cond_t changed; // calls fell to 0, or the shutdown is complete
+    pthread_cond_t changed; // running or calls fell to 0, or the shutdown is complete
     bool shutdown_complete;
     int stream_count;
     int builtin_stream_count; // apart: they need no token, and must not take the place of others
@@ -54,6 +57,9 @@ struct rpc_server {
     struct owner owner; // of that event
 };
 
+// Counts a call that shall be answered before the server stops. False if it is stopping already.
+bool server_let_in(struct rpc_server *server);
+void server_let_out(struct rpc_server *server);
 // Count a call; the last one to go wakes rpc_server_stop().
 void server_call_added(struct rpc_server *server);
 void server_call_gone(struct rpc_server *server);

@@ -129,7 +129,7 @@ static void finish(struct stream *stream, const struct err *err)
     call_end(&stream->call, NULL, err);
 }
 
-static bool send(struct stream *stream, grpc_byte_buffer *message)
+static bool send_message(struct stream *stream, grpc_byte_buffer *message)
 {
     struct call *call = &stream->call;
     grpc_op ops[2] = {0};
@@ -220,7 +220,7 @@ static void take_step(struct stream *stream)
         finish(stream, &err);
     } else if (next == STREAM_IDLE) {
         rest(stream);
-    } else if (!send(stream, message)) {
+    } else if (!send_message(stream, message)) {
         (void)err_set(&err, ERR_INTERNAL, "a message could not be sent");
         finish(stream, &err);
     }
@@ -243,6 +243,9 @@ static enum err_code begin(struct stream *stream, struct err *reterr)
     struct call *call = &stream->call;
     if (!enlist(stream))
         return gate_busy(reterr);
+    // Since it was let in, stream_end_all() may have passed.
+    if (atomic_load(&call->server->stopping))
+        notice(stream, &stream->ending);
     call->job.run = run_step;
     struct lane *lane = gate_lane(call);
     if (lane == NULL) {

@@ -328,6 +328,12 @@ static void set(struct rpc_settings *settings, const char *key, const char *valu
         settings->deadline_max_ms = given;
     else if (strcmp(key, "streams") == 0)
         settings->streams_per_connection = given;
+    else if (strcmp(key, "connections") == 0)
+        settings->connections_max = given;
+    else if (strcmp(key, "handshake") == 0)
+        settings->handshake_timeout_ms = given;
+    else if (strcmp(key, "idle") == 0)
+        settings->connection_idle_ms = given;
     else if (strcmp(key, "watchers") == 0)
         settings->watchers_max = given;
     else if (strcmp(key, "reflection") == 0)

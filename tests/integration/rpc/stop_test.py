@@ -1,9 +1,13 @@
 """How the server ends."""
 
+import collections
+import concurrent.futures
 import os
+import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -165,6 +169,43 @@ class Signals(unittest.TestCase):
         future.cancel()
         self.end(0, 5)
         channel.close()
+
+    def test_drain_under_load(self):
+        """What reached a handler is answered; what comes later is UNAVAILABLE; nothing else."""
+        self.start(20000, "queue=4000", "streams=1000", "workers=16").close()
+        stop = threading.Event()
+        codes = collections.Counter()
+        mutex = threading.Lock()
+
+        def call_until_refused(number):
+            options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
+            refused = 0
+            with grpc.insecure_channel(self.server.target, options) as channel:
+                get = channel.unary_unary(COMPANY + "GetCompany")
+                request = v1.GetCompanyRequest(name="companies/sleep-%d" % (number % 7 * 10))
+                while refused < 3:
+                    futures = [get.future(request.SerializeToString(), metadata=ALL, timeout=30)
+                               for _ in range(8)]
+                    seen = [future.code() for future in futures]
+                    refused += any(code != grpc.StatusCode.OK for code in seen)
+                    with mutex:
+                        codes.update(seen)
+                    if not stop.is_set():
+                        self.assertEqual(refused, 0)
+        with concurrent.futures.ThreadPoolExecutor(24) as pool:
+            callers = [pool.submit(call_until_refused, number) for number in range(24)]
+            time.sleep(1.5)
+            stop.set()
+            self.server.process.send_signal(signal.SIGTERM)
+            self.told("STOPPING=1")
+            rest = self.end(0, 10)
+            for caller in callers:
+                caller.result()
+        counts = dict(re.findall(r"(\w+)=(\d+)", rest))
+        self.assertEqual(counts["started"], counts["finished"])
+        self.assertEqual(codes[grpc.StatusCode.OK], int(counts["finished"]))
+        self.assertGreater(codes[grpc.StatusCode.OK], 500)
+        self.assertEqual(set(codes), {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,395 @@
+#include "server/rpc/accept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grpc/grpc_posix.h>
+#include <grpc/grpc_security.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "server/base/clock.h"
+#include "server/base/encoding.h"
+#include "server/base/log.h"
+
+enum {
+    EVENTS_MAX = 64,
+    BURST_MAX = 64, // accepted in a row, so that others come to their turn
+    PAUSE_US = 10000,
+    DESCRIPTORS_MAX = 1 << 20,
+    TICK_MS = 100,
+    COMPLAIN_MS = 10000,
+    PREFACE_BYTES = 24,
+    BEGIN_BYTES = PREFACE_BYTES + 9, // the head of the first frame
+    FRAME_TYPE = PREFACE_BYTES + 3,
+    FRAME_SETTINGS = 4,
+};
+
+static const char PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// What an epoll event is about stands first in it.
+enum kind { LISTENER, CONNECTION, WAKE };
+
+struct listening {
+    enum kind kind;
+    int fd;
+    char *address;
+};
+
+struct connection {
+    enum kind kind;
+    int fd;      // ours
+    int grpc_fd; // the same connection, as gRPC has it; -1 until it begins
+    int64_t begin_by_ms;
+    char peer[ADDRESS_NAME_BYTES];
+    struct connection *next, **previous;
+};
+
+struct acceptor {
+    grpc_server *grpc;
+    grpc_server_credentials *credentials;
+    size_t connections_max;
+    int64_t handshake_ms;
+    int epoll, wake, spare;
+    enum kind wake_kind;
+    struct listening listeners[ACCEPT_LISTENERS_MAX];
+    size_t listener_count;
+    pthread_t thread;
+    bool running;
+    atomic_bool ending;
+    int64_t complained_ms;
+    // The thread's own while it runs.
+    struct connection *connections;
+    size_t count;
+    size_t unbegun;
+    pthread_mutex_t mutex;             // guards what follows
+    struct connection **by_descriptor; // of gRPC
+    size_t descriptor_count;
+};
+
+static bool watch(const struct acceptor *acceptor, int fd, uint32_t events, void *what)
+{
+    struct epoll_event event = {.events = events, .data.ptr = what};
+    return epoll_ctl(acceptor->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static size_t most_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max > DESCRIPTORS_MAX)
+        return DESCRIPTORS_MAX;
+    return (size_t)limit.rlim_max;
+}
+
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+enum err_code acceptor_new(grpc_server *grpc, size_t connections_max, int64_t handshake_ms,
+                           struct acceptor **ret_acceptor, struct err *reterr)
+{
+    struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
+    if (acceptor == NULL)
+        return err_no_memory(reterr);
+    *acceptor = (struct acceptor){.grpc = grpc,
+                                  .connections_max = connections_max,
+                                  .handshake_ms = handshake_ms,
+                                  .wake_kind = WAKE,
+                                  .complained_ms = -COMPLAIN_MS};
+    acceptor->descriptor_count = most_descriptors();
+    acceptor->by_descriptor = calloc(acceptor->descriptor_count, sizeof(struct connection *));
+    acceptor->credentials = grpc_insecure_server_credentials_create();
+    acceptor->epoll = epoll_create1(EPOLL_CLOEXEC);
+    acceptor->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    acceptor->spare = open_spare();
+    (void)pthread_mutex_init(&acceptor->mutex, NULL);
+    if (acceptor->by_descriptor == NULL || acceptor->epoll < 0 || acceptor->wake < 0 ||
+        acceptor->spare < 0 || !watch(acceptor, acceptor->wake, EPOLLIN, &acceptor->wake_kind)) {
+        enum err_code code = err_set(reterr, ERR_INTERNAL, "cannot listen: %s", strerror(errno));
+        (void)acceptor_free(acceptor);
+        return code;
+    }
+    *ret_acceptor = acceptor;
+    return ERR_OK;
+}
+
+enum err_code acceptor_listen(struct acceptor *acceptor, const char *address, int *ret_port,
+                              struct err *reterr)
+{
+    int sockets[ADDRESS_SOCKETS_MAX];
+    size_t count;
+    if (acceptor->listener_count + ADDRESS_SOCKETS_MAX > ACCEPT_LISTENERS_MAX)
+        return err_invalid(reterr, "address", "too many addresses to listen on");
+    try_(address_listen(address, sockets, &count, ret_port, reterr));
+    for (size_t i = 0; i < count; i++)
+        acceptor->listeners[acceptor->listener_count++] = (struct listening){
+            .kind = LISTENER, .fd = sockets[i], .address = i == 0 ? strdup(address) : NULL};
+    return ERR_OK;
+}
+
+// Tells of what peers may bring about, at most every ten seconds.
+static void complain(struct acceptor *acceptor, const char *why)
+{
+    int64_t now_ms = clock_steady_ms();
+    if (now_ms - acceptor->complained_ms < COMPLAIN_MS)
+        return;
+    acceptor->complained_ms = now_ms;
+    log_event(LOG_WARN, "connections turned away", LOG_STR("reason", why),
+              LOG_INT("open", acceptor->count));
+}
+
+static struct connection *add(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
+                              socklen_t len)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL)
+        return NULL;
+    *connection = (struct connection){.kind = CONNECTION,
+                                      .fd = fd,
+                                      .grpc_fd = -1,
+                                      .begin_by_ms = clock_steady_ms() + acceptor->handshake_ms,
+                                      .previous = &acceptor->connections};
+    address_name(peer, len, connection->peer);
+    connection->next = acceptor->connections;
+    if (connection->next != NULL)
+        connection->next->previous = &connection->next;
+    acceptor->connections = connection;
+    acceptor->count++;
+    acceptor->unbegun++;
+    return connection;
+}
+
+// Says whose a descriptor of gRPC's is, or that it is its no more; by then it may be another's.
+static void set_owner(struct acceptor *acceptor, struct connection *connection, bool owns)
+{
+    size_t index = (size_t)connection->grpc_fd;
+    pthread_mutex_lock(&acceptor->mutex);
+    if (index < acceptor->descriptor_count) {
+        if (owns)
+            acceptor->by_descriptor[index] = connection;
+        else if (acceptor->by_descriptor[index] == connection)
+            acceptor->by_descriptor[index] = NULL;
+    }
+    pthread_mutex_unlock(&acceptor->mutex);
+}
+
+static void forget(struct acceptor *acceptor, struct connection *connection)
+{
+    *connection->previous = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    acceptor->count--;
+    if (connection->grpc_fd < 0)
+        acceptor->unbegun--;
+    else
+        set_owner(acceptor, connection, false);
+    // The description stays open as long as gRPC has it, and epoll would go on telling of it.
+    (void)epoll_ctl(acceptor->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+    (void)close(connection->fd);
+    free(connection);
+}
+
+// No descriptor is left: takes the connection by the spare one and closes it, so that the peer
+// knows, and the listener is not told of it for ever. False if not even that works.
+static bool turn_away_by_spare(struct acceptor *acceptor, int listener)
+{
+    complain(acceptor, "no descriptor is left");
+    if (acceptor->spare >= 0)
+        (void)close(acceptor->spare);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        (void)close(fd);
+    acceptor->spare = open_spare();
+    return fd >= 0;
+}
+
+static void accept_one(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
+                       socklen_t len)
+{
+    const int on = 1;
+    if (acceptor->count >= acceptor->connections_max) {
+        complain(acceptor, "too many connections");
+        (void)close(fd);
+        return;
+    }
+    if (peer->sa_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    struct connection *connection = add(acceptor, fd, peer, len);
+    if (connection == NULL)
+        (void)close(fd);
+    else if (!watch(acceptor, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, connection))
+        forget(acceptor, connection);
+}
+
+static void accept_some(struct acceptor *acceptor, int listener)
+{
+    for (int i = 0; i < BURST_MAX; i++) {
+        struct sockaddr_storage peer = {.ss_family = AF_UNIX};
+        socklen_t len = sizeof(peer);
+        int fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            accept_one(acceptor, fd, (const struct sockaddr *)&peer, len);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            if (!turn_away_by_spare(acceptor, listener)) {
+                usleep(PAUSE_US);
+                return;
+            }
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            // Nothing more, or a want that a while may mend (ENOBUFS, ENOMEM).
+            if (errno != EAGAIN)
+                usleep(PAUSE_US);
+            return;
+        }
+    }
+}
+
+// Gives a connection to gRPC. We keep ours to learn of its end.
+static bool hand_over(struct acceptor *acceptor, struct connection *connection)
+{
+    struct epoll_event end_alone = {.events = 0, .data.ptr = connection};
+    int fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        complain(acceptor, "no descriptor is left");
+        return false;
+    }
+    (void)epoll_ctl(acceptor->epoll, EPOLL_CTL_MOD, connection->fd, &end_alone);
+    connection->grpc_fd = fd;
+    acceptor->unbegun--;
+    set_owner(acceptor, connection, true);
+    grpc_server_add_channel_from_fd(acceptor->grpc, fd, acceptor->credentials);
+    return true;
+}
+
+// Looks at what a connection begins with. True if it may stay.
+static bool begin(struct acceptor *acceptor, struct connection *connection)
+{
+    unsigned char head[BEGIN_BYTES];
+    ssize_t len = recv(connection->fd, head, sizeof(head), MSG_PEEK);
+    if (len < 0)
+        return errno == EAGAIN || errno == EINTR;
+    size_t compared = len < PREFACE_BYTES ? (size_t)len : PREFACE_BYTES;
+    if (len == 0 || memcmp(head, PREFACE, compared) != 0)
+        return false;
+    if (len < BEGIN_BYTES)
+        return true;
+    return head[FRAME_TYPE] == FRAME_SETTINGS && hand_over(acceptor, connection);
+}
+
+static void run_event(struct acceptor *acceptor, const struct epoll_event *event)
+{
+    const enum kind *kind = event->data.ptr;
+    struct connection *connection = event->data.ptr;
+    if (*kind == LISTENER)
+        accept_some(acceptor, ((const struct listening *)event->data.ptr)->fd);
+    else if (*kind == CONNECTION &&
+             (connection->grpc_fd >= 0 || (event->events & (EPOLLHUP | EPOLLERR)) != 0 ||
+              !begin(acceptor, connection)))
+        forget(acceptor, connection);
+}
+
+// Those that took too long to begin.
+static void close_late(struct acceptor *acceptor, int64_t now_ms)
+{
+    for (struct connection *at = acceptor->connections, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->grpc_fd < 0 && at->begin_by_ms <= now_ms)
+            forget(acceptor, at);
+    }
+}
+
+static void *acceptor_main(void *context)
+{
+    struct acceptor *acceptor = context;
+    struct epoll_event events[EVENTS_MAX];
+    int64_t next_look_ms = 0;
+    while (!atomic_load(&acceptor->ending)) {
+        int count =
+            epoll_wait(acceptor->epoll, events, EVENTS_MAX, acceptor->unbegun > 0 ? TICK_MS : -1);
+        for (int i = 0; i < count; i++)
+            run_event(acceptor, &events[i]);
+        int64_t now_ms = clock_steady_ms();
+        if (acceptor->unbegun > 0 && now_ms >= next_look_ms) {
+            close_late(acceptor, now_ms);
+            next_look_ms = now_ms + TICK_MS;
+        }
+    }
+    return NULL;
+}
+
+enum err_code acceptor_start(struct acceptor *acceptor, struct err *reterr)
+{
+    for (size_t i = 0; i < acceptor->listener_count; i++)
+        if (!watch(acceptor, acceptor->listeners[i].fd, EPOLLIN, &acceptor->listeners[i]))
+            return err_set(reterr, ERR_INTERNAL, "cannot listen: %s", strerror(errno));
+    int error = pthread_create(&acceptor->thread, NULL, acceptor_main, acceptor);
+    if (error != 0)
+        return err_set(reterr, ERR_INTERNAL, "cannot start a thread: %s", strerror(error));
+    (void)pthread_setname_np(acceptor->thread, "rpc-accept");
+    acceptor->running = true;
+    return ERR_OK;
+}
+
+void acceptor_stop(struct acceptor *acceptor)
+{
+    const uint64_t one = 1;
+    atomic_store(&acceptor->ending, true);
+    (void)!write(acceptor->wake, &one, sizeof(one));
+    if (acceptor->running)
+        (void)pthread_join(acceptor->thread, NULL);
+    acceptor->running = false;
+    for (size_t i = 0; i < acceptor->listener_count; i++) {
+        (void)close(acceptor->listeners[i].fd);
+        if (acceptor->listeners[i].address != NULL)
+            address_remove(acceptor->listeners[i].address);
+        free(acceptor->listeners[i].address);
+    }
+    acceptor->listener_count = 0;
+    close_late(acceptor, INT64_MAX);
+}
+
+void acceptor_hang_up(struct acceptor *acceptor)
+{
+    for (const struct connection *at = acceptor->connections; at != NULL; at = at->next)
+        (void)shutdown(at->fd, SHUT_RDWR);
+}
+
+struct acceptor *acceptor_free(struct acceptor *acceptor)
+{
+    if (acceptor == NULL)
+        return NULL;
+    acceptor_stop(acceptor);
+    while (acceptor->connections != NULL)
+        forget(acceptor, acceptor->connections);
+    closep(&acceptor->epoll);
+    closep(&acceptor->wake);
+    closep(&acceptor->spare);
+    grpc_server_credentials_release(acceptor->credentials);
+    (void)pthread_mutex_destroy(&acceptor->mutex);
+    free(acceptor->by_descriptor);
+    free(acceptor);
+    return NULL;
+}
+
+bool acceptor_peer(struct acceptor *acceptor, const char *peer, char ret_name[ADDRESS_NAME_BYTES])
+{
+    int64_t index;
+    bool found = false;
+    if (strncmp(peer, "fd:", 3) != 0 || !encoding_int64(peer + 3, strlen(peer + 3), &index))
+        return false;
+    pthread_mutex_lock(&acceptor->mutex);
+    if (index >= 0 && (size_t)index < acceptor->descriptor_count &&
+        acceptor->by_descriptor[index] != NULL) {
+        memcpy(ret_name, acceptor->by_descriptor[index]->peer, ADDRESS_NAME_BYTES);
+        found = true;
+    }
+    pthread_mutex_unlock(&acceptor->mutex);
+    return found;
+}
