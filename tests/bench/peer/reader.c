@@ -1,0 +1,132 @@
+#include "tests/bench/peer/reader.h"
+
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char BEGIN[] = "bench_begin", SET[] = "bench_set", READ[] = "bench_read",
+                  COMMIT[] = "bench_commit";
+
+struct reader {
+    pthread_mutex_t lock; // guards the queue
+    pthread_cond_t more;
+    struct read_job *first, **last;
+    const struct options *options;
+};
+
+static _Noreturn void fail(PGconn *conn, const char *what)
+{
+    fprintf(stderr, "%s: %s", what, PQerrorMessage(conn));
+    exit(1);
+}
+
+static PGconn *open_connection(const struct options *options)
+{
+    const struct {
+        const char *name, *sql;
+    } statements[] = {
+        {BEGIN, "BEGIN"},
+        {SET, "SELECT set_config('docbridge.tenant', $1, true),"
+              " set_config('statement_timeout', $2, true)"},
+        {READ, options->sql.data},
+        {COMMIT, "COMMIT"},
+    };
+    PGconn *conn = PQconnectdb(options->dsn);
+    if (PQstatus(conn) != CONNECTION_OK)
+        fail(conn, "connect");
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+        PGresult *result = PQprepare(conn, statements[i].name, statements[i].sql, 0, NULL);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK)
+            fail(conn, statements[i].name);
+        PQclear(result);
+    }
+    if (PQenterPipelineMode(conn) != 1)
+        fail(conn, "pipeline");
+    return conn;
+}
+
+static void send_all(PGconn *conn, const char *tenant, const char *id)
+{
+    const char *const settings[] = {tenant, "61000"};
+    const char *const arguments[] = {tenant, id};
+    if (PQsendQueryPrepared(conn, BEGIN, 0, NULL, NULL, NULL, 0) != 1 ||
+        PQsendQueryPrepared(conn, SET, 2, settings, NULL, NULL, 0) != 1 ||
+        PQsendQueryPrepared(conn, READ, 2, arguments, NULL, NULL, 0) != 1 ||
+        PQsendQueryPrepared(conn, COMMIT, 0, NULL, NULL, NULL, 0) != 1 || PQpipelineSync(conn) != 1)
+        fail(conn, "send");
+}
+
+// Takes the answers of the pipeline; returns the rows of the SELECT.
+static PGresult *receive(PGconn *conn)
+{
+    PGresult *rows = NULL;
+    for (int query = 0; query < 4; query++) {
+        PGresult *result = PQgetResult(conn);
+        ExecStatusType status = PQresultStatus(result);
+        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+            fail(conn, "answer");
+        if (query == 2)
+            rows = result;
+        else
+            PQclear(result);
+        if (PQgetResult(conn) != NULL)
+            fail(conn, "end of an answer");
+    }
+    PGresult *sync = PQgetResult(conn);
+    if (PQresultStatus(sync) != PGRES_PIPELINE_SYNC)
+        fail(conn, "sync");
+    PQclear(sync);
+    return rows;
+}
+
+static void *work(void *context)
+{
+    struct reader *reader = context;
+    PGconn *conn = open_connection(reader->options);
+    for (;;) {
+        pthread_mutex_lock(&reader->lock);
+        while (reader->first == NULL)
+            pthread_cond_wait(&reader->more, &reader->lock);
+        struct read_job *job = reader->first;
+        reader->first = job->next;
+        if (reader->first == NULL)
+            reader->last = &reader->first;
+        pthread_mutex_unlock(&reader->lock);
+        send_all(conn, reader->options->tenant, job->id);
+        PGresult *rows = receive(conn);
+        bool found = PQntuples(rows) == 1;
+        job->done(job, found ? PQgetvalue(rows, 0, 0) : NULL,
+                  found ? PQgetvalue(rows, 0, 1) : NULL);
+        PQclear(rows);
+    }
+    return NULL;
+}
+
+struct reader *reader_new(const struct options *options)
+{
+    struct reader *reader = calloc(1, sizeof(*reader));
+    if (reader == NULL)
+        exit(1);
+    (void)pthread_mutex_init(&reader->lock, NULL);
+    (void)pthread_cond_init(&reader->more, NULL);
+    reader->last = &reader->first;
+    reader->options = options;
+    for (int i = 0; i < options->workers; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, work, reader) != 0)
+            exit(1);
+    }
+    return reader;
+}
+
+void reader_submit(struct reader *reader, struct read_job *job)
+{
+    job->next = NULL;
+    pthread_mutex_lock(&reader->lock);
+    *reader->last = job;
+    reader->last = &job->next;
+    pthread_cond_signal(&reader->more);
+    pthread_mutex_unlock(&reader->lock);
+}
