@@ -246,23 +246,26 @@ static void task_line(struct buffer *line, const struct progress_task *task, int
     char name[32], counts[48];
     task_name(task->kind, name);
     char bar[BAR_CELLS + 1];
-    int64_t filled = task->total > 0 && task->done > 0 ? task->done * cells / task->total : 0;
+    bool running = task->state == DOCBRIDGE__V1__SYNC_TASK__STATE__STATE_RUNNING;
+    // A walk from organization to organization learns its total on the way: while it has all that
+    // it knows of, nobody can say how much is left.
+    int64_t total = running && task->done >= task->total ? 0 : task->total;
+    int64_t filled = total > 0 && task->done > 0 ? task->done * cells / total : 0;
     if (task->state == DOCBRIDGE__V1__SYNC_TASK__STATE__STATE_SUCCEEDED || filled > cells)
         filled = cells;
     memset(bar, '.', (size_t)cells);
     memset(bar, '#', (size_t)filled);
     bar[cells] = '\0';
-    if (task->total > 0)
-        (void)snprintf(counts, sizeof(counts), "%" PRId64 "/%" PRId64, task->done, task->total);
+    if (total > 0)
+        (void)snprintf(counts, sizeof(counts), "%" PRId64 "/%" PRId64, task->done, total);
     else
         (void)snprintf(counts, sizeof(counts), "%" PRId64, task->done);
     buffer_printf(line, "  %-16s [%s] %13s ", name, bar, counts);
-    if (task->total > 0 && task->done >= 0 && task->done <= task->total)
-        buffer_printf(line, "%3" PRId64 "%%", task->done * 100 / task->total);
+    if (total > 0 && task->done >= 0 && task->done <= total)
+        buffer_printf(line, "%3" PRId64 "%%", task->done * 100 / total);
     else
         buffer_text(line, "    ");
     int64_t ms = task->latest_ms - task->first_ms, records = task->done - task->first_done;
-    bool running = task->state == DOCBRIDGE__V1__SYNC_TASK__STATE__STATE_RUNNING;
     if (running && ms >= 1000 && records > 0)
         buffer_printf(line, " %5" PRId64 "/s", records * 1000 / ms);
     buffer_printf(line, " %s", task_state(task->state));
