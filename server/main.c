@@ -177,6 +177,15 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
                           server->auth, &server->rpc, reterr);
 }
 
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    int level = LOG_ERROR;
+    while (level > LOG_DEBUG && strcmp(names[level], name) != 0)
+        level--;
+    return (enum log_level)level;
+}
+
 static enum err_code start(struct server *server, const struct settings *settings,
                            struct err *reterr)
 {
@@ -184,7 +193,11 @@ static enum err_code start(struct server *server, const struct settings *setting
     try_(open_source(server, settings, reterr));
     try_(open_stores(server, settings, reterr));
     try_(make_sync(server, settings, reterr));
+    // What hinders listening is said once, by us: gRPC's own words come only to who debugs.
+    if (strcmp(settings->log_level, "debug") != 0)
+        log_set_level(LOG_ERROR);
     try_(make_rpc(server, settings, reterr));
+    log_set_level(level_of(settings->log_level));
     try_(sync_start(server->sync, reterr));
     try_(rpc_server_start(server->rpc, reterr));
     for (size_t i = 0; i < server->listener_count; i++)
@@ -264,15 +277,6 @@ static enum err_code run(const struct settings *settings, const struct settings_
     else
         return err_invalid(reterr, command->word, "is no command; see --help");
     return ERR_OK;
-}
-
-static enum log_level level_of(const char *name)
-{
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    int level = LOG_ERROR;
-    while (level > LOG_DEBUG && strcmp(names[level], name) != 0)
-        level--;
-    return (enum log_level)level;
 }
 
 int main(int argc, char **argv)
