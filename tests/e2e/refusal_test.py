@@ -110,7 +110,7 @@ class Refusal(e2e.Case):
         # One bad address among good ones is enough.
         self.refused("0.0.0.0:0", listen="127.0.0.1:0,0.0.0.0:0")
         self.refused("nonsense", listen="nonsense")
-        self.refused("client_ca", tls_client_ca_file=self.stack.path("no-such.pem"))
+        self.refused("no-such.pem", tls_client_ca_file=self.stack.path("no-such.pem"))
 
     def test_port_in_use(self):
         with socket.socket() as taken:
@@ -146,14 +146,14 @@ class Refusal(e2e.Case):
         try:
             self.stack.execute("INSERT INTO schema_migrations (%s) SELECT %s FROM schema_migrations "
                                "WHERE version = %d" % (columns, values, last))
-            self.refused("schema")
+            self.refused("schema is newer")
         finally:
             self.stack.execute("DELETE FROM schema_migrations WHERE version > %d" % last)
         backup = "CREATE TABLE kept AS SELECT * FROM schema_migrations"
         self.stack.execute(backup)
         try:
             self.stack.execute("UPDATE schema_migrations SET sha256 = reverse(sha256) WHERE version = 1")
-            self.refused("migration 1")
+            self.refused("migration 0001", "changed")
             self.stack.execute("UPDATE schema_migrations m SET sha256 = k.sha256 FROM kept k "
                                "WHERE k.version = m.version")
             self.stack.execute("DELETE FROM schema_migrations WHERE version = %d" % last)
