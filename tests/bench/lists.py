@@ -27,14 +27,12 @@ def script(tenant, company):
     """The statements of one call as a pgbench script: one pipeline, parameters as in docbridged."""
     def filled(source, name, arguments):
         sql = statement(source, name)
-        return re.sub(r"\$(\d+)", lambda match: f":{arguments[int(match.group(1)) - 1]}", sql)
+        return re.sub(r"\$(\d+)", lambda match: arguments[int(match.group(1)) - 1], sql)
 
-    sight = filled("server/store/sight.c", "sight_get", ["tenant", "company", "kind"])
+    # pgbench has no parameter that is NULL: those stand in the text.
+    sight = filled("server/store/sight.c", "sight_get", [":tenant", ":company", ":kind"])
     listing = filled("server/store/password.c", "password_list",
-                     ["tenant", "company", "connection", "none", "none", "zero", "many", "zero"])
-    # pgbench has no NULL: an empty text stands for it.
-    listing = listing.replace(":none::text", "nullif(:none::text, '')").replace(":none", ":none::text") \
-                     .replace(":none::text::text", ":none::text")
+                     [":tenant", ":company", ":connection", "NULL", "NULL", ":zero", ":many", ":zero"])
     return "\n".join([
         "\\startpipeline", "BEGIN;",
         "SELECT set_config('docbridge.tenant', :tenant, true), set_config('statement_timeout', '61000', true);",
@@ -44,7 +42,7 @@ def script(tenant, company):
 def pgbench(tenant, company, seconds):
     stack.write("list.pgbench", script(tenant, company).encode())
     given = {"tenant": tenant.name, "company": company, "connection": tenant.connection.split("/")[1], "kind": "3",
-             "none": "", "zero": "0", "many": str(ROWS + 1)}
+             "zero": "0", "many": str(ROWS + 1)}
     argv = ["env", "PGOPTIONS=-c role=docbridge_server", "pgbench", "-n", "-M", "prepared", "-h", stack.path("postgres"),
             "-U", "docbridged", "-c", str(POOL), "-j", "1", "-T", str(max(1, round(seconds))), "-f",
             stack.path("list.pgbench")]

@@ -86,9 +86,9 @@ def stop_all():
         program.stop()
 
 
-def output(argv, core=LOAD_CORE, env=None, seconds=120, cwd=None, stdin=None):
+def output(argv, core=LOAD_CORE, seconds=120, cwd=None, stdin=None):
     """Standard output of a command that must succeed."""
-    done = subprocess.run(["taskset", "-c", core] + argv, capture_output=True, env=env, timeout=seconds, cwd=cwd,
+    done = subprocess.run(["taskset", "-c", core] + argv, capture_output=True, timeout=seconds, cwd=cwd,
                           input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         raise Broken(f"{' '.join(argv[:6])}: {done.stderr.decode(errors='replace')[-2000:]}")
@@ -103,16 +103,17 @@ class Target:
         self.headers, self.preload = headers, preload
 
     def load(self, clients, streams, count, log=None, rate=None):
-        argv = ["h2load", "-t", "1", "-c", str(clients), "-m", str(streams), "-n", str(count), "-d", self.request_file]
+        # By env: a preload is for h2load, not for the programs that start it.
+        argv = ["env"] + [f"{name}={value}" for name, value in self.preload.items()] if self.preload else []
+        argv += ["h2load", "-t", "1", "-c", str(clients), "-m", str(streams), "-n", str(count), "-d", self.request_file]
         for header in ("content-type: application/grpc", "te: trailers") + tuple(self.headers):
             argv += ["-H", header]
         if log:
             argv += [f"--log-file={log}"]
         if rate:
             argv += [f"--rps={rate}"]
-        env = dict(os.environ, **self.preload) if self.preload else None
         before = self.program.cpu()
-        text = output(argv + [self.url], env=env).decode()
+        text = output(argv + [self.url]).decode()
         cpu = self.program.cpu() - before
         done = int(re.search(r"(\d+) succeeded", text).group(1))
         data = int(re.search(r"headers \(space savings [^)]*\), [^ ]+ \((\d+)\) data", text).group(1))
@@ -140,8 +141,9 @@ def quantile(ordered, share):
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def rounds(targets, clients, streams, seconds, count):
-    """Every target once a round, round after round: {name: [result, ...]}."""
+def rounds(targets, clients, streams, seconds, count, until=None):
+    """Every target once a round, round after round: {name: [result, ...]}. On a machine so busy that the time is over,
+    fewer rounds than wanted, but one."""
     results = {name: [] for name in targets}
     requests = {}
     for name, target in targets.items():
@@ -149,7 +151,9 @@ def rounds(targets, clients, streams, seconds, count):
         target.load(clients, streams, least)
         rate = target.load(clients, streams, 2 * least)["rate"]
         requests[name] = max(least, int(rate * seconds))
-    for _ in range(count):
+    for done in range(count):
+        if done > 0 and until and time.monotonic() > until:
+            break
         for name, target in targets.items():
             results[name].append(target.load(clients, streams, requests[name]))
     return results
