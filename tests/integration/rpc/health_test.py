@@ -152,8 +152,10 @@ class Full(Case):
         self.assertEqual(one.next(), SERVING)
         call = self.channel.unary_unary(COMPANY + "GetCompany")
         request = v1.GetCompanyRequest(name="companies/slow").SerializeToString()
-        futures = [call.future(request, metadata=ALL, timeout=30) for _ in range(6)]
+        futures = [call.future(request, metadata=ALL, timeout=30) for _ in range(2)]
+        self.server.wait(waiting=2)
         # Two run and three wait; there is room for no other.
+        futures += [call.future(request, metadata=ALL, timeout=30) for _ in range(4)]
         ended = queue.Queue()
         for future in futures:
             future.add_done_callback(ended.put)

@@ -10,7 +10,18 @@ import unittest
 import grpc
 
 import harness
-from harness import Case, Server, get_company, make_certificate, path, pem
+from harness import (ALL, COMPANY, Case, Server, get_company, make_certificate, path, pem, v1,
+                     watch)
+
+
+ALONE = [("grpc.use_local_subchannel_pool", 1)]
+
+
+def replace(name, data):
+    """As those do who renew certificates: the old file or the new one, never half of it."""
+    with open(path("fresh"), "wb") as file:
+        file.write(data)
+    os.rename(path("fresh"), path(name))
 
 
 class Listeners(unittest.TestCase):
@@ -52,18 +63,93 @@ class Listeners(unittest.TestCase):
             channel.close()
         server.close()
 
+    def serial(self, server):
+        """Of the certificate that a new handshake gets."""
+        got = subprocess.run(
+            "echo | /usr/bin/openssl s_client -alpn h2 -connect 127.0.0.1:%d 2>/dev/null | "
+            "/usr/bin/openssl x509 -noout -serial" % server.ports[0], shell=True,
+            check=True, stdout=subprocess.PIPE).stdout
+        self.assertRegex(got, rb"^serial=\w+\n$")
+        return got
+
     def test_renewed_certificate(self):
         make_certificate("renewed", "ca")
         server = Server(listeners=(("127.0.0.1:0", path("renewed.pem"), path("renewed.key")),))
+        channel = grpc.secure_channel("localhost:%d" % server.ports[0], self.credentials(), ALONE)
+        stream = watch(channel, "idle")
+        next(stream)
+        request = v1.GetCompanyRequest(name="companies/sleep-1500").SerializeToString()
+        future = channel.unary_unary(COMPANY + "GetCompany").future(request, metadata=ALL)
+        seen = {self.serial(server)}
+        for count in range(2, 5):
+            make_certificate("renewed", "ca")
+            seen.add(self.serial(server))
+            self.assertEqual(len(seen), count)
+            # Old and new connections alike.
+            get_company(channel, "companies/one")
+            with grpc.secure_channel("localhost:%d" % server.ports[0], self.credentials(),
+                                     ALONE) as other:
+                get_company(other, "companies/one")
+        self.assertEqual(future.code(), grpc.StatusCode.OK)
+        server.ask("wake")
+        self.assertEqual(next(stream).sequence, 2)
+        stream.cancel()
+        channel.close()
+        server.close()
 
-        def serial():
-            return subprocess.run(
-                "echo | /usr/bin/openssl s_client -alpn h2 -connect 127.0.0.1:%d 2>/dev/null | "
-                "/usr/bin/openssl x509 -noout -serial" % server.ports[0], shell=True,
-                check=True, stdout=subprocess.PIPE).stdout
-        before = serial()
-        make_certificate("renewed", "ca")
-        self.assertNotEqual(serial(), before)
+    def test_bad_certificate_leaves_the_old_one(self):
+        make_certificate("kept", "ca")
+        make_certificate("next", "ca")
+        server = Server(listeners=(("127.0.0.1:0", path("kept.pem"), path("kept.key")),))
+        old = self.serial(server)
+
+        def faults():
+            return len([line for line in server.log() if line["level"] in ("WARN", "ERROR", "warn",
+                                                                           "error")])
+        for certificate, key in ((b"no certificate", None), (b"", None), (b"x" * 70000, None),
+                                 (None, b"no key"), (pem("next.pem"), None), ("gone", None)):
+            good = pem("kept.pem"), pem("kept.key")
+            for name, data in (("kept.pem", certificate), ("kept.key", key)):
+                if data == "gone":
+                    os.unlink(path(name))
+                elif data is not None:
+                    replace(name, data)
+            for _ in range(2):
+                self.assertEqual(self.serial(server), old, (certificate, key))
+            told = faults()
+            for _ in range(3):
+                self.assertEqual(self.serial(server), old)
+            self.assertEqual(faults(), told)
+            for name, data in zip(("kept.pem", "kept.key"), good):
+                replace(name, data)
+            self.assertEqual(self.serial(server), old)
+        self.assertGreaterEqual(faults(), 4)
+        # A new pair, file by file: in between they do not fit each other.
+        replace("kept.pem", pem("next.pem"))
+        self.assertEqual(self.serial(server), old)
+        replace("kept.key", pem("next.key"))
+        self.assertNotEqual(self.serial(server), old)
+        server.close()
+
+    def test_client_authorities_are_renewed(self):
+        make_certificate("trusted", "ca")
+        replace("authority.pem", pem("ca.pem"))
+        server = Server(listeners=(("127.0.0.1:0", path("server.pem"), path("server.key"),
+                                    path("authority.pem")),))
+
+        def is_let_in(name):
+            credentials = self.credentials(name)
+            with grpc.secure_channel("localhost:%d" % server.ports[0], credentials,
+                                     ALONE) as channel:
+                try:
+                    get_company(channel, "companies/one", timeout=5)
+                    return True
+                except grpc.RpcError as error:
+                    self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE)
+                    return False
+        self.assertEqual([is_let_in("client"), is_let_in("stranger")], [True, False])
+        replace("authority.pem", pem("otherca.pem"))
+        self.assertEqual([is_let_in("client"), is_let_in("stranger")], [False, True])
         server.close()
 
     def test_refused_addresses(self):

@@ -1,5 +1,8 @@
 """More calls than the server has room for."""
 
+import queue
+import time
+
 import grpc
 
 import harness
@@ -12,7 +15,15 @@ class Load(Case):
     def test_full_queue(self):
         call = self.channel.unary_unary(COMPANY + "GetCompany")
         request = v1.GetCompanyRequest(name="companies/sleep-400").SerializeToString()
+        start = time.time()
         futures = [call.future(request, metadata=ALL, timeout=20) for _ in range(40)]
+        ended = queue.Queue()
+        for future in futures:
+            future.add_done_callback(lambda one: ended.put((time.time() - start, one.code())))
+        # A refusal waits for nobody: it is there before the first call ends.
+        seconds, code = ended.get(timeout=20)
+        self.assertEqual(code, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertLess(seconds, 0.4)
         codes = [future.code() for future in futures]
         self.assertGreaterEqual(codes.count(grpc.StatusCode.OK), 4)
         refused = [f for f in futures if f.code() == grpc.StatusCode.RESOURCE_EXHAUSTED]
@@ -20,7 +31,10 @@ class Load(Case):
         self.assertGreater(len(refused), 20)
         _, found = details(refused[0])
         self.assertEqual(found["ErrorInfo"].reason, "SERVER_BUSY")
-        self.assertGreater(found["RetryInfo"].retry_delay.ToMilliseconds(), 0)
+        delay_ms = found["RetryInfo"].retry_delay.ToMilliseconds()
+        self.assertGreater(delay_ms, 0)
+        self.assertEqual(dict(refused[0].trailing_metadata())["grpc-retry-pushback-ms"],
+                         str(delay_ms))
 
 
 if __name__ == "__main__":
