@@ -39,7 +39,7 @@ build() {
   read -ra flags <<<"${DEV_BAZEL_FLAGS:-}"
   local startup=()
   read -ra startup <<<"${DEV_BAZEL_STARTUP:-}"
-  bazel "${startup[@]}" build --config=release "${flags[@]}" //server:docbridged //client:docbridge \
+  bazel "${startup[@]}" build --symlink_prefix=/ --config=release "${flags[@]}" //server:docbridged //client:docbridge \
     //tests/itglue_emulator //proto:contracts_set //tests/bench:programs
   BENCH_BIN=$(bazel "${startup[@]}" info --config=release "${flags[@]}" bazel-bin 2>/dev/null)
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <yajl/yajl_parse.h>
 
+#include "server/base/encoding.h"
 #include "server/source/itglue/page.h"
 
 enum { PIECE_BYTES = 16 * 1024, RECORD_MAX_BYTES = 8 << 20, PAGE_MAX_BYTES = 64 << 20 };
@@ -113,12 +114,12 @@ static void parse_yajl(const struct page *page)
     yajl_free(parser);
 }
 
-static double speed(const struct page *page, void (*parse)(const struct page *), int times)
+static double speed(const struct page *page, void (*parse)(const struct page *), int64_t times)
 {
     double start = now();
-    for (int i = 0; i < times; i++)
+    for (int64_t i = 0; i < times; i++)
         parse(page);
-    return (double)page->len * times / (now() - start) / 1e6;
+    return (double)page->len * (double)times / (now() - start) / 1e6;
 }
 
 static struct page read_page(const char *path, const char *kind)
@@ -146,9 +147,12 @@ int main(int argc, char **argv)
     if (argc != 5)
         fail("parse FILE assets|passwords ROUNDS TIMES");
     struct page page = read_page(argv[1], argv[2]);
-    int rounds = (int)strtol(argv[3], NULL, 10), times = (int)strtol(argv[4], NULL, 10);
+    int64_t rounds, times;
+    if (!encoding_int64(argv[3], strlen(argv[3]), &rounds) ||
+        !encoding_int64(argv[4], strlen(argv[4]), &times))
+        fail("ROUNDS and TIMES are numbers");
     parse_ours(&page);
-    for (int i = 0; i < rounds; i++)
+    for (int64_t i = 0; i < rounds; i++)
         printf("{\"ours\": %.1f, \"jansson\": %.1f, \"yajl\": %.1f}\n",
                speed(&page, parse_ours, times), speed(&page, parse_jansson, times / 4 + 1),
                speed(&page, parse_yajl, times));

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "server/auth/auth.h"
+#include "server/base/encoding.h"
 
 enum {
     PATH_BYTES = 512,
@@ -194,7 +195,11 @@ int main(int argc, char **argv)
 {
     if (argc != 4 || sodium_init() < 0)
         fail("token DIR COUNT ROUNDS", NULL);
-    size_t count = (size_t)strtol(argv[2], NULL, 10), rounds = (size_t)strtol(argv[3], NULL, 10);
+    int64_t given, turns;
+    if (!encoding_int64(argv[2], strlen(argv[2]), &given) ||
+        !encoding_int64(argv[3], strlen(argv[3]), &turns) || given < 1 || turns < 1)
+        fail("COUNT and ROUNDS are numbers", NULL);
+    size_t count = (size_t)given, rounds = (size_t)turns;
     for (size_t a = 0; a < ARRAY_LEN(algorithms); a++) {
         struct bench bench = {.algorithm = &algorithms[a], .count = count * rounds + 1};
         prepare(&bench, argv[1]);

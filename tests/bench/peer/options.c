@@ -23,6 +23,15 @@ static struct file read_file(const char *path)
     return file;
 }
 
+// Of one or two digits; 0 for anything else.
+static int small_number(const char *text)
+{
+    size_t len = strspn(text, "0123456789");
+    if (text[len] != '\0' || len > 2)
+        return 0;
+    return len == 2 ? (text[0] - '0') * 10 + text[1] - '0' : len == 1 ? text[0] - '0' : 0;
+}
+
 struct options options_read(int argc, char **argv)
 {
     struct options options = {.workers = 8};
@@ -41,7 +50,7 @@ struct options options_read(int argc, char **argv)
         else if (strcmp(name, "--tenant") == 0)
             options.tenant = value;
         else if (strcmp(name, "--workers") == 0)
-            options.workers = (int)strtol(value, NULL, 10);
+            options.workers = small_number(value);
         else
             options.workers = 0;
     }
