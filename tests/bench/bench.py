@@ -1,7 +1,5 @@
 """./dev bench: the lines in their order, the table, the JSON file. Started by bench.sh."""
 
-import argparse
-import dataclasses
 import os
 import signal
 import subprocess
@@ -16,49 +14,8 @@ import sync
 import tokens
 import unary
 from measure import Broken, stop_all
+from options import FULL, QUICK, SECTIONS, SHARES, options
 from report import Report
-
-
-@dataclasses.dataclass
-class Plan:
-    """How long and how often."""
-
-    rounds: int
-    seconds: float  # of one load
-    stall_requests: int
-    stall_rounds: int
-    connections: int  # idle ones, plaintext; a quarter with mTLS
-    wave: int
-    sync_rounds: int
-    sync_seconds: int  # a run of the sync that takes longer is cut off
-    reveals: int
-    tokens: int
-    budget: float  # seconds for all sections; what is not begun by then is not measured
-    until: float = 0  # when the section must have come to an end
-
-
-# Shares of the budget, by what each section takes on an idle machine.
-SHARES = {"unary": 0.45, "mtls": 0.05, "lists": 0.08, "memory": 0.08, "start": 0.03, "token": 0.05, "parse": 0.04,
-          "sync": 0.17, "reveal": 0.05}
-
-FULL = Plan(rounds=5, seconds=1.2, stall_requests=200000, stall_rounds=3, connections=2000, wave=5000, sync_rounds=3,
-            sync_seconds=60, reveals=1000, tokens=2000, budget=780)
-QUICK = Plan(rounds=3, seconds=0.4, stall_requests=60000, stall_rounds=1, connections=400, wave=1500, sync_rounds=1,
-             sync_seconds=20, reveals=200, tokens=400, budget=170)
-SECTIONS = list(SHARES)
-
-
-def options():
-    parser = argparse.ArgumentParser(prog="./dev bench")
-    parser.add_argument("--quick", action="store_true", help="three short rounds: for a look, not for a claim")
-    parser.add_argument("--only", default=",".join(SECTIONS), metavar="SECTION,...",
-                        help="some of " + ", ".join(SECTIONS))
-    chosen = parser.parse_args()
-    chosen.only = chosen.only.split(",")
-    unknown = set(chosen.only) - set(SECTIONS)
-    if unknown:
-        parser.error(f"no section is called {', '.join(sorted(unknown))}")
-    return chosen
 
 
 def interrupted(_signal, _frame):

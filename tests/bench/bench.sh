@@ -46,6 +46,8 @@ build() {
 
 BENCH_NODE=$BENCH_ROOT/.docbridge/bench-node
 install_packages
+python3 tests/bench/options.py "$@"
+case " $* " in *" -h "* | *" --help "*) exit 0 ;; esac
 install_node
 build
 export BENCH_ROOT BENCH_NODE BENCH_BIN BENCH_CONTRACTS=$BENCH_BIN/proto/contracts_set.pb
