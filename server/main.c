@@ -168,6 +168,7 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
         .store_workers = (int)settings->store_workers,
         .upstream_workers = (int)settings->upstream_workers,
         .queue_max = (int)settings->queue_max,
+        .connections_max = (int)settings->connections_max,
         .deadline_max_ms = settings->deadline_max_ms,
         .reflection = settings->reflection,
         .descriptor_set = descriptor_set,

@@ -34,6 +34,7 @@ struct settings {
     int64_t store_workers;
     int64_t upstream_workers;
     int64_t queue_max;
+    int64_t connections_max;
     int64_t deadline_max_ms;
     int64_t drain_ms;
     // Sync.

@@ -53,6 +53,7 @@ static void holds_numbers_within_their_bounds(void **state)
         {"store_workers", 1, 256},
         {"upstream_workers", 1, 512},
         {"queue_max", 1, 65536},
+        {"connections_max", 1, 100000},
         {"deadline_max_ms", 1000, 600000},
         {"drain_ms", 0, 600000},
         {"sync_run_threads", 1, 256},
@@ -255,7 +256,7 @@ static void helps_with_each_setting(void **state)
             fail_msg("no help for%s", name);
         count++;
     }
-    assert_int_equal(count, 33);
+    assert_int_equal(count, 34);
     assert_non_null(strstr(help, "migrate"));
     assert_non_null(strstr(help, "DOCBRIDGE_<NAME>"));
 }
