@@ -79,9 +79,14 @@ void fixture_settled(struct store *store, const char *admin_dsn)
         const char *text = test_postgres_value(admin_dsn, ours);
         assert_int_equal(sscanf(text, "%d of %d", &count, &idle), 2);
     }
-    assert_int_equal(idle, count);
-    if (!fixture_pooled)
-        assert_int_equal(count, stats.open);
+    if (count != idle || (!fixture_pooled && count != stats.open))
+        fail_msg("%d connections of ours, %d at the server, %d of these idle: %s", stats.open,
+                 count, idle,
+                 test_postgres_value(admin_dsn,
+                                     "SELECT string_agg(concat_ws(' ', state, wait_event,"
+                                     " now() - backend_start, left(query, 60)), '; ')"
+                                     " FROM pg_stat_activity"
+                                     " WHERE usename = 'docbridged'"));
 }
 
 const char *fixture_value(struct tx *tx, const char *sql)
