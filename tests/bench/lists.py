@@ -23,16 +23,36 @@ def open_company(tenant):
     return found
 
 
-def script(tenant, company):
-    """The statements of one call as a pgbench script: one pipeline, parameters as in docbridged."""
+def statements(values):
+    """SQL of one call with `values` in place of $1, $2, ...: what docbridged passes for a first page."""
     def filled(source, name, arguments):
         sql = statement(source, name)
-        return re.sub(r"\$(\d+)", lambda match: arguments[int(match.group(1)) - 1], sql)
+        return re.sub(r"\$(\d+)", lambda match: values.get(arguments[int(match.group(1)) - 1],
+                                                          arguments[int(match.group(1)) - 1]), sql)
 
-    # pgbench has no parameter that is NULL: those stand in the text.
-    sight = filled("server/store/sight.c", "sight_get", [":tenant", ":company", ":kind"])
-    listing = filled("server/store/password.c", "password_list",
-                     [":tenant", ":company", ":connection", "NULL", "NULL", ":zero", ":many", ":zero"])
+    # pgbench has no parameter that is NULL or empty: those stand in the text.
+    return [filled("server/store/sight.c", "sight_get", ["tenant", "company", "kind"]),
+            filled("server/store/password.c", "password_list",
+                   ["tenant", "company", "connection", "NULL", "''", "zero", "many", "zero"])]
+
+
+def parameters(tenant, company):
+    return {"tenant": tenant.name, "company": company, "connection": tenant.connection.split("/")[1], "kind": "3",
+            "zero": "0", "many": str(ROWS + 1)}
+
+
+def check(tenant, company):
+    """The statement as the benchmark fills it finds what docbridged lists: a page, and the row that tells of more."""
+    literal = {name: f"'{value}'" for name, value in parameters(tenant, company).items()}
+    found = stack.psql("SET ROLE docbridge_server; SET docbridge.tenant = " + literal["tenant"] +
+                       f"; SELECT count(*) FROM ({statements(literal)[1]}) page", user="docbridged").strip()
+    if found != str(ROWS + 1):
+        raise Broken(f"the statement of the list finds {found} rows")
+
+
+def script(tenant, company):
+    """One call as a pgbench script: one pipeline, its parameters as docbridged has them."""
+    sight, listing = statements({name: f":{name}" for name in parameters(tenant, company)})
     return "\n".join([
         "\\startpipeline", "BEGIN;",
         "SELECT set_config('docbridge.tenant', :tenant, true), set_config('statement_timeout', '61000', true);",
@@ -41,12 +61,10 @@ def script(tenant, company):
 
 def pgbench(tenant, company, seconds):
     stack.write("list.pgbench", script(tenant, company).encode())
-    given = {"tenant": tenant.name, "company": company, "connection": tenant.connection.split("/")[1], "kind": "3",
-             "zero": "0", "many": str(ROWS + 1)}
     argv = ["env", "PGOPTIONS=-c role=docbridge_server", "pgbench", "-n", "-M", "prepared", "-h", stack.path("postgres"),
             "-U", "docbridged", "-c", str(POOL), "-j", "1", "-T", str(max(1, round(seconds))), "-f",
             stack.path("list.pgbench")]
-    for name, value in given.items():
+    for name, value in parameters(tenant, company).items():
         argv += ["-D", f"{name}={value}"]
     text = output(argv + ["docbridge"]).decode()
     if not re.search(r"number of failed transactions: 0 ", text):
@@ -60,6 +78,7 @@ def lists(report, server, tenant, plan):
     listed = json.loads(tenant.cli("-o", "json", "passwords", "list", f"companies/{company}", "--limit", str(ROWS)))
     if len(listed.get("passwords", [])) != ROWS:
         raise Broken(f"{company} lists {len(listed.get('passwords', []))} passwords")
+    check(tenant, company)
     ours = target(server, METHOD, text_field(1, f"companies/{company}") + bytes([2 << 3, ROWS]), tenant)
     ours.load(POOL, 10, 400)
     rate = ours.load(POOL, 10, 400)["rate"]
