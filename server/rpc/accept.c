@@ -326,6 +326,8 @@ static void *acceptor_main(void *context)
 
 enum err_code acceptor_start(struct acceptor *acceptor, struct err *reterr)
 {
+    if (acceptor->listener_count == 0)
+        return ERR_OK;
     for (size_t i = 0; i < acceptor->listener_count; i++)
         if (!watch(acceptor, acceptor->listeners[i].fd, EPOLLIN, &acceptor->listeners[i]))
             return err_set(reterr, ERR_INTERNAL, "cannot listen: %s", strerror(errno));

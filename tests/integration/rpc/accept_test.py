@@ -35,10 +35,12 @@ class Descriptors(unittest.TestCase):
         server = Server(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
         channel = grpc.insecure_channel(server.target, ALONE)
         get_company(channel, "companies/one")
-        for _ in range(3):
-            connections = [Connection(server.ports[0]) for _ in range(100)]
+        for begin in (b"", PREFACE + frame(SETTINGS), b""):
+            connections = [Connection(server.ports[0], begin) for _ in range(100)]
             # Those that have no place are told so, and do not wait for it.
-            self.assertTrue(connections[-1].is_closed())
+            for connection in connections[-20:]:
+                connection.socket.settimeout(3)
+                self.assertTrue(connection.is_closed())
             # Who is in notices nothing.
             get_company(channel, "companies/one")
             for connection in connections:

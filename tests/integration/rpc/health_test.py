@@ -93,7 +93,7 @@ class Health(Case):
         before = self.server.threads()
         call = self.channel.unary_stream("/grpc.health.v1.Health/Watch",
                                          response_deserializer=health.HealthCheckResponse.FromString)
-        calls = [call(b"") for _ in range(500)]
+        calls = [call(b"", timeout=60) for _ in range(500)]
         for one in calls:
             self.assertEqual(next(one).status, SERVING)
         # gRPC may start a timer's thread of its own.
