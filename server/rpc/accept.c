@@ -28,8 +28,6 @@ enum {
     COMPLAIN_MS = 10000,
     PREFACE_BYTES = 24,
     BEGIN_BYTES = PREFACE_BYTES + 9, // the head of the first frame
-    FRAME_TYPE = PREFACE_BYTES + 3,
-    FRAME_SETTINGS = 4,
 };
 
 static const char PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -280,7 +278,7 @@ static bool begin(struct acceptor *acceptor, struct connection *connection)
         return false;
     if (len < BEGIN_BYTES)
         return true;
-    return head[FRAME_TYPE] == FRAME_SETTINGS && hand_over(acceptor, connection);
+    return hand_over(acceptor, connection);
 }
 
 static void run_event(struct acceptor *acceptor, const struct epoll_event *event)
