@@ -55,16 +55,16 @@ class Leak(e2e.Case):
         return e2e.Stack(durable=True, heard=[], log_level="debug")
 
     def plant(self):
-        """Values and notes that occur nowhere else, in every password of the account."""
-        self.values, canaries = {}, {"api key": self.emulator.api_key, "wrong key": "ITG." + secrets.token_hex(24)}
-        for row in self.emulator.dump("passwords"):
-            value, note = "V%s/+é" % secrets.token_hex(12), "N" + secrets.token_hex(12)
-            self.emulator.mutate("set_password_value", id=row["id"], value=value, touch=False)
-            self.emulator.mutate("set_attribute", collection="passwords", id=row["id"], key="notes",
-                                 value="the note is " + note)
-            self.values[row["id"]] = value
-            canaries["value of " + row["id"]] = value
-            canaries["note of " + row["id"]] = note
+        """A value and a note in every password of the account; their beginnings occur nowhere else."""
+        canaries = {"the API key": self.emulator.api_key, "a wrong key": "ITG." + secrets.token_hex(24),
+                    "a value": "V%s/+" % secrets.token_hex(8), "a note": "N" + secrets.token_hex(8)}
+        self.values, changes = {}, []
+        for number, row in enumerate(self.emulator.dump("passwords")):
+            self.values[row["id"]] = "%sé%d" % (canaries["a value"], number)
+            changes += [{"op": "set_password_value", "id": row["id"], "value": self.values[row["id"]], "touch": False},
+                        {"op": "set_attribute", "collection": "passwords", "id": row["id"], "key": "notes",
+                         "value": "the note is %s" % canaries["a note"]}]
+        self.emulator.ask("POST", "/account/mutate", changes)
         return canaries
 
     def fail_in_many_ways(self, api, password):
@@ -90,7 +90,7 @@ class Leak(e2e.Case):
     def run_everything(self, canaries):
         api = self.stack.api()
         self.emulator.switch(list_has_password_attribute="value", echo_secret_in_errors=True)
-        candidate = e2e.protos.v1.ConnectionCandidate(provider=1, region=2, api_key=canaries["wrong key"])
+        candidate = e2e.protos.v1.ConnectionCandidate(provider=1, region=2, api_key=canaries["a wrong key"])
         api("ConnectionService.TestConnection", candidate=candidate)
         api.fails("ConnectionService.CreateConnection", candidate=candidate,
                   connection=e2e.protos.v1.Connection(display_name="x"))

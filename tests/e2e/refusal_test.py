@@ -137,6 +137,7 @@ class Refusal(e2e.Case):
     def test_tracing(self):
         self.refused("GRPC_TRACE", env={"GRPC_TRACE": "all"})
         self.refused("GRPC_TRACE", env={"GRPC_TRACE": "http"})
+        self.refused("SSLKEYLOGFILE", env={"SSLKEYLOGFILE": self.stack.path("keys")})
 
     def test_schema(self):
         versions = self.stack.sql("SELECT * FROM schema_migrations ORDER BY version")

@@ -69,7 +69,8 @@ tls_certificate_file = $STACK/server.pem
 tls_key_file = $STACK/server.key
 token_jwks_file = $STACK/jwks.json
 token_issuer = $ISSUER
-database_url = host=$STACK/postgres user=docbridged dbname=docbridge
+database_url = host=$STACK/postgres${STACK_POOLER:+/pooler} user=docbridged dbname=docbridge
+pooler = ${STACK_POOLER:-session}
 master_key_file = $STACK/master-key
 reflection = true
 development = true
@@ -114,6 +115,7 @@ stack_start() {
   mkdir -p "$STACK"
   chmod 755 "$STACK"
   "$stack_root/tests/support/postgres.sh" start "$STACK/postgres" ${STACK_DURABLE:+durable}
+  [ -z "${STACK_POOLER:-}" ] || "$stack_root/tests/support/postgres.sh" pooler "$STACK/postgres"
   "$stack_docbridged" migrate \
     --owner-database-url "host=$STACK/postgres user=docbridge_owner dbname=docbridge" >"$STACK/migrate.log" 2>"$STACK/migrate.err" ||
     { cat "$STACK/migrate.err" >&2; return 1; }
