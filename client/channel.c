@@ -116,8 +116,8 @@ static enum err_code read_token(const char *path, struct secret **ret_header, st
     if (header == NULL)
         return err_no_memory(reterr);
     unsigned char *bytes = secret_bytes_mut(header);
-    memcpy(bytes, bearer, strlen(bearer));
-    size_t len = strlen(bearer);
+    size_t len = sizeof(bearer) - 1;
+    memcpy(bytes, bearer, len);
     ssize_t got = 1;
     while (got > 0 && len < TOKEN_MAX_BYTES) {
         got = read(fd, bytes + len, TOKEN_MAX_BYTES - len);

@@ -169,6 +169,7 @@ int session_connection(struct session *session, const char **ret_name)
     static const char pattern[] = "connections/{connection}";
     if (session->options.connection == NULL) {
         int class = only_connection(session, ret_name);
+        // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): EXIT_OK comes with a name
         session->options.connection = class == EXIT_OK ? *ret_name : NULL;
         return class;
     }
@@ -203,6 +204,7 @@ int session_name(struct session *session, const char *pattern, const char *text,
         int class = session_connection(session, &name);
         if (class != EXIT_OK)
             return class;
+        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): EXIT_OK comes with a name
         resource.ids[0] = strrchr(name, '/') + 1;
     }
     const char *company = parse_text(session->arguments, "company");

@@ -284,7 +284,7 @@ static bool cancel_and_drain(struct pg *pg, struct flight *flight, struct pg_ans
         struct pg_wait wait = {deadline_at_most(end, CANCEL_AGAIN_MS), NULL};
         code = gather(pg, flight, &wait, answer);
         if (code == ERR_DEADLINE_EXCEEDED && pg_cancel_wait(cancel, deadline_in(0))) {
-            cancel = pg_cancel_free(cancel);
+            (void)pg_cancel_free(cancel);
             cancel = pg_cancel_start(pg->conn);
         }
     }
