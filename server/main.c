@@ -49,9 +49,18 @@ static enum err_code harden(struct err *reterr)
 {
     const struct rlimit no_core = {0, 0};
     struct rlimit files;
-    const char *trace = getenv("GRPC_TRACE");
-    if (trace != NULL && trace[0] != '\0')
-        return err_invalid(reterr, "GRPC_TRACE", "must not be set: traces hold payloads");
+    // What others turn on to look into a process would look into ours too.
+    static const struct {
+        const char *name, *why;
+    } leaks[] = {
+        {"GRPC_TRACE", "must not be set: traces hold payloads"},
+        {"SSLKEYLOGFILE", "must not be set: it opens recorded connections to IT Glue"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(leaks); i++) {
+        const char *value = getenv(leaks[i].name);
+        if (value != NULL && value[0] != '\0')
+            return err_invalid(reterr, leaks[i].name, "%s", leaks[i].why);
+    }
     if (setrlimit(RLIMIT_CORE, &no_core) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
         return err_set(reterr, ERR_INTERNAL, "core dumps cannot be turned off");
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < OPEN_FILES) {

@@ -196,11 +196,11 @@ static enum err_code batch_upsert_companies(struct request *request,
                                             struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    struct company_push *pushes;
-    struct company *companies;
-    const char **ids;
-    int64_t created;
-    int64_t updated;
+    struct company_push *pushes = NULL;
+    struct company *companies = NULL;
+    const char **ids = NULL;
+    int64_t created = 0;
+    int64_t updated = 0;
     try_(parse_batch(request, in, &pushes, &ids, reterr));
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));

@@ -55,6 +55,8 @@ static enum err_code load(struct tx *tx, const struct request *request, bool loc
     try_(connection_get(tx, subject->ids.connection, request->arena, &subject->connection, reterr));
     if (subject->connection == NULL)
         return err_not_found(reterr, subject->name);
+    if (lock)
+        try_(mapping_lock(tx, subject->ids.connection, reterr));
     try_(organization_get(tx, subject->ids.connection, subject->ids.organization, request->caller,
                           lock, request->arena, &subject->organization, reterr));
     return subject->organization == NULL ? err_not_found(reterr, subject->name) : ERR_OK;

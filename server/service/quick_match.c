@@ -182,6 +182,8 @@ static enum err_code quick_match(struct request *request,
     try_(connection_get(tx, name.connection, request->arena, &connection, reterr));
     if (connection == NULL)
         return err_not_found(reterr, in->parent);
+    if (!in->validate_only)
+        try_(mapping_lock(tx, connection->id, reterr));
     try_(mapping_judge(tx, connection->id, connection->psa_type, request->arena, &verdicts, &count,
                        reterr));
     try_(fill(request->arena, connection->id, verdicts, count, out, reterr));

@@ -19,7 +19,7 @@
 #include "server/vault/vault.h"
 
 // The outcome is written even if the caller has gone and the call's deadline has passed.
-enum { OUTCOME_MS = 5000, DISPLAY_SECONDS = 30, LIVE_CATEGORY_STORED = -1 };
+enum { OUTCOME_MS = 5000, DISPLAY_SECONDS = 30, STORED_CATEGORY = -1 };
 
 // One reveal on its way.
 struct reveal {
@@ -88,8 +88,8 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     if (!principal_sees_company(request->caller, reveal->company_id)) {
         verdict = err_not_found(reterr, reveal->in->name);
     } else {
-        verdict = password_gates_get(tx, reveal->company_id, reveal->password_id,
-                                     LIVE_CATEGORY_STORED, request->arena, &reveal->gates, reterr);
+        verdict = password_gates_get(tx, reveal->company_id, reveal->password_id, STORED_CATEGORY,
+                                     0, request->arena, &reveal->gates, reterr);
         if (verdict == ERR_RESOURCE_NOT_FOUND)
             verdict = err_not_found(reterr, reveal->in->name);
         else if (verdict != ERR_OK)
@@ -97,14 +97,20 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
         else
             verdict = reveal_judge(&reveal->gates, reveal->company, reveal->in->name, reterr);
     }
-    if (verdict == ERR_OK)
-        try_(password_credential_get(tx, reveal->gates.sight.connection_id,
-                                     reveal->gates.credential_version, request->arena,
-                                     &reveal->sealed, reterr));
+    enum audit_outcome refusal = AUDIT_DENIED;
+    if (verdict == ERR_OK) {
+        refusal = AUDIT_FAILED;
+        verdict = password_credential_get(tx, reveal->gates.sight.connection_id,
+                                          reveal->gates.credential_version, request->arena,
+                                          &reveal->sealed, reterr);
+        // Of a broken transaction nothing can be written.
+        if (verdict != ERR_OK && verdict != ERR_VAULT_RECORD_UNREADABLE)
+            return verdict;
+    }
     fill_event(reveal, &event);
     if (verdict != ERR_OK) {
         event.phase = AUDIT_SINGLE;
-        event.outcome = AUDIT_DENIED;
+        event.outcome = refusal;
         event.error = verdict;
     }
     try_(append(reveal, &tx, &event, &reveal->intent_sequence, reterr));
@@ -129,14 +135,21 @@ static enum err_code fetch(struct reveal *reveal, struct err *reterr)
                                                &reveal->attempt, reterr);
     // The list showed the entry to this key; refusing its value is what a key without Password
     // Access looks like (itglue: 401).
-    if (code == ERR_UPSTREAM_ACCESS_DENIED)
-        return err_set(reterr, ERR_UPSTREAM_PASSWORD_ACCESS_DISABLED,
+    if (code == ERR_UPSTREAM_ACCESS_DENIED) {
+        code = err_set(reterr, ERR_UPSTREAM_PASSWORD_ACCESS_DISABLED,
                        "IT Glue refused the value: Password Access is likely off for the API key");
+        err_meta(reterr, "http_status", "%d", reveal->attempt.http_status);
+    }
+    if (code == ERR_UPSTREAM_KEY_REJECTED) {
+        const struct source_region_info *region =
+            source_region_find((enum source_region)gates->region);
+        err_meta(reterr, "region", "%s", region == NULL ? "" : region->code);
+    }
     return code;
 }
 
-// The record as it is now decides: another organization, category or vault than a moment ago closes
-// the gate, and so does any setting that changed while upstream was asked.
+// The record as it is now decides: another organization, category, folder or vault than a moment
+// ago closes the gate, and so does any setting that changed while upstream was asked.
 static enum err_code judge_live(struct reveal *reveal, struct tx *tx, struct err *reterr)
 {
     const struct source_password *live = &reveal->live;
@@ -145,7 +158,7 @@ static enum err_code judge_live(struct reveal *reveal, struct tx *tx, struct err
         return err_not_found(reterr, reveal->in->name);
     enum err_code code =
         password_gates_get(tx, reveal->company_id, reveal->password_id, live->category_id,
-                           reveal->request->arena, &now, reterr);
+                           live->folder_id, reveal->request->arena, &now, reterr);
     if (code != ERR_OK)
         return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, reveal->in->name) : code;
     now.restricted = now.restricted || live->restricted;

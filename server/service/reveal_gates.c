@@ -47,7 +47,8 @@ static enum err_code refuse(enum err_code code, const struct password_gates *gat
     return code;
 }
 
-static enum err_code judge_record(const struct password_gates *gates, struct err *reterr)
+static enum err_code judge_record(const struct password_gates *gates, const char *name,
+                                  struct err *reterr)
 {
     if (!gates->category_allowed)
         return err_set(reterr, ERR_CATEGORY_NOT_ALLOWED,
@@ -62,9 +63,12 @@ static enum err_code judge_record(const struct password_gates *gates, struct err
     if (gates->archived)
         return refuse(ERR_PASSWORD_ARCHIVED_UPSTREAM, gates, "the password is archived in IT Glue",
                       reterr);
-    if (gates->restricted)
-        return refuse(ERR_UPSTREAM_RECORD_RESTRICTED, gates,
-                      "IT Glue restricts who may see this password: open it there", reterr);
+    if (gates->restricted) {
+        (void)refuse(ERR_UPSTREAM_RECORD_RESTRICTED, gates,
+                     "IT Glue restricts who may see this password: open it there", reterr);
+        err_meta(reterr, "password", "%s", name);
+        return ERR_UPSTREAM_RECORD_RESTRICTED;
+    }
     return ERR_OK;
 }
 
@@ -75,5 +79,5 @@ enum err_code reveal_judge(const struct password_gates *gates, const char *compa
     try_(judge_settings(&gates->sight, company, reterr));
     if (!gates->found)
         return err_not_found(reterr, name);
-    return judge_record(gates, reterr);
+    return judge_record(gates, name, reterr);
 }

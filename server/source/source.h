@@ -207,6 +207,7 @@ struct source_password {
     int64_t id;
     int64_t organization_id;
     int64_t category_id; // 0: none
+    int64_t folder_id;   // 0: none, or not given
     bool restricted, archived, vaulted, personal;
     int64_t password_update_time_us; // 0: not known
     struct secret *value;            // NULL: upstream gave none

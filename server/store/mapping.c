@@ -110,6 +110,14 @@ static const struct statement apply_sql = {
     " UPDATE organization o SET revision = o.revision + 1, previous_display_name = ''"
     " FROM made WHERE o.tenant = $1 AND o.connection_id = $2 AND o.id = made.organization_id"};
 
+static const struct statement lock_sql = {
+    "mapping_lock", "SELECT FROM connection WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE"};
+
+enum err_code mapping_lock(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    return tx_run(tx, &lock_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
+}
+
 enum err_code mapping_set(struct tx *tx, const char *connection_id, int64_t organization_id,
                           const char *company_id, const struct principal *actor, int64_t time_us,
                           bool *ret_made, struct err *reterr)

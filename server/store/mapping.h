@@ -20,6 +20,10 @@ enum err_code mapping_set(struct tx *tx, const char *connection_id, int64_t orga
 // The organization of a company. 0 if it has none.
 enum err_code mapping_holder(struct tx *tx, const char *connection_id, const char *company_id,
                              int64_t *ret_organization_id, struct err *reterr) _must_check_;
+// Keeps every other change of the connection's mappings waiting until the transaction ends: the
+// first thing that such a change locks.
+enum err_code mapping_lock(struct tx *tx, const char *connection_id,
+                           struct err *reterr) _must_check_;
 // Unmaps an organization that the transaction holds.
 enum err_code mapping_clear(struct tx *tx, const char *connection_id, int64_t organization_id,
                             struct err *reterr) _must_check_;

@@ -1,15 +1,15 @@
 #include "server/store/password.h"
 
-// An entry's folder must be known and open, with all folders above it. $1 tenant, r the entry.
-#define FOLDER_OPEN                                                                           \
-    " (r.folder_id = 0 OR EXISTS ("                                                           \
-    "   SELECT FROM record f"                                                                 \
-    "    WHERE f.tenant = $1 AND f.connection_id = r.connection_id AND f.kind = 8"            \
-    "      AND f.id = r.folder_id AND NOT f.restricted"                                       \
-    "      AND NOT EXISTS ("                                                                  \
-    "            SELECT FROM jsonb_array_elements_text(f.body->'ancestor_ids') a(id)"         \
-    "              LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = r.connection_id" \
-    "                   AND p.kind = 8 AND p.id = a.id::bigint"                               \
+// A folder must be known and open, with all folders above it. $1 tenant, $3 connection.
+#define FOLDER_OPEN(folder)                                                           \
+    " (" folder " = 0 OR EXISTS ("                                                    \
+    "   SELECT FROM record f"                                                         \
+    "    WHERE f.tenant = $1 AND f.connection_id = $3 AND f.kind = 8"                 \
+    "      AND f.id = " folder " AND NOT f.restricted"                                \
+    "      AND NOT EXISTS ("                                                          \
+    "            SELECT FROM jsonb_array_elements_text(f.body->'ancestor_ids') a(id)" \
+    "              LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = $3"      \
+    "                   AND p.kind = 8 AND p.id = a.id::bigint"                       \
     "             WHERE p.id IS NULL OR p.restricted)))"
 
 // $1 tenant, $2 company, $3 connection, $4 name contains, $5 last name, $6 last id, $7 limit,
@@ -32,17 +32,23 @@ static const struct statement LIST = {
     "                     AND k.category_id = r.category_id))"
     "     AND ($4::text IS NULL OR strpos(lower(r.display_name), lower($4)) > 0)"
     "     AND ($8::bigint = 0 OR r.category_id = $8)"
-    "     AND" FOLDER_OPEN ")"
-    " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, r.web_url,"
-    "        coalesce(r.body->>'username', ''), coalesce(r.body->>'url', ''), r.category_id,"
-    "        coalesce(c.display_name, r.body->>'category_name', ''), r.vaulted,"
-    "        coalesce((r.body->>'otp_enabled')::boolean, false), r.password_update_time"
-    "   FROM sight s"
-    "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = s.id"
-    "   LEFT JOIN password_category c ON c.tenant = $1 AND c.connection_id = $3 AND c.id = "
-    "r.category_id"
-    "  WHERE (s.name_key, s.id) > ($5, $6)"
-    "  ORDER BY s.name_key, s.id LIMIT $7",
+    "     AND" FOLDER_OPEN(
+        "r.folder_id") ")"
+                       " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, "
+                       "r.web_url,"
+                       "        coalesce(r.body->>'username', ''), coalesce(r.body->>'url', ''), "
+                       "r.category_id,"
+                       "        coalesce(c.display_name, r.body->>'category_name', ''), r.vaulted,"
+                       "        coalesce((r.body->>'otp_enabled')::boolean, false), "
+                       "r.password_update_time"
+                       "   FROM sight s"
+                       "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 "
+                       "AND r.id = s.id"
+                       "   LEFT JOIN password_category c ON c.tenant = $1 AND c.connection_id = $3 "
+                       "AND c.id = "
+                       "r.category_id"
+                       "  WHERE (s.name_key, s.id) > ($5, $6)"
+                       "  ORDER BY s.name_key, s.id LIMIT $7",
 };
 
 enum err_code password_list(struct tx *tx, const struct password_query *query, struct arena *arena,
@@ -85,35 +91,43 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
 }
 
 // $1 tenant, $2 company, $3 connection (NULL: none), $4 entry, $5 the category to judge, -1: the
-// stored one. One row, whether or not the entry is there.
+// stored one, $6 a folder to judge too. One row, whether or not the entry is there.
 static const struct statement GATES = {
     "password_gates_get",
     "SELECT c.provider, c.region, c.credential_version, coalesce(a.revision, 0),"
-    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted OR NOT" FOLDER_OPEN ","
-    "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
-    "       coalesce(k.display_name, ''),"
-    "       coalesce(a.level = 3 OR (a.level = 2 AND ("
-    "         (j.category_id = 0 AND a.include_uncategorized)"
-    "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant = $1"
-    "                    AND s.company_id = $2 AND s.connection_id = $3"
-    "                    AND s.category_id = j.category_id))), false)"
-    "  FROM (SELECT 1) one"
-    "  LEFT JOIN connection c ON c.tenant = $1 AND c.id = $3"
-    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
-    "  LEFT JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = $4"
-    "       AND EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = $3"
-    "                   AND m.company_id = $2 AND m.organization_id = r.organization_id)"
-    "  LEFT JOIN LATERAL (SELECT CASE WHEN $5::bigint = -1 THEN r.category_id ELSE $5 END) "
-    "j(category_id)"
-    "       ON true"
-    "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = $3 AND k.id = "
-    "j.category_id",
+    "       r.id IS NOT NULL, r.organization_id, j.category_id, "
+    "       r.restricted OR NOT" FOLDER_OPEN("r.folder_id") " OR NOT" FOLDER_OPEN(
+        "$6::bigint") ","
+                      "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
+                      "       coalesce(k.display_name, ''),"
+                      "       coalesce(a.level = 3 OR (a.level = 2 AND ("
+                      "         (j.category_id = 0 AND a.include_uncategorized)"
+                      "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant "
+                      "= $1"
+                      "                    AND s.company_id = $2 AND s.connection_id = $3"
+                      "                    AND s.category_id = j.category_id))), false)"
+                      "  FROM (SELECT 1) one"
+                      "  LEFT JOIN connection c ON c.tenant = $1 AND c.id = $3"
+                      "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
+                      "  LEFT JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = "
+                      "9 AND r.id = $4"
+                      "       AND EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND "
+                      "m.connection_id = $3"
+                      "                   AND m.company_id = $2 AND m.organization_id = "
+                      "r.organization_id)"
+                      "  LEFT JOIN LATERAL (SELECT CASE WHEN $5::bigint = -1 THEN r.category_id "
+                      "ELSE $5 END) "
+                      "j(category_id)"
+                      "       ON true"
+                      "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = $3 "
+                      "AND k.id = "
+                      "j.category_id",
 };
 
 enum { PASSWORDS_TASK = 3 }; // docbridge.v1.SyncTaskKind
 
 enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t password_id,
-                                 int64_t category_id, struct arena *arena,
+                                 int64_t category_id, int64_t live_folder_id, struct arena *arena,
                                  struct password_gates *ret_gates, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
@@ -122,7 +136,7 @@ enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t 
     try_(tx_query(tx, &GATES,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(company_id),
                        ARG_TEXT(gates.sight.connection_id), ARG_INT64(password_id),
-                       ARG_INT64(category_id)),
+                       ARG_INT64(category_id), ARG_INT64(live_folder_id)),
                   &rows, reterr));
     gates.provider = (int)rows_int64(&rows, 0, 0);
     gates.region = (int)rows_int64(&rows, 0, 1);

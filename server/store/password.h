@@ -56,10 +56,10 @@ struct password_gates {
 };
 
 // Reads the gates of one entry. `category_id` -1 judges the stored category, any other that one (0:
-// no category): the live category of a reveal. Errors: RESOURCE_NOT_FOUND with an empty text for an
-// unknown company.
+// no category): the live category of a reveal. `live_folder_id` is judged beside the stored folder
+// (0: none). Errors: RESOURCE_NOT_FOUND with an empty text for an unknown company.
 enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t password_id,
-                                 int64_t category_id, struct arena *arena,
+                                 int64_t category_id, int64_t live_folder_id, struct arena *arena,
                                  struct password_gates *ret_gates, struct err *reterr) _must_check_;
 
 // The sealed credential of a connection. Errors: VAULT_RECORD_UNREADABLE if there is none.

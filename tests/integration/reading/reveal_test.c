@@ -200,6 +200,28 @@ static void the_live_record_is_judged(void **state)
     assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
 }
 
+static void a_move_into_a_closed_folder_is_seen_live(void **state)
+{
+    struct fixture *fixture = *state;
+    static const int64_t closed[] = {801, 802, 424242};
+    for (size_t i = 0; i < ARRAY_LEN(closed); i++) {
+        upstream.live.folder_id = closed[i];
+        assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_UPSTREAM_RECORD_RESTRICTED);
+        assert_string_equal(err_meta_get(&err, "password"), "companies/acme/passwords/9001");
+    }
+    upstream.live.folder_id = 803;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+}
+
+static void a_lost_credential_is_a_recorded_failure(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "DELETE FROM vault_record");
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_VAULT_RECORD_UNREADABLE);
+    assert_string_equal(last_event(fixture), "3 3 VAULT_RECORD_UNREADABLE 0 f 0");
+    assert_int_equal(upstream.calls, 0);
+}
+
 static void run_sql(void *context)
 {
     const void *const *pair = context;
@@ -336,6 +358,8 @@ int main(void)
         TEST(closed_local_gates_ask_nobody),
         TEST(hidden_and_absent_look_alike),
         TEST(the_live_record_is_judged),
+        TEST(a_move_into_a_closed_folder_is_seen_live),
+        TEST(a_lost_credential_is_a_recorded_failure),
         TEST(a_change_in_the_middle_closes_the_gate),
         TEST(no_audit_no_call),
         TEST(no_durable_outcome_no_value),

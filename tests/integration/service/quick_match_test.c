@@ -1,6 +1,7 @@
 // QuickMatch: every outcome, by both passes, written once or not at all.
 #include "tests/integration/service/fixture.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "docbridge/v1/mapping.pb-c.h"
@@ -216,6 +217,44 @@ static void knows_what_it_does_not_know(void **state)
     assert_int_equal(result_of(&out, 16)->outcome, OUTCOME(NAME_DIFFERS));
 }
 
+static void *match_alone(void *context)
+{
+    // A request of its own, as another caller's would be.
+    struct request request = *(const struct request *)context;
+    struct arena arena _cleanup_(arena_done) = {0};
+    arena_init(&arena, 32 << 20);
+    request.arena = &arena;
+    Docbridge__V1__QuickMatchRequest in = DOCBRIDGE__V1__QUICK_MATCH_REQUEST__INIT;
+    Docbridge__V1__QuickMatchResponse out = DOCBRIDGE__V1__QUICK_MATCH_RESPONSE__INIT;
+    struct err err = {0};
+    in.parent = parent;
+    for (size_t i = 0; i < mapping_service.method_count; i++)
+        if (strcmp(mapping_service.methods[i].name, "QuickMatch") == 0)
+            return (void *)(intptr_t)mapping_service.methods[i].unary(&request, &in, &out, &err);
+    return NULL;
+}
+
+static void racers_all_succeed(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t racers[4];
+    fixture_seed_connection(fixture);
+    for (int i = 1; i <= 40; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "c%d", i);
+        add_company(fixture, key, key, 0, "");
+        add_organization(fixture, i, key, "{}");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(racers); i++)
+        assert_int_equal(pthread_create(&racers[i], NULL, match_alone, &fixture->request), 0);
+    for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
+        void *code;
+        assert_int_equal(pthread_join(racers[i], &code), 0);
+        assert_int_equal((intptr_t)code, ERR_OK);
+    }
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM mapping"), "40");
+}
+
 static void is_fast_on_a_large_account(void **state)
 {
     struct fixture *fixture = *state;
@@ -242,6 +281,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
         TEST(judges_each),
         TEST(is_idempotent),
+        TEST(racers_all_succeed),
         TEST(previews),
         TEST(knows_what_it_does_not_know),
         TEST(is_fast_on_a_large_account),
