@@ -84,7 +84,7 @@ static enum err_code read_run(const struct rows *rows, int row, struct arena *ar
     size_t count = 0;
     const char *const *ids = rows_texts(rows, row, 4, arena, &count);
     int64_t *numbers = arena_calloc(arena, count + 1, sizeof(*numbers));
-    if (numbers == NULL || (ids == NULL && count > 0) || run->connection_id == NULL ||
+    if (numbers == NULL || (ids == NULL && rows_len(rows, row, 4) > 2) || run->connection_id == NULL ||
         run->id == NULL || run->actor_subject == NULL || run->actor_display_name == NULL)
         return err_no_memory(reterr);
     for (size_t i = 0; i < count; i++)

@@ -72,11 +72,12 @@ enum err_code type_sync_load_enabled(struct tx *tx, const char *connection_id, s
 {
     static const struct statement statement = {
         "type_sync_load_enabled",
-        "SELECT t.id, ARRAY(SELECT field ->> 'key' FROM jsonb_array_elements("
-        "    CASE jsonb_typeof(t.body -> 'fields') WHEN 'array' THEN t.body -> 'fields'"
-        "      ELSE '[]' END) AS field"
-        "  WHERE field ->> 'kind' = 'Password' AND field ->> 'key' IS NOT NULL)"
-        " FROM flexible_asset_type AS t WHERE t.tenant = $1 AND t.connection_id = $2"
+        "SELECT t.id, ARRAY(SELECT field ->> 'key' FROM jsonb_array_elements(f.fields) AS field"
+        "  WHERE field ->> 'kind' = 'Password' AND field ->> 'key' IS NOT NULL),"
+        " ARRAY(SELECT field ->> 'key' FROM jsonb_array_elements(f.fields) AS field"
+        "  WHERE field ->> 'key' IS NOT NULL)"
+        " FROM flexible_asset_type AS t, LATERAL (SELECT CASE jsonb_typeof(t.body -> 'fields')"
+        "  WHEN 'array' THEN t.body -> 'fields' ELSE '[]' END AS fields) AS f WHERE t.tenant = $1 AND t.connection_id = $2"
         " AND t.enabled AND t.upstream_state = 1 ORDER BY t.id"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), &rows,
@@ -88,8 +89,10 @@ enum err_code type_sync_load_enabled(struct tx *tx, const char *connection_id, s
     for (size_t i = 0; i < count; i++) {
         types[i].id = rows_int64(&rows, (int)i, 0);
         types[i].secret_traits = rows_texts(&rows, (int)i, 1, arena, &types[i].secret_trait_count);
-        // Without the list a secret could be kept.
-        if (types[i].secret_traits == NULL && types[i].secret_trait_count > 0)
+        types[i].known_traits = rows_texts(&rows, (int)i, 2, arena, &types[i].known_trait_count);
+        // Without the lists a secret could be kept.
+        if ((types[i].secret_traits == NULL && rows_len(&rows, (int)i, 1) > 2) ||
+            (types[i].known_traits == NULL && rows_len(&rows, (int)i, 2) > 2))
             return err_no_memory(reterr);
     }
     *ret_types = types;

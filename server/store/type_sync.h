@@ -29,6 +29,8 @@ struct type_sync_enabled {
     int64_t id;
     const char *const *secret_traits; // keys of its fields of kind Password
     size_t secret_trait_count;
+    const char *const *known_traits; // keys of all its fields; none: upstream did not give them
+    size_t known_trait_count;
 };
 enum err_code type_sync_load_enabled(struct tx *tx, const char *connection_id, struct arena *arena,
                                      struct type_sync_enabled **ret_types, size_t *ret_count,

@@ -1,4 +1,6 @@
 // Flexible assets: upstream lists them by type only.
+#include <inttypes.h>
+
 #include "server/store/type_sync.h"
 #include "server/sync/types.h"
 #include "server/sync/walk.h"
@@ -6,8 +8,8 @@
 enum err_code step_flexible_assets(struct task *task, struct err *reterr)
 {
     struct run *run = task->run;
-    if (task->text[0] == '\0')
-        try_(types_refresh(run, SOURCE_FLEXIBLE_ASSET_TYPES, reterr));
+    // Also when the task goes on after a wait: a field may have become a password meanwhile.
+    try_(types_refresh(run, SOURCE_FLEXIBLE_ASSET_TYPES, reterr));
     if (task->organization_count == 0)
         return ERR_OK;
     struct type_sync_enabled *types;
@@ -18,7 +20,13 @@ enum err_code step_flexible_assets(struct task *task, struct err *reterr)
         try_(type_sync_load_enabled(tx, run->lease.connection_id, &run->arena, &types, &count,
                                     reterr));
     }
+    const struct type_sync_enabled *unknown = NULL;
     for (size_t i = 0; i < count; i++) {
+        // Which traits are secret is not known then.
+        if (types[i].known_trait_count == 0) {
+            unknown = &types[i];
+            continue;
+        }
         struct walk walk = {
             .kind = SOURCE_FLEXIBLE_ASSETS,
             .key = types[i].id,
@@ -34,5 +42,9 @@ enum err_code step_flexible_assets(struct task *task, struct err *reterr)
         };
         try_(walk_run(task, &walk, NULL, reterr));
     }
+    if (unknown != NULL)
+        return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID,
+                       "upstream did not give the fields of flexible asset type %" PRId64,
+                       unknown->id);
     return ERR_OK;
 }

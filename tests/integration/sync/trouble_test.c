@@ -215,6 +215,49 @@ static void a_refused_request_waits(void **state)
     assert_int_equal(fake_request_count(SOURCE_ORGANIZATIONS), 1);
 }
 
+static void a_type_without_fields_is_not_walked(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fake_put(&(struct fake_record){.kind = SOURCE_FLEXIBLE_ASSET_TYPES,
+                                   .id = 7,
+                                   .name = "Router",
+                                   .body = "{\"enabled\":true,\"fields\":[]}"});
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_int_equal(task(&run, 4)->state, TASK_FAILED);
+    assert_string_equal(task(&run, 4)->error_reason, "UPSTREAM_ANSWER_INVALID");
+    assert_int_equal(fake_request_count(SOURCE_FLEXIBLE_ASSETS), 0);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 5", "0");
+}
+
+static void fields_are_looked_at_again_after_a_wait(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    set_plan(SOURCE_FLEXIBLE_ASSETS, ERR_UPSTREAM_RATE_LIMITED, 429, 1);
+    plan.from_page = 2;
+    plan.retry_after_ms = 2500;
+    fake_set_hook(fail_some);
+    fixture->settings.page_size = 3;
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    fixture_wait_for(fixture, "SELECT state FROM sync_run", "3");
+    fake_put(&(struct fake_record){
+        .kind = SOURCE_FLEXIBLE_ASSET_TYPES,
+        .id = 7,
+        .name = "Router",
+        .body = "{\"enabled\":true,\"fields\":[{\"key\":\"admin\",\"kind\":\"Password\"},"
+                "{\"key\":\"ip\",\"kind\":\"Password\"}]}"});
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+    struct source_query query, last = {0};
+    for (int i = 0; fake_request(i, &query); i++)
+        if (query.kind == SOURCE_FLEXIBLE_ASSETS)
+            last = query;
+    assert_int_equal(last.secret_trait_count, 2);
+}
+
 static atomic_llong request_times[256];
 static atomic_int request_times_count;
 
@@ -399,6 +442,8 @@ int main(void)
         TEST(what_does_not_pass_fails_the_task),
         TEST(heavy_pages_become_smaller),
         TEST(a_refused_request_waits),
+        TEST(a_type_without_fields_is_not_walked),
+        TEST(fields_are_looked_at_again_after_a_wait),
         TEST(the_budget_is_kept),
         TEST(cancelling_stops_within_a_page),
         TEST(a_waiting_run_can_be_cancelled),
