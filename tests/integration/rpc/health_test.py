@@ -162,6 +162,9 @@ class Full(Case):
         self.assertEqual(ended.get(timeout=20).code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
         self.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, get_company, self.channel, "companies/one",
                    reason="SERVER_BUSY")
+        # That is said before a token is looked at: it must be cheap.
+        self.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, get_company, self.channel, "companies/one",
+                   metadata=(("authorization", "Bearer wrong"),), reason="SERVER_BUSY")
         self.assertEqual(check(self.channel), SERVING)
         self.server.ask("serving 0")
         self.assertEqual(one.next(), NOT_SERVING)
