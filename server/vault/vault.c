@@ -162,7 +162,9 @@ static bool decrypt(const unsigned char *sealed, size_t len, const struct secret
 
 static enum err_code no_guarded_memory(struct err *reterr)
 {
-    return err_set(reterr, ERR_VAULT_UNAVAILABLE, "the vault has no guarded memory left");
+    (void)err_set(reterr, ERR_VAULT_UNAVAILABLE, "the vault has no guarded memory left");
+    err_retry_after(reterr, 1000);
+    return ERR_VAULT_UNAVAILABLE;
 }
 
 enum err_code vault_seal(const struct vault *vault, const struct vault_context *context,
