@@ -14,6 +14,11 @@ enum err_code sync_issue_open(struct tx *tx, const char *connection_id,
         " ON CONFLICT (tenant, connection_id, kind, task_kind, subject) WHERE state = 1"
         " DO UPDATE SET message = excluded.message,"
         "  held_deletion_count = excluded.held_deletion_count,"
+        // More are gone than were held: the hold begins anew.
+        "  create_time = CASE WHEN excluded.held_deletion_count > i.held_deletion_count"
+        "   THEN excluded.create_time ELSE i.create_time END,"
+        "  run_id = CASE WHEN i.kind <> 2 OR excluded.held_deletion_count > i.held_deletion_count"
+        "   THEN excluded.run_id ELSE i.run_id END,"
         "  scope_record_count = excluded.scope_record_count, revision = i.revision + 1"
         " RETURNING id = $3"};
     struct rows rows _cleanup_(rows_done) = {NULL};
@@ -74,25 +79,28 @@ enum err_code sync_issue_open_subjects(struct tx *tx, const char *connection_id,
 
 enum err_code sync_issue_find_open(struct tx *tx, const char *connection_id,
                                    enum sync_issue_kind kind, int task_kind, const char *subject,
-                                   struct arena *arena, int64_t *ret_create_time_us,
-                                   const char **ret_run_id, struct err *reterr)
+                                   struct arena *arena, struct sync_issue *ret_issue,
+                                   struct err *reterr)
 {
     static const struct statement statement = {
         "sync_issue_find_open",
-        "SELECT create_time, run_id FROM sync_issue WHERE tenant = $1 AND connection_id = $2"
+        "SELECT create_time, run_id, held_deletion_count FROM sync_issue WHERE tenant = $1 AND "
+        "connection_id = $2"
         " AND kind = $3::smallint AND task_kind = $4::smallint AND subject = $5 AND state = 1"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
                        ARG_INT64(task_kind), ARG_TEXT(subject)),
                   &rows, reterr));
-    *ret_create_time_us = 0;
-    *ret_run_id = NULL;
+    *ret_issue = (struct sync_issue){0};
     if (rows_count(&rows) == 0)
         return ERR_OK;
-    *ret_create_time_us = rows_time(&rows, 0, 0);
-    *ret_run_id = rows_text_copy(&rows, 0, 1, arena);
-    return *ret_run_id == NULL ? err_no_memory(reterr) : ERR_OK;
+    *ret_issue = (struct sync_issue){
+        .run_id = rows_text_copy(&rows, 0, 1, arena),
+        .held_deletion_count = rows_int64(&rows, 0, 2),
+        .create_time_us = rows_time(&rows, 0, 0),
+    };
+    return ret_issue->run_id == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
 enum err_code sync_issue_list(struct tx *tx, const struct sync_issue_list *list,

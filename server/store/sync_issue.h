@@ -27,7 +27,8 @@ struct sync_issue {
 };
 
 // Opens an issue, or finds the open one of the same kind, task and subject, which then takes the
-// message and the counts. `*ret_opened` tells which.
+// message, the counts and the run that met it again. `*ret_opened` tells which. A deletion guard
+// keeps its run, and any issue its time, unless more deletions are held than before.
 enum err_code sync_issue_open(struct tx *tx, const char *connection_id,
                               const struct sync_issue *issue, bool *ret_opened,
                               struct err *reterr) _must_check_;
@@ -41,11 +42,12 @@ enum err_code sync_issue_open_subjects(struct tx *tx, const char *connection_id,
                                        enum sync_issue_kind kind, int task_kind,
                                        struct arena *arena, const char *const **ret_subjects,
                                        size_t *ret_count, struct err *reterr) _must_check_;
-// The open issue of a kind, task and subject: when it was found and by which run. 0: there is none.
+// Of the open issue of a kind, task and subject: create_time_us, run_id (NULL: there is none) and
+// held_deletion_count.
 enum err_code sync_issue_find_open(struct tx *tx, const char *connection_id,
                                    enum sync_issue_kind kind, int task_kind, const char *subject,
-                                   struct arena *arena, int64_t *ret_create_time_us,
-                                   const char **ret_run_id, struct err *reterr) _must_check_;
+                                   struct arena *arena, struct sync_issue *ret_issue,
+                                   struct err *reterr) _must_check_;
 
 // Which issues to list, the latest first. NULL and 0 leave a condition out.
 struct sync_issue_list {

@@ -172,7 +172,7 @@ static enum err_code apply_once(struct task *task, const struct walk *walk, stru
     size_t id_count;
     int64_t *ids;
     struct bytes *hashes;
-    char *scope = walk_scope(walk, walk->folder_filter, &page->arena);
+    char *scope = walk_scope(walk, walk->folder_filter, task->at.confirm, &page->arena);
     enum record_change *changes =
         arena_calloc(&page->arena, page->record_count + 1, sizeof(*changes));
     size_t *picks = arena_calloc(&page->arena, page->record_count + 1, sizeof(*picks));
@@ -287,13 +287,14 @@ static enum err_code restart_once(struct task *task, const struct walk *walk,
     struct run *run = task->run;
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, 1024);
-    char *scope = walk_scope(walk, walk->folder_filter, &arena);
+    char *scope = walk_scope(walk, walk->folder_filter, false, &arena);
     if (scope == NULL)
         return err_no_memory(reterr);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(run, false, &tx, reterr));
-    try_(sync_page_forget(tx, run->lease.connection_id, run->lease.run_id, (int)walk->kind, scope,
-                          reterr));
+    if (!to->confirm)
+        try_(sync_page_forget(tx, run->lease.connection_id, run->lease.run_id, (int)walk->kind,
+                              scope, reterr));
     return walk_step(task, &tx, walk, &(struct sync_counts){0}, to, reterr);
 }
 
@@ -305,6 +306,27 @@ enum err_code apply_restart(struct task *task, const struct walk *walk, const st
     do
         code = restart_once(task, walk, to, reterr);
     while (run_try_again(task->run, code, &tries));
+    return code;
+}
+
+static enum err_code count_once(struct task *task, const struct walk *walk, int64_t *ret_vanished,
+                                struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(task->run, false, &tx, reterr));
+    return deletion_count(task, walk, tx, ret_vanished, reterr);
+}
+
+enum err_code apply_would_delete(struct task *task, const struct walk *walk, bool *ret_would,
+                                 struct err *reterr)
+{
+    int64_t vanished = 0;
+    enum err_code code;
+    int tries = 0;
+    do
+        code = count_once(task, walk, &vanished, reterr);
+    while (run_try_again(task->run, code, &tries));
+    *ret_would = vanished > 0;
     return code;
 }
 

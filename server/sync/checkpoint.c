@@ -7,18 +7,21 @@
 #include "server/base/encoding.h"
 
 // The members in the order of the text, all as int64.
-static const char *const words[] = {"plan", "stage", "key",  "filter", "offset",
-                                    "size", "total", "rows", "again",  "complete"};
+static const char *const words[] = {"plan",  "stage",  "key",     "filter", "offset",
+                                    "size",  "total",  "rows",    "again",  "confirm",
+                                    "blind", "unsure", "complete"};
 enum { WORDS = sizeof(words) / sizeof(words[0]) };
 
 void checkpoint_text(const struct checkpoint *checkpoint, char ret_text[CHECKPOINT_BYTES])
 {
     (void)snprintf(ret_text, CHECKPOINT_BYTES,
                    "plan=%d stage=%d key=%" PRId64 " filter=%d offset=%" PRId64
-                   " size=%d total=%" PRId64 " rows=%" PRId64 " again=%d complete=%d",
+                   " size=%d total=%" PRId64 " rows=%" PRId64
+                   " again=%d confirm=%d blind=%d unsure=%d complete=%d",
                    (int)checkpoint->mode, checkpoint->stage, checkpoint->key, checkpoint->filter,
                    checkpoint->offset, checkpoint->page_size, checkpoint->total, checkpoint->rows,
-                   checkpoint->again, checkpoint->complete);
+                   checkpoint->again, checkpoint->confirm, checkpoint->blind, checkpoint->unsure,
+                   checkpoint->complete);
 }
 
 bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
@@ -39,9 +42,11 @@ bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
     if (*text != '\0' || values[0] < PLAN_UNDECIDED || values[0] > PLAN_ORGANIZATIONS ||
         values[1] < 0 || values[1] > 1 || values[3] < 0 || values[3] > SOURCE_FOLDER_ID ||
         values[4] < 0 || values[5] < 1 || values[5] > 1000 || values[4] % values[5] != 0 ||
-        values[6] < -1 || values[7] < 0 || values[8] < 0 || values[8] > 1 || values[9] < 0 ||
-        values[9] > 1)
+        values[6] < -1 || values[7] < 0)
         return false;
+    for (int i = 8; i < WORDS; i++)
+        if (values[i] < 0 || values[i] > 1)
+            return false;
     *ret_checkpoint = (struct checkpoint){
         .mode = (enum plan_mode)values[0],
         .stage = (int)values[1],
@@ -52,7 +57,10 @@ bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
         .total = values[6],
         .rows = values[7],
         .again = values[8] == 1,
-        .complete = values[9] == 1,
+        .confirm = values[9] == 1,
+        .blind = values[10] == 1,
+        .unsure = values[11] == 1,
+        .complete = values[12] == 1,
     };
     return true;
 }

@@ -26,6 +26,9 @@ struct checkpoint {
     int64_t total; // of the walk, as its first page said; -1: not given
     int64_t rows;  // rows that upstream delivered
     bool again;    // walked a second time, because the count changed
+    bool confirm;  // walked once more, to confirm that what it did not see is gone
+    bool blind;    // met a row whose id cannot be read
+    bool unsure;   // this or an earlier walk of the task may have missed something
     bool complete; // the walk is over, what follows is its end
 };
 

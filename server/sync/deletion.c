@@ -42,19 +42,19 @@ static enum err_code sweep(const struct walk *walk, struct tx *tx, const struct 
     return record_sweep(tx, scope, ret_deleted, reterr);
 }
 
-// Whether an earlier run held the same deletions back, long enough ago.
+// Whether an earlier run held the same deletions back, or more, long enough ago.
 static enum err_code seen_before(struct task *task, struct tx *tx, const char *subject,
-                                 bool *ret_seen, struct err *reterr)
+                                 int64_t vanished, bool *ret_seen, struct err *reterr)
 {
     struct run *run = task->run;
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, 4096);
-    int64_t since_us;
-    const char *run_id;
+    struct sync_issue held;
     try_(sync_issue_find_open(tx, run->lease.connection_id, SYNC_ISSUE_DELETION_GUARD, task->kind,
-                              subject, &arena, &since_us, &run_id, reterr));
-    *ret_seen = run_id != NULL && strcmp(run_id, run->lease.run_id) != 0 &&
-                clock_wall_us() - since_us >= run->sync->deletion_hold_ms * 1000;
+                              subject, &arena, &held, reterr));
+    *ret_seen = held.run_id != NULL && strcmp(held.run_id, run->lease.run_id) != 0 &&
+                vanished <= held.held_deletion_count &&
+                clock_wall_us() - held.create_time_us >= run->sync->deletion_hold_ms * 1000;
     return ERR_OK;
 }
 
@@ -89,14 +89,17 @@ static enum err_code hold(struct task *task, struct tx *tx, const char *subject,
     return ERR_OK;
 }
 
-enum err_code deletion_apply(struct task *task, const struct walk *walk, struct tx *tx,
-                             int64_t *ret_deleted, struct sync_issue *ret_guarded,
-                             struct err *reterr)
+// What the walk covered, by all its forms of the document filter, and when it was walked to
+// confirm.
+static enum err_code make_scope(struct task *task, const struct walk *walk,
+                                struct record_scope *ret_scope, struct err *reterr)
 {
+    enum { FILTERS = SOURCE_FOLDER_ID + 1 };
     struct run *run = task->run;
-    *ret_deleted = 0;
-    const char *scopes[SOURCE_FOLDER_ID + 1];
-    struct record_scope scope = {
+    const char **scopes = arena_calloc(&run->arena, (size_t)FILTERS * 2, sizeof(*scopes));
+    if (scopes == NULL)
+        return err_no_memory(reterr);
+    *ret_scope = (struct record_scope){
         .connection_id = run->lease.connection_id,
         .kind = (int)walk->kind,
         .type_id = walk->type_id,
@@ -104,18 +107,41 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
         .organization_count = walk->organization_count,
         .run_id = run->lease.run_id,
         .scopes = scopes,
-        .scope_count = ARRAY_LEN(scopes),
+        .scope_count = (size_t)FILTERS * 2,
     };
-    for (size_t i = 0; i < ARRAY_LEN(scopes); i++)
-        scopes[i] = walk_scope(walk, (enum source_folder_filter)i, &run->arena);
+    for (int i = 0; i < FILTERS * 2; i++) {
+        scopes[i] = walk_scope(walk, (enum source_folder_filter)(i / 2), i % 2 == 1, &run->arena);
+        if (scopes[i] == NULL)
+            return err_no_memory(reterr);
+    }
+    return ERR_OK;
+}
+
+enum err_code deletion_count(struct task *task, const struct walk *walk, struct tx *tx,
+                             int64_t *ret_vanished, struct err *reterr)
+{
+    struct record_scope scope;
+    int64_t total;
+    try_(make_scope(task, walk, &scope, reterr));
+    return count(walk, tx, &scope, &total, ret_vanished, reterr);
+}
+
+enum err_code deletion_apply(struct task *task, const struct walk *walk, struct tx *tx,
+                             int64_t *ret_deleted, struct sync_issue *ret_guarded,
+                             struct err *reterr)
+{
+    struct run *run = task->run;
+    struct record_scope scope;
+    *ret_deleted = 0;
+    try_(make_scope(task, walk, &scope, reterr));
     const char *subject = guard_subject(walk, &run->arena);
-    if (subject == NULL || scopes[ARRAY_LEN(scopes) - 1] == NULL)
+    if (subject == NULL)
         return err_no_memory(reterr);
     int64_t total, vanished;
     try_(count(walk, tx, &scope, &total, &vanished, reterr));
     if (too_many(vanished, total)) {
         bool seen;
-        try_(seen_before(task, tx, subject, &seen, reterr));
+        try_(seen_before(task, tx, subject, vanished, &seen, reterr));
         if (!seen)
             return hold(task, tx, subject, vanished, total, ret_guarded, reterr);
     }

@@ -7,6 +7,11 @@
 #include "server/sync/plan.h"
 #include "server/sync/sync_private.h"
 
+enum {
+    PAGES_MAX = 10000,      // of a list whose length upstream does not tell
+    SOURCE_PAGE_MAX = 1000, // rows
+};
+
 const char *walk_collection(enum source_kind kind)
 {
     static const char *const names[SOURCE_KIND_COUNT] = {
@@ -24,10 +29,12 @@ const char *walk_collection(enum source_kind kind)
     return names[kind];
 }
 
-char *walk_scope(const struct walk *walk, enum source_folder_filter filter, struct arena *arena)
+char *walk_scope(const struct walk *walk, enum source_folder_filter filter, bool confirm,
+                 struct arena *arena)
 {
-    return arena_printf(arena, "organization=%" PRId64 " type=%" PRId64 " filter=%d",
-                        walk->organization_id, walk->type_id, (int)filter);
+    return arena_printf(arena, "organization=%" PRId64 " type=%" PRId64 " filter=%d%s",
+                        walk->organization_id, walk->type_id, (int)filter,
+                        confirm ? " confirm" : "");
 }
 
 // Where the checkpoint stands against a walk: negative before it, 0 in it, positive past it.
@@ -55,6 +62,7 @@ static void begin(struct task *task, const struct walk *walk)
         .filter = (int)walk->folder_filter,
         .page_size = size != 0 ? size : page_size_most(task->run, walk->kind),
         .total = -1,
+        .unsure = task->at.unsure,
     };
 }
 
@@ -101,6 +109,7 @@ static enum err_code end(struct task *task, const struct walk *walk, bool sure, 
 {
     struct checkpoint to = task->at;
     to.complete = true;
+    to.unsure = to.unsure || !sure;
     return apply_end(task, walk, &to, sure, reterr);
 }
 
@@ -118,10 +127,49 @@ static struct progress judge(const struct checkpoint *at, const struct source_pa
                                     answer->next_page <= page_number || answer->record_count == 0};
     if (!progress.last || at->total < 0)
         return progress;
-    progress.sure =
+    bool agrees =
         answer->next_page == 0 && at->rows == at->total && answer->total_count == at->total;
-    progress.moved = !progress.sure && !at->again;
+    progress.sure = agrees && !at->blind;
+    progress.moved = !agrees && !at->again;
     return progress;
+}
+
+// Whether upstream delivers far more than there can be: it ignores which page is asked for.
+static bool is_endless(const struct checkpoint *at, const struct source_page *answer,
+                       int page_number)
+{
+    int64_t most = at->total > answer->total_count ? at->total : answer->total_count;
+    if (most < 0)
+        return page_number >= PAGES_MAX;
+    return at->rows - 10 * (int64_t)at->page_size > 2 * most;
+}
+
+// The ids of a page, to notice when the next one is the same.
+struct trace {
+    int64_t ids[SOURCE_PAGE_MAX];
+    size_t count;
+};
+
+// Rows that were passed over left no id: nothing is said of such a page.
+static bool is_repeated(struct trace *trace, const struct page *page)
+{
+    size_t count =
+        page->passed_over == 0 && page->record_count <= SOURCE_PAGE_MAX ? page->record_count : 0;
+    bool same = count > 0 && count == trace->count;
+    for (size_t i = 0; i < count; i++) {
+        same = same && trace->ids[i] == page->records[i].id;
+        trace->ids[i] = page->records[i].id;
+    }
+    trace->count = count;
+    return same;
+}
+
+static bool is_blind(const struct page *page)
+{
+    for (size_t i = 0; i < page->bad_count; i++)
+        if (page->bad[i].id == 0)
+            return true;
+    return false;
 }
 
 // Tries larger pages again, but not at once: each refusal costs as long as upstream's timeout.
@@ -133,13 +181,28 @@ static void grow(const struct task *task, const struct walk *walk, struct checkp
         to->page_size = larger;
 }
 
-static enum err_code restart(struct task *task, const struct walk *walk, struct err *reterr)
+static enum err_code restart(struct task *task, const struct walk *walk, bool confirm,
+                             struct err *reterr)
 {
     struct checkpoint to = task->at;
     to.again = true;
+    to.confirm = confirm;
+    to.blind = false;
     to.offset = to.rows = 0;
     to.total = -1;
     return apply_restart(task, walk, &to, reterr);
+}
+
+// Whether a walk that is sure must be confirmed: a row that slipped from one page to another, while
+// another took its place, looks as if it were gone.
+static enum err_code needs_confirmation(struct task *task, const struct walk *walk, int page_number,
+                                        bool *ret_needs, struct err *reterr)
+{
+    *ret_needs = false;
+    if (page_number == 1 || task->at.confirm || !walk->last_part ||
+        task->sure_parts + 1 != walk->parts)
+        return ERR_OK;
+    return apply_would_delete(task, walk, ret_needs, reterr);
 }
 
 static enum err_code walk_pages(struct task *task, const struct walk *walk, struct page *page,
@@ -147,6 +210,7 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
 {
     struct checkpoint *at = &task->at;
     struct fetch fetch = {.page = page};
+    struct trace trace = {.count = 0};
     for (;;) {
         enum err_code code = fetch_page(task, walk, &fetch, reterr);
         if (is_absent(walk, code))
@@ -164,15 +228,25 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
             to.total = fetch.answer.total_count;
         to.rows += fetch.answer.record_count;
         to.offset += at->page_size;
+        to.blind = to.blind || is_blind(page);
         struct progress progress = judge(&to, &fetch.answer, page_number);
+        if (is_repeated(&trace, page))
+            progress = (struct progress){.last = true, .moved = !at->again};
+        if (is_endless(&to, &fetch.answer, page_number))
+            progress = (struct progress){.last = true};
         if (!progress.last)
             grow(task, walk, &to);
         try_(apply_page(task, walk, page, &to, reterr));
         task->run->page_sizes[walk->kind] = at->page_size;
-        if (progress.moved)
-            try_(restart(task, walk, reterr));
-        else if (progress.last)
+        bool confirm = false;
+        if (progress.sure)
+            try_(needs_confirmation(task, walk, page_number, &confirm, reterr));
+        if (progress.last && !progress.moved && !confirm)
             return end(task, walk, progress.sure, reterr);
+        if (progress.last) {
+            try_(restart(task, walk, confirm, reterr));
+            trace.count = 0;
+        }
     }
 }
 

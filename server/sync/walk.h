@@ -50,12 +50,19 @@ enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_lef
 // Stores a page and moves the checkpoint from `task->at` to `to`, in one transaction.
 enum err_code apply_page(struct task *task, const struct walk *walk, struct page *page,
                          const struct checkpoint *to, struct err *reterr) _must_check_;
-// Moves the checkpoint without a page: begins the walk again (forgetting its pages), or ends it,
-// deleting what a complete walk (`sure`) did not see unless that is too much at once.
+// Moves the checkpoint without a page: begins the walk again (forgetting its pages, unless it is
+// walked to confirm what they say), or ends it, deleting what a complete walk (`sure`) did not see
+// unless that is too much at once.
 enum err_code apply_restart(struct task *task, const struct walk *walk, const struct checkpoint *to,
                             struct err *reterr) _must_check_;
 enum err_code apply_end(struct task *task, const struct walk *walk, const struct checkpoint *to,
                         bool sure, struct err *reterr) _must_check_;
+// Whether the end of a sure walk would delete anything.
+enum err_code apply_would_delete(struct task *task, const struct walk *walk, bool *ret_would,
+                                 struct err *reterr) _must_check_;
+// Counts what the walk did not see in `tx`.
+enum err_code deletion_count(struct task *task, const struct walk *walk, struct tx *tx,
+                             int64_t *ret_vanished, struct err *reterr) _must_check_;
 // Counts what vanished in `tx` and deletes it if it may. `*ret_guarded` is filled, with an id, when
 // an issue was opened.
 enum err_code deletion_apply(struct task *task, const struct walk *walk, struct tx *tx,
@@ -63,7 +70,8 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
                              struct err *reterr) _must_check_;
 
 // The text of a walk's pages in sync_page, from `arena`.
-char *walk_scope(const struct walk *walk, enum source_folder_filter filter, struct arena *arena);
+char *walk_scope(const struct walk *walk, enum source_folder_filter filter, bool confirm,
+                 struct arena *arena);
 // The collection of a kind in names, such as "passwords".
 const char *walk_collection(enum source_kind kind);
 // Commits a step of the task: checkpoint, counters, requests; with its effect on the run's row. A

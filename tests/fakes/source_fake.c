@@ -25,6 +25,7 @@ static int request_count;
 static enum fake_folders folder_mode;
 static fake_hook *hook;
 static enum err_code probe_code;
+static enum source_kind stuck;
 
 void fake_reset(void)
 {
@@ -33,6 +34,7 @@ void fake_reset(void)
     folder_mode = FAKE_FOLDERS_NULL_IS_ALL;
     hook = NULL;
     probe_code = ERR_OK;
+    stuck = SOURCE_KIND_COUNT;
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -92,6 +94,13 @@ void fake_set_hook(fake_hook *new_hook)
 {
     (void)pthread_mutex_lock(&lock);
     hook = new_hook;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void fake_set_stuck(enum source_kind kind)
+{
+    (void)pthread_mutex_lock(&lock);
+    stuck = kind;
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -171,7 +180,8 @@ static void hash(struct source_record *record)
 static bool deliver(const struct row *row, const struct source_sink *sink)
 {
     if (row->record.bad) {
-        struct source_quarantine bad = {row->record.id, "RECORD_MALFORMED", "made so by the test"};
+        struct source_quarantine bad = {row->record.nameless ? 0 : row->record.id,
+                                        "RECORD_MALFORMED", "made so by the test"};
         return sink->on_quarantine(sink->context, &bad);
     }
     struct source_record record = {
@@ -193,7 +203,8 @@ static bool deliver(const struct row *row, const struct source_sink *sink)
 static enum err_code serve(const struct source_query *query, const struct source_sink *sink,
                            struct source_page *page, struct err *reterr)
 {
-    int64_t from = (int64_t)(query->page_number - 1) * query->page_size, place = 0;
+    bool same = query->kind == stuck;
+    int64_t from = same ? 0 : (int64_t)(query->page_number - 1) * query->page_size, place = 0;
     for (int i = 0; i < row_count; i++) {
         if (!fits(query, &rows[i]))
             continue;
@@ -205,7 +216,7 @@ static enum err_code serve(const struct source_query *query, const struct source
         place++;
     }
     page->total_count = place;
-    page->next_page = place > from + query->page_size ? query->page_number + 1 : 0;
+    page->next_page = same || place > from + query->page_size ? query->page_number + 1 : 0;
     return ERR_OK;
 }
 

@@ -24,6 +24,7 @@ struct fake_record {
     const char *name;
     const char *body;     // NULL: {}
     bool bad;             // cannot be read
+    bool nameless;        // not even its id
     int64_t listed_under; // appears in this organization's list too, by mistake; 0: no
 };
 // Adds a record, or changes the one of the same kind and id.
@@ -37,6 +38,9 @@ void fake_remove(enum source_kind kind, int64_t id);
 typedef enum err_code fake_hook(const struct source_query *query, const atomic_bool *cancelled,
                                 struct source_attempt *attempt, struct err *reterr);
 void fake_set_hook(fake_hook *hook);
+// Lists of a kind give their first page for every number, and always name a next one.
+// SOURCE_KIND_COUNT: none does.
+void fake_set_stuck(enum source_kind kind);
 // What the plain probe answers.
 void fake_set_probe(enum err_code code);
 

@@ -23,6 +23,9 @@ static void text_and_back(void **state)
          .total = INT64_MAX,
          .rows = INT64_MAX,
          .again = true,
+         .confirm = true,
+         .blind = true,
+         .unsure = true,
          .complete = true},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -44,7 +47,7 @@ static void refuses_what_is_none(void **state)
 {
     (void)state;
     static const char good[] = "plan=1 stage=0 key=7 filter=0 offset=200 size=100 total=250"
-                               " rows=200 again=0 complete=0";
+                               " rows=200 again=0 confirm=0 blind=0 unsure=0 complete=0";
     struct checkpoint checkpoint;
     assert_true(checkpoint_parse(good, &checkpoint));
     for (size_t len = 0; len < sizeof(good) - 1; len++) {
@@ -53,15 +56,24 @@ static void refuses_what_is_none(void **state)
         assert_false(checkpoint_parse(cut, &checkpoint));
     }
     static const char *const bad[] = {
-        "plan=3 stage=0 key=7 filter=0 offset=0 size=100 total=0 rows=0 again=0 complete=0",
-        "plan=1 stage=2 key=7 filter=0 offset=0 size=100 total=0 rows=0 again=0 complete=0",
-        "plan=1 stage=0 key=7 filter=9 offset=0 size=100 total=0 rows=0 again=0 complete=0",
-        "plan=1 stage=0 key=7 filter=0 offset=50 size=100 total=0 rows=0 again=0 complete=0",
-        "plan=1 stage=0 key=7 filter=0 offset=0 size=0 total=0 rows=0 again=0 complete=0",
-        "plan=1 stage=0 key=7 filter=0 offset=0 size=1001 total=0 rows=0 again=0 complete=0",
-        "plan=1 stage=0 key=7 filter=0 offset=0 size=100 total=0 rows=0 again=0 complete=0 ",
-        "plan=1 stage=0 key=7x filter=0 offset=0 size=100 total=0 rows=0 again=0 complete=0",
-        "plan=1 stage=0 offset=0 key=7 filter=0 size=100 total=0 rows=0 again=0 complete=0",
+        "plan=3 stage=0 key=7 filter=0 offset=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0",
+        "plan=1 stage=2 key=7 filter=0 offset=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0",
+        "plan=1 stage=0 key=7 filter=9 offset=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0",
+        "plan=1 stage=0 key=7 filter=0 offset=50 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0",
+        "plan=1 stage=0 key=7 filter=0 offset=0 size=0 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0",
+        "plan=1 stage=0 key=7 filter=0 offset=0 size=1001 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0",
+        "plan=1 stage=0 key=7 filter=0 offset=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0 ",
+        "plan=1 stage=0 key=7x filter=0 offset=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0",
+        "plan=1 stage=0 offset=0 key=7 filter=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0",
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(checkpoint_parse(bad[i], &checkpoint));
