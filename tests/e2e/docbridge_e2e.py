@@ -286,6 +286,7 @@ class Stack:
         self.server = self.emulator = self.address = self.master_key = None
         self.durable, self.heard, self.tokens = durable, heard, {}
         self.token_number = 0
+        self.environment = dict(os.environ)  # of docbridged
         self.lock = threading.Lock()
         os.chmod(self.dir, 0o755)
         self.guard = subprocess.Popen([POSTGRES, "guard", self.dir], stdin=subprocess.PIPE,
@@ -374,7 +375,7 @@ class Stack:
             start = log.tell()
             self.server = subprocess.Popen([DOCBRIDGED, "--config", self.path("docbridged.ini")],
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           preexec_fn=die_with_parent)
+                                           env=self.environment, preexec_fn=die_with_parent)
 
         def listening():
             if self.server.poll() is not None:

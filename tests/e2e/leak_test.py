@@ -1,11 +1,11 @@
-"""No secret stays: canaries go through everything, then are searched for wherever something is kept.
+"""Everything is done once, with secrets that nothing else looks like; then they are searched for.
 
-Canaries are the API key, a wrong key, values of passwords and their notes. They are looked for in a dump of
-the database, in every file of its cluster, in the log, in every answer but the reveals' own, in what
-the CLI printed, and in the server's environment and command line: as they are and in common disguises.
+In the database and its files, in logs, in all that was answered, in what the process shows of itself:
+as they are, in base64, in hex, as in a URL, in UTF-16.
 """
 
 import base64
+import glob
 import os
 import secrets
 import subprocess
@@ -13,120 +13,221 @@ import urllib.parse
 
 import docbridge_e2e as e2e
 
-REVEALS = 50
+
+def forms(text):
+    """A text as it could lie somewhere."""
+    raw = text.encode()
+    found = {"raw": raw, "hex": raw.hex().encode(), "HEX": raw.hex().upper().encode(),
+             "URL": urllib.parse.quote(text, safe="").encode(), "JSON": e2e.json.dumps(text)[1:-1].encode(),
+             "UTF-16": text.encode("utf-16-le"), "UTF-16BE": text.encode("utf-16-be")}
+    for name, encode in (("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)):
+        # Wherever it begins in what was encoded; the ends depend on the neighbours.
+        for shift in range(3):
+            whole = encode(b"\0" * shift + raw)
+            found["%s+%d" % (name, shift)] = whole[4 if shift else 0: len(whole) // 4 * 4 - 4]
+    return found
 
 
-def disguises(secret):
-    """The secret as bytes in the forms in which one leaks."""
-    raw = secret.encode()
-    forms = {raw, raw.hex().encode(), raw.hex().upper().encode(), secret.encode("utf-16-le"),
-             secret.encode("utf-16-be"), urllib.parse.quote(secret, safe="").encode(), raw[::-1]}
-    # Inside a longer text base64 has three alignments; the ends depend on the neighbours.
-    for shift in range(3):
-        encoded = base64.b64encode(b"\0" * shift + raw)
-        forms.add(encoded[4 if shift else 0:len(encoded) // 4 * 4 - 4])
-    forms |= {form.replace(b"+", b"-").replace(b"/", b"_") for form in forms}
-    return forms
+def search(haystacks, texts):
+    """Which texts are where in which form."""
+    needles = [(text, form, needle) for text in texts for form, needle in forms(text).items()]
+    return [(text, form, place) for place, data in haystacks.items() for text, form, needle in needles
+            if needle in data]
 
 
-class Search:
-    """Looks for canaries in bytes and files."""
-
-    def __init__(self, canaries):
-        self.forms = [(name, form) for name, secret in canaries.items() for form in disguises(secret)]
-
-    def found(self, where, data):
-        return ["%s in %s" % (name, where) for name, form in self.forms if form in data]
-
-    def found_in_file(self, path):
-        with open(path, "rb") as file:
-            return self.found(path, file.read())
-
-    def found_in_tree(self, root):
-        return [hit for directory, _, files in os.walk(root) for file in files
-                if not os.path.islink(os.path.join(directory, file))
-                for hit in self.found_in_file(os.path.join(directory, file))]
+def canary(kind):
+    # With something to escape in it, and not all ASCII.
+    return "%s-%s/%%&+\u00fc" % (kind, secrets.token_hex(12))
 
 
 class Leak(e2e.Case):
-
     @classmethod
     def make(cls):
-        return e2e.Stack(durable=True, heard=[], log_level="debug")
+        cls.key = "ITG." + secrets.token_hex(32)
+        cls.control = "control-" + secrets.token_hex(12)
+        stack = e2e.Stack(("--organizations", "8", "--passwords", "120", "--documents", "40", "--flexible-assets",
+                           "60", "--checklists", "10", "--password-trait", "value", "--api-key", cls.key),
+                          heard=[], serve=False, log_level="debug")
+        stack.environment["CONTROL"] = cls.control
+        stack.serve()
+        return stack
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.secrets = {"key": cls.key, "key head": cls.key[4:24]}
+        cls.api = cls.stack.api()
+
+    def keep(self, name, value):
+        self.secrets[name] = value
+        return value
+
+    def failing(self, call, *arguments, **options):
+        e2e.failure_of(lambda: call(*arguments, **options))
+
+    def connect(self):
+        v1 = e2e.protos.v1
+        self.connection = self.stack.connect(self.api)
+        for name, key in (("wrong key", "ITG." + secrets.token_hex(32)),
+                          ("broken key", "ITG." + secrets.token_hex(16) + " " + secrets.token_hex(16))):
+            self.keep(name, key)
+            answer = self.api("ConnectionService.TestConnection", candidate=v1.ConnectionCandidate(
+                provider=1, region=2, api_key=key))
+            self.assertNotEqual(answer.diagnosis, 1)
+            self.failing(self.api, "ConnectionService.CreateConnection", connection=v1.Connection(display_name="x"),
+                         candidate=v1.ConnectionCandidate(provider=1, region=2, api_key=key))
+            self.stack.cli("connection", "test", "--region", "eu", "--api-key-file", "-", stdin=key.encode(),
+                           code=None)
+        # A key where a name belongs, and one in a message that cannot be decoded.
+        self.failing(self.api, "ConnectionService.CreateConnection", connection=v1.Connection(display_name="x" * 300),
+                     candidate=v1.ConnectionCandidate(provider=1, region=2, api_key=self.key))
+        request = v1.TestConnectionRequest(candidate=v1.ConnectionCandidate(provider=1, region=2, api_key=self.key))
+        self.failing(self.api.raw, "ConnectionService.TestConnection", request.SerializeToString() + b"\xff")
+        self.api("ConnectionService.TestConnection", name=self.connection)
 
     def plant(self):
-        """A value and a note in every password of the account; their beginnings occur nowhere else."""
-        canaries = {"the API key": self.emulator.api_key, "a wrong key": "ITG." + secrets.token_hex(24),
-                    "a value": "V%s/+" % secrets.token_hex(8), "a note": "N" + secrets.token_hex(8)}
-        self.values, changes = {}, []
-        for number, row in enumerate(self.emulator.dump("passwords")):
-            self.values[row["id"]] = "%sé%d" % (canaries["a value"], number)
-            changes += [{"op": "set_password_value", "id": row["id"], "value": self.values[row["id"]], "touch": False},
-                        {"op": "set_attribute", "collection": "passwords", "id": row["id"], "key": "notes",
-                         "value": "the note is %s" % canaries["a note"]}]
-        self.emulator.ask("POST", "/account/mutate", changes)
-        return canaries
+        """Secrets upstream: values, notes, traits."""
+        rows = [row for row in self.emulator.dump("passwords")
+                if not row["vaulted"] and not row["attributes"]["personal"]]
+        for i, row in enumerate(rows):
+            self.emulator.mutate("set_password_value", id=row["id"], value=self.keep("value %d" % i, canary("value")))
+        organization = rows[0]["organization_id"]
+        self.emulator.mutate("add_password", organization_id=organization, name="With notes", category_id=None,
+                             value=self.keep("added value", canary("added")), username="root", url="https://x.example",
+                             notes=self.keep("notes", canary("notes")))
+        kinds = {(row["attributes"]["flexible-asset-type-id"], row["attributes"]["name-key"])
+                 for row in self.emulator.dump("flexible_asset_fields") if row["attributes"]["kind"] == "Password"}
+        traits = 0
+        for row in self.emulator.dump("flexible_assets"):
+            changed = dict(row["attributes"]["traits"])
+            for key in changed:
+                if (row["attributes"]["flexible-asset-type-id"], key) in kinds:
+                    changed[key] = self.keep("trait %d" % traits, canary("trait"))
+                    traits += 1
+            self.emulator.mutate("set_attribute", collection="flexible_assets", id=row["id"], key="traits",
+                                 value=changed)
+        self.assertGreater(traits, 10)
 
-    def fail_in_many_ways(self, api, password):
-        for action, body in (("status:401", "json"), ("status:403", "html"), ("status:404", "json"),
-                             ("status:422", "json"), ("status:429", "json"), ("status:500", "html"),
-                             ("truncate", None), ("invalid_json", None), ("html_200", None), ("redirect", None)):
-            self.emulator.fault("/passwords/", action, **({"body": body} if body else {}))
-            self.assertTrue(api.fails("PasswordService.RevealPassword", name=password, timeout=10).reason)
+    def sync(self):
+        self.stack.configure(self.api, self.connection)
+        self.stack.settle(self.api, self.connection)
+        self.assertEqual(self.stack.run(self.api, self.connection).state, 5)
+        self.emulator.switch(list_has_password_attribute="value")
+        self.assertEqual(self.stack.run(self.api, self.connection).state, 5)
+        self.emulator.switch(list_has_password_attribute="absent", malformed_rows=7, nul_in_names=5)
+        self.stack.run(self.api, self.connection)
+        self.emulator.switch(malformed_rows=0, nul_in_names=0)
+        self.stack.run(self.api, self.connection)
 
-    def reveal_many(self, api):
-        names = []
-        for company in api.all("CompanyService.ListCompanies", "companies"):
-            names += [one.name for one in api.all("PasswordService.ListPasswords", "passwords", parent=company.name)
-                      if one.revealable]
-        self.assertGreaterEqual(len(names), REVEALS)
-        for name in names[:REVEALS]:
-            answer = api("PasswordService.RevealPassword", name=name, timeout=10, reason="control-reason-4711")
-            self.assertEqual(answer.plaintext, self.values[name.rsplit("/", 1)[1]])
-        value, _ = self.stack.reveal(names[0])
-        self.assertEqual(value, self.values[names[0].rsplit("/", 1)[1]])
-        return names
+    def read(self):
+        for company in set(self.stack.mapping(self.api, self.connection).values()):
+            for method, items in (("DocumentationService.ListDocuments", "documents"),
+                                  ("DocumentationService.ListFlexibleAssets", "flexible_assets"),
+                                  ("DocumentationService.ListChecklists", "checklists")):
+                self.api.all(method, items, parent=company)
+            self.passwords += [one for one in self.api.all("PasswordService.ListPasswords", "passwords",
+                                                           parent=company) if one.revealable]
 
-    def run_everything(self, canaries):
-        api = self.stack.api()
-        self.emulator.switch(list_has_password_attribute="value", echo_secret_in_errors=True)
-        candidate = e2e.protos.v1.ConnectionCandidate(provider=1, region=2, api_key=canaries["a wrong key"])
-        api("ConnectionService.TestConnection", candidate=candidate)
-        api.fails("ConnectionService.CreateConnection", candidate=candidate,
-                  connection=e2e.protos.v1.Connection(display_name="x"))
-        connection = self.stack.connect(api)
-        self.stack.configure(api, connection)
-        self.stack.settle(api, connection)
-        self.stack.run(api, connection)
-        names = self.reveal_many(api)
-        self.fail_in_many_ways(api, names[0])
-        self.emulator.switch(password_access=False)
-        api.fails("PasswordService.RevealPassword", name=names[0], timeout=10)
-        for command in (("connection", "show"), ("audit", "list", "--all"), ("sync", "list"), ("sync", "issues"),
-                        ("org", "list"), ("passwords", "list", names[0].split("/")[1])):
-            self.stack.cli(*command, output="json")
+    def reveal(self):
+        values = set(self.secrets.values())
+        for one in self.passwords[:45]:
+            answer = self.api("PasswordService.RevealPassword", name=one.name, timeout=10, reason="needed")
+            self.assertIn(answer.plaintext, values)
+        for one in self.passwords[:5]:
+            value, _ = self.stack.reveal(one.name, "--reason", "needed", "--ticket", "T-1")
+            self.assertIn(value, values)
+        # Refused by the CLI, and cut off at a closed pipe.
+        self.stack.cli("passwords", "reveal", self.passwords[0].name, code=2)
 
-    def test_nothing_is_found(self):
-        canaries = self.plant()
-        self.run_everything(canaries)
+    def misbehave(self):
+        self.emulator.switch(echo_secret_in_errors=True)
+        for one, action in zip(self.passwords, ("status:401", "status:403", "status:404", "status:422", "status:429",
+                                                "status:500", "status:504", "truncate", "invalid_json", "html_200",
+                                                "redirect", "wrong_org", "drop")):
+            self.emulator.fault("/passwords/" + one.name.rsplit("/", 1)[1], action)
+            self.failing(self.api, "PasswordService.RevealPassword", name=one.name, timeout=10)
+        self.emulator.switch(list_show_password="400")
+        self.emulator.fault("/passwords?", "status:422", count=2)
+        self.stack.run(self.api, self.connection)
+        # The database goes while values are under way.
+        self.stack.execute("REVOKE INSERT ON audit_event FROM docbridge_server")
+        self.failing(self.api, "PasswordService.RevealPassword", name=self.passwords[0].name, timeout=10)
+        self.stack.execute("GRANT INSERT ON audit_event TO docbridge_server")
+        self.emulator.mutate("revoke_key")
+        self.stack.run(self.api, self.connection)
+        self.failing(self.api, "PasswordService.RevealPassword", name=self.passwords[0].name, timeout=10)
+        self.emulator.mutate("restore_key")
+
+    def control_values(self):
+        """Something to be found in each place, so that to find nothing means something."""
+        v1 = e2e.protos.v1
+        name = "%s %s %s" % (self.control, base64.b64encode(b"x" + self.control.encode()).decode(),
+                             self.control.encode().hex())
+        self.api("CompanyService.BatchUpsertCompanies", companies=[v1.Company(name="companies/control",
+                                                                             display_name=name)])
+        self.failing(self.api, "CompanyService.GetCompany", name="companies/nobody",
+                     metadata=(("x-request-id", self.control),))
+        e2e.failure_of(lambda: self.api("CompanyService.GetCompany", name="companies/" + self.control))
+
+    def haystacks(self):
+        self.api.all("AuditService.ListAuditEvents", "audit_events")
+        self.api.all("SyncService.ListSyncIssues", "sync_issues", parent=self.connection)
+        self.api("ConnectionService.ListConnections")
+        self.stack.cli("audit", "list", output="json")
+        self.stack.cli("connection", "list", output="json")
+        # Buffers into files, then the files.
         self.stack.execute("CHECKPOINT")
-        search, control = Search(canaries), Search({"reason": "control-reason-4711"})
-        dump = subprocess.run([e2e.PSQL_BIN + "pg_dump", "-h", self.stack.dir, "-U", "postgres", "docbridge"],
-                              check=True, stdout=subprocess.PIPE).stdout
-        # The search finds what is kept, so that finding nothing means something.
-        self.assertTrue(control.found("the dump", dump))
-        self.assertTrue(control.found_in_tree(self.stack.path("data")))
-        self.assertTrue(any(control.found("an answer", answer) for answer in self.stack.heard))
-        self.assertTrue(Search({"log": '"message":"serving"'}).found_in_file(self.stack.log_path))
-
-        hits = search.found("the dump", dump)
-        hits += search.found_in_tree(self.stack.path("data"))
-        hits += search.found_in_file(self.stack.log_path)
-        for answer in self.stack.heard:
-            hits += search.found("an answer: %.200r" % answer, answer)
+        found = {"answers": b"\n".join(self.stack.heard), "database": subprocess.run(
+            [e2e.PSQL_BIN + "pg_dump", "-h", self.stack.dir, "-U", "postgres", "--inserts", "docbridge"], check=True,
+            stdout=subprocess.PIPE).stdout}
+        for path in glob.glob(self.stack.path("data/**"), recursive=True) + glob.glob(self.stack.path("*log")):
+            # What the emulator writes of itself is not ours.
+            if os.path.isfile(path) and not path.endswith("emulator.log"):
+                with open(path, "rb") as file:
+                    found["file " + os.path.relpath(path, self.stack.dir)] = file.read()
         for name in ("environ", "cmdline"):
-            hits += search.found_in_file("/proc/%d/%s" % (self.stack.server.pid, name))
-        self.assertEqual(sorted(set(hits))[:20], [])
+            with open("/proc/%d/%s" % (self.stack.server.pid, name), "rb") as file:
+                found[name] = file.read()
+        return found
+
+    def test_nothing_is_left_anywhere(self):
+        self.passwords = []
+        self.connect()
+        self.plant()
+        self.sync()
+        self.read()
+        self.assertGreater(len(self.passwords), 45)
+        self.reveal()
+        self.misbehave()
+        self.control_values()
+        haystacks = self.haystacks()
+
+        # The search works: each kind of place has the control value in it.
+        controls = search(haystacks, [self.control])
+        places = {place for _, _, place in controls}
+        self.assertLessEqual({"answers", "database", "environ", "file docbridged.log"}, places)
+        self.assertTrue(any(place.startswith("file data/base/") for place in places), places)
+        self.assertTrue(any(place.startswith("file data/pg_wal/") for place in places), places)
+        self.assertLessEqual({"raw", "hex", "base64+1"}, {form for _, form, place in controls if place == "database"})
+        for form, needle in forms(self.secrets["notes"]).items():
+            self.assertEqual(search({"planted": b"..." + needle + b"..."}, [self.secrets["notes"]])[0][2], "planted",
+                             form)
+
+        names = {value: name for name, value in self.secrets.items()}
+        self.assertEqual([(names[text], form, place) for text, form, place in search(haystacks, list(names))], [])
+
+    def test_process_shows_nothing(self):
+        """No core dump, and nobody else may look into it."""
+        with open("/proc/%d/limits" % self.stack.server.pid, encoding="ascii") as file:
+            core = next(line for line in file if line.startswith("Max core file size"))
+        self.assertEqual(core.split()[4:6], ["0", "0"])
+        # What cannot be dumped belongs to root.
+        self.assertEqual(os.stat("/proc/%d/mem" % self.stack.server.pid).st_uid, 0)
+
+    def test_the_store_has_no_place_for_a_value(self):
+        columns = self.stack.sql("SELECT table_name, column_name FROM information_schema.columns "
+                                 "WHERE table_schema = 'public' AND column_name ~ 'value|secret|notes|plaintext'")
+        self.assertEqual(columns, [])
 
 
 if __name__ == "__main__":

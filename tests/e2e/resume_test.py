@@ -1,0 +1,278 @@
+"""Runs that are cut off, and go on: by kill -9, by SIGTERM, by CancelSyncRun."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import docbridge_e2e as e2e
+
+SUCCEEDED, CANCELLED = 5, 8
+# Records of a kind (enum source_kind) and the collection that they come from.
+FOLDERS, DOCUMENTS, ASSETS, CHECKLISTS, TEMPLATES, PASSWORD_FOLDERS, PASSWORDS = range(3, 10)
+
+
+class Resume(e2e.Case):
+    LEASE_MS = 1500
+
+    @classmethod
+    def make(cls):
+        return e2e.Stack(("--organizations", "24", "--documents", "800", "--document-bytes", "200", "--passwords",
+                          "150", "--flexible-assets", "150", "--checklists", "40"), sync_lease_ms=str(cls.LEASE_MS))
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.api = cls.stack.api()
+        cls.connection = cls.stack.connect(cls.api)
+        cls.stack.configure(cls.api, cls.connection)
+        cls.stack.settle(cls.api, cls.connection)
+        cls.truth = cls.expected(cls.stack.mapping(cls.api, cls.connection))
+        cls.seed = int(os.environ.get("DOCBRIDGE_E2E_SEED", time.time()))
+        cls.random = random.Random(cls.seed)
+        print("DOCBRIDGE_E2E_SEED=%d" % cls.seed)
+
+    @classmethod
+    def expected(cls, mapping):
+        """What must be stored, from the emulator's own account."""
+        rows = set()
+
+        def add(kind, collection, condition=lambda row: True):
+            for row in cls.emulator.dump(collection):
+                owner = str(row["organization_id"])
+                if (owner in mapping or (kind == TEMPLATES and owner == "0")) and condition(row):
+                    attributes = row["attributes"]
+                    rows.add((kind, row["id"], owner, attributes["name"] or "",
+                              bool(attributes.get("restricted")), bool(attributes.get("archived"))))
+
+        add(DOCUMENTS, "documents")
+        # A type that is off upstream is not asked for.
+        on = {int(row["id"]) for row in cls.emulator.dump("flexible_asset_types") if row["attributes"]["enabled"]}
+        add(ASSETS, "flexible_assets", lambda row: row["attributes"]["flexible-asset-type-id"] in on)
+        add(CHECKLISTS, "checklists")
+        add(TEMPLATES, "checklist_templates")
+        add(PASSWORDS, "passwords", lambda row: not row["attributes"]["personal"])
+        # Folders are asked for where something lies in one.
+        for kind, collection, of, key in ((FOLDERS, "document_folders", "documents", "document-folder-id"),
+                                          (PASSWORD_FOLDERS, "password_folders", "passwords", "password-folder-id")):
+            foldered = {row["organization_id"] for row in cls.emulator.dump(of)
+                        if row["attributes"][key] is not None and not row["attributes"].get("personal")}
+            add(kind, collection, lambda row, foldered=foldered: row["organization_id"] in foldered)
+        return rows
+
+    def stored(self):
+        rows = self.stack.sql("SELECT kind, id::text, organization_id::text AS owner, display_name AS name, restricted,"
+                              " archived FROM record")
+        found = [(row["kind"], row["id"], row["owner"], row["name"], row["restricted"], row["archived"])
+                 for row in rows]
+        self.assertEqual(len(found), len(set(found)))
+        return set(found)
+
+    def setUp(self):
+        if self.stack.server.poll() is not None:
+            self.stack.serve()
+        self.emulator.calm()
+        self.emulator.switch(latency_ms=25)
+        # As if nothing had been synced yet.
+        self.stack.execute("TRUNCATE record, sync_freshness")
+
+    def assertComplete(self, name):
+        run = self.api("SyncService.GetSyncRun", name=name)
+        self.assertEqual(run.state, SUCCEEDED, run)
+        stored = self.stored()
+        self.assertEqual(sorted(self.truth - stored)[:5], [], "lost")
+        self.assertEqual(sorted(stored - self.truth)[:5], [], "too many")
+        # Each row was counted once, whichever process stored it.
+        self.assertEqual(sum(task.created_count for task in run.tasks), len(self.truth), run)
+        self.assertEqual(sum(task.failed_count + task.deleted_count for task in run.tasks), 0, run)
+        return run
+
+    def start(self):
+        return self.api("SyncService.RunSync", parent=self.connection).name
+
+    def alive(self, name):
+        try:
+            return self.api("SyncService.GetSyncRun", name=name, timeout=5).state <= 4
+        except e2e.grpc.RpcError:
+            return True
+
+    def finish(self, name, seconds=30):
+        e2e.wait_for("the end of the run by itself", lambda: not self.alive(name), seconds)
+
+    def pages(self, after=0):
+        """Requests for pages of content, as path and query; without looks at how an account answers."""
+        return [request["path"] + "?" + request["query"] for request in self.emulator.requests(since_seq=after)
+                if request["status"] == 200 and "page[size]=1&" not in request["query"] + "&"
+                and request["path"] not in ("/flexible_asset_types", "/password_categories")]
+
+    def last(self):
+        requests = self.emulator.requests()
+        return requests[-1]["seq"] if requests else 0
+
+    def test_killed_at_random_moments(self):
+        """kill -9, again and again: nothing lost, nothing twice, nothing fetched again that was stored."""
+        midway = 0
+        for moment in [self.random.uniform(0.1, 2.2) for _ in range(3)]:
+            with self.subTest(moment=moment, seed=self.seed):
+                self.stack.execute("TRUNCATE record, sync_freshness")
+                self.emulator.ask("DELETE", "/requests")
+                name = self.start()
+                time.sleep(moment)
+                self.stack.server.kill()
+                self.stack.server.wait()
+                # A request that was under way is recorded when its answer goes out.
+                time.sleep(0.2)
+                before, mark = self.pages(), self.last()
+                stored = len(self.stored())
+                midway += 0 < stored < len(self.truth)
+                self.stack.serve()
+                self.finish(name)
+                self.assertComplete(name)
+                after = self.pages(mark)
+                # What was answered last may not have been stored.
+                again = set(before[:-1]) & set(after)
+                self.assertEqual(again, set())
+        self.assertGreater(midway, 0)
+
+    def test_killed_twice_in_one_run(self):
+        name = self.start()
+        for _ in range(2):
+            e2e.wait_for("another page", lambda count=len(self.stored()): len(self.stored()) > count, 20)
+            self.stack.server.kill()
+            self.stack.server.wait()
+            self.stack.serve()
+        self.finish(name)
+        self.assertComplete(name)
+
+    def test_walk_of_many_pages(self):
+        """In the midst of one list, the next request is for the page that was due, not the first."""
+        biggest = max({row[2] for row in self.truth}, key=lambda owner: sum(
+            row[0] == DOCUMENTS and row[2] == owner for row in self.truth))
+        # So slow that upstream gives up on large pages: more pages of the same list.
+        self.emulator.switch(timeout_page_size={"documents": 12}, latency_ms=60)
+        name = self.start()
+        path = "/organizations/%s/relationships/documents" % biggest
+        number = lambda request: int(re.search(r"page\[number\]=(\d+)", request["query"]).group(1))
+        walk = lambda after=0: [request for request in self.emulator.requests(exact_path=path, since_seq=after)
+                                if request["status"] == 200 and "page[size]=1&" not in request["query"] + "&"]
+        e2e.wait_for("the third page", lambda: [one for one in walk() if number(one) >= 3], 40)
+        self.stack.server.kill()
+        self.stack.server.wait()
+        time.sleep(0.2)
+        mark, last = self.last(), number(walk()[-1])
+        self.stack.serve()
+        self.finish(name)
+        rest = walk(mark)
+        self.assertTrue(rest)
+        self.assertIn(number(rest[0]), (last, last + 1))
+        self.assertComplete(name)
+
+    def watch(self, name, events):
+        """Follows a run over the ends of servers, as the contract says: with the last token."""
+        token = ""
+        while True:
+            try:
+                for event in self.api.stream("SyncService.WatchSyncRun", name=name, resume_token=token, timeout=60):
+                    events.append(event)
+                    token = event.resume_token
+                return
+            except e2e.grpc.RpcError as error:
+                # CANCELLED: gRPC's own word for a call that comes while a server stops.
+                if error.code() not in (e2e.grpc.StatusCode.UNAVAILABLE, e2e.grpc.StatusCode.CANCELLED):
+                    raise
+                time.sleep(0.1)
+
+    def test_terminated(self):
+        """SIGTERM: the run is given back at once, and who comes next does not wait for a lease to end."""
+        self.assertEqual(self.stack.stop_server(), 0)
+        self.stack.settings["sync_lease_ms"] = "60000"
+        self.stack.serve()
+        # Long enough to outlast the drain of connections.
+        self.emulator.switch(latency_ms=250)
+        try:
+            name, events = self.start(), []
+            watcher = threading.Thread(target=self.watch, args=(name, events))
+            watcher.start()
+            e2e.wait_for("the first pages", lambda: len(self.stored()) > 0)
+            self.assertEqual(self.stack.stop_server(signal.SIGTERM), 0)
+            before, mark = self.pages(), self.last()
+            lease = self.stack.sql("SELECT owner, expire_time <= now() AS due FROM sync_lease")
+            self.assertEqual([(one["owner"], one["due"]) for one in lease], [("", True)])
+            self.assertLess(len(self.stored()), len(self.truth))
+            self.emulator.switch(latency_ms=10)
+            self.stack.serve()
+            self.finish(name, 25)
+            self.assertComplete(name)
+            self.assertEqual(set(before[:-1]) & set(self.pages(mark)), set())
+            # Who watched it went on watching, and was told nothing twice: a snapshot stands where
+            # the event after which it was taken stands.
+            watcher.join(60)
+            self.assertFalse(watcher.is_alive())
+            self.assertEqual(events[-1].finished.state, SUCCEEDED)
+            numbers = [event.sequence for event in events if event.WhichOneof("event") != "snapshot"]
+            self.assertEqual(numbers, sorted(set(numbers)))
+        finally:
+            self.stack.settings["sync_lease_ms"] = str(self.LEASE_MS)
+            self.stack.stop_server()
+            self.stack.serve()
+
+    def cli_watches(self, number):
+        self.emulator.switch(latency_ms=100)
+        name = self.start()
+        watcher = subprocess.Popen(self.stack.cli_arguments("sync", "watch", name), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, preexec_fn=e2e.die_with_parent)
+        e2e.wait_for("the first pages", lambda: len(self.stored()) > 0)
+        self.stack.stop_server(number)
+        self.stack.serve()
+        self.finish(name)
+        out, err = watcher.communicate(timeout=90)
+        self.assertEqual(watcher.returncode, 0, out[-500:] + err)
+        self.assertRegex(out.splitlines()[-1], " finished SUCCEEDED ")
+
+    def test_cli_watches_over_a_crash(self):
+        self.cli_watches(signal.SIGKILL)
+
+    def test_cli_watches_over_a_restart(self):
+        self.cli_watches(signal.SIGTERM)
+
+    def test_cancelled(self):
+        """Stops within a page, keeps its checkpoint and what it stored."""
+        self.emulator.switch(latency_ms=150)
+        name = self.start()
+        e2e.wait_for("documents", lambda: self.stack.sql(
+            "SELECT count(*) AS n FROM record WHERE kind = %d" % DOCUMENTS)[0]["n"] > 20, 60)
+        answer = self.api("SyncService.CancelSyncRun", name=name)
+        mark = self.last()
+        self.assertIn(answer.state, (4, CANCELLED))
+        self.finish(name, 10)
+        run = self.api("SyncService.GetSyncRun", name=name)
+        self.assertEqual(run.state, CANCELLED)
+        self.assertEqual({task.state for task in run.tasks} - {5}, {8})
+        self.assertLessEqual(len(self.emulator.requests(since_seq=mark)), 1)
+        stored = self.stored()
+        self.assertLess(len(stored), len(self.truth))
+        self.assertLessEqual(stored, self.truth)
+        checkpoint = self.stack.sql("SELECT checkpoint FROM sync_task WHERE run_id = '%s' AND kind = 2"
+                                    % name.rsplit("/", 1)[1])
+        self.assertNotEqual(checkpoint[0]["checkpoint"], "")
+        # Cancelled is cancelled: nobody takes it up again.
+        self.stack.stop_server()
+        self.stack.serve()
+        time.sleep(self.LEASE_MS / 1000)
+        self.assertEqual(self.api("SyncService.GetSyncRun", name=name).state, CANCELLED)
+        self.emulator.switch(latency_ms=0)
+        run = self.stack.run(self.api, self.connection)
+        self.assertEqual(run.state, SUCCEEDED)
+        self.assertEqual(self.stored(), self.truth)
+
+    def test_second_trigger_joins(self):
+        names = {self.start() for _ in range(3)}
+        self.assertEqual(len(names), 1)
+        self.finish(names.pop())
+
+
+if __name__ == "__main__":
+    e2e.main()
