@@ -202,6 +202,10 @@ static enum err_code load(const char *file, json_t **ret_json, struct err *reter
     if (!S_ISREG(status.st_mode) || status.st_size > JWK_FILE_MAX_BYTES)
         return err_invalid(reterr, file, "is not a regular file of at most %d bytes",
                            JWK_FILE_MAX_BYTES);
+    // Who can write here can be any caller of any tenant.
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return err_invalid(reterr, file, "can be written by others (mode %04o)",
+                           (unsigned)status.st_mode & 07777);
     json_error_t where;
     *ret_json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &where);
     if (*ret_json == NULL)

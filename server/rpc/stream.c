@@ -8,7 +8,7 @@
 #include "server/rpc/state.h"
 
 // What one message may allocate.
-enum { STEP_ARENA_MAX_BYTES = 16 * 1024 * 1024 };
+enum { STEP_ARENA_MAX_BYTES = 16 * 1024 * 1024, TOKEN_LEEWAY_US = 60 * 1000000 };
 
 struct stream {
     struct call call;
@@ -200,10 +200,20 @@ static enum err_code check_end(struct stream *stream, struct err *reterr)
     return ERR_OK;
 }
 
+// A stream does not outlive the token that opened it by more than the leeway of tokens (auth/).
+static enum err_code check_token(const struct stream *stream, struct err *reterr)
+{
+    const struct principal *caller = stream->call.request.caller;
+    if (caller == NULL || clock_wall_us() < caller->expire_time_us + TOKEN_LEEWAY_US)
+        return ERR_OK;
+    return err_set(reterr, ERR_TOKEN_EXPIRED, "the token of this stream has expired: open it anew");
+}
+
 static enum err_code step(struct stream *stream, enum stream_step *ret_step,
                           grpc_byte_buffer **ret_message, struct err *reterr)
 {
     try_(check_end(stream, reterr));
+    try_(check_token(stream, reterr));
     stream->call.request.deadline = gate_step_deadline(&stream->call);
     if (!stream->opened)
         try_(open_stream(stream, reterr));

@@ -31,9 +31,12 @@ static enum err_code verify(void *context, const char *token, size_t len, struct
     struct principal *principal = arena_alloc(arena, sizeof(*principal));
     if (text == NULL || principal == NULL)
         return err_no_memory(reterr);
+    // Good for a second more, with the leeway that all tokens have.
+    bool is_short = strcmp(text, "short") == 0;
+    principal->expire_time_us = clock_wall_us() + (is_short ? -59 : 3600) * INT64_C(1000000);
     if (strcmp(text, "expired") == 0)
         return err_set(reterr, ERR_TOKEN_EXPIRED, "the token has expired");
-    if (strcmp(text, "all") == 0)
+    if (strcmp(text, "all") == 0 || is_short)
         principal->permissions = 0x7e;
     else if (strcmp(text, "read") == 0)
         principal->permissions = 1 << PERMISSION_READ_INTEGRATIONS;

@@ -7,7 +7,7 @@ import grpc
 from google.protobuf import descriptor_pb2
 
 import harness
-from harness import ALL, COMPANY, Case, get_company, reflection, v1, watch
+from harness import ALL, COMPANY, Case, details, get_company, reflection, v1, watch
 
 
 class Streams(Case):
@@ -39,6 +39,17 @@ class Streams(Case):
         for stream in streams:
             stream.cancel()
         self.server.wait(closed=50)
+
+    def test_ends_with_its_token(self):
+        stream = watch(self.channel, "idle", metadata=(("authorization", "Bearer short"),))
+        self.assertEqual(next(stream).sequence, 1)
+        time.sleep(1.2)
+        self.server.ask("wake")
+        with self.assertRaises(grpc.RpcError) as failed:
+            next(stream)
+        self.assertEqual(failed.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+        self.assertEqual(details(failed.exception)[1]["ErrorInfo"].reason, "TOKEN_EXPIRED")
+        self.server.wait(opened=1, closed=1)
 
     def test_wakes_are_not_lost(self):
         stream = watch(self.channel, "idle")
