@@ -49,6 +49,20 @@ enum err_code sync_issue_resolve(struct tx *tx, const char *connection_id,
                   reterr);
 }
 
+enum err_code sync_issue_resolve_unmet(struct tx *tx, const char *connection_id, int task_kind,
+                                       const char *run_id, int64_t now_us, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_issue_resolve_unmet",
+        "UPDATE sync_issue SET state = 2, resolve_time = $5::timestamptz, revision = revision + 1"
+        " WHERE tenant = $1 AND connection_id = $2 AND kind IN (1, 3)"
+        " AND task_kind = $3::smallint AND run_id <> $4 AND state = 1"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(task_kind),
+                       ARG_TEXT(run_id), ARG_TIME(now_us)),
+                  reterr);
+}
+
 enum err_code sync_issue_open_subjects(struct tx *tx, const char *connection_id,
                                        enum sync_issue_kind kind, int task_kind,
                                        struct arena *arena, const char *const **ret_subjects,

@@ -37,6 +37,11 @@ enum err_code sync_issue_resolve(struct tx *tx, const char *connection_id,
                                  enum sync_issue_kind kind, int task_kind,
                                  const char *const *subjects, size_t count, int64_t now_us,
                                  struct err *reterr) _must_check_;
+// Resolves the open issues about records of a task that this run, which saw everything, did not
+// meet.
+enum err_code sync_issue_resolve_unmet(struct tx *tx, const char *connection_id, int task_kind,
+                                       const char *run_id, int64_t now_us,
+                                       struct err *reterr) _must_check_;
 // Subjects of the open issues of a kind and task.
 enum err_code sync_issue_open_subjects(struct tx *tx, const char *connection_id,
                                        enum sync_issue_kind kind, int task_kind,

@@ -77,7 +77,8 @@ enum err_code type_sync_load_enabled(struct tx *tx, const char *connection_id, s
         " ARRAY(SELECT field ->> 'key' FROM jsonb_array_elements(f.fields) AS field"
         "  WHERE field ->> 'key' IS NOT NULL)"
         " FROM flexible_asset_type AS t, LATERAL (SELECT CASE jsonb_typeof(t.body -> 'fields')"
-        "  WHEN 'array' THEN t.body -> 'fields' ELSE '[]' END AS fields) AS f WHERE t.tenant = $1 AND t.connection_id = $2"
+        "  WHEN 'array' THEN t.body -> 'fields' ELSE '[]' END AS fields) AS f WHERE t.tenant = $1 "
+        "AND t.connection_id = $2"
         " AND t.enabled AND t.upstream_state = 1 ORDER BY t.id"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), &rows,

@@ -212,16 +212,19 @@ static enum err_code trial(struct task *task, const struct walk *walk, const str
     return put_all(task->run, walk, page, tx, picks, count, reterr);
 }
 
+// Why a record was refused.
+enum refusal { TAKEN, FOR_ITS_DATA, FOR_OUR_FAULT };
+
 // Marks the records that Postgres refuses, by halves.
 static enum err_code find_refused(struct task *task, const struct walk *walk,
                                   const struct page *page, const size_t *picks, size_t count,
-                                  bool *refused, struct err *reterr)
+                                  enum refusal *refused, struct err *reterr)
 {
     enum err_code code = trial(task, walk, page, picks, count, reterr);
     if (code != ERR_FIELD_INVALID && code != ERR_INTERNAL)
         return code;
     if (count == 1) {
-        refused[picks[0]] = true;
+        refused[picks[0]] = code == ERR_FIELD_INVALID ? FOR_ITS_DATA : FOR_OUR_FAULT;
         return ERR_OK;
     }
     try_(find_refused(task, walk, page, picks, count / 2, refused, reterr));
@@ -231,8 +234,8 @@ static enum err_code find_refused(struct task *task, const struct walk *walk,
 static enum err_code set_refused_aside(struct task *task, const struct walk *walk,
                                        struct page *page, const struct err *why, struct err *reterr)
 {
-    size_t all = page->record_count, count = 0;
-    bool *refused = arena_calloc(&page->arena, all + 1, sizeof(*refused));
+    size_t all = page->record_count, count = 0, ours = 0;
+    enum refusal *refused = arena_calloc(&page->arena, all + 1, sizeof(*refused));
     size_t *picks = arena_calloc(&page->arena, all + 1, sizeof(*picks));
     if (refused == NULL || picks == NULL)
         return err_no_memory(reterr);
@@ -240,14 +243,16 @@ static enum err_code set_refused_aside(struct task *task, const struct walk *wal
         picks[i] = i;
     try_(find_refused(task, walk, page, picks, all, refused, reterr));
     for (size_t i = 0; i < all; i++)
-        count += refused[i];
+        count += refused[i] != TAKEN;
+    for (size_t i = 0; i < all; i++)
+        ours += refused[i] == FOR_OUR_FAULT;
     // Single records are at fault, never all of them: that would be us.
-    if (count == 0 || (count > 1 && count == all)) {
+    if (count == 0 || (ours > 1 && ours == all)) {
         *reterr = *why;
         return why->code;
     }
     for (size_t i = all; i-- > 0;)
-        if (refused[i] &&
+        if (refused[i] != TAKEN &&
             !page_set_aside(page, i, "RECORD_MALFORMED", "the database refuses its content"))
             return err_no_memory(reterr);
     log_event(LOG_WARN, "the database refuses records", LOG_INT("count", count),

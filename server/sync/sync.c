@@ -41,8 +41,8 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
                        struct err *reterr)
 {
     if (settings->page_size < 0 || settings->page_size > 1000 || settings->document_page_size < 0 ||
-        settings->document_page_size > 1000 || settings->reserve_percent < 0 ||
-        settings->reserve_percent > 90 || settings->request_limit < 0 || settings->run_threads < 0)
+        settings->document_page_size > 1000 || settings->reserve_percent > 90 ||
+        settings->request_limit < 0 || settings->run_threads < 0)
         return err_invalid(reterr, "sync", "a setting of the sync is out of bounds");
     struct sync *sync = calloc(1, sizeof(*sync));
     if (sync == NULL)
@@ -64,7 +64,8 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     enum err_code code = budget_new(
         (int)or_default(settings->request_limit, DEFAULT_REQUEST_LIMIT),
         or_default(settings->request_window_ms, DEFAULT_REQUEST_WINDOW_MS),
-        (int)or_default(settings->reserve_percent, DEFAULT_RESERVE_PERCENT), &sync->budget, reterr);
+        settings->reserve_percent < 0 ? DEFAULT_RESERVE_PERCENT : settings->reserve_percent,
+        &sync->budget, reterr);
     if (code == ERR_OK)
         code = feed_new(sync->store, or_default(settings->heartbeat_ms, DEFAULT_HEARTBEAT_MS),
                         &sync->feed, reterr);

@@ -27,7 +27,7 @@ struct sync_settings {
     int document_page_size;    // 0: 100
     int request_limit;         // 0: 3,000 requests ...
     int64_t request_window_ms; // 0: ... in any 5 minutes, a credential
-    int reserve_percent;       // 0: 20 of the limit belong to reveals and tests
+    int reserve_percent;       // of the limit belong to reveals and tests; negative: 20
     int retry_ms;              // 0: 500; the first pause before a failed request is sent again
     int64_t deletion_hold_ms;  // 0: 1 h; held deletions seen again so much later are applied
     int64_t heartbeat_ms;      // 0: 10 s between signs of life to a watcher

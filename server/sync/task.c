@@ -65,6 +65,29 @@ static enum err_code begin(struct task *task, struct err *reterr)
     return ERR_OK;
 }
 
+static enum err_code settle_once(struct task *task, struct err *reterr)
+{
+    struct run *run = task->run;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    try_(sync_issue_resolve_unmet(tx, run->lease.connection_id, task->kind, run->lease.run_id,
+                                  clock_wall_us(), reterr));
+    return tx_commit(&tx, reterr);
+}
+
+// The trouble of earlier runs that is no more. Only a task that saw everything can tell.
+static enum err_code settle(struct task *task, struct err *reterr)
+{
+    if (task->at.unsure || task->run->row.organization_count > 0)
+        return ERR_OK;
+    enum err_code code;
+    int tries = 0;
+    do
+        code = settle_once(task, reterr);
+    while (run_try_again(task->run, code, &tries));
+    return code;
+}
+
 enum err_code task_run(struct run *run, int kind, struct err *reterr)
 {
     static enum err_code (*const steps[])(struct task *, struct err *) = {
@@ -78,7 +101,8 @@ enum err_code task_run(struct run *run, int kind, struct err *reterr)
         code = begin(&task, reterr);
     } while (run_try_again(run, code, &tries));
     try_(code);
-    return steps[kind - 1](&task, reterr);
+    try_(steps[kind - 1](&task, reterr));
+    return settle(&task, reterr);
 }
 
 static enum err_code note_freshness(struct run *run, struct tx *tx, int kind, struct err *reterr)

@@ -109,7 +109,7 @@ static enum err_code end(struct task *task, const struct walk *walk, bool sure, 
 {
     struct checkpoint to = task->at;
     to.complete = true;
-    to.unsure = to.unsure || !sure;
+    to.unsure = to.unsure || (!sure && !walk->optional);
     return apply_end(task, walk, &to, sure, reterr);
 }
 

@@ -92,6 +92,7 @@ int fixture_fresh(void **state)
         .vault = fixture->vault,
         .source = &fixture->source,
         .scheduler_ms = 100,
+        .reserve_percent = -1,
         .retry_ms = 1,
     };
     fixture_open(fixture);

@@ -293,6 +293,21 @@ static void the_budget_is_kept(void **state)
         assert_true(request_times[i] - request_times[i - 8] >= 400 - 20);
 }
 
+static void nothing_need_be_reserved(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    atomic_store(&request_times_count, 0);
+    fake_set_hook(note_time);
+    fixture->settings.request_limit = 10;
+    fixture->settings.request_window_ms = 60000;
+    fixture->settings.reserve_percent = 0;
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    fixture_wait_for(fixture, "SELECT state FROM sync_run", "3");
+    assert_int_equal(atomic_load(&request_times_count), 10);
+}
+
 static void cancelling_stops_within_a_page(void **state)
 {
     struct fixture *fixture = *state;
@@ -389,6 +404,49 @@ static void what_postgres_refuses_is_set_aside(void **state)
     assert_sql(fixture, "SELECT subject FROM sync_issue WHERE state = 1", "passwords/3002");
 }
 
+static void a_page_of_refused_records_is_set_aside(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    for (int64_t id = 3000; id < 3004; id++)
+        fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
+                                       .id = id,
+                                       .organization_id = 3,
+                                       .name = "zero",
+                                       .body = "{\"username\":\"\\u0000\"}"});
+    fixture->settings.page_size = 2;
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+    struct sync_run_row run = fixture_run(fixture);
+    assert_int_equal(task(&run, 3)->state, TASK_PARTIAL);
+    assert_int_equal(task(&run, 3)->counts.created, 4);
+    assert_int_equal(task(&run, 3)->counts.failed, 4);
+}
+
+// The one is gone upstream, the other no longer strays: neither comes in well.
+static void issues_that_are_met_no_more_are_resolved(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fake_put(&(struct fake_record){
+        .kind = SOURCE_PASSWORDS, .id = 3900, .organization_id = 3, .name = "bad", .bad = true});
+    fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
+                                   .id = 4001,
+                                   .organization_id = 4,
+                                   .name = "stray",
+                                   .listed_under = 3});
+    fixture->settings.page_size = 2;
+    fixture_start_sync(fixture);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
+        assert_sql(fixture, "SELECT count(*) FROM sync_issue WHERE state = 1", "2");
+    }
+    fake_remove(SOURCE_PASSWORDS, 3900);
+    fake_remove(SOURCE_PASSWORDS, 4001);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT count(*) FROM sync_issue WHERE state = 2", "2");
+}
+
 static void a_row_of_another_organization_is_dropped(void **state)
 {
     struct fixture *fixture = *state;
@@ -445,11 +503,14 @@ int main(void)
         TEST(a_type_without_fields_is_not_walked),
         TEST(fields_are_looked_at_again_after_a_wait),
         TEST(the_budget_is_kept),
+        TEST(nothing_need_be_reserved),
         TEST(cancelling_stops_within_a_page),
         TEST(a_waiting_run_can_be_cancelled),
         TEST(a_queued_run_can_be_cancelled),
         TEST(a_bad_record_is_set_aside),
         TEST(what_postgres_refuses_is_set_aside),
+        TEST(a_page_of_refused_records_is_set_aside),
+        TEST(issues_that_are_met_no_more_are_resolved),
         TEST(a_row_of_another_organization_is_dropped),
         TEST(an_outage_of_the_database_is_survived),
     };
