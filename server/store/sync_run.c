@@ -61,6 +61,23 @@ enum err_code sync_run_find(struct tx *tx, const char *connection_id, const char
     " (SELECT count(*) FROM sync_issue AS i WHERE i.tenant = r.tenant"                           \
     "   AND i.connection_id = r.connection_id AND i.run_id = r.id AND i.state = 1)"
 
+// An array of numbers that is read as one of texts.
+static enum err_code read_numbers(const struct rows *rows, int row, int column, struct arena *arena,
+                                  const int64_t **ret_numbers, size_t *ret_count,
+                                  struct err *reterr)
+{
+    size_t count = 0;
+    const char *const *texts = rows_texts(rows, row, column, arena, &count);
+    int64_t *numbers = arena_calloc(arena, count + 1, sizeof(*numbers));
+    if (numbers == NULL || (texts == NULL && rows_len(rows, row, column) > 2))
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        (void)encoding_int64(texts[i], strlen(texts[i]), &numbers[i]);
+    *ret_numbers = numbers;
+    *ret_count = count;
+    return ERR_OK;
+}
+
 static enum err_code read_run(const struct rows *rows, int row, struct arena *arena,
                               struct sync_run_row *run, struct err *reterr)
 {
@@ -81,17 +98,11 @@ static enum err_code read_run(const struct rows *rows, int row, struct arena *ar
         .checkpoint_time_us = rows_time(rows, row, 14),
         .issue_count = (int)rows_int64(rows, row, 15),
     };
-    size_t count = 0;
-    const char *const *ids = rows_texts(rows, row, 4, arena, &count);
-    int64_t *numbers = arena_calloc(arena, count + 1, sizeof(*numbers));
-    if (numbers == NULL || (ids == NULL && rows_len(rows, row, 4) > 2) || run->connection_id == NULL ||
-        run->id == NULL || run->actor_subject == NULL || run->actor_display_name == NULL)
+    if (run->connection_id == NULL || run->id == NULL || run->actor_subject == NULL ||
+        run->actor_display_name == NULL)
         return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++)
-        (void)encoding_int64(ids[i], strlen(ids[i]), &numbers[i]);
-    run->organization_ids = numbers;
-    run->organization_count = count;
-    return ERR_OK;
+    return read_numbers(rows, row, 4, arena, &run->organization_ids, &run->organization_count,
+                        reterr);
 }
 
 // Reads the tasks of `count` runs of one connection into them.
@@ -218,6 +229,46 @@ enum err_code sync_run_ask_cancel(struct tx *tx, const char *connection_id, cons
                   &rows, reterr));
     *ret_live = rows_affected(&rows) == 1;
     return ERR_OK;
+}
+
+enum err_code sync_run_wish(struct tx *tx, const char *connection_id, const char *run_id,
+                            const struct sync_run_wish *wish, bool *ret_live, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_wish",
+        "UPDATE sync_run SET wish_tasks = wish_tasks | $4::integer,"
+        " wish_organization_ids = CASE"
+        "  WHEN cardinality($5::bigint[]) = 0"
+        "   OR (wish_tasks <> 0 AND cardinality(wish_organization_ids) = 0) THEN '{}'"
+        "  ELSE ARRAY(SELECT DISTINCT unnest(wish_organization_ids || $5::bigint[]) ORDER BY 1) END"
+        " WHERE tenant = $1 AND connection_id = $2 AND id = $3 AND state IN (1, 2, 3, 4)"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
+                       ARG_INT64(wish->tasks),
+                       ARG_INT64S(wish->organization_ids, wish->organization_count)),
+                  &rows, reterr));
+    *ret_live = rows_affected(&rows) == 1;
+    return ERR_OK;
+}
+
+enum err_code sync_run_load_wish(struct tx *tx, const char *connection_id, const char *run_id,
+                                 struct arena *arena, struct sync_run_wish *ret_wish,
+                                 struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_load_wish", "SELECT wish_tasks, wish_organization_ids::text[] FROM sync_run"
+                              " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id)), &rows,
+                  reterr));
+    *ret_wish = (struct sync_run_wish){0};
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    ret_wish->tasks = (unsigned)rows_int64(&rows, 0, 0);
+    return read_numbers(&rows, 0, 1, arena, &ret_wish->organization_ids,
+                        &ret_wish->organization_count, reterr);
 }
 
 enum err_code sync_run_add_requests(struct tx *tx, const char *connection_id, const char *run_id,

@@ -80,6 +80,19 @@ enum err_code sync_run_move(struct tx *tx, const char *connection_id, const char
 // run has ended.
 enum err_code sync_run_ask_cancel(struct tx *tx, const char *connection_id, const char *run_id,
                                   int cancelling, bool *ret_live, struct err *reterr) _must_check_;
+// What was asked of a live run that it does not do.
+struct sync_run_wish {
+    unsigned tasks;                  // bits of docbridge.v1.SyncTaskKind; 0: there is none
+    const int64_t *organization_ids; // none: all that are mapped
+    size_t organization_count;
+};
+// Adds a wish to those of a live run. `*ret_live` is false if it has ended.
+enum err_code sync_run_wish(struct tx *tx, const char *connection_id, const char *run_id,
+                            const struct sync_run_wish *wish, bool *ret_live,
+                            struct err *reterr) _must_check_;
+enum err_code sync_run_load_wish(struct tx *tx, const char *connection_id, const char *run_id,
+                                 struct arena *arena, struct sync_run_wish *ret_wish,
+                                 struct err *reterr) _must_check_;
 // Counts requests that ended in no page.
 enum err_code sync_run_add_requests(struct tx *tx, const char *connection_id, const char *run_id,
                                     int requests, struct err *reterr) _must_check_;

@@ -99,6 +99,62 @@ static enum err_code queue(struct tx *tx, const struct request *request,
                  triggers[asked->trigger], reterr);
 }
 
+static bool contains(const struct sync_run_row *row, int64_t organization_id)
+{
+    for (size_t i = 0; i < row->organization_count; i++)
+        if (row->organization_ids[i] == organization_id)
+            return true;
+    return false;
+}
+
+static bool has_organizations(const struct sync_run_row *row, const struct sync_request *asked)
+{
+    if (row->organization_count == 0)
+        return true;
+    for (size_t i = 0; i < asked->organization_count; i++)
+        if (!contains(row, asked->organization_ids[i]))
+            return false;
+    return asked->organization_count > 0;
+}
+
+// The tasks that are asked for and that the live run does not do, or not for all organizations.
+static unsigned find_missing(const struct sync_run_row *row, const struct sync_request *asked,
+                             const struct sync_connection *connection)
+{
+    int wanted[SYNC_TASK_KINDS];
+    unsigned missing = 0;
+    bool organizations = has_organizations(row, asked);
+    choose_tasks(connection, asked->tasks, asked->organization_count > 0, wanted);
+    for (size_t i = 0; i < row->task_count; i++) {
+        const struct sync_task_row *task = &row->tasks[i];
+        bool done = row->state != RUN_CANCELLING && task->state != TASK_DISABLED &&
+                    (organizations || task->kind == 1);
+        if (wanted[task->kind - 1] != TASK_DISABLED && !done)
+            missing |= 1u << task->kind;
+    }
+    return missing;
+}
+
+// Joins a run; what it does not do is done by another when it ends.
+static enum err_code join(struct tx *tx, const struct sync_request *asked,
+                          const struct sync_connection *connection, const char *run_id,
+                          bool *ret_joined, struct err *reterr)
+{
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, FIND_ARENA_BYTES + 1024 * 1024);
+    struct sync_run_row row;
+    try_(sync_run_load(tx, asked->connection_id, run_id, &arena, &row, reterr));
+    struct sync_run_wish wish = {
+        .tasks = find_missing(&row, asked, connection),
+        .organization_ids = asked->organization_ids,
+        .organization_count = asked->organization_count,
+    };
+    *ret_joined = true;
+    if (!run_is_live((enum run_state)row.state) || wish.tasks == 0)
+        return ERR_OK;
+    return sync_run_wish(tx, asked->connection_id, run_id, &wish, ret_joined, reterr);
+}
+
 enum err_code sync_request_run(struct tx *tx, const struct request *request,
                                const struct sync_request *asked, char ret_run_id[SYNC_RUN_ID_BYTES],
                                bool *ret_joined, struct err *reterr)
@@ -110,6 +166,8 @@ enum err_code sync_request_run(struct tx *tx, const struct request *request,
     // A repeated request gets its answer whatever became of the connection.
     try_(find(tx, asked, ret_run_id, ret_joined, reterr));
     if (*ret_joined)
+        try_(join(tx, asked, &connection, ret_run_id, ret_joined, reterr));
+    if (*ret_joined)
         return ERR_OK;
     try_(check_connection(&connection, asked->connection_id, reterr));
     for (int tries = 0; tries < FIND_TRIES; tries++) {
@@ -119,6 +177,8 @@ enum err_code sync_request_run(struct tx *tx, const struct request *request,
             return ERR_OK;
         // Someone else was first; unless that run has ended already, it is joined.
         try_(find(tx, asked, ret_run_id, ret_joined, reterr));
+        if (*ret_joined)
+            try_(join(tx, asked, &connection, ret_run_id, ret_joined, reterr));
         if (*ret_joined)
             return ERR_OK;
     }

@@ -20,25 +20,52 @@ static enum err_code finish_in(struct run *run, struct tx *tx, enum run_event ev
     return sync_lease_delete(tx, &run->lease, reterr);
 }
 
-// Organizations that were mapped while the run was live get a run of their own: their mapping
-// joined this one, which may have passed by them.
+// Both lists together; some ids may be there twice, which does no harm.
+static int64_t *join_ids(struct run *run, const int64_t *a, size_t a_count, const int64_t *b,
+                         size_t b_count)
+{
+    int64_t *ids = arena_calloc(&run->arena, a_count + b_count + 1, sizeof(*ids));
+    for (size_t i = 0; ids != NULL && i < a_count; i++)
+        ids[i] = a[i];
+    for (size_t i = 0; ids != NULL && i < b_count; i++)
+        ids[a_count + i] = b[i];
+    return ids;
+}
+
+// What was asked of the run and not done by it gets a run of its own: wishes of who joined it, and
+// organizations that were mapped while it was live, which it may have passed by.
 static enum err_code follow_up(struct run *run, struct tx *tx, struct err *reterr)
 {
     struct sync_request asked = {
         .connection_id = run->lease.connection_id,
         .trigger = SYNC_TRIGGER_MAPPING,
     };
+    struct sync_run_wish wish;
     int64_t *ids;
+    size_t count;
     char run_id[SYNC_RUN_ID_BYTES];
     bool joined;
     if (run->broken.code != ERR_OK)
         return ERR_OK;
+    try_(
+        sync_run_load_wish(tx, asked.connection_id, run->lease.run_id, &run->arena, &wish, reterr));
     try_(sync_connection_mapped_since(tx, asked.connection_id, run->row.create_time_us,
                                       run->row.organization_ids, run->row.organization_count,
-                                      &run->arena, &ids, &asked.organization_count, reterr));
-    asked.organization_ids = ids;
-    if (asked.organization_count == 0)
+                                      &run->arena, &ids, &count, reterr));
+    if (count == 0 && wish.tasks == 0)
         return ERR_OK;
+    if (wish.tasks != 0) {
+        asked.trigger = SYNC_TRIGGER_MANUAL;
+        asked.tasks = wish.tasks | (count > 0 ? SYNC_TASK_ALL & ~SYNC_TASK_ORGANIZATIONS : 0u);
+    }
+    // A wish for all includes them.
+    if (wish.tasks == 0 || wish.organization_count > 0) {
+        asked.organization_ids =
+            join_ids(run, ids, count, wish.organization_ids, wish.organization_count);
+        asked.organization_count = count + wish.organization_count;
+        if (asked.organization_ids == NULL)
+            return err_no_memory(reterr);
+    }
     enum err_code code = sync_request_run(tx, NULL, &asked, run_id, &joined, reterr);
     return code == ERR_CONNECTION_NOT_ACTIVE ? ERR_OK : code;
 }
@@ -54,6 +81,7 @@ static enum err_code finish_once(struct run *run, struct err *reterr)
     try_(finish_in(run, tx, run_outcome(states, (int)run->row.task_count), reterr));
     try_(follow_up(run, tx, reterr));
     try_(tx_commit(&tx, reterr));
+    sync_wake(run->sync);
     run->row.request_count += run->requests;
     run->requests = 0;
     return ERR_OK;
@@ -75,7 +103,10 @@ static enum err_code finish_cancelled(struct run *run, struct err *reterr)
         task->state = (int)to;
     }
     try_(finish_in(run, tx, RUN_STOPPED, reterr));
-    return tx_commit(&tx, reterr);
+    try_(follow_up(run, tx, reterr));
+    try_(tx_commit(&tx, reterr));
+    sync_wake(run->sync);
+    return ERR_OK;
 }
 
 // Out of quota: gives the thread back until the time has come.

@@ -332,6 +332,42 @@ static void cancelling_stops_within_a_page(void **state)
     assert_sql(fixture, "SELECT count(*) FROM audit_event WHERE type = 7", "2");
 }
 
+// What is asked of a live run that does something else is done when it is over, or cancelled.
+static void a_wish_outlives_the_run(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        set_plan(SOURCE_PASSWORDS, ERR_OK, 0, 0);
+        fake_set_hook(block);
+        if (fixture->sync == NULL)
+            fixture_start_sync(fixture);
+        fixture_ask(fixture, SYNC_TASK_PASSWORDS);
+        wait_reached();
+        char first[SYNC_RUN_ID_BYTES];
+        memcpy(first, fixture->run_id, sizeof(first));
+        if (cancelled == 0) {
+            fixture_ask(fixture, SYNC_TASK_CHECKLISTS);
+            fixture_ask(fixture, SYNC_TASK_PASSWORDS);
+            assert_string_equal(fixture->run_id, first);
+            atomic_store(&plan.go_on, true);
+        } else {
+            (void)fixture_sql(fixture, "UPDATE sync_run SET state = 4 WHERE state = 2");
+            fixture_ask(fixture, SYNC_TASK_CHECKLISTS);
+            assert_string_equal(fixture->run_id, first);
+            fixture_cancel(fixture);
+        }
+        assert_int_equal(fixture_wait(fixture), cancelled == 0 ? RUN_SUCCEEDED : RUN_CANCELLED);
+        fixture_wait_for(fixture, "SELECT count(*) FROM sync_run WHERE state = 5",
+                         cancelled == 0 ? "2" : "3");
+        assert_sql(fixture,
+                   "SELECT string_agg(kind::text, ' ' ORDER BY kind) FROM sync_task"
+                   " WHERE state = 5 AND run_id ="
+                   " (SELECT id FROM sync_run ORDER BY create_time DESC LIMIT 1)",
+                   "5");
+    }
+}
+
 static void a_waiting_run_can_be_cancelled(void **state)
 {
     struct fixture *fixture = *state;
@@ -505,6 +541,7 @@ int main(void)
         TEST(the_budget_is_kept),
         TEST(nothing_need_be_reserved),
         TEST(cancelling_stops_within_a_page),
+        TEST(a_wish_outlives_the_run),
         TEST(a_waiting_run_can_be_cancelled),
         TEST(a_queued_run_can_be_cancelled),
         TEST(a_bad_record_is_set_aside),
