@@ -127,9 +127,15 @@ struct source_query {
     int64_t folder_id;
     int page_number; // from 1
     int page_size;   // 1 to 1000
-    // Keys of traits of kind Password in this type: dropped before anything is kept.
+    // Keys of traits of kind Password in this type: dropped before anything is kept. Compared
+    // without regard to case and with `-` and `_` alike, as all keys of traits.
     const char *const *secret_traits;
     size_t secret_trait_count;
+    // Keys of all fields of this type, the secret ones too. If there are any, a trait with another
+    // key is dropped as well: what is not known may be a secret. Who has the list of fields must
+    // give it; without one (NULL, 0) only `secret_traits` counts.
+    const char *const *known_traits;
+    size_t known_trait_count;
     bool impossible_filter; // adds a filter that no server knows, to learn whether such are ignored
 };
 
@@ -140,7 +146,8 @@ struct source_query {
 // upstream did not give is null, an empty array for a list.
 //   organizations         short_name, type_name, status_name, primary, psa_ids[] (remote ids)
 //   flexible asset types  description, icon, enabled, fields[{id,key,name,kind,order,required,
-//                         use_for_title,decimals,tag_type,default_value}]
+//                         use_for_title,decimals,tag_type,default_value}]; never without fields,
+//                         a field's kind is Password unless it is one that is known
 //   password categories, folders   {} ; folders: ancestor_ids[]
 //   documents             sections[{kind,level,html,sort}], is_uploaded
 //   flexible assets       type_name, traits{}

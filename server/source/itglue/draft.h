@@ -118,6 +118,8 @@ int64_t itglue_scalar_id(const struct itglue_scalar *scalar);
 
 // The first integer of a row with `target`; 0: none.
 int64_t itglue_draft_integer(const struct itglue_draft *draft, enum itglue_target target);
+// Whether a row with `target` has a value other than null and empty text; true without such a row.
+bool itglue_draft_has(const struct itglue_draft *draft, enum itglue_target target);
 // Writes the attributes of the body as a JSON object, left open if `open`.
 bool itglue_draft_body(const struct itglue_draft *draft, bool open, struct itglue_out *body);
 // Fills the fields of `record` but body and hash; its strings point into the draft. A value that

@@ -76,8 +76,10 @@ bool itglue_join_item(struct itglue_join *join, const struct itglue_draft *draft
         .parent_id = itglue_draft_integer(draft, ITGLUE_PARENT),
         .position = itglue_draft_integer(draft, ITGLUE_POSITION),
         .order = join->item_count,
-        .faulty = draft->fault_reason != NULL,
+        // A field without a key is of no use: it may be that of a secret.
+        .faulty = draft->fault_reason != NULL || !itglue_draft_has(draft, ITGLUE_FIELD_KEY),
     };
+    join->item_lost |= item.faulty && item.parent_id == 0;
     itglue_out_reset(work);
     bool good = true;
     if (join->kind->joined_scalar) {
@@ -183,12 +185,32 @@ static size_t find_items(const struct orders *orders, const struct itglue_pendin
     return kept;
 }
 
+// Whether items that `pending` needs are missing: of which it has `count`.
+static bool lacks_items(const struct itglue_join *join, const struct orders *orders,
+                        const struct itglue_pending *pending, size_t count)
+{
+    if (!join->kind->joined_required)
+        return false;
+    for (size_t r = 0; r < pending->related_count; r++) {
+        size_t at = lower_bound(orders->by_id, orders->count, pending->related_ids[r], true);
+        if (at == orders->count || orders->by_id[at]->id != pending->related_ids[r])
+            return true;
+    }
+    // Without relationships the lost one may be its own.
+    return count == 0 || (pending->related_count == 0 && join->item_lost);
+}
+
 static bool hand_over(const struct itglue_join *join, const struct orders *orders,
                       struct itglue_pending *pending, const struct source_sink *sink,
                       struct itglue_out *work)
 {
     size_t count = find_items(orders, pending);
     struct source_record *record = &pending->record;
+    if (lacks_items(join, orders, pending, count)) {
+        struct source_quarantine lacking = {
+            .id = record->id, .reason = "RECORD_MALFORMED", .detail = "its fields are missing"};
+        return sink->on_quarantine(sink->context, &lacking);
+    }
     itglue_out_reset(work);
     bool good = itglue_out_append(work, record->body, record->body_len) &&
                 (record->body_len <= 1 || itglue_out_append(work, ",", 1)) &&

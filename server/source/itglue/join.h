@@ -3,7 +3,8 @@
 //
 // `data` and `included` come in either order, so both are held until the page is complete. An
 // included record belongs to the record that its own attribute names, else to those whose
-// relationships name it. Bounded by the page: everything lies in one arena.
+// relationships name it. A record whose kind needs them (`joined_required`) and that lacks one, or
+// has none at all, goes to quarantine. Bounded by the page: everything lies in one arena.
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct itglue_join {
     size_t pending_count, pending_capacity;
     struct itglue_item *items;
     size_t item_count, item_capacity;
+    bool item_lost; // one that cannot be read, not even whose it is
 };
 
 void itglue_join_init(struct itglue_join *join, const struct itglue_kind *kind, size_t max_bytes);

@@ -53,9 +53,9 @@ static const struct itglue_attribute asset_type[] = {
 };
 static const struct itglue_attribute asset_field[] = {
     ROW("flexible-asset-type-id", PARENT),
-    BODY("name-key", TEXT, "key"),
+    {"name-key", ITGLUE_FIELD_KEY, ITGLUE_TEXT, MEMBER("key")},
     BODY("name", TEXT, "name"),
-    BODY("kind", TEXT, "kind"),
+    BODY("kind", FIELD_KIND, "kind"),
     {"order", ITGLUE_POSITION, ITGLUE_INTEGER, MEMBER("order")},
     BODY("required", BOOLEAN, "required"),
     BODY("use-for-title", BOOLEAN, "use_for_title"),
@@ -177,6 +177,7 @@ static const struct itglue_kind kinds[SOURCE_KIND_COUNT] = {
                                      .include = "flexible_asset_fields",
                                      .relationship = "flexible-asset-fields",
                                      .joined_key = "fields",
+                                     .joined_required = true, // they tell which traits are secret
                                      .joined = TYPE("flexible-asset-fields", asset_field)},
     [SOURCE_PASSWORD_CATEGORIES] = {.type = TYPE("password-categories", category),
                                     .type_certain = true,

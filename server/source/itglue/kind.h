@@ -28,6 +28,7 @@ enum itglue_target {
     ITGLUE_PASSWORD_UPDATED,
     ITGLUE_PARENT,         // of an included record: the id of the record it belongs to
     ITGLUE_POSITION,       // of an included record: its place among its like; in the body too
+    ITGLUE_FIELD_KEY,      // of a field of a type: what its traits are called; in the body too
     ITGLUE_SECTIONS_AGAIN, // a second name for the sections, used if the first has none
 };
 
@@ -41,6 +42,9 @@ enum itglue_form {
     ITGLUE_IDS,      // an array of ids, also as the text of a JSON array
     ITGLUE_TRAITS,   // an object, kept as JSON without secrets
     ITGLUE_SECTIONS, // an array of sections, or the HTML alone
+    // The kind of a field of a type. Who stores types takes the traits of kind Password for secret
+    // and all others for open, so a kind that is missing or not known is written as Password.
+    ITGLUE_FIELD_KIND,
 };
 
 struct itglue_attribute {
@@ -78,6 +82,7 @@ struct itglue_kind {
     const char *relationship;  // under which the included records are referred to
     const char *joined_key;    // of the body
     bool joined_scalar;        // the body gets the first attribute alone, not an object
+    bool joined_required;      // a record of which an included one is missing is malformed
     struct itglue_type joined; // the included records
 };
 

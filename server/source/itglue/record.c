@@ -69,6 +69,17 @@ int64_t itglue_draft_integer(const struct itglue_draft *draft, enum itglue_targe
     return 0;
 }
 
+bool itglue_draft_has(const struct itglue_draft *draft, enum itglue_target target)
+{
+    for (size_t i = 0; i < draft->type->attribute_count; i++) {
+        const struct itglue_value *value = &draft->values[i];
+        if (draft->type->attributes[i].target == target)
+            return value->is == ITGLUE_IS_JSON ? value->text.len > sizeof("\"\"") - 1
+                                               : has_text(value) && value->text.len > 0;
+    }
+    return true;
+}
+
 static int by_sort(const void *a, const void *b)
 {
     const struct itglue_section *one = a, *other = b;
@@ -148,6 +159,19 @@ static bool write_traits(const struct itglue_draft *draft, struct itglue_out *bo
     return good && itglue_out_append(body, "}", 1);
 }
 
+// Whether the JSON string `text` names a kind of fields that is known.
+static bool known_field_kind(const char *text, size_t len)
+{
+    static const char *const kinds[] = {"\"Text\"",     "\"Textbox\"",  "\"Select\"", "\"Number\"",
+                                        "\"Percent\"",  "\"Checkbox\"", "\"Date\"",   "\"Tag\"",
+                                        "\"Password\"", "\"Upload\"",   "\"Header\""};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (strlen(kinds[i]) == len && memcmp(kinds[i], text, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool write_value(const struct itglue_draft *draft, size_t attribute, struct itglue_out *body)
 {
     const struct itglue_value *value = &draft->values[attribute];
@@ -160,6 +184,9 @@ static bool write_value(const struct itglue_draft *draft, size_t attribute, stru
         return write_traits(draft, body);
     if (form == ITGLUE_IDS && value->is != ITGLUE_IS_JSON)
         return itglue_out_text(body, "[]");
+    if (form == ITGLUE_FIELD_KIND &&
+        (value->is != ITGLUE_IS_JSON || !known_field_kind(text_of(draft, value), value->text.len)))
+        return itglue_out_text(body, "\"Password\"");
     if (value->is == ITGLUE_IS_JSON)
         return itglue_out_append(body, text_of(draft, value), value->text.len);
     if (is_empty(value))

@@ -3,7 +3,6 @@
 
 #include <sodium.h>
 #include <string.h>
-#include <strings.h>
 
 #include "server/source/itglue/text.h"
 
@@ -44,16 +43,36 @@ static void check(struct itglue_draft *draft, bool good)
         itglue_draft_fault(draft, "RECORD_TOO_LARGE", "the record has more than may be kept");
 }
 
+static char folded(char c)
+{
+    if (c == '_')
+        return '-';
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+// Whether `key` is in the list, in any of its spellings.
+static bool key_listed(const char *key, size_t len, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+        while (at < len && names[i][at] != '\0' && folded(names[i][at]) == folded(key[at]))
+            at++;
+        if (at == len && names[i][at] == '\0')
+            return true;
+    }
+    return false;
+}
+
 bool itglue_trait_start(struct itglue_draft *draft, const struct source_query *query,
                         const char *key, size_t len)
 {
     if (key_among(key, len, secret_keys, ARRAY_LEN(secret_keys)))
         return false;
-    for (size_t i = 0; i < query->secret_trait_count; i++) {
-        const char *name = query->secret_traits[i];
-        if (strlen(name) == len && strncasecmp(name, key, len) == 0)
-            return false;
-    }
+    if (key_listed(key, len, query->secret_traits, query->secret_trait_count))
+        return false;
+    if (query->known_trait_count > 0 &&
+        !key_listed(key, len, query->known_traits, query->known_trait_count))
+        return false;
     if (!itglue_grow(&draft->traits, &draft->trait_capacity, draft->trait_count,
                      sizeof(draft->traits[0]))) {
         check(draft, false);

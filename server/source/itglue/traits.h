@@ -1,9 +1,9 @@
 // The traits of a flexible asset on their way into the draft: kept as JSON, without secrets and
 // without what changes by itself.
 //
-// Dropped: traits that the caller calls secret, traits with a key `password` anywhere inside (or
-// that are called so), copies of other records' times, rendered content. Signed links lose their
-// signature.
+// Dropped: traits that the caller calls secret, or does not know where it says which it knows,
+// traits with a key `password` anywhere inside (or that are called so), copies of other records'
+// times, rendered content. Signed links lose their signature.
 #pragma once
 
 #include <stdbool.h>
