@@ -17,6 +17,7 @@ enum {
     KEY_PASSWORD,
     KEY_ORGANIZATION,
     KEY_CATEGORY,
+    KEY_FOLDER,
     KEY_RESTRICTED,
     KEY_ARCHIVED,
     KEY_PERSONAL,
@@ -31,6 +32,7 @@ static const struct {
     {"password", KEY_PASSWORD},
     {"organization-id", KEY_ORGANIZATION},
     {"password-category-id", KEY_CATEGORY},
+    {"password-folder-id", KEY_FOLDER},
     {"restricted", KEY_RESTRICTED},
     {"archived", KEY_ARCHIVED},
     {"personal", KEY_PERSONAL},
@@ -129,8 +131,9 @@ static bool set_value(struct itglue_reveal *reveal, const struct itglue_scalar *
         return true;
     if (scalar->type == ITGLUE_TRUE || scalar->type == ITGLUE_FALSE)
         return false;
-    // A value that is no text cannot be handed on, and one mended would be another value.
-    if (!utf8_valid(scalar->text, scalar->len))
+    // A value that is no text cannot be handed on, and one mended would be another value; so would
+    // one that is cut at a NUL.
+    if (!utf8_valid(scalar->text, scalar->len) || memchr(scalar->text, '\0', scalar->len) != NULL)
         return false;
     password->value = secret_copy(scalar->text, scalar->len);
     return password->value != NULL;
@@ -162,6 +165,8 @@ static int on_scalar(struct itglue_reveal *reveal, const struct itglue_scalar *s
         return set_id(&password->organization_id, scalar);
     case KEY_CATEGORY:
         return set_id(&password->category_id, scalar);
+    case KEY_FOLDER:
+        return set_id(&password->folder_id, scalar);
     case KEY_RESTRICTED:
         return set_flag(&password->restricted, scalar);
     case KEY_ARCHIVED:

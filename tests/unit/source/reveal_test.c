@@ -45,7 +45,8 @@ static void test_what_an_answer_says(void **state)
         "\"restricted\":true,\"name\":\"Firewall\",\"notes\":\"x\",\"password\":"
         "\"S3cr\\u00e4t\\n\\\"!\","
         "\"password-updated-at\":\"2026-02-02T02:02:02.000Z\",\"password-category-id\":9,"
-        "\"vault-id\":null,\"archived\":false,\"personal\":0,\"is-live\":true,"
+        "\"password-folder-id\":\"12\",\"vault-id\":null,\"archived\":false,\"personal\":0,\"is-"
+        "live\":true,"
         "\"deep\":{\"password\":\"other\",\"organization-id\":9}},"
         "\"relationships\":{\"x\":{\"data\":{\"id\":\"1\",\"attributes\":{\"password\":\"no\"}}}}},"
         "\"included\":[{\"id\":\"2\",\"attributes\":{\"password\":\"no\"}}]}";
@@ -55,6 +56,7 @@ static void test_what_an_answer_says(void **state)
         assert_int_equal(password.id, 778201);
         assert_int_equal(password.organization_id, 4102);
         assert_int_equal(password.category_id, 9);
+        assert_int_equal(password.folder_id, 12);
         assert_true(password.restricted);
         assert_false(password.archived || password.vaulted || password.personal);
         assert_int_equal(password.password_update_time_us, INT64_C(1769997722000000));
@@ -73,6 +75,7 @@ static void test_values(void **state)
         const char *value; // NULL: none
     } rows[] = {
         {"", NULL},
+        {",\"password_folder_id\":null", NULL},
         {",\"password\":null", NULL},
         {",\"password\":\"\"", ""},
         {",\"password\":\"a\",\"password\":\"b\"", "b"},
@@ -88,6 +91,7 @@ static void test_values(void **state)
                        rows[i].member);
         assert_int_equal(parse(text, strlen(text), 0, &password), ERR_OK);
         assert_true(password.vaulted);
+        assert_int_equal(password.folder_id, 0);
         if (rows[i].value == NULL)
             assert_null(password.value);
         else
@@ -115,7 +119,16 @@ static void test_what_is_no_password(void **state)
         "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":true}}}",
         "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":\"\xff\"}}"
         "}",
+        // Whoever takes it for a string of C would get another value.
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":"
+        "\"CAN\\u0000ARY\"}}}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":"
+        "\"\\u0000\"}}}",
         "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":[1]}}}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,"
+        "\"password-folder-id\":{}}}}",
+        "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,"
+        "\"password-folder-id\":\"?\"}}}",
         "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"restricted\":\"?\"}}"
         "}",
         "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,\"password\":\"CANARY",
