@@ -45,6 +45,18 @@ static enum err_code begin(const struct request *request, struct tx **ret_tx, st
                        request->cancelled, ret_tx, reterr);
 }
 
+// What concerns all companies is not for someone who may see only some of them.
+static enum err_code check_sight(const struct request *request, const char *rpc, const char *why,
+                                 struct err *reterr)
+{
+    if (request->caller->all_companies)
+        return ERR_OK;
+    (void)err_set(reterr, ERR_MISSING_PERMISSION, "%s, and the token is limited to some", why);
+    err_meta(reterr, "permission", "%s", permission_text(PERMISSION_MANAGE_INTEGRATIONS));
+    err_meta(reterr, "rpc", "%s", rpc);
+    return ERR_MISSING_PERMISSION;
+}
+
 // Errors: RESOURCE_NOT_FOUND if the tenant has no such connection.
 static enum err_code check_connection(struct tx *tx, const struct request *request, const char *id,
                                       const char *name, struct err *reterr)
@@ -97,7 +109,8 @@ static enum err_code parse_tasks(const Docbridge__V1__RunSyncRequest *in, unsign
     return ERR_OK;
 }
 
-// Only mapped organizations have content to fetch; the first other one is named.
+// Only mapped organizations have content to fetch; the first other one is named. One of a company
+// out of sight is as if it were not there.
 static enum err_code check_mapped(struct tx *tx, const struct request *request,
                                   const struct sync_request *asked, struct err *reterr)
 {
@@ -105,9 +118,15 @@ static enum err_code check_mapped(struct tx *tx, const struct request *request,
     size_t count;
     if (asked->organization_count == 0)
         return ERR_OK;
-    try_(sync_connection_mapped(tx, asked->connection_id, asked->organization_ids,
-                                asked->organization_count, request->arena, &mapped, &count,
-                                reterr));
+    const struct principal *caller = request->caller;
+    if (caller->all_companies)
+        try_(sync_connection_mapped(tx, asked->connection_id, asked->organization_ids,
+                                    asked->organization_count, request->arena, &mapped, &count,
+                                    reterr));
+    else
+        try_(sync_connection_mapped_of(
+            tx, asked->connection_id, asked->organization_ids, asked->organization_count,
+            caller->companies, caller->company_count, request->arena, &mapped, &count, reterr));
     for (size_t i = 0; i < asked->organization_count; i++) {
         if (i < count && mapped[i] == asked->organization_ids[i])
             continue;
@@ -125,6 +144,7 @@ static enum err_code answer_run(struct tx *tx, const struct request *request,
 {
     struct sync_run_row run;
     try_(sync_run_load(tx, connection_id, run_id, request->arena, &run, reterr));
+    sync_message_limit(request->caller, &run);
     return run_message_fill(request, &run, out, reterr);
 }
 
@@ -145,6 +165,9 @@ static enum err_code run_sync(struct request *request, const Docbridge__V1__RunS
         try_(field_text(in->request_id, "request_id", 64, reterr));
     try_(parse_tasks(in, &asked.tasks, reterr));
     try_(parse_organizations(request, in, name.connection, &asked, reterr));
+    if (asked.organization_count == 0)
+        try_(check_sight(request, "RunSync",
+                         "a sync that names no organizations is of all companies", reterr));
     asked.connection_id = name.connection;
     try_(begin(request, &tx, reterr));
     try_(check_connection(tx, request, name.connection, in->parent, reterr));
@@ -182,6 +205,7 @@ static enum err_code cancel_sync_run(struct request *request,
     struct name name;
     bool live;
     try_(parse_run(request, in->name, &name, reterr));
+    try_(check_sight(request, "CancelSyncRun", "a sync may be of all companies", reterr));
     try_(begin(request, &tx, reterr));
     try_(sync_cancel_run(tx, request, name.connection, name.sync_run, &live, reterr));
     try_(answer_run(tx, request, name.connection, name.sync_run, out, reterr));
@@ -219,7 +243,7 @@ static enum err_code make_cursor(const struct request *request, const struct pag
                           : page_make(request, list, cursor, ret_token, reterr);
 }
 
-static enum err_code fill_runs(const struct request *request, const struct sync_run_row *runs,
+static enum err_code fill_runs(const struct request *request, struct sync_run_row *runs,
                                size_t count, Docbridge__V1__ListSyncRunsResponse *out,
                                struct err *reterr)
 {
@@ -229,6 +253,7 @@ static enum err_code fill_runs(const struct request *request, const struct sync_
         return err_no_memory(reterr);
     for (size_t i = 0; i < count; i++) {
         docbridge__v1__sync_run__init(&items[i]);
+        sync_message_limit(request->caller, &runs[i]);
         try_(run_message_fill(request, &runs[i], &items[i], reterr));
         out->sync_runs[out->n_sync_runs++] = &items[i];
     }
@@ -316,6 +341,7 @@ static enum err_code list_sync_issues(struct request *request,
     int size;
     try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
                     reterr));
+    try_(check_sight(request, "ListSyncIssues", "issues are of all companies", reterr));
     struct sync_issue_list list = {.connection_id = name.connection};
     try_(parse_issue_filter(request, in->filter, &list, reterr));
     try_(page_size(in->page_size, &size, reterr));

@@ -33,6 +33,15 @@ bool sync_message_issue(struct arena *arena, const char *connection_id,
            out->message != NULL && out->etag != NULL;
 }
 
+void sync_message_limit(const struct principal *caller, struct sync_run_row *run)
+{
+    if (caller->all_companies)
+        return;
+    run->organization_count = 0;
+    for (size_t i = 0; i < run->task_count; i++)
+        run->tasks[i].organization_id = 0;
+}
+
 static void watch_close(void *context)
 {
     struct state *state = context;
@@ -114,7 +123,12 @@ static enum err_code fill_run(const struct request *request, const struct sync_e
     if (run == NULL)
         return err_no_memory(reterr);
     docbridge__v1__sync_run__init(run);
-    try_(run_message_fill(request, event->run, run, reterr));
+    struct sync_run_row *row = arena_alloc(request->arena, sizeof(*row));
+    if (row == NULL)
+        return err_no_memory(reterr);
+    *row = *event->run;
+    sync_message_limit(request->caller, row);
+    try_(run_message_fill(request, row, run, reterr));
     if (event->kind == SYNC_EVENT_SNAPSHOT) {
         out->event_case = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_SNAPSHOT;
         out->snapshot = run;
@@ -155,7 +169,10 @@ static enum err_code watch_next(struct request *request, void *context, struct a
 {
     struct state *state = context;
     struct sync_event event;
-    try_(sync_watch_next(state->watch, arena, &event, reterr));
+    // An issue may name what is of a company out of sight.
+    do
+        try_(sync_watch_next(state->watch, arena, &event, reterr));
+    while (event.kind == SYNC_EVENT_ISSUE && !request->caller->all_companies);
     *ret_step = event.kind == SYNC_EVENT_NONE  ? STREAM_IDLE
                 : event.kind == SYNC_EVENT_END ? STREAM_END
                                                : STREAM_MESSAGE;

@@ -87,6 +87,27 @@ enum err_code sync_connection_mapped(struct tx *tx, const char *connection_id, c
     return read_ids(&rows, arena, ret_ids, ret_count, reterr);
 }
 
+enum err_code sync_connection_mapped_of(struct tx *tx, const char *connection_id,
+                                        const int64_t *only, size_t only_count,
+                                        const char *const *company_ids, size_t company_count,
+                                        struct arena *arena, int64_t **ret_ids, size_t *ret_count,
+                                        struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_connection_mapped_of",
+        "SELECT m.organization_id FROM mapping AS m JOIN organization AS o"
+        " ON o.tenant = m.tenant AND o.connection_id = m.connection_id AND o.id = m.organization_id"
+        " WHERE m.tenant = $1 AND m.connection_id = $2 AND NOT o.gone"
+        " AND m.organization_id = ANY($3::bigint[]) AND m.company_id = ANY($4::text[])"
+        " ORDER BY m.organization_id"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_INT64S(only, only_count), ARG_TEXTS(company_ids, company_count)),
+                  &rows, reterr));
+    return read_ids(&rows, arena, ret_ids, ret_count, reterr);
+}
+
 enum err_code sync_connection_mapped_since(struct tx *tx, const char *connection_id,
                                            int64_t since_us, const int64_t *but, size_t but_count,
                                            struct arena *arena, int64_t **ret_ids,

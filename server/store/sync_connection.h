@@ -23,6 +23,12 @@ enum err_code sync_connection_load(struct tx *tx, const char *connection_id, boo
 enum err_code sync_connection_mapped(struct tx *tx, const char *connection_id, const int64_t *only,
                                      size_t only_count, struct arena *arena, int64_t **ret_ids,
                                      size_t *ret_count, struct err *reterr) _must_check_;
+// Those of `only` that are mapped to one of the companies, and still upstream.
+enum err_code sync_connection_mapped_of(struct tx *tx, const char *connection_id,
+                                        const int64_t *only, size_t only_count,
+                                        const char *const *company_ids, size_t company_count,
+                                        struct arena *arena, int64_t **ret_ids, size_t *ret_count,
+                                        struct err *reterr) _must_check_;
 // Organizations that were mapped since `since_us` and are not among `but`: whoever mapped them
 // joined a live run, which may have been past them.
 enum err_code sync_connection_mapped_since(struct tx *tx, const char *connection_id,

@@ -305,14 +305,75 @@ static void a_watch_is_told_in_messages(void **state)
     ASSERT_CODE(watch->open(&request, &in, &waker, &stream, reterr), ERR_RESOURCE_NOT_FOUND);
 }
 
+static void a_limited_caller_sees_no_other_company(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"beta"}, *const acme[] = {"acme"};
+    char parent[] = "connections/c1", mapped[] = "connections/c1/organizations/41";
+    char unknown[] = "connections/c1/organizations/99";
+    char *organizations[] = {mapped};
+    Docbridge__V1__RunSyncRequest in = DOCBRIDGE__V1__RUN_SYNC_REQUEST__INIT;
+    Docbridge__V1__SyncRun out = DOCBRIDGE__V1__SYNC_RUN__INIT;
+    in.parent = parent;
+    caller.all_companies = false;
+    caller.companies = none;
+    caller.company_count = 1;
+    ASSERT_CODE(call("RunSync", &in, &out, reterr), ERR_MISSING_PERMISSION);
+    in.organizations = organizations;
+    in.n_organizations = 1;
+    struct err hidden = {0}, absent = {0};
+    assert_int_equal(call("RunSync", &in, &out, &hidden), ERR_RESOURCE_NOT_FOUND);
+    organizations[0] = unknown;
+    assert_int_equal(call("RunSync", &in, &out, &absent), ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(strcspn(hidden.text, "4"), strcspn(absent.text, "9"));
+    organizations[0] = mapped;
+    caller.companies = acme;
+    ASSERT_CODE(call("RunSync", &in, &out, reterr), ERR_OK);
+    assert_int_equal(out.n_organizations, 0);
+    (void)test_postgres_value(database->admin_dsn, "UPDATE sync_task SET organization_id = 41");
+    Docbridge__V1__GetSyncRunRequest get = DOCBRIDGE__V1__GET_SYNC_RUN_REQUEST__INIT;
+    Docbridge__V1__CancelSyncRunRequest cancel = DOCBRIDGE__V1__CANCEL_SYNC_RUN_REQUEST__INIT;
+    Docbridge__V1__ListSyncRunsRequest list = DOCBRIDGE__V1__LIST_SYNC_RUNS_REQUEST__INIT;
+    Docbridge__V1__ListSyncRunsResponse runs = DOCBRIDGE__V1__LIST_SYNC_RUNS_RESPONSE__INIT;
+    Docbridge__V1__ListSyncIssuesRequest ask = DOCBRIDGE__V1__LIST_SYNC_ISSUES_REQUEST__INIT;
+    Docbridge__V1__ListSyncIssuesResponse issues = DOCBRIDGE__V1__LIST_SYNC_ISSUES_RESPONSE__INIT;
+    get.name = cancel.name = out.name;
+    list.parent = ask.parent = parent;
+    out = (Docbridge__V1__SyncRun)DOCBRIDGE__V1__SYNC_RUN__INIT;
+    ASSERT_CODE(call("GetSyncRun", &get, &out, reterr), ERR_OK);
+    assert_int_equal(out.n_organizations, 0);
+    assert_string_equal(out.tasks[2]->organization, "");
+    ASSERT_CODE(call("ListSyncRuns", &list, &runs, reterr), ERR_OK);
+    assert_int_equal(runs.sync_runs[0]->n_organizations, 0);
+    assert_string_equal(runs.sync_runs[0]->tasks[2]->organization, "");
+    ASSERT_CODE(call("CancelSyncRun", &cancel, &out, reterr), ERR_MISSING_PERMISSION);
+    ASSERT_CODE(call("ListSyncIssues", &ask, &issues, reterr), ERR_MISSING_PERMISSION);
+    const struct stream_handler *watch = method("WatchSyncRun")->stream;
+    const struct stream_waker waker = {ignore_wake, NULL};
+    Docbridge__V1__WatchSyncRunRequest watched = DOCBRIDGE__V1__WATCH_SYNC_RUN_REQUEST__INIT;
+    Docbridge__V1__WatchSyncRunResponse told = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__INIT;
+    enum stream_step step;
+    void *stream;
+    watched.name = get.name;
+    ASSERT_CODE(watch->open(&request, &watched, &waker, &stream, reterr), ERR_OK);
+    ASSERT_CODE(watch->next(&request, stream, &arena, &told, &step, reterr), ERR_OK);
+    assert_int_equal(told.snapshot->n_organizations, 0);
+    assert_string_equal(told.snapshot->tasks[2]->organization, "");
+    watch->close(stream);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fresh, drop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_run_is_queued_once),     TEST(what_is_asked_is_checked),
-        TEST(runs_are_listed_in_pages), TEST(a_run_is_read_and_cancelled),
-        TEST(issues_are_filtered),      TEST(a_watch_is_told_in_messages),
+        TEST(a_run_is_queued_once),
+        TEST(what_is_asked_is_checked),
+        TEST(runs_are_listed_in_pages),
+        TEST(a_run_is_read_and_cancelled),
+        TEST(issues_are_filtered),
+        TEST(a_watch_is_told_in_messages),
+        TEST(a_limited_caller_sees_no_other_company),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
