@@ -35,6 +35,8 @@ enum err_code step_flexible_assets(struct task *task, struct err *reterr)
             .organization_id = task->organization_count == 1 ? task->organizations[0] : 0,
             .secret_traits = types[i].secret_traits,
             .secret_trait_count = types[i].secret_trait_count,
+            .known_traits = types[i].known_traits,
+            .known_trait_count = types[i].known_trait_count,
             .organizations = task->organizations,
             .organization_count = task->organization_count,
             .parts = 1,

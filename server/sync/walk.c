@@ -82,6 +82,8 @@ static enum err_code fetch_page(struct task *task, const struct walk *walk, stru
             .page_size = at->page_size,
             .secret_traits = walk->secret_traits,
             .secret_trait_count = walk->secret_trait_count,
+            .known_traits = walk->known_traits,
+            .known_trait_count = walk->known_trait_count,
         };
         fetch->query = &query;
         enum err_code code = run_fetch(run, fetch, reterr);

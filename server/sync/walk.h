@@ -27,6 +27,8 @@ struct walk {
     int64_t type_id;
     const char *const *secret_traits;
     size_t secret_trait_count;
+    const char *const *known_traits;
+    size_t known_trait_count;
     enum source_folder_filter folder_filter;
     // Whose rows are kept, and swept at the end; all of them if `any_organization`.
     const int64_t *organizations;

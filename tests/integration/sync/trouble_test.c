@@ -256,6 +256,7 @@ static void fields_are_looked_at_again_after_a_wait(void **state)
         if (query.kind == SOURCE_FLEXIBLE_ASSETS)
             last = query;
     assert_int_equal(last.secret_trait_count, 2);
+    assert_int_equal(last.known_trait_count, 2);
 }
 
 static atomic_llong request_times[256];
