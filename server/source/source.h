@@ -201,8 +201,10 @@ struct source_page {
 // Errors: UPSTREAM_KEY_REJECTED (403), UPSTREAM_ACCESS_DENIED (401: this resource, not the key),
 // UPSTREAM_RECORD_GONE (404), UPSTREAM_RATE_LIMITED, UPSTREAM_TIMEOUT, UPSTREAM_ERROR,
 // UPSTREAM_UNREACHABLE, UPSTREAM_UNEXPECTED_REDIRECT, UPSTREAM_ANSWER_INVALID, CANCELLED,
-// DEADLINE_EXCEEDED. No text holds a byte of an upstream body. Records delivered before a failure
-// stay delivered: the caller stores a page only when the call succeeded.
+// DEADLINE_EXCEEDED. UPSTREAM_RATE_LIMITED, UPSTREAM_ERROR and UPSTREAM_UNREACHABLE always say
+// after how long to try again, the last with metadata `curl_class`. No text holds a byte of an
+// upstream body. Records delivered before a failure stay delivered: the caller stores a page only
+// when the call succeeded.
 enum err_code source_fetch_page(struct source *source, const struct source_query *query,
                                 const struct source_sink *sink, struct deadline deadline,
                                 const atomic_bool *cancelled, struct source_page *ret_page,

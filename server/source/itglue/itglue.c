@@ -16,6 +16,9 @@ enum {
     RECORD_MAX_BYTES = 8 * 1024 * 1024,
     REVEAL_MAX_BYTES = 1024 * 1024,
     TARGET_MAX_BYTES = 2048,
+    // Where upstream does not say when to try again.
+    RATE_LIMIT_DELAY_MS = 30 * 1000,
+    FAILURE_DELAY_MS = 5 * 1000,
 };
 
 struct itglue {
@@ -59,6 +62,19 @@ static void exchange_done(struct itglue_exchange *exchange)
     buffer_done(&exchange->error_body);
 }
 
+// Says when to try again, of every error that may pass by itself.
+static void set_retry_delay(const struct itglue_exchange *exchange, enum err_code code,
+                            struct err *reterr)
+{
+    int64_t delay_ms = exchange->retry_after_ms;
+    if (delay_ms == 0 && code == ERR_UPSTREAM_RATE_LIMITED)
+        delay_ms = RATE_LIMIT_DELAY_MS;
+    if (delay_ms == 0 && (code == ERR_UPSTREAM_ERROR || code == ERR_UPSTREAM_UNREACHABLE))
+        delay_ms = FAILURE_DELAY_MS;
+    if (delay_ms > 0)
+        err_retry_after(reterr, delay_ms);
+}
+
 // The error of an answer that is no 200.
 static enum err_code refuse(const struct itglue_exchange *exchange, struct source_attempt *attempt,
                             struct err *reterr)
@@ -78,8 +94,7 @@ static enum err_code refuse(const struct itglue_exchange *exchange, struct sourc
         text = "IT Glue does not open this resource to API keys";
     err_set(reterr, code, "%s", text);
     err_meta(reterr, "http_status", "%d", exchange->status);
-    if (exchange->retry_after_ms > 0)
-        err_retry_after(reterr, exchange->retry_after_ms);
+    set_retry_delay(exchange, code, reterr);
     return code;
 }
 
@@ -88,7 +103,8 @@ static enum err_code unreachable(const struct itglue_exchange *exchange, struct 
     bool timed_out = exchange->end == ITGLUE_HTTP_TIMED_OUT;
     enum err_code code = timed_out ? ERR_UPSTREAM_TIMEOUT : ERR_UPSTREAM_UNREACHABLE;
     err_set(reterr, code, timed_out ? "IT Glue did not answer in time" : "IT Glue is unreachable");
-    err_meta(reterr, "cause", "%s", exchange->curl_class);
+    err_meta(reterr, "curl_class", "%s", exchange->curl_class);
+    set_retry_delay(exchange, code, reterr);
     return code;
 }
 

@@ -44,6 +44,17 @@ static enum err_code probe(const char *answer, size_t len, struct account *accou
     return code;
 }
 
+// When to try again: as upstream said, else a default for what may pass by itself.
+static void assert_retry_delay(const struct account *account, enum err_code code)
+{
+    int64_t wanted_ms = account->attempt.retry_after_ms;
+    if (wanted_ms == 0 && code == ERR_UPSTREAM_RATE_LIMITED)
+        wanted_ms = 30000;
+    if (wanted_ms == 0 && (code == ERR_UPSTREAM_ERROR || code == ERR_UPSTREAM_UNREACHABLE))
+        wanted_ms = 5000;
+    assert_int_equal(account->err.retry_after_ms, wanted_ms);
+}
+
 static void test_each_status(void **state)
 {
     (void)state;
@@ -101,7 +112,7 @@ static void test_each_status(void **state)
         assert_int_equal(account.attempt.http_status, rows[i].status);
         assert_int_equal(account.attempt.page_too_heavy, rows[i].too_heavy);
         assert_int_equal(account.attempt.retry_after_ms, rows[i].retry_after_ms);
-        assert_int_equal(account.err.retry_after_ms, rows[i].retry_after_ms);
+        assert_retry_delay(&account, rows[i].code);
         assert_int_equal(account.attempt.request_count, 1);
         assert_true(account.attempt.latency_us > 0);
         assert_null(account.attempt.curl_class);
@@ -169,10 +180,15 @@ static void test_what_is_no_answer(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct account account;
         assert_int_equal(probe(bad[i].answer, 0, &account), bad[i].code);
-        if (bad[i].curl_class == NULL)
+        assert_retry_delay(&account, bad[i].code);
+        assert_null(err_meta_get(&account.err, "cause"));
+        if (bad[i].curl_class == NULL) {
             assert_null(account.attempt.curl_class);
-        else
+            assert_null(err_meta_get(&account.err, "curl_class"));
+        } else {
             assert_string_equal(account.attempt.curl_class, bad[i].curl_class);
+            assert_string_equal(err_meta_get(&account.err, "curl_class"), bad[i].curl_class);
+        }
     }
 }
 
@@ -201,7 +217,8 @@ static void test_nobody_listens(void **state)
                                   &account.err),
                      ERR_UPSTREAM_UNREACHABLE);
     assert_string_equal(account.attempt.curl_class, "connect");
-    assert_string_equal(err_meta_get(&account.err, "cause"), "connect");
+    assert_string_equal(err_meta_get(&account.err, "curl_class"), "connect");
+    assert_retry_delay(&account, ERR_UPSTREAM_UNREACHABLE);
     assert_int_equal(account.attempt.request_count, 0);
     assert_int_equal(account.attempt.http_status, 0);
     source_close(account.source);
