@@ -10,6 +10,7 @@ _SYSTEM = [
     "google/protobuf/timestamp",
     "grpc/health/v1/health",
     "grpc/reflection/v1/reflection",
+    "grpc/reflection/v1alpha/reflection",
 ]
 
 # Generated code is held to its generator's style, not to ours.
