@@ -119,6 +119,24 @@ static bool ipv4_is_public(uint32_t address)
     return true;
 }
 
+static uint32_t ipv4_inside(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+// Global unicast, and what a translator or a relay takes to a public IPv4 address.
+static bool ipv6_is_public(const unsigned char *bytes)
+{
+    static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b}; // 64:ff9b::/96
+    static const unsigned char to4[2] = {0x20, 0x02};                // 2002::/16
+    static const unsigned char teredo[4] = {0x20, 0x01};             // 2001::/32, out of use
+    if (memcmp(bytes, nat64, sizeof(nat64)) == 0)
+        return ipv4_is_public(ipv4_inside(bytes + 12));
+    if (memcmp(bytes, to4, sizeof(to4)) == 0)
+        return ipv4_is_public(ipv4_inside(bytes + 2));
+    return (bytes[0] & 0xe0) == 0x20 && memcmp(bytes, teredo, sizeof(teredo)) != 0;
+}
+
 static bool may_reach(enum reach reach, const struct sockaddr *address)
 {
     if (reach == REACH_ANY)
@@ -132,15 +150,15 @@ static bool may_reach(enum reach reach, const struct sockaddr *address)
         return false;
     const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
     if (IN6_IS_ADDR_V4MAPPED(in6)) {
-        uint32_t host = (uint32_t)in6->s6_addr[12] << 24 | (uint32_t)in6->s6_addr[13] << 16 |
-                        (uint32_t)in6->s6_addr[14] << 8 | in6->s6_addr[15];
+        uint32_t host = ipv4_inside(in6->s6_addr + 12);
         return reach == REACH_LOOPBACK ? ipv4_is_loopback(host) : ipv4_is_public(host);
     }
-    bool loopback = IN6_IS_ADDR_LOOPBACK(in6);
-    if (reach == REACH_LOOPBACK)
-        return loopback;
-    // Global unicast is 2000::/3, and 64:ff9b::/96 reaches IPv4 through a translator.
-    return (in6->s6_addr[0] & 0xe0) == 0x20 || (in6->s6_addr[0] == 0 && in6->s6_addr[1] == 0x64);
+    return reach == REACH_LOOPBACK ? IN6_IS_ADDR_LOOPBACK(in6) : ipv6_is_public(in6->s6_addr);
+}
+
+bool itglue_http_is_public(const struct sockaddr *address)
+{
+    return may_reach(REACH_PUBLIC, address);
 }
 
 static curl_socket_t on_open_socket(void *context, curlsocktype purpose,

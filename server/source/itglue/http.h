@@ -20,6 +20,11 @@ void itglue_http_global_done(void);
 
 struct itglue_http;
 
+struct sockaddr;
+// Whether an address is of the public network, the IPv4 address that a translated one stands for
+// included. What IT Glue's names may resolve to.
+bool itglue_http_is_public(const struct sockaddr *address);
+
 // `base_url` has no path. `official` says that it is IT Glue's own, which lies in the public
 // network. Copies everything but `settings`.
 enum err_code itglue_http_open(const struct source_settings *settings, const char *base_url,
