@@ -75,7 +75,7 @@ class Resume(e2e.Case):
         if self.stack.server.poll() is not None:
             self.stack.serve()
         self.emulator.calm()
-        self.emulator.switch(latency_ms=25)
+        self.emulator.switch(latency_ms=15)
         # As if nothing had been synced yet.
         self.stack.execute("TRUNCATE record, sync_freshness")
 
@@ -115,7 +115,7 @@ class Resume(e2e.Case):
     def test_killed_at_random_moments(self):
         """kill -9, again and again: nothing lost, nothing twice, nothing fetched again that was stored."""
         midway = 0
-        for moment in [self.random.uniform(0.1, 2.2) for _ in range(3)]:
+        for moment in [self.random.uniform(0.1, 1.6) for _ in range(3)]:
             with self.subTest(moment=moment, seed=self.seed):
                 self.stack.execute("TRUNCATE record, sync_freshness")
                 self.emulator.ask("DELETE", "/requests")
@@ -152,7 +152,7 @@ class Resume(e2e.Case):
         biggest = max({row[2] for row in self.truth}, key=lambda owner: sum(
             row[0] == DOCUMENTS and row[2] == owner for row in self.truth))
         # So slow that upstream gives up on large pages: more pages of the same list.
-        self.emulator.switch(timeout_page_size={"documents": 12}, latency_ms=60)
+        self.emulator.switch(timeout_page_size={"documents": 12}, latency_ms=30)
         name = self.start()
         path = "/organizations/%s/relationships/documents" % biggest
         number = lambda request: int(re.search(r"page\[number\]=(\d+)", request["query"]).group(1))
@@ -220,7 +220,7 @@ class Resume(e2e.Case):
             self.stack.serve()
 
     def cli_watches(self, number):
-        self.emulator.switch(latency_ms=100)
+        self.emulator.switch(latency_ms=60)
         name = self.start()
         watcher = subprocess.Popen(self.stack.cli_arguments("sync", "watch", name), stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, preexec_fn=e2e.die_with_parent)
