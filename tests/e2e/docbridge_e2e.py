@@ -387,7 +387,8 @@ class Stack:
 
         addresses = self.settings["listen"].split(",")
         self.ports = wait_for("docbridged", listening)
-        self.address = "localhost:%d" % self.ports[0]
+        # Not a name: what looks names up for gRPC leaks a few bytes.
+        self.address = "127.0.0.1:%d" % self.ports[0]
         # The same again after a restart.
         self.settings["listen"] = ",".join(
             re.sub(r":0$", ":%d" % port, address) for address, port in zip(addresses, self.ports))
