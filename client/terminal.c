@@ -10,13 +10,19 @@
 #include "server/base/clock.h"
 #include "server/base/utf8.h"
 
+// The signal that came, and a pipe that wakes who waits: whichever thread the signal came to, and
+// however short before the wait.
 static volatile sig_atomic_t caught;
+static int wake_ends[2];
 
 static const int signals[TERMINAL_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 static void catch (int number)
 {
+    int before = errno;
     caught = number;
+    (void)!write(wake_ends[1], "", 1);
+    errno = before;
 }
 
 bool terminal_open(struct terminal *terminal, bool keys)
@@ -24,12 +30,12 @@ bool terminal_open(struct terminal *terminal, bool keys)
     terminal->fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (terminal->fd < 0)
         return false;
-    if (tcgetattr(terminal->fd, &terminal->saved) < 0) {
+    if (tcgetattr(terminal->fd, &terminal->saved) < 0 ||
+        pipe2(wake_ends, O_CLOEXEC | O_NONBLOCK) < 0) {
         (void)close(terminal->fd);
         return false;
     }
     caught = 0;
-    // Without SA_RESTART: a read that waits must end, so that the state is put back.
     struct sigaction action = {.sa_handler = catch};
     for (size_t i = 0; i < TERMINAL_SIGNALS; i++)
         (void)sigaction(signals[i], &action, &terminal->actions[i]);
@@ -45,6 +51,8 @@ void terminal_close(struct terminal *terminal)
     for (size_t i = 0; i < TERMINAL_SIGNALS; i++)
         (void)sigaction(signals[i], &terminal->actions[i], NULL);
     (void)close(terminal->fd);
+    (void)close(wake_ends[0]);
+    (void)close(wake_ends[1]);
     if (caught != 0)
         (void)raise(caught);
 }
@@ -67,6 +75,14 @@ static void put_text(int fd, const char *text)
     put(fd, text, strlen(text));
 }
 
+// Whether there is something to read before the time is up or a signal comes. ms < 0: no end.
+static bool has_input(const struct terminal *terminal, int ms)
+{
+    struct pollfd waiting[] = {{.fd = terminal->fd, .events = POLLIN},
+                               {.fd = wake_ends[0], .events = POLLIN}};
+    return poll(waiting, ARRAY_LEN(waiting), ms) > 0 && waiting[0].revents != 0;
+}
+
 struct secret *terminal_ask(struct terminal *terminal, const char *label, size_t max_bytes)
 {
     struct secret *line _cleanup_(secret_freep) = secret_new(max_bytes + 1);
@@ -77,6 +93,8 @@ struct secret *terminal_ask(struct terminal *terminal, const char *label, size_t
     size_t len = 0;
     bool complete = false;
     while (!complete && len <= max_bytes && caught == 0) {
+        if (!has_input(terminal, -1))
+            continue;
         ssize_t got = read(terminal->fd, secret_bytes_mut(line) + len, max_bytes + 1 - len);
         if (got <= 0 && !(got < 0 && errno == EINTR))
             break;
@@ -124,8 +142,7 @@ void terminal_show(struct terminal *terminal, const struct secret *value, int64_
                    (int)((left + 999) / 1000));
     put_text(terminal->fd, line);
     while (left > 0 && caught == 0) {
-        struct pollfd waiting = {.fd = terminal->fd, .events = POLLIN};
-        if (poll(&waiting, 1, (int)left) > 0)
+        if (has_input(terminal, (int)left))
             break;
         left = deadline_left_ms(deadline);
     }
