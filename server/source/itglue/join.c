@@ -187,7 +187,7 @@ static size_t find_items(const struct orders *orders, const struct itglue_pendin
 
 // Whether items that `pending` needs are missing: of which it has `count`.
 static bool lacks_items(const struct itglue_join *join, const struct orders *orders,
-                        const struct itglue_pending *pending, size_t count)
+                        const struct itglue_pending *pending)
 {
     if (!join->kind->joined_required)
         return false;
@@ -196,8 +196,9 @@ static bool lacks_items(const struct itglue_join *join, const struct orders *ord
         if (at == orders->count || orders->by_id[at]->id != pending->related_ids[r])
             return true;
     }
-    // Without relationships the lost one may be its own.
-    return count == 0 || (pending->related_count == 0 && join->item_lost);
+    // Without relationships a lost one may be its own. A type may really have no fields: what is
+    // made of it has none, and sync/ asks for no assets of such a type.
+    return pending->related_count == 0 && join->item_lost;
 }
 
 static bool hand_over(const struct itglue_join *join, const struct orders *orders,
@@ -206,7 +207,7 @@ static bool hand_over(const struct itglue_join *join, const struct orders *order
 {
     size_t count = find_items(orders, pending);
     struct source_record *record = &pending->record;
-    if (lacks_items(join, orders, pending, count)) {
+    if (lacks_items(join, orders, pending)) {
         struct source_quarantine lacking = {
             .id = record->id, .reason = "RECORD_MALFORMED", .detail = "its fields are missing"};
         return sink->on_quarantine(sink->context, &lacking);

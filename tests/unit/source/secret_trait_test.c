@@ -107,11 +107,11 @@ static void test_a_type_without_its_fields_is_quarantined(void **state)
          "its fields are missing"},
         {RELATED("{\"id\":1}"), ",\"included\":[{\"id\":1,\"type\":\"other\",\"attributes\":{}}]",
          "its fields are missing"},
-        {"", "", "its fields are missing"},
-        {"", ",\"included\":[" FIELD("1", "\"flexible-asset-type-id\":78") "]",
-         "its fields are missing"},
-        {RELATED(""), "", "its fields are missing"},
-        {",\"relationships\":{}", ",\"included\":[]", "its fields are missing"},
+        // A type that has no fields yet: it has none here, and nothing of it is asked for.
+        {"", "", NULL},
+        {"", ",\"included\":[" FIELD("1", "\"flexible-asset-type-id\":78") "]", NULL},
+        {RELATED(""), "", NULL},
+        {",\"relationships\":{}", ",\"included\":[]", NULL},
         // A field that no trait can be told by.
         {"", ",\"included\":[" FIELD("1", GOOD) "," FIELD("2", "\"flexible-asset-type-id\":77") "]",
          "an included record cannot be read"},
