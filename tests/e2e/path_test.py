@@ -271,11 +271,12 @@ class Path(e2e.Case):
     def test_08_partial_run(self):
         self.emulator.switch(vintage="2026-01")
         try:
-            tasks, last = self.watch(code=6)
+            last = self.watch(code=6)[1]
         finally:
             self.emulator.switch(vintage="2026-07")
         self.assertRegex(last, " finished PARTIAL ")
-        self.assertEqual({name: steps[-1][0] for name, steps in tasks.items()},
+        # The last line has all tasks; one that ended before the watch began has no line of its own.
+        self.assertEqual(dict(re.findall(r"task ([a-z ]+?) ([A-Z_]+)", last)),
                          {"organizations": "SUCCEEDED", "documents": "SUCCEEDED", "passwords": "SUCCEEDED",
                           "flexible assets": "SUCCEEDED", "checklists": "FAILED"})
         # What failed is not empty: the last good state stays.
