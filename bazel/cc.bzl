@@ -24,10 +24,11 @@ def docbridge_cc_library(name, copts = [], **kwargs):
         **kwargs
     )
 
-def docbridge_cc_binary(name, copts = [], **kwargs):
+def docbridge_cc_binary(name, deps = [], copts = [], **kwargs):
     native.cc_binary(
         name = name,
         copts = COPTS + copts,
+        deps = deps + ["//bazel:sanitizer"],
         linkstatic = True,
         **kwargs
     )
@@ -37,7 +38,10 @@ def docbridge_cc_test(name, deps = [], copts = [], size = "small", **kwargs):
     native.cc_test(
         name = name,
         copts = COPTS + copts,
-        deps = deps + ["@system//:cmocka"],
+        deps = deps + [
+            "//bazel:sanitizer",
+            "@system//:cmocka",
+        ],
         linkstatic = True,
         size = size,
         **kwargs
