@@ -8,6 +8,12 @@ const char *__lsan_default_suppressions(void)
     // c-ares 1.18.1, below gRPC, loses ten bytes when it looks up "localhost" for IPv6.
     return "leak:libcares.so\n";
 }
+
+const char *__lsan_default_options(void);
+const char *__lsan_default_options(void)
+{
+    return "print_suppressions=0";
+}
 #endif
 
 #if defined(__SANITIZE_THREAD__)
