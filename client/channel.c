@@ -176,6 +176,19 @@ enum err_code channel_open(const struct options *options, struct channel **ret_c
     return ERR_OK;
 }
 
+void channel_pause(struct channel *channel, int64_t wait_ms)
+{
+    gpr_timespec until =
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(wait_ms, GPR_TIMESPAN));
+    grpc_completion_queue *queue = grpc_completion_queue_create_for_next(NULL);
+    grpc_connectivity_state state = grpc_channel_check_connectivity_state(channel->grpc, 1);
+    grpc_channel_watch_connectivity_state(channel->grpc, state, until, queue, NULL);
+    (void)grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_completion_queue_shutdown(queue);
+    (void)grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_completion_queue_destroy(queue);
+}
+
 struct channel *channel_close(struct channel *channel)
 {
     if (channel == NULL)

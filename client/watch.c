@@ -194,7 +194,7 @@ static bool wait_a_while(struct watch *watch, int64_t delay_ms)
     struct deadline deadline = deadline_in(delay_ms);
     while (deadline_left_ms(deadline) > 0 && interrupted == 0) {
         int64_t left = deadline_left_ms(deadline);
-        (void)usleep((useconds_t)(left < DRAW_EVERY_MS ? left : DRAW_EVERY_MS) * 1000);
+        channel_pause(watch->session->channel, left < DRAW_EVERY_MS ? left : DRAW_EVERY_MS);
         draw(watch);
     }
     return interrupted == 0;

@@ -219,13 +219,14 @@ class Resume(e2e.Case):
             self.stack.stop_server()
             self.stack.serve()
 
-    def cli_watches(self, number):
+    def cli_watches(self, number, away_s=0):
         self.emulator.switch(latency_ms=60)
         name = self.start()
         watcher = subprocess.Popen(self.stack.cli_arguments("sync", "watch", name), stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, preexec_fn=e2e.die_with_parent)
         e2e.wait_for("the first pages", lambda: len(self.stored()) > 0)
         self.stack.stop_server(number)
+        time.sleep(away_s)
         self.stack.serve()
         self.finish(name)
         out, err = watcher.communicate(timeout=90)
@@ -236,7 +237,8 @@ class Resume(e2e.Case):
         self.cli_watches(signal.SIGKILL)
 
     def test_cli_watches_over_a_restart(self):
-        self.cli_watches(signal.SIGTERM)
+        """Away for longer than an attempt to connect: the CLI finds the server that comes back."""
+        self.cli_watches(signal.SIGTERM, away_s=4)
 
     def test_cancelled(self):
         """Stops within a page, keeps its checkpoint and what it stored."""
