@@ -36,8 +36,8 @@ struct channel_call {
 bool channel_call(struct channel *channel, const struct channel_call *call,
                   const ProtobufCMessage **ret_response, struct failure *ret_failure);
 
-// Lets `wait_ms` at most pass, and lets a lost connection be made again meanwhile: gRPC does so only
-// while somebody polls. Returns early when the state of the connection changes.
+// Lets `wait_ms` at most pass, and lets a lost connection be made again meanwhile: gRPC does so
+// only while somebody polls. Returns early when the state of the connection changes.
 void channel_pause(struct channel *channel, int64_t wait_ms);
 
 struct stream;

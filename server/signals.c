@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/base/log.h"
@@ -24,27 +25,25 @@ void signals_block(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-int signals_wait(void (*reload)(void *context), void *context)
+int signals_wait(const struct signals_duties *duties)
 {
     const sigset_t set = obeyed();
+    const struct timespec idle = {.tv_sec = SIGNALS_IDLE_S};
     for (;;) {
-        int got = 0;
-        (void)sigwait(&set, &got);
-        if (got != SIGHUP)
+        int got = sigtimedwait(&set, NULL, &idle);
+        if (got == SIGHUP && duties->reload != NULL)
+            duties->reload(duties->context);
+        else if (got < 0 && duties->idle != NULL)
+            duties->idle();
+        else if (got > 0 && got != SIGHUP)
             return got;
-        reload(context);
     }
-}
-
-static void ignore(void *context)
-{
-    (void)context;
 }
 
 static void *await_second(void *unused)
 {
     (void)unused;
-    int got = signals_wait(ignore, NULL);
+    int got = signals_wait(&(struct signals_duties){0});
     log_event(LOG_WARN, "stopped at once", LOG_INT("signal", got));
     _exit(SIGNALS_EXIT_AT_ONCE);
 }

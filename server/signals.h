@@ -5,9 +5,19 @@
 // How the process ends when it is told twice: whatever ran is left to its leases and timeouts.
 enum { SIGNALS_EXIT_AT_ONCE = 2 };
 
+// The time without a signal after which the idle duty comes.
+enum { SIGNALS_IDLE_S = 5 };
+
+// What the waiting thread does meanwhile. NULL: nothing.
+struct signals_duties {
+    void (*reload)(void *context); // for each SIGHUP
+    void (*idle)(void);            // every SIGNALS_IDLE_S
+    void *context;
+};
+
 // Call before any thread starts: from then on no signal ends the process or interrupts a thread.
 void signals_block(void);
-// Waits until the process shall stop; calls `reload` for each SIGHUP. Returns the signal.
-int signals_wait(void (*reload)(void *context), void *context);
+// Waits until the process shall stop. Returns the signal.
+int signals_wait(const struct signals_duties *duties);
 // From now on another signal to stop ends the process at once with SIGNALS_EXIT_AT_ONCE.
 void signals_stop_at_once(void);

@@ -203,6 +203,7 @@ static enum err_code list_audit_events(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));
+    tx_commit_with_next(tx);
     try_(audit_event_list(tx, &filter, before, size + 1, UNRESOLVED_SECONDS, arena, &rows, &count,
                           reterr));
     try_(tx_commit(&tx, reterr));
@@ -238,6 +239,7 @@ static enum err_code get_audit_event(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));
+    tx_commit_with_next(tx);
     enum err_code code =
         audit_event_get(tx, name.audit_event, UNRESOLVED_SECONDS, request->arena, &row, reterr);
     if (code == ERR_RESOURCE_NOT_FOUND ||

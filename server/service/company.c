@@ -227,6 +227,7 @@ static enum err_code get_company(struct request *request,
         return err_not_found(reterr, in->name);
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));
+    tx_commit_with_next(tx);
     try_(company_get(tx, name.company, request->arena, &company, reterr));
     if (company == NULL)
         return err_not_found(reterr, in->name);

@@ -192,6 +192,7 @@ list_flexible_asset_types(struct request *request,
     try_(connection_get(tx, name.connection, arena, &connection, reterr));
     if (connection == NULL)
         return err_not_found(reterr, in->parent);
+    tx_commit_with_next(tx);
     // One more than asked for tells whether there is another page.
     try_(config_list_types(tx, name.connection, after_name, after_id, size + 1, arena, &types,
                            &count, reterr));

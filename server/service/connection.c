@@ -42,6 +42,7 @@ static enum err_code get_connection(struct request *request,
     try_(name_parse(in->name, "connections/{connection}", "name", request->arena, &name, reterr));
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));
+    tx_commit_with_next(tx);
     try_(connection_get(tx, name.connection, request->arena, &connection, reterr));
     if (connection == NULL)
         return err_not_found(reterr, in->name);
@@ -63,6 +64,7 @@ static enum err_code list_connections(struct request *request,
     try_(page_open(request, &list, in->page_token, &after, reterr));
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));
+    tx_commit_with_next(tx);
     // One more than asked for tells whether there is another page.
     try_(connection_list(tx, after, size + 1, request->arena, &connections, &count, reterr));
     if (count > (size_t)size) {

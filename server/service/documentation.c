@@ -90,8 +90,10 @@ static enum err_code list(struct request *request, struct listing *listing,
     try_(reading_sight(tx, request, name.company, listing->task_kind, listing->list.parent,
                        &listing->sight, reterr));
     query->connection_id = listing->sight.connection_id;
-    if (query->connection_id != NULL && switched_on(listing))
+    if (query->connection_id != NULL && switched_on(listing)) {
+        tx_commit_with_next(tx);
         try_(listing->read(tx, query, request->arena, &listing->page, reterr));
+    }
     try_(tx_commit(&tx, reterr));
 
     listing->freshness = reading_freshness(request->arena, &listing->sight);

@@ -127,8 +127,10 @@ static enum err_code list_passwords(struct request *request,
                        reterr));
     query.connection_id = sight.connection_id;
     query.limit = size + 1;
-    if (sight.connection_id != NULL && sight.password_sharing_enabled)
+    if (sight.connection_id != NULL && sight.password_sharing_enabled) {
+        tx_commit_with_next(tx);
         try_(password_list(tx, &query, arena, &page, reterr));
+    }
     try_(tx_commit(&tx, reterr));
 
     size_t shown = page.count > (size_t)size ? (size_t)size : page.count;

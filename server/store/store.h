@@ -64,6 +64,10 @@ enum err_code store_begin(struct store *store, const char *tenant, struct deadli
 // Commits and gives the connection back; `*tx` becomes NULL whatever happens. After an error the
 // outcome may be unknown only if it is STORE_UNAVAILABLE or DEADLINE_EXCEEDED.
 enum err_code tx_commit(struct tx **tx, struct err *reterr) _must_check_;
+// Sends the COMMIT with the next statement, in the same round trip: nothing may follow but
+// tx_commit, which then has nothing left to send, or tx_abortp, which only gives the connection
+// back.
+void tx_commit_with_next(struct tx *tx);
 // Rolls back if still open. For `struct tx *tx _cleanup_(tx_abortp) = NULL;`.
 void tx_abortp(struct tx **tx);
 // The tenant of the transaction: the first parameter of every statement.
@@ -147,11 +151,6 @@ const char *const *rows_texts(const struct rows *rows, int row, int column, stru
 // can only be aborted.
 enum err_code tx_query(struct tx *tx, const struct statement *statement, const struct arg *args,
                        size_t arg_count, struct rows *ret_rows, struct err *reterr) _must_check_;
-// As tx_query with the COMMIT in the same round trip; `ret_rows` may be NULL. `*tx` becomes NULL on
-// success; after an error tx_constraint still works, and the transaction can only be aborted.
-enum err_code tx_query_commit(struct tx **tx, const struct statement *statement,
-                              const struct arg *args, size_t arg_count, struct rows *ret_rows,
-                              struct err *reterr) _must_check_;
 // As tx_query for a statement whose rows nobody needs.
 enum err_code tx_run(struct tx *tx, const struct statement *statement, const struct arg *args,
                      size_t arg_count, struct err *reterr) _must_check_;

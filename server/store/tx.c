@@ -14,6 +14,8 @@ struct tx {
     struct pg *pg;
     struct pg_wait wait;
     bool begun;  // BEGIN is sent
+    bool last;   // the next flight takes the COMMIT along
+    bool ended;  // it is committed
     bool failed; // only good for a rollback
     char constraint[PG_CONSTRAINT_BYTES];
     char tenant[];
@@ -54,12 +56,14 @@ enum err_code store_begin(struct store *store, const char *tenant, struct deadli
     return ERR_OK;
 }
 
-// Sends `statement` (NULL: none) with what must go before it and, for `ends`, the COMMIT.
+// Sends `statement` (NULL: only the COMMIT) with what must go before it and, if it is the last, the
+// COMMIT after it.
 static enum err_code fly(struct tx *tx, const struct statement *statement, const struct arg *args,
-                         size_t arg_count, bool ends, PGresult **ret_result, struct err *reterr)
+                         size_t arg_count, PGresult **ret_result, struct err *reterr)
 {
-    if (tx->failed)
-        return err_set(reterr, ERR_INTERNAL, "a statement in a failed transaction");
+    bool ends = tx->last || statement == NULL;
+    if (tx->failed || tx->ended)
+        return err_set(reterr, ERR_INTERNAL, "a statement in a failed or ended transaction");
     char timeout[MS_TEXT_BYTES], lock_timeout[MS_TEXT_BYTES], idle_timeout[MS_TEXT_BYTES];
     int64_t left = deadline_left_ms(tx->wait.deadline);
     (void)snprintf(timeout, sizeof(timeout), "%d",
@@ -89,6 +93,7 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
     struct pg_answer answer;
     enum err_code code = pg_fly(tx->pg, queries, count, &tx->wait, &answer, reterr);
     tx->failed = code != ERR_OK;
+    tx->ended = ends && code == ERR_OK;
     if (code != ERR_OK) {
         memcpy(tx->constraint, answer.constraint, sizeof(tx->constraint));
         // What the caller must know is that nobody knows whether it is committed.
@@ -126,11 +131,16 @@ void tx_abortp(struct tx **tx)
         end(tx, /* rolls_back= */ true);
 }
 
+void tx_commit_with_next(struct tx *tx)
+{
+    tx->last = true;
+}
+
 enum err_code tx_commit(struct tx **tx, struct err *reterr)
 {
     enum err_code code = ERR_OK;
-    if ((*tx)->failed || (*tx)->begun)
-        code = fly(*tx, NULL, NULL, 0, /* ends= */ true, NULL, reterr);
+    if (!(*tx)->ended && ((*tx)->failed || (*tx)->begun))
+        code = fly(*tx, NULL, NULL, 0, NULL, reterr);
     end(tx, code != ERR_OK);
     return code;
 }
@@ -139,29 +149,15 @@ enum err_code tx_query(struct tx *tx, const struct statement *statement, const s
                        size_t arg_count, struct rows *ret_rows, struct err *reterr)
 {
     PGresult *result = NULL;
-    try_(fly(tx, statement, args, arg_count, /* ends= */ false, &result, reterr));
+    try_(fly(tx, statement, args, arg_count, &result, reterr));
     ret_rows->_result = result;
-    return ERR_OK;
-}
-
-enum err_code tx_query_commit(struct tx **tx, const struct statement *statement,
-                              const struct arg *args, size_t arg_count, struct rows *ret_rows,
-                              struct err *reterr)
-{
-    PGresult *result = NULL;
-    try_(fly(*tx, statement, args, arg_count, /* ends= */ true, &result, reterr));
-    if (ret_rows != NULL)
-        ret_rows->_result = result;
-    else
-        PQclear(result);
-    end(tx, /* rolls_back= */ false);
     return ERR_OK;
 }
 
 enum err_code tx_run(struct tx *tx, const struct statement *statement, const struct arg *args,
                      size_t arg_count, struct err *reterr)
 {
-    return fly(tx, statement, args, arg_count, /* ends= */ false, NULL, reterr);
+    return fly(tx, statement, args, arg_count, NULL, reterr);
 }
 
 const char *tx_tenant(const struct tx *tx)

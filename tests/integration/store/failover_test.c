@@ -67,7 +67,7 @@ static enum err_code write_once(struct store *store, int64_t ms, struct err *ret
 {
     _cleanup_(tx_abortp) struct tx *tx = NULL;
     try_(store_begin(store, "t1", deadline_in(ms), NULL, &tx, reterr));
-    return tx_query_commit(&tx, &write_row, ARGS(ARG_TEXT(tx_tenant(tx))), NULL, reterr);
+    return fixture_finish(&tx, &write_row, ARGS(ARG_TEXT(tx_tenant(tx))), reterr);
 }
 
 struct caller {

@@ -44,12 +44,20 @@ struct tx *fixture_begin(struct store *store, const char *tenant)
     return tx;
 }
 
+enum err_code fixture_finish(struct tx **tx, const struct statement *statement,
+                             const struct arg *args, size_t arg_count, struct err *reterr)
+{
+    tx_commit_with_next(*tx);
+    try_(tx_run(*tx, statement, args, arg_count, reterr));
+    return tx_commit(tx, reterr);
+}
+
 enum err_code fixture_try(struct store *store, int64_t ms, struct err *reterr)
 {
     static const struct statement one = {"one", "SELECT 1"};
     _cleanup_(tx_abortp) struct tx *tx = NULL;
     try_(store_begin(store, "t1", deadline_in(ms), NULL, &tx, reterr));
-    return tx_query_commit(&tx, &one, NULL, 0, NULL, reterr);
+    return fixture_finish(&tx, &one, NULL, 0, reterr);
 }
 
 int64_t fixture_recover(struct store *store, int seconds)

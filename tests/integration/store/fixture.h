@@ -24,6 +24,9 @@ int fixture_stop(void **state);
 struct store *fixture_open(const struct test_database *database, int connections_max);
 // A transaction of `tenant` with ten seconds.
 struct tx *fixture_begin(struct store *store, const char *tenant);
+// One statement with the COMMIT in its round trip.
+enum err_code fixture_finish(struct tx **tx, const struct statement *statement,
+                             const struct arg *args, size_t arg_count, struct err *reterr);
 // One small transaction of its own, with so much time.
 enum err_code fixture_try(struct store *store, int64_t ms, struct err *reterr);
 // Tries until it succeeds, at most `seconds`; returns how long that took in milliseconds.

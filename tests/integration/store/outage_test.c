@@ -16,7 +16,7 @@ static enum err_code try_once(struct store *store, struct err *reterr)
 {
     _cleanup_(tx_abortp) struct tx *tx = NULL;
     try_(store_begin(store, "t1", deadline_in(5000), NULL, &tx, reterr));
-    return tx_query_commit(&tx, &one, NULL, 0, NULL, reterr);
+    return fixture_finish(&tx, &one, NULL, 0, reterr);
 }
 
 static void *kill_soon(void *unused)
@@ -37,7 +37,7 @@ static void a_kill_in_mid_query_is_told_and_survived(void **state)
     assert_int_equal(pthread_create(&thread, NULL, kill_soon, NULL), 0);
     int64_t start_ms = clock_steady_ms();
     struct err err = {0};
-    assert_int_equal(tx_query_commit(&tx, &sleep_long, NULL, 0, NULL, &err), ERR_STORE_UNAVAILABLE);
+    assert_int_equal(fixture_finish(&tx, &sleep_long, NULL, 0, &err), ERR_STORE_UNAVAILABLE);
     assert_in_range(clock_steady_ms() - start_ms, 200, 5000);
     assert_true(err.retry_after_ms >= 500);
     tx_abortp(&tx);
@@ -69,8 +69,8 @@ static void a_restart_between_calls_goes_unnoticed(void **state)
     (void)state;
     _cleanup_(store_closep) struct store *store = fixture_open(test_postgres_database(postgres), 4);
     struct tx *first = fixture_begin(store, "t1"), *second = fixture_begin(store, "t1");
-    assert_ok(tx_query_commit(&first, &one, NULL, 0, NULL, reterr));
-    assert_ok(tx_query_commit(&second, &one, NULL, 0, NULL, reterr));
+    assert_ok(fixture_finish(&first, &one, NULL, 0, reterr));
+    assert_ok(fixture_finish(&second, &one, NULL, 0, reterr));
     test_postgres_halt(postgres);
     test_postgres_restart(postgres);
     assert_ok(try_once(store, reterr));

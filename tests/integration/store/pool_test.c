@@ -129,7 +129,7 @@ static void *hammer(void *failures)
         int64_t ms = i % 10 == 0 ? 3 : 20000;
         enum err_code code = store_begin(store, "t1", deadline_in(ms), NULL, &tx, NULL);
         if (code == ERR_OK && i % 3 == 0)
-            code = tx_query_commit(&tx, &sleep_short, NULL, 0, NULL, NULL);
+            code = fixture_finish(&tx, &sleep_short, NULL, 0, NULL);
         else if (code == ERR_OK)
             code = tx_run(tx, &sleep_short, NULL, 0, NULL);
         if (code != ERR_OK && !(ms == 3 && code == ERR_DEADLINE_EXCEEDED))

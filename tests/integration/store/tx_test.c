@@ -85,7 +85,7 @@ static void cancelled_ends_a_statement(void **state)
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, go_away, NULL), 0);
     int64_t start_ms = clock_steady_ms();
-    assert_code(tx_query_commit(&tx, &sleep_long, NULL, 0, NULL, reterr), ERR_CANCELLED);
+    assert_code(fixture_finish(&tx, &sleep_long, NULL, 0, reterr), ERR_CANCELLED);
     assert_in_range(clock_steady_ms() - start_ms, 100, 2000);
     pthread_join(thread, NULL);
     assert_non_null(tx);
@@ -128,13 +128,24 @@ static void what_is_not_committed_is_not_there(void **state)
     assert_null(tx);
     tx = fixture_begin(store, "life");
     struct rows rows = {NULL};
-    assert_ok(tx_query_commit(&tx, &add_company,
-                              ARGS(ARG_TEXT("life"), ARG_TEXT("b"), ARG_TEXT("B")), &rows, reterr));
-    assert_null(tx);
+    tx_commit_with_next(tx);
+    assert_ok(tx_query(tx, &add_company, ARGS(ARG_TEXT("life"), ARG_TEXT("b"), ARG_TEXT("B")),
+                       &rows, reterr));
     assert_string_equal(rows_text(&rows, 0, 0), "b");
     assert_int_equal(rows_affected(&rows), 1);
     rows_done(&rows);
+    // It is there for others already, and stays.
     assert_int_equal(count("life"), 2);
+    assert_code(
+        tx_run(tx, &add_company, ARGS(ARG_TEXT("life"), ARG_TEXT("c"), ARG_TEXT("C")), reterr),
+        ERR_INTERNAL);
+    tx_abortp(&tx);
+    assert_int_equal(count("life"), 2);
+    tx = fixture_begin(store, "life");
+    assert_ok(fixture_finish(&tx, &add_company,
+                             ARGS(ARG_TEXT("life"), ARG_TEXT("c"), ARG_TEXT("C")), reterr));
+    assert_null(tx);
+    assert_int_equal(count("life"), 3);
     tx = fixture_begin(store, "life"); // never used
     assert_ok(tx_commit(&tx, reterr));
     all_given_back();
@@ -144,14 +155,13 @@ static void conflict_names_its_constraint(void **state)
 {
     (void)state;
     struct tx *tx = fixture_begin(store, "conflict");
-    assert_ok(tx_query_commit(
-        &tx, &add_company, ARGS(ARG_TEXT("conflict"), ARG_TEXT("a"), ARG_TEXT("A")), NULL, reterr));
+    assert_ok(fixture_finish(&tx, &add_company,
+                             ARGS(ARG_TEXT("conflict"), ARG_TEXT("a"), ARG_TEXT("A")), reterr));
     tx = fixture_begin(store, "conflict");
     struct err err;
     assert_int_equal(
-        tx_query_commit(&tx, &add_company,
-                        ARGS(ARG_TEXT("conflict"), ARG_TEXT("a"), ARG_TEXT("do not tell")), NULL,
-                        &err),
+        fixture_finish(&tx, &add_company,
+                       ARGS(ARG_TEXT("conflict"), ARG_TEXT("a"), ARG_TEXT("do not tell")), &err),
         ERR_CONFLICT);
     assert_string_equal(tx_constraint(tx), "company_pkey");
     assert_non_null(strstr(err.text, "23505"));
@@ -189,7 +199,7 @@ static void errors_have_their_codes(void **state)
         // And once more, as the statement that is prepared already may fail otherwise.
         tx_abortp(&tx);
         tx = fixture_begin(store, "errors");
-        assert_code(tx_query_commit(&tx, &statement, NULL, 0, NULL, reterr), cases[i].code);
+        assert_code(fixture_finish(&tx, &statement, NULL, 0, reterr), cases[i].code);
     }
     all_given_back();
 }
@@ -202,8 +212,8 @@ static void deadline_ends_a_wait_for_a_lock(void **state)
         "rename", "UPDATE company SET display_name = $2 WHERE tenant = $1"};
     _cleanup_(store_closep) struct store *single = fixture_open(database, 1);
     struct tx *tx = fixture_begin(store, "lock");
-    assert_ok(tx_query_commit(&tx, &add_company,
-                              ARGS(ARG_TEXT("lock"), ARG_TEXT("a"), ARG_TEXT("A")), NULL, reterr));
+    assert_ok(fixture_finish(&tx, &add_company,
+                             ARGS(ARG_TEXT("lock"), ARG_TEXT("a"), ARG_TEXT("A")), reterr));
     tx = fixture_begin(single, "lock");
     int64_t pid = backend_of(tx);
     tx_abortp(&tx);
@@ -212,9 +222,8 @@ static void deadline_ends_a_wait_for_a_lock(void **state)
     for (int i = 0; i < 3; i++) {
         assert_ok(store_begin(single, "lock", deadline_in(300), NULL, &tx, reterr));
         int64_t start_ms = clock_steady_ms();
-        assert_code(
-            tx_query_commit(&tx, &rename, ARGS(ARG_TEXT("lock"), ARG_TEXT("late")), NULL, reterr),
-            ERR_DEADLINE_EXCEEDED);
+        assert_code(fixture_finish(&tx, &rename, ARGS(ARG_TEXT("lock"), ARG_TEXT("late")), reterr),
+                    ERR_DEADLINE_EXCEEDED);
         assert_in_range(clock_steady_ms() - start_ms, 200, 1500);
         tx_abortp(&tx);
         assert_int_equal(store_get_stats(single).idle, 1);
@@ -239,13 +248,13 @@ static void a_late_cancel_hits_nobody(void **state)
     for (int i = 0; i < 150; i++) {
         struct tx *tx = NULL;
         assert_ok(store_begin(single, "t1", deadline_in(2 + i % 8), NULL, &tx, reterr));
-        enum err_code code = tx_query_commit(&tx, &nap, NULL, 0, NULL, NULL);
+        enum err_code code = fixture_finish(&tx, &nap, NULL, 0, NULL);
         assert_true(code == ERR_OK || code == ERR_DEADLINE_EXCEEDED);
         done += code == ERR_OK;
         ended += code != ERR_OK;
         tx_abortp(&tx);
         tx = fixture_begin(single, "t1");
-        assert_ok(tx_query_commit(&tx, &nap, NULL, 0, NULL, reterr));
+        assert_ok(fixture_finish(&tx, &nap, NULL, 0, reterr));
     }
     assert_true(done > 0);
     assert_true(ended > 0);

@@ -15,7 +15,7 @@ static void run(const char *tenant, const char *sql, enum err_code expected)
 {
     const struct statement statement = {NULL, sql};
     struct tx *tx = fixture_begin(store, tenant);
-    assert_code(tx_query_commit(&tx, &statement, NULL, 0, NULL, reterr), expected);
+    assert_code(fixture_finish(&tx, &statement, NULL, 0, reterr), expected);
     tx_abortp(&tx);
 }
 
