@@ -203,7 +203,11 @@ def failure_of(call):
 
 
 class Api:
-    """Calls over one channel with one token. Everything received is kept in `heard` if it is a list."""
+    """Calls over one channel with one token. Everything received is kept in `heard` if it is a list.
+
+    Calls wait for the channel: gRPC connects only while a call is there to poll, so of calls that
+    fail at once none lives long enough for a handshake with a slow server.
+    """
 
     def __init__(self, channel, token, heard=None):
         self.channel, self.token, self.heard = channel, token, heard
@@ -227,7 +231,7 @@ class Api:
         request, call = self.prepare(method, request, fields)
         try:
             response, self.call = call.with_call(request, timeout=timeout * PATIENCE if timeout else None,
-                                                 metadata=self.metadata() + tuple(metadata))
+                                                 metadata=self.metadata() + tuple(metadata), wait_for_ready=True)
         except grpc.RpcError as error:
             if self.heard is not None:
                 self.heard += [error.details().encode(), repr(error.trailing_metadata()).encode(),
@@ -239,7 +243,7 @@ class Api:
 
     def stream(self, method, request=None, timeout=120, **fields):
         request, call = self.prepare(method, request, fields)
-        return call(request, timeout=timeout, metadata=self.metadata())
+        return call(request, timeout=timeout, metadata=self.metadata(), wait_for_ready=True)
 
     def raw(self, method, data, metadata=None, timeout=20, **options):
         """Bytes as they are for a request."""

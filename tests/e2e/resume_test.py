@@ -194,7 +194,7 @@ class Resume(e2e.Case):
         self.emulator.switch(latency_ms=250)
         try:
             name, events = self.start(), []
-            watcher = threading.Thread(target=self.watch, args=(name, events))
+            watcher = threading.Thread(target=self.watch, args=(name, events), daemon=True)
             watcher.start()
             e2e.wait_for("the first pages", lambda: len(self.stored()) > 0)
             self.assertEqual(self.stack.stop_server(signal.SIGTERM), 0)
