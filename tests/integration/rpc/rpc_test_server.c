@@ -123,7 +123,7 @@ static void count_reload(void *context)
 static void obey_signals(struct rpc_server *server)
 {
     notify_manager("READY=1");
-    (void)signals_wait(count_reload, NULL);
+    (void)signals_wait(&(struct signals_duties){.reload = count_reload});
     notify_manager("STOPPING=1");
     signals_stop_at_once();
     rpc_server_stop(server, drain_ms);
