@@ -12,6 +12,7 @@
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/word.h"
+#include "server/store/vault_record.h"
 #include "server/sync/sync.h"
 
 // Of a shorter key the last four characters would give too much away.
@@ -187,7 +188,7 @@ static enum err_code save(const struct request *request, const struct connection
     try_(connection_insert(tx, draft, &added, reterr));
     if (!added)
         return check_slot(tx, request, true, reterr);
-    try_(connection_insert_sealed(tx, draft->id, draft->credential_version, sealed, reterr));
+    try_(vault_record_insert(tx, draft->id, draft->credential_version, sealed, reterr));
     try_(audit_create(tx, request, draft, http_status, reterr));
     const struct sync_request asked = {.connection_id = draft->id,
                                        .tasks = SYNC_TASK_ORGANIZATIONS,

@@ -2,6 +2,7 @@
 
 #include "docbridge/v1/connection.pb-c.h"
 #include "server/service/word.h"
+#include "server/store/vault_record.h"
 
 enum err_code credential_not_active(const struct connection *connection, struct err *reterr)
 {
@@ -27,7 +28,6 @@ static enum err_code load(const struct request *request, const char *id, const c
                           struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    bool found;
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));
     try_(connection_get(tx, id, request->arena, ret_connection, reterr));
@@ -35,10 +35,8 @@ static enum err_code load(const struct request *request, const char *id, const c
         return err_not_found(reterr, name);
     if (!usable(*ret_connection))
         return credential_not_active(*ret_connection, reterr);
-    try_(connection_get_sealed(tx, id, (*ret_connection)->credential_version, request->arena,
-                               ret_sealed, &found, reterr));
-    return found ? ERR_OK
-                 : err_set(reterr, ERR_VAULT_RECORD_UNREADABLE, "the credential is not there");
+    return vault_record_get(tx, id, (*ret_connection)->credential_version, request->arena,
+                            ret_sealed, reterr);
 }
 
 enum err_code credential_open(const struct request *request, const char *id, const char *name,

@@ -16,7 +16,7 @@
 #include "server/service/reading.h"
 #include "server/service/reveal.h"
 #include "server/source/source.h"
-#include "server/vault/vault.h"
+#include "server/store/vault_record.h"
 
 // The outcome is written even if the caller has gone and the call's deadline has passed.
 enum { OUTCOME_MS = 5000, DISPLAY_SECONDS = 30, STORED_CATEGORY = -1 };
@@ -100,9 +100,9 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     enum audit_outcome refusal = AUDIT_DENIED;
     if (verdict == ERR_OK) {
         refusal = AUDIT_FAILED;
-        verdict = password_credential_get(tx, reveal->gates.sight.connection_id,
-                                          reveal->gates.credential_version, request->arena,
-                                          &reveal->sealed, reterr);
+        verdict = vault_record_get(tx, reveal->gates.sight.connection_id,
+                                   reveal->gates.credential_version, request->arena,
+                                   &reveal->sealed, reterr);
         // Of a broken transaction nothing can be written.
         if (verdict != ERR_OK && verdict != ERR_VAULT_RECORD_UNREADABLE)
             return verdict;

@@ -57,17 +57,6 @@ static const struct statement finding_sql = {
     "  FOR NO KEY UPDATE) n"
     " WHERE c.tenant = $1 AND c.id = n.id"};
 
-static const struct statement insert_sealed_sql = {
-    "connection_insert_sealed",
-    "INSERT INTO vault_record (tenant, connection_id, purpose, version, scheme, master_key_id,"
-    "  wrapped_key, ciphertext)"
-    " VALUES ($1, $2, 'api-key', $3, $4, $5, $6, $7)"};
-
-static const struct statement get_sealed_sql = {
-    "connection_get_sealed",
-    "SELECT scheme, master_key_id, wrapped_key, ciphertext FROM vault_record"
-    " WHERE tenant = $1 AND connection_id = $2 AND purpose = 'api-key' AND version = $3"};
-
 enum err_code connection_insert(struct tx *tx, const struct connection *connection, bool *ret_added,
                                 struct err *reterr)
 {
@@ -197,40 +186,4 @@ enum err_code connection_record_finding(struct tx *tx, const char *id,
                        ARG_TEXT(finding->account_subdomain),
                        ARG_INT64(finding->account_primary_organization_id)),
                   reterr);
-}
-
-enum err_code connection_insert_sealed(struct tx *tx, const char *connection_id, int64_t version,
-                                       const struct sealed *sealed, struct err *reterr)
-{
-    return tx_run(tx, &insert_sealed_sql,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(version),
-                       ARG_TEXT(sealed->scheme), ARG_TEXT(sealed->master_key_id),
-                       ARG_BYTES(sealed->wrapped_key, sealed->wrapped_key_len),
-                       ARG_BYTES(sealed->ciphertext, sealed->ciphertext_len)),
-                  reterr);
-}
-
-enum err_code connection_get_sealed(struct tx *tx, const char *connection_id, int64_t version,
-                                    struct arena *arena, struct sealed *ret_sealed, bool *ret_found,
-                                    struct err *reterr)
-{
-    struct rows rows _cleanup_(rows_done) = {0};
-    try_(tx_query(tx, &get_sealed_sql,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(version)), &rows,
-                  reterr));
-    *ret_found = rows_count(&rows) == 1;
-    if (!*ret_found)
-        return ERR_OK;
-    bool good = true;
-    struct bytes key = rows_bytes(&rows, 0, 2, arena);
-    struct bytes ciphertext = rows_bytes(&rows, 0, 3, arena);
-    *ret_sealed = (struct sealed){
-        .scheme = copy(&rows, 0, 0, arena, &good),
-        .master_key_id = copy(&rows, 0, 1, arena, &good),
-        .wrapped_key = key.data,
-        .wrapped_key_len = key.len,
-        .ciphertext = ciphertext.data,
-        .ciphertext_len = ciphertext.len,
-    };
-    return good && key.data != NULL && ciphertext.data != NULL ? ERR_OK : err_no_memory(reterr);
 }

@@ -1,11 +1,10 @@
-// Connections, their sealed credentials, and what a test learned of them.
+// Connections, and what a test learned of them.
 //
 // A row of the table `connection` joined with its runs. Never holds a credential: that is in
-// vault_record, read by connection_get_sealed().
+// vault_record.h.
 #pragma once
 
 #include "server/store/store.h"
-#include "server/vault/vault.h"
 
 // A connection as it stands. Strings are never NULL and live in the arena they were read into.
 struct connection {
@@ -61,12 +60,3 @@ struct connection_finding {
 enum err_code connection_record_finding(struct tx *tx, const char *id,
                                         const struct connection_finding *finding,
                                         struct err *reterr) _must_check_;
-
-// Stores a sealed credential.
-enum err_code connection_insert_sealed(struct tx *tx, const char *connection_id, int64_t version,
-                                       const struct sealed *sealed,
-                                       struct err *reterr) _must_check_;
-// Reads it. `*ret_found` is false if there is none.
-enum err_code connection_get_sealed(struct tx *tx, const char *connection_id, int64_t version,
-                                    struct arena *arena, struct sealed *ret_sealed, bool *ret_found,
-                                    struct err *reterr) _must_check_;

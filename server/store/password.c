@@ -159,36 +159,3 @@ enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t 
     *ret_gates = gates;
     return ERR_OK;
 }
-
-static const struct statement CREDENTIAL = {
-    "password_credential_get",
-    "SELECT scheme, master_key_id, wrapped_key, ciphertext FROM vault_record"
-    " WHERE tenant = $1 AND connection_id = $2 AND purpose = 'api-key' AND version = $3",
-};
-
-enum err_code password_credential_get(struct tx *tx, const char *connection_id, int64_t version,
-                                      struct arena *arena, struct sealed *ret_sealed,
-                                      struct err *reterr)
-{
-    struct rows rows _cleanup_(rows_done) = {0};
-    try_(tx_query(tx, &CREDENTIAL,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(version)), &rows,
-                  reterr));
-    if (rows_count(&rows) == 0)
-        return err_set(reterr, ERR_VAULT_RECORD_UNREADABLE,
-                       "the connection has no stored credential");
-    struct bytes wrapped = rows_bytes(&rows, 0, 2, arena);
-    struct bytes ciphertext = rows_bytes(&rows, 0, 3, arena);
-    *ret_sealed = (struct sealed){
-        .scheme = rows_text_copy(&rows, 0, 0, arena),
-        .master_key_id = rows_text_copy(&rows, 0, 1, arena),
-        .wrapped_key = wrapped.data,
-        .wrapped_key_len = wrapped.len,
-        .ciphertext = ciphertext.data,
-        .ciphertext_len = ciphertext.len,
-    };
-    if (ret_sealed->scheme == NULL || ret_sealed->master_key_id == NULL || wrapped.data == NULL ||
-        ciphertext.data == NULL)
-        return err_no_memory(reterr);
-    return ERR_OK;
-}

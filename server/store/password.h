@@ -6,7 +6,6 @@
 
 #include "server/store/sight.h"
 #include "server/store/store.h"
-#include "server/vault/vault.h"
 
 struct password_query {
     const char *company_id;
@@ -61,8 +60,3 @@ struct password_gates {
 enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t password_id,
                                  int64_t category_id, int64_t live_folder_id, struct arena *arena,
                                  struct password_gates *ret_gates, struct err *reterr) _must_check_;
-
-// The sealed credential of a connection. Errors: VAULT_RECORD_UNREADABLE if there is none.
-enum err_code password_credential_get(struct tx *tx, const char *connection_id, int64_t version,
-                                      struct arena *arena, struct sealed *ret_sealed,
-                                      struct err *reterr) _must_check_;

@@ -6,6 +6,7 @@
 
 #include "server/base/encoding.h"
 #include "server/store/connection.h"
+#include "server/store/vault_record.h"
 
 const char *fixture_sql(const struct fixture *fixture, const char *sql)
 {
@@ -164,7 +165,7 @@ void fixture_seed_connection(struct fixture *fixture)
                      ERR_OK);
     assert_int_equal(connection_insert(tx, &connection, &added, &fixture->err), ERR_OK);
     assert_true(added);
-    assert_int_equal(connection_insert_sealed(tx, "c1", 1, &sealed, &fixture->err), ERR_OK);
+    assert_int_equal(vault_record_insert(tx, "c1", 1, &sealed, &fixture->err), ERR_OK);
     assert_int_equal(tx_commit(&tx, &fixture->err), ERR_OK);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "server/store/connection.h"
+#include "server/store/vault_record.h"
 #include "server/sync/state.h"
 
 enum { WAIT_MS = 30000, NAP_US = 5000 };
@@ -58,7 +59,7 @@ static void seal_key(struct fixture *fixture)
     assert_int_equal(vault_seal(fixture->vault, &context, key, &fixture->arena, &sealed, &err),
                      ERR_OK);
     assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
-    assert_int_equal(connection_insert_sealed(tx, "c1", 1, &sealed, &err), ERR_OK);
+    assert_int_equal(vault_record_insert(tx, "c1", 1, &sealed, &err), ERR_OK);
     assert_int_equal(tx_commit(&tx, &err), ERR_OK);
 }
 
