@@ -10,6 +10,8 @@ int connection_create_run(struct session *session);
 int connection_test_run(struct session *session);
 int connection_regions_run(struct session *session);
 
+int setup_status_run(struct session *session);
+
 int company_push_run(struct session *session);
 
 int organization_refresh_run(struct session *session);

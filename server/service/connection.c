@@ -1,5 +1,5 @@
-// ConnectionService: what reads connections. Its table; the rest is in connection_create.c and
-// connection_trial.c.
+// ConnectionService: what reads connections. Its table; the rest is in connection_create.c,
+// connection_trial.c and setup.c.
 #include "server/service/connection.h"
 
 #include "server/service/connection_message.h"
@@ -24,6 +24,10 @@ static const struct method methods[] = {
      .lane = LANE_UPSTREAM,
      .unary = connection_test_handler},
     UNARY(ListRegions, list_regions, LANE_NONE),
+    {.name = "GetSetupProgress",
+     .kind = METHOD_UNARY,
+     .lane = LANE_STORE,
+     .unary = connection_get_setup_progress_handler},
 };
 
 const struct service connection_service = {

@@ -7,6 +7,7 @@
 
 unary_handler connection_create_handler;
 unary_handler connection_test_handler;
+unary_handler connection_get_setup_progress_handler; // of setup.c
 
 // Checks provider and region of a credential that is not saved. Errors: FIELD_INVALID,
 // UNKNOWN_REGION.

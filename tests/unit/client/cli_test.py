@@ -240,6 +240,31 @@ class CliTest(unittest.TestCase):
 
     # Errors.
 
+    def test_setup_status_says_what_to_type(self):
+        self.answer("GetSetupProgress", self.message("SetupProgress", steps=[
+            dict(kind="KIND_CONNECT", state="STATE_DONE"),
+            dict(kind="KIND_MAP", state="STATE_BLOCKED", next_text="Hand over the companies.",
+                 blockers=["BLOCKER_NO_COMPANIES", "BLOCKER_ORGANIZATIONS_FETCHING"],
+                 next_method="docbridge.v1.CompanyService/BatchUpsertCompanies"),
+            dict(kind="KIND_DOCUMENTATION", state="STATE_SKIPPED", skippable=True,
+                 next_method="docbridge.v1.FutureService/Later", next_text="Later."),
+            dict(kind="KIND_PASSWORDS", state="STATE_OPEN", skippable=True, next_text="Share.",
+                 next_method="docbridge.v1.ConfigService/UpdatePasswordConfig")]))
+        done = self.run_cli("setup", "status")
+        self.expect(done, 0, "not complete yet",
+                    "next: Hand over the companies. docbridge company push FILE")
+        self.assertEqual(self.server.requests("GetSetupProgress")[0].name,
+                         "connections/main/setupProgress")
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[1].split(), ["CONNECT", "DONE"])
+        self.assertRegex(lines[2], "BLOCKED +NO_COMPANIES, ORGANIZATIONS_FETCHING"
+                                   " +docbridge company push FILE$")
+        self.assertRegex(lines[3], "SKIPPED +docbridge.v1.FutureService/Later$")
+        self.assertRegex(lines[4], "OPEN +docbridge config passwords set --sharing on[|]off$")
+        done = self.run_cli("setup", "status", "-o", "json")
+        self.assertEqual(json.loads(done.stdout)["steps"][1]["nextMethod"],
+                         "docbridge.v1.CompanyService/BatchUpsertCompanies")
+
     def test_errors_are_told_with_their_class(self):
         cases = [
             (Refusal(CODE.UNAUTHENTICATED, "expired", "TOKEN_EXPIRED"), 9, "new token"),
