@@ -95,8 +95,9 @@ static enum err_code parse(const struct request *request,
     draft->provider = (int)in->candidate->provider;
     draft->region = (int)region;
     draft->psa_type = (int)in->connection->psa_type;
-    draft->state = DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE;
-    return code;
+    return code == ERR_OK
+               ? connection_transition(CONNECTION_ABSENT, CONNECTION_CREATE, &draft->state, reterr)
+               : code;
 }
 
 // Why no connection can be added: the slot, or else the id.

@@ -46,7 +46,7 @@ static bool fill_account(struct arena *arena, const struct connection *connectio
 static bool fill_problem(struct arena *arena, const struct connection *connection,
                          Docbridge__V1__Connection *out)
 {
-    if (connection->state != DOCBRIDGE__V1__CONNECTION__STATE__STATE_ERROR)
+    if (connection->state != CONNECTION_ERROR)
         return true;
     out->problem = arena_alloc(arena, sizeof(*out->problem));
     if (out->problem == NULL)

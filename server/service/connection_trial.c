@@ -8,6 +8,7 @@
 #include "server/service/diagnosis.h"
 #include "server/service/name.h"
 #include "server/service/word.h"
+#include "server/store/connection_finding.h"
 
 #define VERDICT(name) DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_##name
 
@@ -24,7 +25,7 @@ static enum err_code audit_test(struct tx *tx, const struct request *request,
                                 const struct connection *connection,
                                 Docbridge__V1__TestConnectionResponse__Diagnosis verdict,
                                 enum source_region region, enum err_code failure, int http_status,
-                                int new_state, struct err *reterr)
+                                const struct connection_move *move, struct err *reterr)
 {
     const char *name = NULL;
     if (connection != NULL) {
@@ -32,15 +33,14 @@ static enum err_code audit_test(struct tx *tx, const struct request *request,
         if (name == NULL)
             return err_no_memory(reterr);
     }
-    int old_state = connection == NULL ? 0 : connection->state;
-    bool moved = new_state != 0 && new_state != old_state;
+    bool moved = move->before != NULL && move->to != move->before->state;
     const struct audit_change changes[] = {
         {"region", NULL, word_of(&docbridge__v1__region__descriptor, "REGION_", (int)region)},
         {"diagnosis", NULL,
          word_of(&docbridge__v1__test_connection_response__diagnosis__descriptor, "DIAGNOSIS_",
                  (int)verdict)},
-        {"state", word_of(&docbridge__v1__connection__state__descriptor, "STATE_", old_state),
-         word_of(&docbridge__v1__connection__state__descriptor, "STATE_", new_state)},
+        {"state", moved ? connection_state_word(move->before->state) : NULL,
+         connection_state_word(move->to)},
     };
     return audit_append(
         tx, request,
@@ -57,32 +57,32 @@ static enum err_code audit_test(struct tx *tx, const struct request *request,
         NULL, reterr);
 }
 
-// What the test means for a stored connection. A network that fails says nothing of the key.
+// What the test means for a stored connection. A network that fails says nothing of the key:
+// `*ret_any` is false.
 static enum err_code finding_of(const struct request *request, const struct connection *connection,
                                 const struct probe_report *report,
-                                struct connection_finding *finding, struct err *reterr)
+                                struct connection_finding *finding, bool *ret_any,
+                                struct err *reterr)
 {
     struct err err;
+    *ret_any = true;
     *finding = (struct connection_finding){
         .credential_version = connection->credential_version,
         .time_us = clock_wall_us(),
-        .problem_reason = "",
-        .problem_message = "",
         .account_subdomain = report->subdomain,
         .account_primary_organization_id = report->primary_organization_id,
         .inventory_denied = report->organizations_denied,
     };
     switch (report->verdict) {
     case VERDICT(OK):
-        finding->key_worked = true;
-        finding->state = DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE;
+        finding->event = CONNECTION_KEY_WORKED;
         finding->capabilities = diagnosis_capabilities_json(request->arena, report);
         return finding->capabilities == NULL ? err_no_memory(reterr) : ERR_OK;
     case VERDICT(KEY_OR_REGION_REJECTED):
     case VERDICT(KEY_REVOKED_OR_EXPIRED):
     case VERDICT(REGION_MISMATCH):
     case VERDICT(API_NOT_ENABLED_SUSPECTED):
-        finding->state = DOCBRIDGE__V1__CONNECTION__STATE__STATE_ERROR;
+        finding->event = CONNECTION_KEY_REJECTED;
         // A key of another region is refused here like any other.
         finding->problem_reason =
             err_reason(report->verdict == VERDICT(REGION_MISMATCH) ? ERR_UPSTREAM_KEY_REJECTED
@@ -92,6 +92,7 @@ static enum err_code finding_of(const struct request *request, const struct conn
                                        : "IT Glue refuses the key.";
         return ERR_OK;
     default:
+        *ret_any = false;
         return ERR_OK;
     }
 }
@@ -100,16 +101,18 @@ static enum err_code record(const struct request *request, const struct connecti
                             const struct probe_report *report, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    struct connection_finding finding = {0};
+    struct connection_finding finding;
+    struct connection_move move = {0};
+    bool any = false;
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));
-    if (connection != NULL) {
-        try_(finding_of(request, connection, report, &finding, reterr));
-        if (finding.state != 0)
-            try_(connection_record_finding(tx, connection->id, &finding, reterr));
-    }
+    if (connection != NULL)
+        try_(finding_of(request, connection, report, &finding, &any, reterr));
+    if (any)
+        try_(
+            connection_record_finding(tx, connection->id, &finding, request->arena, &move, reterr));
     try_(audit_test(tx, request, connection, report->verdict, report->region, report->failure.code,
-                    report->http_status, finding.state, reterr));
+                    report->http_status, &move, reterr));
     return tx_commit(&tx, reterr);
 }
 
@@ -122,8 +125,9 @@ static enum err_code answer_malformed(const struct request *request, const char 
     try_(diagnosis_fill_malformed(request->arena, pasted, region, out, reterr));
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));
-    try_(
-        audit_test(tx, request, NULL, out->diagnosis, region, ERR_API_KEY_MALFORMED, 0, 0, reterr));
+    const struct connection_move none = {0};
+    try_(audit_test(tx, request, NULL, out->diagnosis, region, ERR_API_KEY_MALFORMED, 0, &none,
+                    reterr));
     return tx_commit(&tx, reterr);
 }
 

@@ -1,7 +1,5 @@
 #include "server/service/credential.h"
 
-#include "docbridge/v1/connection.pb-c.h"
-#include "server/service/word.h"
 #include "server/store/vault_record.h"
 
 enum err_code credential_not_active(const struct connection *connection, struct err *reterr)
@@ -10,16 +8,14 @@ enum err_code credential_not_active(const struct connection *connection, struct 
     clock_text(connection->update_time_us, since);
     (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE,
                   "the connection has no credential in use: connect it first");
-    err_meta(reterr, "state", "%s",
-             word_of(&docbridge__v1__connection__state__descriptor, "STATE_", connection->state));
+    err_meta(reterr, "state", "%s", connection_state_word(connection->state));
     err_meta(reterr, "since", "%s", since);
     return ERR_CONNECTION_NOT_ACTIVE;
 }
 
 static bool usable(const struct connection *connection)
 {
-    return (connection->state == DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE ||
-            connection->state == DOCBRIDGE__V1__CONNECTION__STATE__STATE_ERROR) &&
+    return (connection->state == CONNECTION_ACTIVE || connection->state == CONNECTION_ERROR) &&
            connection->credential_version > 0;
 }
 

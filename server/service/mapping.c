@@ -131,8 +131,7 @@ enum err_code mapping_request_run(struct tx *tx, const struct request *request,
     char run_id[SYNC_RUN_ID_BYTES];
     bool joined;
     bool held = connection->sync_paused ||
-                (connection->state != DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE &&
-                 connection->state != DOCBRIDGE__V1__CONNECTION__STATE__STATE_ERROR);
+                (connection->state != CONNECTION_ACTIVE && connection->state != CONNECTION_ERROR);
     if (held) {
         *ret_run_name = arena_strdup(request->arena, "");
     } else {

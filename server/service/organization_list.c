@@ -69,7 +69,7 @@ static enum err_code fill_inventory(struct tx *tx, const struct request *request
         return err_no_memory(reterr);
     docbridge__v1__freshness__init(out->freshness);
     out->freshness->as_of_time = field_time(arena, connection->inventory_time_us);
-    out->freshness->stale = connection->state != DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE ||
+    out->freshness->stale = connection->state != CONNECTION_ACTIVE ||
                             clock_wall_us() - connection->inventory_time_us > stale_after_us;
     return ERR_OK;
 }

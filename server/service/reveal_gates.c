@@ -1,16 +1,10 @@
 #include "server/service/reveal.h"
 
-static const char *state_text(int state)
-{
-    static const char *const texts[] = {"NONE", "ACTIVE", "ERROR", "DISCONNECTED", "DELETING"};
-    return state >= 0 && state < (int)ARRAY_LEN(texts) ? texts[state] : "UNKNOWN";
-}
-
 static enum err_code judge_connection(const struct sight *sight, struct err *reterr)
 {
-    if (sight->connection_state != SIGHT_CONNECTION_ACTIVE) {
+    if (sight->connection_state != CONNECTION_ACTIVE) {
         (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE, "the connection is not active");
-        err_meta(reterr, "state", "%s", state_text(sight->connection_state));
+        err_meta(reterr, "state", "%s", connection_state_word(sight->connection_state));
         if (sight->connection_update_time != 0) {
             char since[CLOCK_TEXT_BYTES];
             clock_text(sight->connection_update_time, since);

@@ -27,6 +27,10 @@ static const struct statement insert_sql = {
 static const struct statement get_sql = {
     "connection_get", "SELECT " COLUMNS " FROM connection c WHERE c.tenant = $1 AND c.id = $2"};
 
+static const struct statement lock_sql = {
+    "connection_lock", "SELECT " COLUMNS " FROM connection c WHERE c.tenant = $1 AND c.id = $2"
+                       " FOR NO KEY UPDATE OF c"};
+
 static const struct statement get_active_sql = {
     "connection_get_active",
     "SELECT " COLUMNS " FROM connection c WHERE c.tenant = $1 AND c.state IN (1, 2)"};
@@ -34,28 +38,6 @@ static const struct statement get_active_sql = {
 static const struct statement list_sql = {
     "connection_list", "SELECT " COLUMNS " FROM connection c WHERE c.tenant = $1 AND c.id > $2"
                        " ORDER BY c.id LIMIT $3"};
-
-// The etag changes with what a reader can see change, not with every success.
-static const struct statement finding_sql = {
-    "connection_record_finding",
-    "UPDATE connection c SET"
-    " key_last_success_time = CASE WHEN $4 THEN $5 ELSE c.key_last_success_time END,"
-    " inventory_denied = CASE WHEN $4 THEN $6 ELSE c.inventory_denied END,"
-    " capabilities = coalesce($7::jsonb, c.capabilities), state = $8,"
-    " problem_reason = $9, problem_message = $10,"
-    " problem_time = CASE WHEN $8 = 1 THEN NULL WHEN c.problem_reason = $9 THEN c.problem_time"
-    "  ELSE $5 END,"
-    " account_subdomain = coalesce(nullif($11, ''), c.account_subdomain),"
-    " account_primary_organization_id ="
-    "  coalesce(nullif($12, 0), c.account_primary_organization_id),"
-    " revision = c.revision + n.changed,"
-    " update_time = CASE WHEN n.changed = 1 THEN $5 ELSE c.update_time END"
-    " FROM (SELECT id, CASE WHEN state <> $8 OR problem_reason <> $9"
-    "   OR capabilities <> coalesce($7::jsonb, capabilities)"
-    "   OR ($4 AND inventory_denied <> $6) THEN 1 ELSE 0 END AS changed FROM connection"
-    "  WHERE tenant = $1 AND id = $2 AND credential_version = $3 AND state IN (1, 2)"
-    "  FOR NO KEY UPDATE) n"
-    " WHERE c.tenant = $1 AND c.id = n.id"};
 
 enum err_code connection_insert(struct tx *tx, const struct connection *connection, bool *ret_added,
                                 struct err *reterr)
@@ -94,7 +76,7 @@ static bool read_row(const struct rows *rows, int row, struct arena *arena, stru
     ret->display_name = copy(rows, row, c++, arena, &good);
     ret->provider = (int)rows_int64(rows, row, c++);
     ret->region = (int)rows_int64(rows, row, c++);
-    ret->state = (int)rows_int64(rows, row, c++);
+    ret->state = (enum connection_state)rows_int64(rows, row, c++);
     ret->sync_paused = rows_bool(rows, row, c++);
     ret->reveals_paused = rows_bool(rows, row, c++);
     ret->psa_type = (int)rows_int64(rows, row, c++);
@@ -154,6 +136,14 @@ enum err_code connection_get(struct tx *tx, const char *id, struct arena *arena,
     return read_one(&rows, arena, ret_connection, reterr);
 }
 
+enum err_code connection_lock(struct tx *tx, const char *id, struct arena *arena,
+                              struct connection **ret_connection, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &lock_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id)), &rows, reterr));
+    return read_one(&rows, arena, ret_connection, reterr);
+}
+
 enum err_code connection_get_active(struct tx *tx, struct arena *arena,
                                     struct connection **ret_connection, struct err *reterr)
 {
@@ -171,19 +161,4 @@ enum err_code connection_list(struct tx *tx, const char *after_id, int limit, st
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(after_id), ARG_INT64(limit)), &rows,
                   reterr));
     return read_rows(&rows, arena, ret_connections, ret_count, reterr);
-}
-
-enum err_code connection_record_finding(struct tx *tx, const char *id,
-                                        const struct connection_finding *finding,
-                                        struct err *reterr)
-{
-    return tx_run(tx, &finding_sql,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id),
-                       ARG_INT64(finding->credential_version), ARG_BOOL(finding->key_worked),
-                       ARG_TIME(finding->time_us), ARG_BOOL(finding->inventory_denied),
-                       ARG_TEXT(finding->capabilities), ARG_INT64(finding->state),
-                       ARG_TEXT(finding->problem_reason), ARG_TEXT(finding->problem_message),
-                       ARG_TEXT(finding->account_subdomain),
-                       ARG_INT64(finding->account_primary_organization_id)),
-                  reterr);
 }

@@ -1,15 +1,16 @@
-// Connections, and what a test learned of them.
 //
 // A row of the table `connection` joined with its runs. Never holds a credential: that is in
 // vault_record.h.
 #pragma once
 
+#include "server/store/connection_state.h"
 #include "server/store/store.h"
 
 // A connection as it stands. Strings are never NULL and live in the arena they were read into.
 struct connection {
     const char *id, *display_name;
-    int provider, region, state; // numbers of docbridge.v1
+    int provider, region; // numbers of docbridge.v1
+    enum connection_state state;
     bool sync_paused, reveals_paused;
     int psa_type;
     int64_t credential_version; // 0: there is none
@@ -35,6 +36,9 @@ enum err_code connection_insert(struct tx *tx, const struct connection *connecti
 // Finds one. NULL if there is none.
 enum err_code connection_get(struct tx *tx, const char *id, struct arena *arena,
                              struct connection **ret_connection, struct err *reterr) _must_check_;
+// Finds one and keeps it as it is until the end of the transaction. NULL if there is none.
+enum err_code connection_lock(struct tx *tx, const char *id, struct arena *arena,
+                              struct connection **ret_connection, struct err *reterr) _must_check_;
 // Finds the one that holds the tenant's slot. NULL if it is free.
 enum err_code connection_get_active(struct tx *tx, struct arena *arena,
                                     struct connection **ret_connection,
@@ -43,20 +47,3 @@ enum err_code connection_get_active(struct tx *tx, struct arena *arena,
 enum err_code connection_list(struct tx *tx, const char *after_id, int limit, struct arena *arena,
                               struct connection **ret_connections, size_t *ret_count,
                               struct err *reterr) _must_check_;
-
-// What a test of the stored credential found.
-struct connection_finding {
-    int64_t credential_version; // the credential that was tested: a newer one is left alone
-    int64_t time_us;
-    bool key_worked;
-    bool inventory_denied;
-    const char *capabilities; // JSON; NULL: leave them
-    // The state from now on: 1 with no problem, or 2 with one.
-    int state;
-    const char *problem_reason, *problem_message;
-    const char *account_subdomain;           // "": not learned
-    int64_t account_primary_organization_id; // 0: not learned
-};
-enum err_code connection_record_finding(struct tx *tx, const char *id,
-                                        const struct connection_finding *finding,
-                                        struct err *reterr) _must_check_;

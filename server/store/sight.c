@@ -35,7 +35,7 @@ enum err_code sight_get(struct tx *tx, const char *company_id, int task_kind, st
     *ret_sight = (struct sight){
         .company_display_name = rows_text_copy(&rows, 0, 0, arena),
         .connection_id = rows_text_copy(&rows, 0, 1, arena),
-        .connection_state = (int)rows_int64(&rows, 0, 2),
+        .connection_state = (enum connection_state)rows_int64(&rows, 0, 2),
         .connection_update_time = rows_time(&rows, 0, 3),
         .reveals_paused = rows_bool(&rows, 0, 4),
         .mapped = rows_bool(&rows, 0, 5),

@@ -5,10 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/store/connection_state.h"
 #include "server/store/store.h"
-
-// The numbers of docbridge.v1.Connection.State that readers ask about.
-enum { SIGHT_CONNECTION_ACTIVE = 1, SIGHT_CONNECTION_ERROR = 2 };
 
 // The numbers of docbridge.v1.CompanyPasswordAccess.Level.
 enum { SIGHT_NO_ACCESS = 1, SIGHT_SELECTED_CATEGORIES = 2, SIGHT_ALL_CATEGORIES = 3 };
@@ -16,8 +14,8 @@ enum { SIGHT_NO_ACCESS = 1, SIGHT_SELECTED_CATEGORIES = 2, SIGHT_ALL_CATEGORIES 
 // Texts from the arena.
 struct sight {
     const char *company_display_name;
-    const char *connection_id;      // NULL: the tenant has none
-    int connection_state;           // 0: none
+    const char *connection_id; // NULL: the tenant has none
+    enum connection_state connection_state;
     int64_t connection_update_time; // when it last changed
     bool reveals_paused;
     bool mapped; // an organization is mapped to the company

@@ -31,7 +31,7 @@ enum err_code sync_connection_load(struct tx *tx, const char *connection_id, boo
         return err_not_found(reterr, name);
     }
     *ret_connection = (struct sync_connection){
-        .state = (int)rows_int64(&rows, 0, 0),
+        .state = (enum connection_state)rows_int64(&rows, 0, 0),
         .sync_paused = rows_bool(&rows, 0, 1),
         .provider = (int)rows_int64(&rows, 0, 2),
         .region = (int)rows_int64(&rows, 0, 3),
@@ -126,43 +126,6 @@ enum err_code sync_connection_mapped_since(struct tx *tx, const char *connection
                        ARG_INT64S(but, but_count)),
                   &rows, reterr));
     return read_ids(&rows, arena, ret_ids, ret_count, reterr);
-}
-
-// A key that was exchanged meanwhile is not the one that failed or worked.
-enum err_code sync_connection_fail(struct tx *tx, const char *connection_id,
-                                   int64_t credential_version, const char *reason,
-                                   const char *message, int64_t now_us, struct err *reterr)
-{
-    static const struct statement statement = {
-        "sync_connection_fail",
-        "UPDATE connection SET state = 2, problem_reason = $4, problem_message = $5,"
-        " problem_time = $6::timestamptz, revision = revision + 1, update_time = $6::timestamptz"
-        " WHERE tenant = $1 AND id = $2 AND credential_version = $3::bigint AND state IN (1, 2)"
-        " AND (state = 1 OR problem_reason <> $4)"};
-    return tx_run(tx, &statement,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
-                       ARG_INT64(credential_version), ARG_TEXT(reason), ARG_TEXT(message),
-                       ARG_TIME(now_us)),
-                  reterr);
-}
-
-enum err_code sync_connection_succeed(struct tx *tx, const char *connection_id,
-                                      int64_t credential_version, int64_t now_us,
-                                      struct err *reterr)
-{
-    static const struct statement statement = {
-        "sync_connection_succeed",
-        "UPDATE connection SET key_last_success_time = $4::timestamptz,"
-        " state = CASE state WHEN 2 THEN 1 ELSE state END,"
-        " problem_reason = CASE state WHEN 2 THEN '' ELSE problem_reason END,"
-        " problem_message = CASE state WHEN 2 THEN '' ELSE problem_message END,"
-        " problem_time = CASE state WHEN 2 THEN NULL ELSE problem_time END,"
-        " revision = CASE state WHEN 2 THEN revision + 1 ELSE revision END"
-        " WHERE tenant = $1 AND id = $2 AND credential_version = $3::bigint"};
-    return tx_run(tx, &statement,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
-                       ARG_INT64(credential_version), ARG_TIME(now_us)),
-                  reterr);
 }
 
 enum err_code sync_connection_set_folder_filter(struct tx *tx, const char *connection_id,

@@ -1,10 +1,11 @@
 // What a sync run reads and writes of its connection.
 #pragma once
 
+#include "server/store/connection_state.h"
 #include "server/store/store.h"
 
 struct sync_connection {
-    int state; // docbridge.v1.Connection.State
+    enum connection_state state;
     bool sync_paused;
     int provider, region;
     int64_t credential_version; // 0: there is none
@@ -35,15 +36,6 @@ enum err_code sync_connection_mapped_since(struct tx *tx, const char *connection
                                            int64_t since_us, const int64_t *but, size_t but_count,
                                            struct arena *arena, int64_t **ret_ids,
                                            size_t *ret_count, struct err *reterr) _must_check_;
-// Puts an ACTIVE connection in ERROR.
-enum err_code sync_connection_fail(struct tx *tx, const char *connection_id,
-                                   int64_t credential_version, const char *reason,
-                                   const char *message, int64_t now_us,
-                                   struct err *reterr) _must_check_;
-// The key worked: key_last_success_time, and a connection in ERROR is ACTIVE again.
-enum err_code sync_connection_succeed(struct tx *tx, const char *connection_id,
-                                      int64_t credential_version, int64_t now_us,
-                                      struct err *reterr) _must_check_;
 enum err_code sync_connection_set_folder_filter(struct tx *tx, const char *connection_id,
                                                 int folder_filter, struct err *reterr) _must_check_;
 // The inventory of organizations: when it was last whole (0: leave it), whether it is denied.

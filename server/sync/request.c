@@ -10,11 +10,13 @@ enum { FIND_TRIES = 3, FIND_ARENA_BYTES = 64 * 1024 };
 static enum err_code check_connection(const struct sync_connection *connection, const char *id,
                                       struct err *reterr)
 {
-    if (connection->state <= 2 && !connection->sync_paused)
+    bool connected =
+        connection->state == CONNECTION_ACTIVE || connection->state == CONNECTION_ERROR;
+    if (connected && !connection->sync_paused)
         return ERR_OK;
     (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE,
-                  connection->state <= 2 ? "the syncs of the connection are paused"
-                                         : "the connection is not active");
+                  connected ? "the syncs of the connection are paused"
+                            : "the connection is not active");
     err_meta(reterr, "connection", "connections/%s", id);
     return ERR_CONNECTION_NOT_ACTIVE;
 }

@@ -174,7 +174,8 @@ static enum err_code take(struct run *run, struct err *reterr)
 static enum err_code open_source(struct run *run, struct err *reterr)
 {
     const struct sync_connection *connection = &run->connection;
-    if (connection->sync_paused || connection->state > 2)
+    if (connection->sync_paused ||
+        (connection->state != CONNECTION_ACTIVE && connection->state != CONNECTION_ERROR))
         return err_set(reterr, ERR_CONNECTION_NOT_ACTIVE, "the connection is paused or not active");
     if (connection->scheme == NULL)
         return err_set(reterr, ERR_CONNECTION_NOT_ACTIVE, "the connection has no API key");

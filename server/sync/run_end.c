@@ -1,19 +1,33 @@
 // How a run leaves its thread: finished, cancelled, parked, or handed over.
 #include "server/base/log.h"
+#include "server/store/connection_finding.h"
 #include "server/sync/run.h"
 #include "server/sync/sync_private.h"
+
+// What the run learned of the key; a run that was stopped, or met other trouble, learned nothing.
+static enum err_code record_key(struct run *run, struct tx *tx, enum run_event event,
+                                struct err *reterr)
+{
+    bool worked = event == RUN_ALL_DONE || event == RUN_SOME_DONE;
+    const struct connection_finding finding = {
+        .credential_version = run->connection.credential_version,
+        .time_us = clock_wall_us(),
+        .event = run->key_refused ? CONNECTION_KEY_REJECTED : CONNECTION_KEY_WORKED,
+        .problem_reason = err_reason(run->broken.code),
+        .problem_message = run->broken.text,
+    };
+    struct connection_move move;
+    if (!run->key_refused && !worked)
+        return ERR_OK;
+    return connection_record_finding(tx, run->lease.connection_id, &finding, &run->arena, &move,
+                                     reterr);
+}
 
 static enum err_code finish_in(struct run *run, struct tx *tx, enum run_event event,
                                struct err *reterr)
 {
     const char *connection_id = run->lease.connection_id, *run_id = run->lease.run_id;
-    if (run->key_refused)
-        try_(sync_connection_fail(tx, connection_id, run->connection.credential_version,
-                                  err_reason(run->broken.code), run->broken.text, clock_wall_us(),
-                                  reterr));
-    else if (event == RUN_ALL_DONE || event == RUN_SOME_DONE)
-        try_(sync_connection_succeed(tx, connection_id, run->connection.credential_version,
-                                     clock_wall_us(), reterr));
+    try_(record_key(run, tx, event, reterr));
     try_(run_move(run, tx, event, 0, reterr));
     try_(sync_run_add_requests(tx, connection_id, run_id, run->requests, reterr));
     try_(sync_page_forget(tx, connection_id, run_id, 0, NULL, reterr));

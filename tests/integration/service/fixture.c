@@ -150,7 +150,7 @@ void fixture_seed_connection(struct fixture *fixture)
                                           .display_name = "IT Glue",
                                           .provider = 1,
                                           .region = 1,
-                                          .state = 1,
+                                          .state = CONNECTION_ACTIVE,
                                           .psa_type = 1,
                                           .credential_version = 1,
                                           .key_last4 = "0123",

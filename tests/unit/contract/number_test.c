@@ -17,6 +17,7 @@
 #include "server/audit/audit.h"
 #include "server/auth/principal.h"
 #include "server/source/source.h"
+#include "server/store/connection_state.h"
 #include "server/store/mapping.h"
 #include "server/store/organization.h"
 #include "server/store/sight.h"
@@ -96,8 +97,9 @@ static void providers_and_regions(void **state)
 static void connections_and_mappings(void **state)
 {
     (void)state;
-    ASSERT_NUMBERS(connection__state, "STATE_", false, {SIGHT_CONNECTION_ACTIVE, "ACTIVE"},
-                   {SIGHT_CONNECTION_ERROR, "ERROR"});
+    ASSERT_NUMBERS(connection__state, "STATE_", true, {CONNECTION_ACTIVE, "ACTIVE"},
+                   {CONNECTION_ERROR, "ERROR"}, {CONNECTION_DISCONNECTED, "DISCONNECTED"},
+                   {CONNECTION_DELETING, "DELETING"});
     ASSERT_NUMBERS(company_password_access__level, "LEVEL_", true, {SIGHT_NO_ACCESS, "NO_ACCESS"},
                    {SIGHT_SELECTED_CATEGORIES, "SELECTED_CATEGORIES"},
                    {SIGHT_ALL_CATEGORIES, "ALL_CATEGORIES"});

@@ -14,7 +14,7 @@ static const char WEB_URL[] = "https://acme.itglue.com/1/passwords/7";
 static struct password_gates open_gates(void)
 {
     return (struct password_gates){
-        .sight = {.connection_state = SIGHT_CONNECTION_ACTIVE,
+        .sight = {.connection_state = CONNECTION_ACTIVE,
                   .mapped = true,
                   .password_sharing_enabled = true,
                   .password_level = SIGHT_SELECTED_CATEGORIES},
@@ -26,7 +26,7 @@ static struct password_gates open_gates(void)
 
 static void close_connection(struct password_gates *gates)
 {
-    gates->sight.connection_state = SIGHT_CONNECTION_ERROR;
+    gates->sight.connection_state = CONNECTION_ERROR;
 }
 
 static void close_pause(struct password_gates *gates)

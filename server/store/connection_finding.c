@@ -1,0 +1,50 @@
+#include "server/store/connection_finding.h"
+
+// $4 worked, $5 now, $6 inventory denied, $7 capabilities, $8 state. The etag changes with what a
+// reader can see change, not with every success.
+static const struct statement RECORD = {
+    "connection_record_finding",
+    "UPDATE connection c SET"
+    " key_last_success_time = CASE WHEN $4 THEN $5 ELSE c.key_last_success_time END,"
+    " inventory_denied = CASE WHEN $4 AND $7::jsonb IS NOT NULL THEN $6 ELSE c.inventory_denied "
+    "END,"
+    " capabilities = coalesce($7::jsonb, c.capabilities), state = $8,"
+    " problem_reason = $9, problem_message = $10,"
+    " problem_time = CASE WHEN $4 THEN NULL WHEN c.problem_reason = $9 THEN c.problem_time"
+    "  ELSE $5 END,"
+    " account_subdomain = coalesce(nullif($11, ''), c.account_subdomain),"
+    " account_primary_organization_id ="
+    "  coalesce(nullif($12, 0), c.account_primary_organization_id),"
+    " revision = c.revision + n.changed,"
+    " update_time = CASE WHEN n.changed = 1 THEN $5 ELSE c.update_time END"
+    " FROM (SELECT id, CASE WHEN state <> $8 OR problem_reason <> $9"
+    "   OR capabilities <> coalesce($7::jsonb, capabilities)"
+    "   OR ($4 AND $7::jsonb IS NOT NULL AND inventory_denied <> $6) THEN 1 ELSE 0 END AS changed"
+    "  FROM connection WHERE tenant = $1 AND id = $2 AND credential_version = $3) n"
+    " WHERE c.tenant = $1 AND c.id = n.id"};
+
+enum err_code connection_record_finding(struct tx *tx, const char *id,
+                                        const struct connection_finding *finding,
+                                        struct arena *arena, struct connection_move *ret_move,
+                                        struct err *reterr)
+{
+    struct connection *before;
+    bool worked = finding->event == CONNECTION_KEY_WORKED;
+    *ret_move = (struct connection_move){0};
+    try_(connection_lock(tx, id, arena, &before, reterr));
+    if (before == NULL)
+        return ERR_OK;
+    *ret_move = (struct connection_move){before, before->state};
+    if (before->credential_version != finding->credential_version ||
+        connection_transition(before->state, finding->event, &ret_move->to, NULL) != ERR_OK)
+        return ERR_OK;
+    return tx_run(
+        tx, &RECORD,
+        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id), ARG_INT64(finding->credential_version),
+             ARG_BOOL(worked), ARG_TIME(finding->time_us), ARG_BOOL(finding->inventory_denied),
+             ARG_TEXT(finding->capabilities), ARG_INT64(ret_move->to),
+             ARG_TEXT(worked ? "" : finding->problem_reason),
+             ARG_TEXT(worked ? "" : finding->problem_message), ARG_TEXT(finding->account_subdomain),
+             ARG_INT64(finding->account_primary_organization_id)),
+        reterr);
+}
