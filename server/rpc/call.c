@@ -120,11 +120,17 @@ static void set_request_id(struct call *call)
                    call->server->id_prefix, atomic_fetch_add(&call->server->next_id, 1));
 }
 
-// Without this nobody would know that a client hung up.
-static void watch_close(struct call *call)
+static grpc_op close_op(struct call *call)
 {
     grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER};
     op.data.recv_close_on_server.cancelled = &call->was_cancelled;
+    call->watched = true;
+    return op;
+}
+
+void call_watch(struct call *call)
+{
+    const grpc_op op = close_op(call);
     if (!event_start_batch(&call->closed, call->call, &op, 1))
         atomic_store(&call->cancelled, true);
 }
@@ -133,7 +139,6 @@ void call_accept(struct call *call)
 {
     if (call->method != NULL)
         call->method->arm(call->server, call->poller, call->method);
-    watch_close(call);
     call->arrive_us = steady_us();
     arena_init(&call->arena, CALL_ARENA_MAX_BYTES);
     arena_init(&call->ending, CALL_ENDING_MAX_BYTES);
@@ -214,7 +219,7 @@ void call_end(struct call *call, grpc_byte_buffer *response, const struct err *e
     grpc_metadata trailing[TRAILING_MAX];
     size_t trailing_count = fill_trailing(call, err, &status, trailing);
     grpc_slice text = grpc_slice_from_copied_string(status.text);
-    grpc_op ops[3] = {0};
+    grpc_op ops[4] = {0};
     size_t count = 0;
     if (!call->initial_sent)
         ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
@@ -229,6 +234,9 @@ void call_end(struct call *call, grpc_byte_buffer *response, const struct err *e
     ops[count].data.send_status_from_server.status_details = &text;
     ops[count].data.send_status_from_server.trailing_metadata = trailing;
     ops[count++].data.send_status_from_server.trailing_metadata_count = trailing_count;
+    // Whoever was not watched is gone or served now: one batch less to wait for.
+    if (!call->watched)
+        ops[count++] = close_op(call);
     (void)event_start_batch(&call->ended, call->call, ops, count);
     // The batch holds references of its own.
     grpc_slice_unref(text);

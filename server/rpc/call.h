@@ -43,6 +43,7 @@ struct call {
     grpc_byte_buffer *response;
     int was_cancelled; // gRPC's answer to RECV_CLOSE
     atomic_bool cancelled;
+    bool watched; // the close is asked for
     bool initial_sent;
     bool let_in; // by server_let_in()
 
@@ -68,8 +69,10 @@ void call_init(struct call *call, struct rpc_server *server, struct poller *poll
                void (*release)(struct owner *));
 // Posts it at gRPC, with the first reference moving to the posted request.
 void call_post(struct call *call);
-// First thing when a call arrived: posts the method again, asks for the close, reads its metadata.
+// First thing when a call arrived: posts the method again, reads its metadata.
 void call_accept(struct call *call);
+// Asks to be told when the client hangs up. For every call that is not ended on the spot.
+void call_watch(struct call *call);
 // The value of the only metadata entry of that key. False if there is none; *ret_many tells of
 // several.
 bool call_metadata(const struct call *call, const char *key, const char **ret_value,

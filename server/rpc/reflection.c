@@ -225,10 +225,12 @@ static void run_arrived(struct event *event, bool ok)
         return;
     call_accept(&reflection->call);
     struct err err = {.code = ERR_OK};
-    if (gate_enter(&reflection->call, &err) != ERR_OK)
+    if (gate_enter(&reflection->call, &err) != ERR_OK) {
         call_end(&reflection->call, NULL, &err);
-    else
-        receive(reflection);
+        return;
+    }
+    call_watch(&reflection->call);
+    receive(reflection);
 }
 
 static void arm(struct rpc_server *server, struct poller *poller, const struct table_method *method)

@@ -277,8 +277,10 @@ static void run_arrived(struct event *event, bool ok)
     call_accept(call);
     struct err err = {.code = ERR_OK};
     enum err_code code = gate_enter(call, &err);
-    if (code == ERR_OK)
+    if (code == ERR_OK) {
+        call_watch(call);
         code = begin(stream, &err);
+    }
     if (code != ERR_OK)
         call_end(call, NULL, &err);
 }

@@ -78,8 +78,10 @@ static void run_arrived(struct event *event, bool ok)
     }
     bool recorded = code == ERR_MISSING_PERMISSION && call->method->handler->denied != NULL;
     call->job.run = recorded ? run_denied : run_job;
-    if (code == ERR_OK || recorded)
+    if (code == ERR_OK || recorded) {
+        call_watch(call);
         code = lane_push(lane, &call->job) ? ERR_OK : gate_busy(&err);
+    }
     if (code != ERR_OK)
         call_end(call, NULL, &err);
 }
