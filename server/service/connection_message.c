@@ -4,9 +4,7 @@
 
 #include "server/service/diagnosis.h"
 #include "server/service/field.h"
-
-// IT Glue revokes a key that nobody used for so long.
-static const int64_t idle_revocation_us = INT64_C(90) * 24 * 3600 * 1000000;
+#include "server/service/key_age.h"
 
 static bool fill_credential(struct arena *arena, const struct connection *connection,
                             Docbridge__V1__Connection *out)
@@ -22,8 +20,7 @@ static bool fill_credential(struct arena *arena, const struct connection *connec
     out->credential->fingerprint = arena_strdup(arena, connection->key_fingerprint);
     out->credential->create_time = field_time(arena, connection->key_create_time_us);
     out->credential->last_success_time = field_time(arena, used_us);
-    out->credential->idle_revocation_time =
-        field_time(arena, used_us == 0 ? 0 : used_us + idle_revocation_us);
+    out->credential->idle_revocation_time = field_time(arena, key_age_revocation_us(used_us));
     return out->credential->last4 != NULL && out->credential->fingerprint != NULL;
 }
 
@@ -58,6 +55,24 @@ static bool fill_problem(struct arena *arena, const struct connection *connectio
     return out->problem->reason != NULL && out->problem->message != NULL;
 }
 
+// What needs attention soon, of a connection whose key is in use.
+static enum err_code fill_warnings(struct arena *arena, const struct connection *connection,
+                                   Docbridge__V1__Connection *out, struct err *reterr)
+{
+    char *text;
+    if (connection->state != CONNECTION_ACTIVE)
+        return ERR_OK;
+    try_(key_age_warning(arena, connection->key_last_success_time_us, clock_wall_us(), &text,
+                         reterr));
+    if (text == NULL)
+        return ERR_OK;
+    out->warnings = arena_alloc(arena, sizeof(*out->warnings));
+    if (out->warnings == NULL)
+        return err_no_memory(reterr);
+    out->warnings[out->n_warnings++] = text;
+    return ERR_OK;
+}
+
 enum err_code connection_message_fill(struct arena *arena, const struct connection *connection,
                                       Docbridge__V1__Connection *out, struct err *reterr)
 {
@@ -82,6 +97,7 @@ enum err_code connection_message_fill(struct arena *arena, const struct connecti
         !fill_credential(arena, connection, out) || !fill_account(arena, connection, out) ||
         !fill_problem(arena, connection, out))
         return err_no_memory(reterr);
+    try_(fill_warnings(arena, connection, out, reterr));
     return diagnosis_read_capabilities(arena, connection->capabilities, &out->capabilities,
                                        &out->n_capabilities, reterr);
 }

@@ -170,7 +170,8 @@ static enum err_code test_stored(const struct request *request,
     };
     try_(probe_run(request, &target, &report, reterr));
     try_(record(request, connection, &report, reterr));
-    return diagnosis_fill(request->arena, &report, key, out, reterr);
+    try_(diagnosis_fill(request->arena, &report, key, out, reterr));
+    return diagnosis_warn_of_age(request->arena, connection->key_last_success_time_us, out, reterr);
 }
 
 static enum err_code test_connection(struct request *request,

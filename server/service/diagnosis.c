@@ -5,6 +5,7 @@
 
 #include "server/base/buffer.h"
 #include "server/service/field.h"
+#include "server/service/key_age.h"
 
 #define VERDICT(name) DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_##name
 
@@ -114,6 +115,16 @@ enum err_code diagnosis_fill(struct arena *arena, const struct probe_report *rep
             return err_no_memory(reterr);
         out->capabilities[out->n_capabilities++] = &items[i];
     }
+    return ERR_OK;
+}
+
+enum err_code diagnosis_warn_of_age(struct arena *arena, int64_t used_us,
+                                    Docbridge__V1__TestConnectionResponse *out, struct err *reterr)
+{
+    char *text;
+    try_(key_age_warning(arena, used_us, clock_wall_us(), &text, reterr));
+    if (text != NULL)
+        out->warnings[out->n_warnings++] = text;
     return ERR_OK;
 }
 

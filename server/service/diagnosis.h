@@ -8,6 +8,11 @@
 enum err_code diagnosis_fill(struct arena *arena, const struct probe_report *report,
                              const struct secret *key, Docbridge__V1__TestConnectionResponse *out,
                              struct err *reterr) _must_check_;
+// Adds the warning about a key that was last accepted at `used_us`, before the test, if that is
+// long ago. Errors: INTERNAL for want of memory.
+enum err_code diagnosis_warn_of_age(struct arena *arena, int64_t used_us,
+                                    Docbridge__V1__TestConnectionResponse *out,
+                                    struct err *reterr) _must_check_;
 // Fills the answer about a key that cannot be one, of which nothing was sent.
 enum err_code diagnosis_fill_malformed(struct arena *arena, const char *pasted,
                                        enum source_region region,

@@ -427,6 +427,43 @@ static void tests_what_is_stored(void **state)
     assert_string_equal(fixture_meta(fixture, "state"), "DISCONNECTED");
 }
 
+// The connection as GetConnection shows it so many days after the key was last accepted.
+static void get_after(struct fixture *fixture, int64_t used_us, int days, Connection *out)
+{
+    Docbridge__V1__GetConnectionRequest in = DOCBRIDGE__V1__GET_CONNECTION_REQUEST__INIT;
+    char name[] = "connections/c1";
+    in.name = name;
+    clock_fake(true, used_us + days * INT64_C(86400000000), clock_steady_ms());
+    assert_int_equal(fixture_call(fixture, &connection_service, "GetConnection", &in, out), ERR_OK);
+    clock_fake(false, 0, 0);
+}
+
+static void warns_of_an_idle_key(void **state)
+{
+    struct fixture *fixture = *state;
+    const int64_t used_us = INT64_C(1767225600000000); // 2026-01-01
+    Connection out;
+    Answer answer;
+    fixture_seed_connection(fixture);
+    (void)fixture_sql(fixture, "UPDATE connection SET key_last_success_time ="
+                               " '2026-01-01T00:00:00Z'");
+    get_after(fixture, used_us, 74, &out);
+    assert_int_equal(out.credential->last_success_time->seconds, used_us / 1000000);
+    assert_int_equal(out.credential->idle_revocation_time->seconds - used_us / 1000000, 90 * 86400);
+    assert_int_equal(out.n_warnings, 0);
+    get_after(fixture, used_us, 75, &out);
+    assert_int_equal(out.n_warnings, 1);
+    assert_string_equal(out.warnings[0],
+                        "The key was last accepted on 2026-01-01: IT Glue revokes a key that is "
+                        "not used for 90 days, this one on 2026-04-01.");
+    // A test says how it was before; it uses the key, and then all is well.
+    test_stored(fixture, &answer);
+    assert_int_equal(answer.diagnosis, VERDICT(OK));
+    assert_string_equal(answer.warnings[answer.n_warnings - 1], out.warnings[0]);
+    test_stored(fixture, &answer);
+    assert_int_equal(answer.n_warnings, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +480,7 @@ int main(void)
         TEST(diagnoses_a_malformed_key),
         TEST(tells_capabilities),
         TEST(tests_what_is_stored),
+        TEST(warns_of_an_idle_key),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
