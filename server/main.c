@@ -18,6 +18,7 @@
 #include "server/signals.h"
 #include "server/source/source.h"
 #include "server/store/store.h"
+#include "server/store/vault_record.h"
 #include "server/sync/sync.h"
 #include "server/vault/vault.h"
 
@@ -37,6 +38,7 @@ struct server {
     struct source_settings source;
     struct store *store;
     struct store *scheduler_store;
+    struct store *janitor_store;
     struct sync *sync;
     struct backend backend;
     struct rpc_server *rpc;
@@ -76,6 +78,21 @@ static enum err_code required(const char *value, const char *name, struct err *r
     return value != NULL && value[0] != '\0' ? ERR_OK : err_invalid(reterr, name, "must be set");
 }
 
+// Cuts "a,b" into files of keys that open.
+static enum err_code add_read_keys(struct vault *vault, const char *files, struct err *reterr)
+{
+    char *copy _cleanup_(freep) = files == NULL ? NULL : strdup(files);
+    if (files != NULL && copy == NULL)
+        return err_no_memory(reterr);
+    for (char *rest = copy, *file; (file = strsep(&rest, ",")) != NULL;) {
+        file += strspn(file, " ");
+        if (file[0] == '\0')
+            return err_invalid(reterr, "master_key_read_files", "names an empty file");
+        try_(vault_add_key(vault, file, reterr));
+    }
+    return ERR_OK;
+}
+
 static enum err_code open_vault_and_auth(struct server *server, const struct settings *settings,
                                          struct err *reterr)
 {
@@ -86,6 +103,7 @@ static enum err_code open_vault_and_auth(struct server *server, const struct set
     try_(required(settings->token_jwks_file, "token_jwks_file", reterr));
     try_(required(settings->token_issuer, "token_issuer", reterr));
     try_(vault_open(settings->master_key_file, &server->vault, reterr));
+    try_(add_read_keys(server->vault, settings->master_key_read_files, reterr));
     return auth_new(&auth, &server->auth, reterr);
 }
 
@@ -104,6 +122,25 @@ static enum err_code open_source(struct server *server, const struct settings *s
     return source_global_init(reterr);
 }
 
+// A key that records need must not be missing first when somebody needs the record.
+static enum err_code check_keys(struct server *server, struct err *reterr)
+{
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, 64 * 1024);
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    const char *ids[VAULT_KEYS_MAX], *lost;
+    int64_t count;
+    size_t id_count = vault_key_ids(server->vault, ids);
+    try_(store_begin(server->janitor_store, NULL, deadline_in(START_MS), NULL, &tx, reterr));
+    try_(vault_record_find_lost(tx, ids, id_count, &arena, &count, &lost, reterr));
+    if (count > 0)
+        return err_invalid(reterr, "master_key_file",
+                           "and master_key_read_files lack a key: %lld stored secrets are sealed "
+                           "with master key %.80s; name its file in one of them",
+                           (long long)count, lost);
+    return tx_commit(&tx, reterr);
+}
+
 static enum err_code open_stores(struct server *server, const struct settings *settings,
                                  struct err *reterr)
 {
@@ -117,9 +154,15 @@ static enum err_code open_stores(struct server *server, const struct settings *s
                                               .connections_max = 1,
                                               .unnamed_statements = shared,
                                               .role = settings->database_scheduler_role};
+    const struct store_settings looking = {.dsn = settings->database_url,
+                                           .connections_max = 1,
+                                           .unnamed_statements = shared,
+                                           .role = settings->database_janitor_role};
     try_(store_open(&serving, &server->store, reterr));
     try_(store_open(&scheduling, &server->scheduler_store, reterr));
-    return store_check_schema(server->store, deadline_in(START_MS), reterr);
+    try_(store_open(&looking, &server->janitor_store, reterr));
+    try_(store_check_schema(server->store, deadline_in(START_MS), reterr));
+    return check_keys(server, reterr);
 }
 
 static enum err_code make_sync(struct server *server, const struct settings *settings,
@@ -169,7 +212,8 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
                                        .sync = server->sync,
                                        .source = &server->source,
                                        .settings = settings};
-    vault_subkey(server->vault, "page-token", server->backend.token_key);
+    server->backend.token_key_count =
+        vault_subkeys(server->vault, "page-token", server->backend.token_keys);
     try_(cut_addresses(server, settings, reterr));
     const struct rpc_settings rpc = {
         .listeners = server->listeners,
@@ -226,6 +270,7 @@ static void stop(struct server *server, const struct settings *settings)
         sync_stop(server->sync);
     server->rpc = rpc_server_free(server->rpc);
     server->sync = sync_free(server->sync);
+    server->janitor_store = store_close(server->janitor_store);
     server->scheduler_store = store_close(server->scheduler_store);
     server->store = store_close(server->store);
     source_global_done();

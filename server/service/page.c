@@ -7,15 +7,15 @@
 
 enum { MAC_BYTES = 16 };
 
-// The MAC of a cursor for this caller and this list. Each text is preceded by its length, so that
-// no two lists have the same bytes.
-static void page_mac(const struct request *request, const struct page_list *list,
+// The MAC of a cursor for this caller and this list, under one of the keys. Each text is preceded
+// by its length, so that no two lists have the same bytes.
+static void page_mac(const struct request *request, size_t key, const struct page_list *list,
                      const char *cursor, size_t cursor_len, unsigned char ret_mac[MAC_BYTES])
 {
     const char *parts[] = {request->caller->tenant, request->caller->subject, list->method,
                            list->parent ? list->parent : "", list->filter ? list->filter : ""};
     crypto_generichash_state state;
-    (void)crypto_generichash_init(&state, request->backend->token_key, 32, MAC_BYTES);
+    (void)crypto_generichash_init(&state, request->backend->token_keys[key], 32, MAC_BYTES);
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         uint64_t len = strlen(parts[i]);
         (void)crypto_generichash_update(&state, (const unsigned char *)&len, sizeof(len));
@@ -44,10 +44,11 @@ enum err_code page_open(const struct request *request, const struct page_list *l
         return ERR_OK;
     }
     const char *cursor = (const char *)bytes + MAC_BYTES;
-    bool good = encoding_base64url_decode(token, strlen(token), bytes, sizeof(bytes), &len) &&
-                len > MAC_BYTES;
-    if (good) {
-        page_mac(request, list, cursor, len - MAC_BYTES, mac);
+    bool whole = encoding_base64url_decode(token, strlen(token), bytes, sizeof(bytes), &len) &&
+                 len > MAC_BYTES;
+    bool good = false;
+    for (size_t key = 0; whole && !good && key < request->backend->token_key_count; key++) {
+        page_mac(request, key, list, cursor, len - MAC_BYTES, mac);
         good = sodium_memcmp(mac, bytes, MAC_BYTES) == 0;
     }
     if (!good) {
@@ -67,7 +68,7 @@ enum err_code page_make(const struct request *request, const struct page_list *l
     size_t len = strlen(cursor);
     if (len == 0 || len > PAGE_CURSOR_MAX)
         return err_set(reterr, ERR_INTERNAL, "a page cursor of %zu bytes", len);
-    page_mac(request, list, cursor, len, bytes);
+    page_mac(request, 0, list, cursor, len, bytes);
     memcpy(bytes + MAC_BYTES, cursor, len);
     char *token = arena_alloc(request->arena, ENCODING_BASE64_BYTES(MAC_BYTES + len));
     if (token == NULL)

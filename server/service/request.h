@@ -12,6 +12,8 @@
 #include "server/base/clock.h"
 #include "server/base/err.h"
 
+enum { TOKEN_KEYS_MAX = 8 }; // as many as a vault has master keys
+
 struct settings;
 struct source_settings;
 struct store;
@@ -25,8 +27,10 @@ struct backend {
     struct sync *sync;
     const struct source_settings *source;
     const struct settings *settings;
-    // Key of page tokens and etags (vault_subkey); the same on every replica.
-    unsigned char token_key[32];
+    // Keys of page tokens (vault_subkeys), the same on every replica: the first makes them, each
+    // verifies them, so that a list goes on while the master key is changed. At least one.
+    unsigned char token_keys[TOKEN_KEYS_MAX][32];
+    size_t token_key_count;
 };
 
 struct request {

@@ -25,10 +25,12 @@ struct settings {
     const char *database_url;
     const char *database_server_role;
     const char *database_scheduler_role;
+    const char *database_janitor_role;
     int64_t database_connections;
     const char *pooler; // "session" or "transaction", as PgBouncer calls its modes
     // Vault.
-    const char *master_key_file;
+    const char *master_key_file;       // seals and opens
+    const char *master_key_read_files; // comma-separated; they open
     // Calls.
     int64_t pollers;
     int64_t store_workers;

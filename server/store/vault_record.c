@@ -64,3 +64,19 @@ enum err_code vault_record_delete_all(struct tx *tx, const char *connection_id, 
         "DELETE FROM vault_record WHERE tenant = $1 AND connection_id = $2"};
     return tx_run(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
 }
+
+enum err_code vault_record_find_lost(struct tx *tx, const char *const *ids, size_t count,
+                                     struct arena *arena, int64_t *ret_count, const char **ret_ids,
+                                     struct err *reterr)
+{
+    static const struct statement statement = {
+        "vault_record_find_lost",
+        "SELECT coalesce(sum(n), 0), coalesce(string_agg(id, ', ' ORDER BY id), '')"
+        " FROM (SELECT master_key_id AS id, count(*) AS n FROM vault_record"
+        "       WHERE master_key_id <> ALL ($1::text[]) GROUP BY master_key_id) AS lost"};
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &statement, ARGS(ARG_TEXTS(ids, count)), &rows, reterr));
+    *ret_count = rows_int64(&rows, 0, 0);
+    *ret_ids = rows_text_copy(&rows, 0, 1, arena);
+    return *ret_ids == NULL ? err_no_memory(reterr) : ERR_OK;
+}

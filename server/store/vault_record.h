@@ -21,3 +21,9 @@ enum err_code vault_record_delete_before(struct tx *tx, const char *connection_i
 // Destroys every version of a connection.
 enum err_code vault_record_delete_all(struct tx *tx, const char *connection_id,
                                       struct err *reterr) _must_check_;
+
+// Under the janitor's role, tenant "": how many records, of all tenants, are sealed with a master
+// key other than `ids`, and with which: "id, id" from `arena`, "" for none.
+enum err_code vault_record_find_lost(struct tx *tx, const char *const *ids, size_t count,
+                                     struct arena *arena, int64_t *ret_count, const char **ret_ids,
+                                     struct err *reterr) _must_check_;

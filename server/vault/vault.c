@@ -1,27 +1,31 @@
 #include "server/vault/vault.h"
 
 #include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/base/buffer.h"
 #include "server/base/encoding.h"
+#include "server/vault/master_key.h"
 
-const char VAULT_SCHEME[] = "xchacha20poly1305-v1";
+const char VAULT_SCHEME[] = "xchacha20poly1305-v2";
+// Its ciphertext was bound to the master key too, so that wrapping alone could not change that.
+static const char SCHEME_V1[] = "xchacha20poly1305-v1";
 
 enum {
     KEY_BYTES = crypto_aead_xchacha20poly1305_ietf_KEYBYTES,
     NONCE_BYTES = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
     OVERHEAD_BYTES = NONCE_BYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES,
     WRAPPED_BYTES = OVERHEAD_BYTES + KEY_BYTES,
-    ID_BYTES = 8,
     HASH_BYTES = crypto_generichash_BYTES,
     BINDING_MAX_BYTES = 64 * 1024,
 };
 
 struct vault {
-    struct secret *master_key;
+    struct master_key keys[VAULT_KEYS_MAX]; // the first seals
+    size_t key_count;
     struct secret *fingerprint_key;
-    char master_key_id[2 * ID_BYTES + 1];
 };
 
 static const unsigned char *bytes_of(const struct secret *secret)
@@ -29,70 +33,42 @@ static const unsigned char *bytes_of(const struct secret *secret)
     return (const unsigned char *)secret_bytes(secret);
 }
 
-// A keyed hash under the master key. `label` keeps what the vault itself derives apart from each
-// other and from subkeys, whatever a caller's purpose is.
-static void derive(const struct secret *master_key, const char *label, const char *purpose,
-                   unsigned char ret_hash[HASH_BYTES])
+// NULL: the vault has no key of this id.
+static const struct master_key *find_key(const struct vault *vault, const char *id)
 {
-    crypto_generichash_state state;
-    (void)crypto_generichash_init(&state, bytes_of(master_key), KEY_BYTES, HASH_BYTES);
-    (void)crypto_generichash_update(&state, (const unsigned char *)label, strlen(label) + 1);
-    (void)crypto_generichash_update(&state, (const unsigned char *)purpose, strlen(purpose) + 1);
-    (void)crypto_generichash_final(&state, ret_hash, HASH_BYTES);
-    sodium_memzero(&state, sizeof(state));
+    for (size_t i = 0; id != NULL && i < vault->key_count; i++)
+        if (strcmp(vault->keys[i].id, id) == 0)
+            return &vault->keys[i];
+    return NULL;
 }
 
-static bool is_hex(const struct secret *text, size_t digits)
+enum err_code vault_add_key(struct vault *vault, const char *master_key_file, struct err *reterr)
 {
-    return secret_len(text) >= digits &&
-           strspn(secret_bytes(text), "0123456789abcdefABCDEF") >= digits;
-}
-
-// The file's content to the key.
-static enum err_code parse_key(const char *path, const struct secret *content,
-                               struct secret **ret_key, struct err *reterr)
-{
-    size_t len = secret_len(content);
-    bool newline = len > 0 && secret_bytes(content)[len - 1] == '\n';
-    struct secret *key _cleanup_(secret_freep) = secret_new(KEY_BYTES);
-    if (key == NULL)
-        return err_no_memory(reterr);
-    if (len - newline == 2 * KEY_BYTES && is_hex(content, 2 * KEY_BYTES)) {
-        (void)sodium_hex2bin(secret_bytes_mut(key), KEY_BYTES, secret_bytes(content), 2 * KEY_BYTES,
-                             NULL, NULL, NULL);
-    } else if (len != KEY_BYTES) {
-        return err_invalid(reterr, path, "is neither %d bytes nor %d hexadecimal digits", KEY_BYTES,
-                           2 * KEY_BYTES);
-    } else if (is_hex(content, KEY_BYTES)) {
-        // Half a key written in full: random bytes never look like this.
-        return err_invalid(reterr, path, "has %d hexadecimal digits instead of %d", KEY_BYTES,
-                           2 * KEY_BYTES);
-    } else {
-        memcpy(secret_bytes_mut(key), secret_bytes(content), KEY_BYTES);
+    struct master_key key = {0};
+    if (master_key_file == NULL || master_key_file[0] == '\0')
+        return err_invalid(reterr, "master key file", "is not named");
+    try_(master_key_read(master_key_file, &key, reterr));
+    bool known = find_key(vault, key.id) != NULL;
+    if (known || vault->key_count == VAULT_KEYS_MAX) {
+        master_key_done(&key);
+        return known ? ERR_OK
+                     : err_invalid(reterr, master_key_file,
+                                   "is one master key too many: at most %d", VAULT_KEYS_MAX);
     }
-    if (sodium_is_zero(bytes_of(key), KEY_BYTES))
-        return err_invalid(reterr, path, "is a key of zeros");
-    *ret_key = steal(key);
+    vault->keys[vault->key_count++] = key;
     return ERR_OK;
 }
 
 enum err_code vault_open(const char *master_key_file, struct vault **ret_vault, struct err *reterr)
 {
-    if (master_key_file == NULL || master_key_file[0] == '\0')
-        return err_invalid(reterr, "master key file", "is not named");
     struct vault *vault _cleanup_(vault_closep) = calloc(1, sizeof(*vault));
     if (vault == NULL || sodium_init() < 0)
         return err_no_memory(reterr);
-    struct secret *content _cleanup_(secret_freep) = NULL;
-    try_(secret_read_private_file(master_key_file, 2 * KEY_BYTES + 1, &content, reterr));
-    try_(parse_key(master_key_file, content, &vault->master_key, reterr));
+    try_(vault_add_key(vault, master_key_file, reterr));
     vault->fingerprint_key = secret_new(HASH_BYTES);
     if (vault->fingerprint_key == NULL)
         return err_no_memory(reterr);
-    derive(vault->master_key, "fingerprint", "", secret_bytes_mut(vault->fingerprint_key));
-    unsigned char id[HASH_BYTES];
-    derive(vault->master_key, "master key id", "", id);
-    encoding_hex(id, ID_BYTES, vault->master_key_id);
+    master_key_derive(&vault->keys[0], "fingerprint", "", secret_bytes_mut(vault->fingerprint_key));
     *ret_vault = steal(vault);
     return ERR_OK;
 }
@@ -100,7 +76,8 @@ enum err_code vault_open(const char *master_key_file, struct vault **ret_vault, 
 struct vault *vault_close(struct vault *vault)
 {
     if (vault != NULL) {
-        (void)secret_free(vault->master_key);
+        for (size_t i = 0; i < vault->key_count; i++)
+            master_key_done(&vault->keys[i]);
         (void)secret_free(vault->fingerprint_key);
         free(vault);
     }
@@ -110,6 +87,13 @@ struct vault *vault_close(struct vault *vault)
 void vault_closep(struct vault **vault)
 {
     *vault = vault_close(*vault);
+}
+
+size_t vault_key_ids(const struct vault *vault, const char *ret_ids[VAULT_KEYS_MAX])
+{
+    for (size_t i = 0; i < vault->key_count; i++)
+        ret_ids[i] = vault->keys[i].id;
+    return vault->key_count;
 }
 
 static void append_number(struct buffer *buffer, uint64_t number)
@@ -127,18 +111,40 @@ static void append_text(struct buffer *buffer, const char *text)
     (void)buffer_append(buffer, text, len);
 }
 
-// The associated data of both ciphertexts. Each text stands after its length, so that no two
-// contexts give the same bytes.
-static bool bind_context(const struct vault *vault, const struct vault_context *context,
-                         struct buffer *ret_binding)
+// Associated data. Each text stands after its length, so that no two contexts give the same bytes.
+static void bind_to(const char *scheme, const char *master_key_id,
+                    const struct vault_context *context, struct buffer *ret_binding)
 {
-    append_text(ret_binding, VAULT_SCHEME);
-    append_text(ret_binding, vault->master_key_id);
+    append_text(ret_binding, scheme);
+    if (master_key_id != NULL)
+        append_text(ret_binding, master_key_id);
     append_text(ret_binding, context->tenant);
     append_text(ret_binding, context->connection);
     append_text(ret_binding, context->purpose);
     append_number(ret_binding, (uint64_t)context->version);
-    return !ret_binding->failed;
+}
+
+// What the two ciphertexts of a record are bound to.
+struct binding {
+    struct buffer key, secret;
+};
+
+static void binding_done(struct binding *binding)
+{
+    buffer_done(&binding->key);
+    buffer_done(&binding->secret);
+}
+
+// False: no memory.
+static bool binding_init(struct binding *binding, const char *scheme, const char *master_key_id,
+                         const struct vault_context *context)
+{
+    bool first = strcmp(scheme, SCHEME_V1) == 0;
+    buffer_init(&binding->key, BINDING_MAX_BYTES);
+    buffer_init(&binding->secret, BINDING_MAX_BYTES);
+    bind_to(scheme, master_key_id, context, &binding->key);
+    bind_to(scheme, first ? master_key_id : NULL, context, &binding->secret);
+    return !binding->key.failed && !binding->secret.failed;
 }
 
 // nonce, ciphertext and tag of `plain`; OVERHEAD_BYTES longer than it.
@@ -167,6 +173,23 @@ static enum err_code no_guarded_memory(struct err *reterr)
     return ERR_VAULT_UNAVAILABLE;
 }
 
+// Wraps `data_key` with the key that seals.
+static enum err_code wrap(const struct vault *vault, const struct secret *data_key,
+                          const struct binding *binding, struct arena *arena,
+                          struct sealed *ret_sealed, struct err *reterr)
+{
+    unsigned char *wrapped_key = arena_alloc(arena, WRAPPED_BYTES);
+    char *master_key_id = arena_strdup(arena, vault->keys[0].id);
+    if (wrapped_key == NULL || master_key_id == NULL)
+        return err_no_memory(reterr);
+    encrypt(data_key, vault->keys[0].bytes, &binding->key, wrapped_key);
+    ret_sealed->scheme = VAULT_SCHEME;
+    ret_sealed->master_key_id = master_key_id;
+    ret_sealed->wrapped_key = wrapped_key;
+    ret_sealed->wrapped_key_len = WRAPPED_BYTES;
+    return ERR_OK;
+}
+
 enum err_code vault_seal(const struct vault *vault, const struct vault_context *context,
                          const struct secret *plain, struct arena *arena, struct sealed *ret_sealed,
                          struct err *reterr)
@@ -174,23 +197,20 @@ enum err_code vault_seal(const struct vault *vault, const struct vault_context *
     // An empty credential would let anybody in who sends none.
     if (secret_len(plain) == 0)
         return err_set(reterr, ERR_INTERNAL, "an empty secret was to be sealed");
-    struct buffer binding _cleanup_(buffer_done);
-    buffer_init(&binding, BINDING_MAX_BYTES);
-    size_t ciphertext_len = secret_len(plain) + OVERHEAD_BYTES;
-    unsigned char *wrapped_key = arena_alloc(arena, WRAPPED_BYTES);
-    unsigned char *ciphertext = arena_alloc(arena, ciphertext_len);
-    char *master_key_id = arena_strdup(arena, vault->master_key_id);
-    if (wrapped_key == NULL || ciphertext == NULL || master_key_id == NULL ||
-        !bind_context(vault, context, &binding))
+    struct binding binding _cleanup_(binding_done);
+    struct sealed sealed = {.ciphertext_len = secret_len(plain) + OVERHEAD_BYTES};
+    bool bound = binding_init(&binding, VAULT_SCHEME, vault->keys[0].id, context);
+    unsigned char *ciphertext = arena_alloc(arena, sealed.ciphertext_len);
+    if (!bound || ciphertext == NULL)
         return err_no_memory(reterr);
     struct secret *data_key _cleanup_(secret_freep) = secret_new(KEY_BYTES);
     if (data_key == NULL)
         return no_guarded_memory(reterr);
     randombytes_buf(secret_bytes_mut(data_key), KEY_BYTES);
-    encrypt(data_key, vault->master_key, &binding, wrapped_key);
-    encrypt(plain, data_key, &binding, ciphertext);
-    *ret_sealed = (struct sealed){VAULT_SCHEME,  master_key_id, wrapped_key,
-                                  WRAPPED_BYTES, ciphertext,    ciphertext_len};
+    try_(wrap(vault, data_key, &binding, arena, &sealed, reterr));
+    encrypt(plain, data_key, &binding.secret, ciphertext);
+    sealed.ciphertext = ciphertext;
+    *ret_sealed = sealed;
     return ERR_OK;
 }
 
@@ -203,33 +223,78 @@ static enum err_code unreadable(const struct vault_context *context, const char 
     return ERR_VAULT_RECORD_UNREADABLE;
 }
 
-enum err_code vault_unseal(const struct vault *vault, const struct vault_context *context,
-                           const struct sealed *sealed, struct secret **ret_plain,
-                           struct err *reterr)
+static enum err_code no_such_key(const struct vault_context *context, const char *id,
+                                 struct err *reterr)
 {
-    if (sealed->scheme == NULL || strcmp(sealed->scheme, VAULT_SCHEME) != 0)
+    char why[80];
+    (void)snprintf(why, sizeof(why), "master key %.16s is not configured", id == NULL ? "" : id);
+    (void)unreadable(context, why, reterr);
+    err_meta(reterr, "master_key_id", "%.16s", id == NULL ? "" : id);
+    return ERR_VAULT_RECORD_UNREADABLE;
+}
+
+// The data key and the secret of a record, or neither.
+static enum err_code open_record(const struct vault *vault, const struct vault_context *context,
+                                 const struct sealed *sealed, struct secret **ret_data_key,
+                                 struct secret **ret_plain, struct err *reterr)
+{
+    if (sealed->scheme == NULL ||
+        (strcmp(sealed->scheme, VAULT_SCHEME) != 0 && strcmp(sealed->scheme, SCHEME_V1) != 0))
         return unreadable(context, "its scheme is unknown", reterr);
-    if (sealed->master_key_id == NULL || strcmp(sealed->master_key_id, vault->master_key_id) != 0)
-        return unreadable(context, "it was sealed with another master key", reterr);
+    const struct master_key *master_key = find_key(vault, sealed->master_key_id);
+    if (master_key == NULL)
+        return no_such_key(context, sealed->master_key_id, reterr);
     if (sealed->wrapped_key_len != WRAPPED_BYTES || sealed->ciphertext_len <= OVERHEAD_BYTES ||
         sealed->ciphertext_len > OVERHEAD_BYTES + SECRET_MAX_BYTES)
         return unreadable(context, "it has not the length of a sealed secret", reterr);
-    struct buffer binding _cleanup_(buffer_done);
-    buffer_init(&binding, BINDING_MAX_BYTES);
-    if (!bind_context(vault, context, &binding))
+    struct binding binding _cleanup_(binding_done);
+    if (!binding_init(&binding, sealed->scheme, master_key->id, context))
         return err_no_memory(reterr);
     struct secret *data_key _cleanup_(secret_freep) = secret_new(KEY_BYTES);
     struct secret *plain _cleanup_(secret_freep) =
         secret_new(sealed->ciphertext_len - OVERHEAD_BYTES);
     if (data_key == NULL || plain == NULL)
         return no_guarded_memory(reterr);
-    if (!decrypt(sealed->wrapped_key, sealed->wrapped_key_len, vault->master_key, &binding,
+    if (!decrypt(sealed->wrapped_key, sealed->wrapped_key_len, master_key->bytes, &binding.key,
                  data_key))
         return unreadable(context, "its wrapped key was changed or belongs elsewhere", reterr);
-    if (!decrypt(sealed->ciphertext, sealed->ciphertext_len, data_key, &binding, plain))
+    if (!decrypt(sealed->ciphertext, sealed->ciphertext_len, data_key, &binding.secret, plain))
         return unreadable(context, "its ciphertext was changed or belongs elsewhere", reterr);
+    *ret_data_key = steal(data_key);
     *ret_plain = steal(plain);
     return ERR_OK;
+}
+
+enum err_code vault_unseal(const struct vault *vault, const struct vault_context *context,
+                           const struct sealed *sealed, struct secret **ret_plain,
+                           struct err *reterr)
+{
+    struct secret *data_key _cleanup_(secret_freep) = NULL;
+    return open_record(vault, context, sealed, &data_key, ret_plain, reterr);
+}
+
+bool vault_is_current(const struct vault *vault, const struct sealed *sealed)
+{
+    return strcmp(sealed->scheme, VAULT_SCHEME) == 0 &&
+           strcmp(sealed->master_key_id, vault->keys[0].id) == 0;
+}
+
+enum err_code vault_rewrap(const struct vault *vault, const struct vault_context *context,
+                           const struct sealed *sealed, struct arena *arena,
+                           struct sealed *ret_sealed, char ret_fingerprint[VAULT_FINGERPRINT_BYTES],
+                           struct err *reterr)
+{
+    struct secret *data_key _cleanup_(secret_freep) = NULL;
+    struct secret *plain _cleanup_(secret_freep) = NULL;
+    try_(open_record(vault, context, sealed, &data_key, &plain, reterr));
+    vault_fingerprint(vault, context->tenant, plain, ret_fingerprint);
+    if (strcmp(sealed->scheme, VAULT_SCHEME) != 0)
+        return vault_seal(vault, context, plain, arena, ret_sealed, reterr);
+    struct binding binding _cleanup_(binding_done);
+    if (!binding_init(&binding, VAULT_SCHEME, vault->keys[0].id, context))
+        return err_no_memory(reterr);
+    *ret_sealed = *sealed;
+    return wrap(vault, data_key, &binding, arena, ret_sealed, reterr);
 }
 
 void vault_fingerprint(const struct vault *vault, const char *tenant, const struct secret *secret,
@@ -246,7 +311,10 @@ void vault_fingerprint(const struct vault *vault, const char *tenant, const stru
     encoding_hex(hash, VAULT_FINGERPRINT_BYTES / 2, ret_text);
 }
 
-void vault_subkey(const struct vault *vault, const char *purpose, unsigned char ret_key[32])
+size_t vault_subkeys(const struct vault *vault, const char *purpose,
+                     unsigned char ret_keys[VAULT_KEYS_MAX][32])
 {
-    derive(vault->master_key, "subkey", purpose, ret_key);
+    for (size_t i = 0; i < vault->key_count; i++)
+        master_key_derive(&vault->keys[i], "subkey", purpose, ret_keys[i]);
+    return vault->key_count;
 }

@@ -70,6 +70,30 @@ class Refusal(e2e.Case):
         self.refused(master_key_file=self.write("others", good, 0o604))
         self.refused(master_key_file=self.stack.dir)
 
+    def test_read_keys(self):
+        """Further keys are held to the same rules."""
+        good = self.write("read", os.urandom(32))
+        self.refused("no-such-key", master_key_read_files=good + ", " + self.stack.path("no-such-key"))
+        self.refused(master_key_read_files=self.write("short", good.encode()[:31]))
+        self.refused("master_key_read_files", master_key_read_files=good + ",")
+        self.refused("at most 8", master_key_read_files=",".join(
+            self.write("read%d" % i, os.urandom(32)) for i in range(8)))
+
+    def test_keys_of_records(self):
+        """A record of any tenant whose key no file has: told at the start, not when somebody needs it."""
+        record = ("INSERT INTO connection (tenant, id, display_name, provider, region, state, create_time, update_time)"
+                  " VALUES ('%s', 'c', '', 1, 1, 1, now(), now());"
+                  "INSERT INTO vault_record VALUES ('%s', 'c', 'api-key', 1, 'xchacha20poly1305-v1', '%s', '', '')")
+        ids = "0123456789abcdef", "fedcba9876543210"
+        try:
+            for tenant, key in zip(("red", "blue"), ids):
+                self.stack.execute(record % (tenant, tenant, key))
+            self.refused("master_key_file", "master_key_read_files", "2 stored secrets", *ids)
+            self.stack.execute("DELETE FROM connection WHERE tenant = 'red'")
+            self.assertNotIn(ids[0], self.refused("1 stored secret", ids[1]))
+        finally:
+            self.stack.execute("DELETE FROM connection")
+
     def test_settings(self):
         self.refused("no_such_setting", no_such_setting="1")
         self.refused("store_workers", store_workers="many")

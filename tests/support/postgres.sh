@@ -56,7 +56,8 @@ CREATE ROLE docbridge_server NOLOGIN;
 CREATE ROLE docbridge_scheduler NOLOGIN;
 CREATE ROLE docbridge_janitor NOLOGIN;
 CREATE ROLE docbridge_owner LOGIN CREATEROLE;
-CREATE ROLE docbridged LOGIN NOINHERIT IN ROLE docbridge_server, docbridge_scheduler;
+CREATE ROLE docbridged LOGIN NOINHERIT IN ROLE docbridge_server, docbridge_scheduler,
+    docbridge_janitor;
 CREATE DATABASE docbridge OWNER docbridge_owner;
 END
 }

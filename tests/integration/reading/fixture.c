@@ -160,7 +160,7 @@ int fixture_fresh(void **state)
     seal_key(fixture);
     fixture->backend = (struct backend){
         .store = fixture->store, .vault = fixture->vault, .source = &fixture->source};
-    memset(fixture->backend.token_key, 7, sizeof(fixture->backend.token_key));
+    fixture->backend.token_key_count = 1;
     fixture->caller = (struct principal){
         .tenant = "t1",
         .subject = "tom",

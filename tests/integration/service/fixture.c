@@ -68,7 +68,7 @@ int fixture_fresh(void **state)
                                         .vault = fixture->vault,
                                         .sync = fixture->sync,
                                         .source = &fixture->source};
-    memset(fixture->backend.token_key, 7, sizeof(fixture->backend.token_key));
+    fixture->backend.token_key_count = 1;
     fixture->caller = (struct principal){.tenant = "t1",
                                          .subject = "ada",
                                          .display_name = "Ada Admin",

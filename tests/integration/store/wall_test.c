@@ -116,6 +116,41 @@ static void the_scheduler_sees_leases_and_nothing_else(void **state)
     tx_abortp(&tx);
 }
 
+static void the_janitor_sees_whose_key_it_is_and_no_sealed_byte(void **state)
+{
+    (void)state;
+    (void)test_postgres_value(
+        database->owner_dsn,
+        "INSERT INTO connection (tenant, id, display_name, provider, region, state, create_time,"
+        " update_time) SELECT t, 'k', '', 1, 1, 3, now(), now() FROM unnest('{red,blue}'::text[]) "
+        "t;"
+        "INSERT INTO vault_record SELECT t, 'k', 'api-key', 1, 'xchacha20poly1305-v2', 'id', '', ''"
+        " FROM unnest('{red,blue}'::text[]) t");
+    const struct store_settings settings = {.dsn = database->dsn,
+                                            .connections_max = 1,
+                                            .unnamed_statements = fixture_pooled,
+                                            .role = "docbridge_janitor"};
+    _cleanup_(store_closep) struct store *janitor = NULL;
+    assert_ok(store_open(&settings, &janitor, reterr));
+    struct tx *tx = fixture_begin(janitor, NULL);
+    assert_string_equal(fixture_value(tx, "SELECT count(master_key_id) FROM vault_record"), "2");
+    tx_abortp(&tx);
+    static const char *const refused[] = {
+        "SELECT wrapped_key FROM vault_record",
+        "SELECT ciphertext FROM vault_record",
+        "UPDATE vault_record SET master_key_id = 'x'",
+        "DELETE FROM vault_record",
+        "SELECT id FROM connection",
+        "SELECT tenant FROM audit_event",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        const struct statement statement = {NULL, refused[i]};
+        tx = fixture_begin(janitor, NULL);
+        assert_code(tx_run(tx, &statement, NULL, 0, reterr), ERR_INTERNAL);
+        tx_abortp(&tx);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +159,7 @@ int main(void)
         cmocka_unit_test(no_row_of_another_tenant_is_touched),
         cmocka_unit_test(the_login_alone_has_no_rights),
         cmocka_unit_test(the_scheduler_sees_leases_and_nothing_else),
+        cmocka_unit_test(the_janitor_sees_whose_key_it_is_and_no_sealed_byte),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }

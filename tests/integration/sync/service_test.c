@@ -68,7 +68,7 @@ static int fresh(void **state)
     assert_int_equal(sync_new(&engine, &sync_engine, &err), ERR_OK);
     arena_init(&arena, 64 << 20);
     backend = (struct backend){.store = store, .sync = sync_engine, .source = &source};
-    memset(backend.token_key, 7, sizeof(backend.token_key));
+    backend.token_key_count = 1;
     caller = (struct principal){.tenant = "t1",
                                 .subject = "ada",
                                 .display_name = "Ada",

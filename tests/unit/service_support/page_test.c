@@ -22,7 +22,8 @@ static int start(void **state)
 {
     (void)state;
     arena_init(&arena, 1 << 20);
-    memset(backend.token_key, 7, sizeof(backend.token_key));
+    memset(backend.token_keys[0], 7, sizeof(backend.token_keys[0]));
+    backend.token_key_count = 1;
     caller = (struct principal){.tenant = "tenant-a", .subject = "user-1"};
     request = (struct request){.backend = &backend, .caller = &caller, .arena = &arena};
     list = (struct page_list){
@@ -87,12 +88,30 @@ static void opens_on_another_replica(void **state)
 {
     (void)state;
     char *token = make(CURSOR);
-    struct backend replica = {0};
-    memcpy(replica.token_key, backend.token_key, sizeof(replica.token_key));
+    struct backend replica = {.token_key_count = 1};
+    memcpy(replica.token_keys[0], backend.token_keys[0], sizeof(replica.token_keys[0]));
     request.backend = &replica;
     assert_opens(token, CURSOR);
-    replica.token_key[31] ^= 1;
+    replica.token_keys[0][31] ^= 1;
     assert_refused(token);
+}
+
+// A replica on its way to another master key: both keys open, the first alone makes.
+static void opens_while_the_key_is_changed(void **state)
+{
+    (void)state;
+    char *old = make(CURSOR);
+    struct backend changed = {.token_key_count = 2};
+    memset(changed.token_keys[0], 9, sizeof(changed.token_keys[0]));
+    memcpy(changed.token_keys[1], backend.token_keys[0], sizeof(changed.token_keys[1]));
+    request.backend = &changed;
+    assert_opens(old, CURSOR);
+    char *new = make(CURSOR);
+    changed.token_key_count = 1;
+    assert_opens(new, CURSOR);
+    assert_refused(old);
+    request.backend = &backend;
+    assert_refused(new);
 }
 
 static void is_bound_to_the_caller(void **state)
@@ -240,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(opens_what_it_made, start, stop),
         cmocka_unit_test_setup_teardown(opens_on_another_replica, start, stop),
+        cmocka_unit_test_setup_teardown(opens_while_the_key_is_changed, start, stop),
         cmocka_unit_test_setup_teardown(is_bound_to_the_caller, start, stop),
         cmocka_unit_test_setup_teardown(is_bound_to_the_list, start, stop),
         cmocka_unit_test_setup_teardown(treats_no_parent_and_an_empty_one_alike, start, stop),
