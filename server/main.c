@@ -24,7 +24,7 @@
 
 #define VERSION "0.1.0"
 
-enum { LISTENERS_MAX = 16, START_MS = 10000, OPEN_FILES = 65536, FREE_KEPT_BYTES = 8 << 20 };
+enum { START_MS = 10000, OPEN_FILES = 65536, FREE_KEPT_BYTES = 8 << 20 };
 
 static const struct service *const services[] = {
     &connection_service, &company_service,       &mapping_service,  &config_service,
@@ -42,7 +42,7 @@ struct server {
     struct sync *sync;
     struct backend backend;
     struct rpc_server *rpc;
-    struct rpc_listener listeners[LISTENERS_MAX];
+    struct rpc_listener listeners[RPC_LISTENERS_MAX];
     size_t listener_count;
     char *listen; // what the addresses are cut out of
 };
@@ -191,8 +191,8 @@ static enum err_code cut_addresses(struct server *server, const struct settings 
         return err_no_memory(reterr);
     for (char *rest = server->listen, *address; (address = strsep(&rest, ",")) != NULL;) {
         address += strspn(address, " ");
-        if (address[0] == '\0' || server->listener_count == LISTENERS_MAX)
-            return err_invalid(reterr, "listen", "must name 1 to %d addresses", LISTENERS_MAX);
+        if (address[0] == '\0' || server->listener_count == RPC_LISTENERS_MAX)
+            return err_invalid(reterr, "listen", "must name 1 to %d addresses", RPC_LISTENERS_MAX);
         bool local = strncmp(address, "unix:", 5) == 0;
         server->listeners[server->listener_count++] = (struct rpc_listener){
             .address = address,

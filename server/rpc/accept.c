@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grpc/grpc_posix.h>
-#include <grpc/grpc_security.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -16,21 +14,24 @@
 #include <unistd.h>
 
 #include "server/base/clock.h"
-#include "server/base/encoding.h"
 #include "server/base/log.h"
 
 enum {
     EVENTS_MAX = 64,
     BURST_MAX = 64, // accepted in a row, so that others come to their turn
     PAUSE_US = 10000,
-    DESCRIPTORS_MAX = 1 << 20,
     TICK_MS = 100,
     COMPLAIN_MS = 10000,
-    PREFACE_BYTES = 24,
-    BEGIN_BYTES = PREFACE_BYTES + 9, // the head of the first frame
+    FRAME_HEAD_BYTES = 9,
+    BEGIN_MAX_BYTES = 64,
 };
 
-static const char PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+// What each kind of connection begins with, and how much must be there: of HTTP/2 the head of its
+// first frame too. A TLS record of a handshake, whatever its version.
+static const struct beginning {
+    const char *bytes;
+    size_t len, least;
+} HTTP2 = {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24, 24 + FRAME_HEAD_BYTES}, TLS = {"\x16\x03", 2, 2};
 
 // What an epoll event is about stands first in it.
 enum kind { LISTENER, CONNECTION, WAKE };
@@ -38,21 +39,21 @@ enum kind { LISTENER, CONNECTION, WAKE };
 struct listening {
     enum kind kind;
     int fd;
-    char *address;
+    char *address; // NULL: another socket of the address before it
+    const struct intake *intake;
+    const struct beginning *beginning;
 };
 
 struct connection {
     enum kind kind;
-    int fd;      // ours
-    int grpc_fd; // the same connection, as gRPC has it; -1 until it begins
+    int fd; // ours; gRPC has another of its own
+    const struct listening *listening;
+    bool begun;
     int64_t begin_by_ms;
-    char peer[ADDRESS_NAME_BYTES];
     struct connection *next, **previous;
 };
 
 struct acceptor {
-    grpc_server *grpc;
-    grpc_server_credentials *credentials;
     size_t connections_max;
     int64_t handshake_ms;
     int epoll, wake, spare;
@@ -67,9 +68,6 @@ struct acceptor {
     struct connection *connections;
     size_t count;
     size_t unbegun;
-    pthread_mutex_t mutex;             // guards what follows
-    struct connection **by_descriptor; // of gRPC
-    size_t descriptor_count;
 };
 
 static bool watch(const struct acceptor *acceptor, int fd, uint32_t events, void *what)
@@ -78,39 +76,26 @@ static bool watch(const struct acceptor *acceptor, int fd, uint32_t events, void
     return epoll_ctl(acceptor->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static size_t most_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max > DESCRIPTORS_MAX)
-        return DESCRIPTORS_MAX;
-    return (size_t)limit.rlim_max;
-}
-
 static int open_spare(void)
 {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-enum err_code acceptor_new(grpc_server *grpc, size_t connections_max, int64_t handshake_ms,
+enum err_code acceptor_new(size_t connections_max, int64_t handshake_ms,
                            struct acceptor **ret_acceptor, struct err *reterr)
 {
     struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
     if (acceptor == NULL)
         return err_no_memory(reterr);
-    *acceptor = (struct acceptor){.grpc = grpc,
-                                  .connections_max = connections_max,
+    *acceptor = (struct acceptor){.connections_max = connections_max,
                                   .handshake_ms = handshake_ms,
                                   .wake_kind = WAKE,
                                   .complained_ms = -COMPLAIN_MS};
-    acceptor->descriptor_count = most_descriptors();
-    acceptor->by_descriptor = calloc(acceptor->descriptor_count, sizeof(struct connection *));
-    acceptor->credentials = grpc_insecure_server_credentials_create();
     acceptor->epoll = epoll_create1(EPOLL_CLOEXEC);
     acceptor->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     acceptor->spare = open_spare();
-    (void)pthread_mutex_init(&acceptor->mutex, NULL);
-    if (acceptor->by_descriptor == NULL || acceptor->epoll < 0 || acceptor->wake < 0 ||
-        acceptor->spare < 0 || !watch(acceptor, acceptor->wake, EPOLLIN, &acceptor->wake_kind)) {
+    if (acceptor->epoll < 0 || acceptor->wake < 0 || acceptor->spare < 0 ||
+        !watch(acceptor, acceptor->wake, EPOLLIN, &acceptor->wake_kind)) {
         enum err_code code = err_set(reterr, ERR_INTERNAL, "cannot listen: %s", strerror(errno));
         (void)acceptor_free(acceptor);
         return code;
@@ -119,8 +104,8 @@ enum err_code acceptor_new(grpc_server *grpc, size_t connections_max, int64_t ha
     return ERR_OK;
 }
 
-enum err_code acceptor_listen(struct acceptor *acceptor, const char *address, int *ret_port,
-                              struct err *reterr)
+enum err_code acceptor_listen(struct acceptor *acceptor, const char *address, bool tls,
+                              const struct intake *intake, int *ret_port, struct err *reterr)
 {
     int sockets[ADDRESS_SOCKETS_MAX];
     size_t count;
@@ -128,8 +113,12 @@ enum err_code acceptor_listen(struct acceptor *acceptor, const char *address, in
         return err_invalid(reterr, "address", "too many addresses to listen on");
     try_(address_listen(address, sockets, &count, ret_port, reterr));
     for (size_t i = 0; i < count; i++)
-        acceptor->listeners[acceptor->listener_count++] = (struct listening){
-            .kind = LISTENER, .fd = sockets[i], .address = i == 0 ? strdup(address) : NULL};
+        acceptor->listeners[acceptor->listener_count++] =
+            (struct listening){.kind = LISTENER,
+                               .fd = sockets[i],
+                               .address = i == 0 ? strdup(address) : NULL,
+                               .intake = intake,
+                               .beginning = tls ? &TLS : &HTTP2};
     return ERR_OK;
 }
 
@@ -144,18 +133,16 @@ static void complain(struct acceptor *acceptor, const char *why)
               LOG_INT("open", acceptor->count));
 }
 
-static struct connection *add(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
-                              socklen_t len)
+static struct connection *add(struct acceptor *acceptor, const struct listening *listening, int fd)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
     if (connection == NULL)
         return NULL;
     *connection = (struct connection){.kind = CONNECTION,
                                       .fd = fd,
-                                      .grpc_fd = -1,
+                                      .listening = listening,
                                       .begin_by_ms = clock_steady_ms() + acceptor->handshake_ms,
                                       .previous = &acceptor->connections};
-    address_name(peer, len, connection->peer);
     connection->next = acceptor->connections;
     if (connection->next != NULL)
         connection->next->previous = &connection->next;
@@ -165,30 +152,14 @@ static struct connection *add(struct acceptor *acceptor, int fd, const struct so
     return connection;
 }
 
-// Says whose a descriptor of gRPC's is, or that it is its no more; by then it may be another's.
-static void set_owner(struct acceptor *acceptor, struct connection *connection, bool owns)
-{
-    size_t index = (size_t)connection->grpc_fd;
-    pthread_mutex_lock(&acceptor->mutex);
-    if (index < acceptor->descriptor_count) {
-        if (owns)
-            acceptor->by_descriptor[index] = connection;
-        else if (acceptor->by_descriptor[index] == connection)
-            acceptor->by_descriptor[index] = NULL;
-    }
-    pthread_mutex_unlock(&acceptor->mutex);
-}
-
 static void forget(struct acceptor *acceptor, struct connection *connection)
 {
     *connection->previous = connection->next;
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
     acceptor->count--;
-    if (connection->grpc_fd < 0)
+    if (!connection->begun)
         acceptor->unbegun--;
-    else
-        set_owner(acceptor, connection, false);
     // The description stays open as long as gRPC has it, and epoll would go on telling of it.
     (void)epoll_ctl(acceptor->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
     (void)close(connection->fd);
@@ -209,8 +180,8 @@ static bool turn_away_by_spare(struct acceptor *acceptor, int listener)
     return fd >= 0;
 }
 
-static void accept_one(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
-                       socklen_t len)
+static void accept_one(struct acceptor *acceptor, const struct listening *listening, int fd,
+                       sa_family_t family)
 {
     const int on = 1;
     if (acceptor->count >= acceptor->connections_max) {
@@ -218,25 +189,26 @@ static void accept_one(struct acceptor *acceptor, int fd, const struct sockaddr 
         (void)close(fd);
         return;
     }
-    if (peer->sa_family != AF_UNIX)
+    if (family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    struct connection *connection = add(acceptor, fd, peer, len);
+    struct connection *connection = add(acceptor, listening, fd);
     if (connection == NULL)
         (void)close(fd);
     else if (!watch(acceptor, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, connection))
         forget(acceptor, connection);
 }
 
-static void accept_some(struct acceptor *acceptor, int listener)
+static void accept_some(struct acceptor *acceptor, const struct listening *listening)
 {
     for (int i = 0; i < BURST_MAX; i++) {
         struct sockaddr_storage peer = {.ss_family = AF_UNIX};
         socklen_t len = sizeof(peer);
-        int fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd =
+            accept4(listening->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            accept_one(acceptor, fd, (const struct sockaddr *)&peer, len);
+            accept_one(acceptor, listening, fd, peer.ss_family);
         } else if (errno == EMFILE || errno == ENFILE) {
-            if (!turn_away_by_spare(acceptor, listener)) {
+            if (!turn_away_by_spare(acceptor, listening->fd)) {
                 usleep(PAUSE_US);
                 return;
             }
@@ -259,24 +231,24 @@ static bool hand_over(struct acceptor *acceptor, struct connection *connection)
         return false;
     }
     (void)epoll_ctl(acceptor->epoll, EPOLL_CTL_MOD, connection->fd, &end_alone);
-    connection->grpc_fd = fd;
+    connection->begun = true;
     acceptor->unbegun--;
-    set_owner(acceptor, connection, true);
-    grpc_server_add_channel_from_fd(acceptor->grpc, fd, acceptor->credentials);
+    intake_take(connection->listening->intake, fd);
     return true;
 }
 
 // Looks at what a connection begins with. True if it may stay.
 static bool begin(struct acceptor *acceptor, struct connection *connection)
 {
-    unsigned char head[BEGIN_BYTES];
-    ssize_t len = recv(connection->fd, head, sizeof(head), MSG_PEEK);
-    if (len < 0)
+    const struct beginning *wanted = connection->listening->beginning;
+    unsigned char head[BEGIN_MAX_BYTES];
+    ssize_t got = recv(connection->fd, head, sizeof(head), MSG_PEEK);
+    if (got < 0)
         return errno == EAGAIN || errno == EINTR;
-    size_t compared = len < PREFACE_BYTES ? (size_t)len : PREFACE_BYTES;
-    if (len == 0 || memcmp(head, PREFACE, compared) != 0)
+    size_t len = (size_t)got;
+    if (len == 0 || memcmp(head, wanted->bytes, len < wanted->len ? len : wanted->len) != 0)
         return false;
-    if (len < BEGIN_BYTES)
+    if (len < wanted->least)
         return true;
     return hand_over(acceptor, connection);
 }
@@ -286,9 +258,9 @@ static void run_event(struct acceptor *acceptor, const struct epoll_event *event
     const enum kind *kind = event->data.ptr;
     struct connection *connection = event->data.ptr;
     if (*kind == LISTENER)
-        accept_some(acceptor, ((const struct listening *)event->data.ptr)->fd);
+        accept_some(acceptor, event->data.ptr);
     else if (*kind == CONNECTION &&
-             (connection->grpc_fd >= 0 || (event->events & (EPOLLHUP | EPOLLERR)) != 0 ||
+             (connection->begun || (event->events & (EPOLLHUP | EPOLLERR)) != 0 ||
               !begin(acceptor, connection)))
         forget(acceptor, connection);
 }
@@ -298,7 +270,7 @@ static void close_late(struct acceptor *acceptor, int64_t now_ms)
 {
     for (struct connection *at = acceptor->connections, *next; at != NULL; at = next) {
         next = at->next;
-        if (at->grpc_fd < 0 && at->begin_by_ms <= now_ms)
+        if (!at->begun && at->begin_by_ms <= now_ms)
             forget(acceptor, at);
     }
 }
@@ -371,25 +343,6 @@ struct acceptor *acceptor_free(struct acceptor *acceptor)
     closep(&acceptor->epoll);
     closep(&acceptor->wake);
     closep(&acceptor->spare);
-    grpc_server_credentials_release(acceptor->credentials);
-    (void)pthread_mutex_destroy(&acceptor->mutex);
-    free(acceptor->by_descriptor);
     free(acceptor);
     return NULL;
-}
-
-bool acceptor_peer(struct acceptor *acceptor, const char *peer, char ret_name[ADDRESS_NAME_BYTES])
-{
-    int64_t index;
-    bool found = false;
-    if (strncmp(peer, "fd:", 3) != 0 || !encoding_int64(peer + 3, strlen(peer + 3), &index))
-        return false;
-    pthread_mutex_lock(&acceptor->mutex);
-    if (index >= 0 && (size_t)index < acceptor->descriptor_count &&
-        acceptor->by_descriptor[index] != NULL) {
-        memcpy(ret_name, acceptor->by_descriptor[index]->peer, ADDRESS_NAME_BYTES);
-        found = true;
-    }
-    pthread_mutex_unlock(&acceptor->mutex);
-    return found;
 }

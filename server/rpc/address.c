@@ -207,15 +207,3 @@ void address_remove(const char *address)
     if (address_is_unix(address) && !is_abstract(address) && unix_address(address, &name, &len))
         (void)unlink(name.sun_path);
 }
-
-void address_name(const struct sockaddr *peer, socklen_t len, char ret_name[ADDRESS_NAME_BYTES])
-{
-    char host[INET6_ADDRSTRLEN + 1], port[8];
-    if (peer->sa_family == AF_UNIX || getnameinfo(peer, len, host, sizeof(host), port, sizeof(port),
-                                                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        (void)snprintf(ret_name, ADDRESS_NAME_BYTES, "unix:");
-    else if (peer->sa_family == AF_INET6)
-        (void)snprintf(ret_name, ADDRESS_NAME_BYTES, "ipv6:%%5B%s%%5D:%s", host, port);
-    else
-        (void)snprintf(ret_name, ADDRESS_NAME_BYTES, "ipv4:%s:%s", host, port);
-}

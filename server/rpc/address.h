@@ -3,11 +3,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 #include "server/base/err.h"
 
-enum { ADDRESS_SOCKETS_MAX = 8, ADDRESS_NAME_BYTES = 80 };
+enum { ADDRESS_SOCKETS_MAX = 8 };
 
 bool address_is_unix(const char *address);
 // Whether only this machine can reach it: all that its host resolves to is loopback, or it is a
@@ -20,5 +19,3 @@ enum err_code address_listen(const char *address, int ret_sockets[ADDRESS_SOCKET
                              size_t *ret_count, int *ret_port, struct err *reterr) _must_check_;
 // Removes the file of a Unix socket; no-op for other addresses.
 void address_remove(const char *address);
-// Writes a peer as gRPC does, such as "ipv4:127.0.0.1:4711".
-void address_name(const struct sockaddr *peer, socklen_t len, char ret_name[ADDRESS_NAME_BYTES]);

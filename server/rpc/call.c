@@ -151,8 +151,7 @@ void call_accept(struct call *call)
         .arena = &call->arena,
         .cancelled = &call->cancelled,
         .request_id = call->request_id,
-        .peer = acceptor_peer(call->server->acceptor, call->peer, call->peer_name) ? call->peer_name
-                                                                                   : call->peer,
+        .peer = call->peer,
     };
 }
 

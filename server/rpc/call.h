@@ -9,7 +9,6 @@
 #include <stddef.h>
 
 #include "server/base/arena.h"
-#include "server/rpc/address.h"
 #include "server/rpc/event.h"
 #include "server/rpc/lane.h"
 #include "server/rpc/table.h"
@@ -52,7 +51,6 @@ struct call {
     struct request request;
     char request_id[CALL_REQUEST_ID_MAX + 1];
     char *peer; // as gRPC has it
-    char peer_name[ADDRESS_NAME_BYTES];
     int64_t arrive_us;
 };
 

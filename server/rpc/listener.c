@@ -148,8 +148,8 @@ static grpc_server_credentials *new_credentials(struct listener_files *files)
                                                                         files));
 }
 
-static enum err_code listen_tls(struct listener *listener, grpc_server *server,
-                                const struct rpc_listener *wanted, struct err *reterr)
+static enum err_code open_tls(struct listener *listener, grpc_server *server,
+                              const struct rpc_listener *wanted, struct err *reterr)
 {
     try_(files_new(wanted, &listener->files, reterr));
     // Once by ourselves, for an error that names the file.
@@ -157,26 +157,34 @@ static enum err_code listen_tls(struct listener *listener, grpc_server *server,
     try_(read_config(listener->files, &config, reterr));
     grpc_ssl_server_certificate_config_destroy(config);
     grpc_server_credentials *credentials = new_credentials(listener->files);
-    listener->port = grpc_server_add_http2_port(server, wanted->address, credentials);
+    bool opened = intake_open(&listener->intake, server, credentials);
     grpc_server_credentials_release(credentials);
-    if (listener->port == 0)
-        return err_invalid(reterr, "address",
-                           "cannot listen on %s: the address is taken or not ours, or the "
-                           "certificate and key are not valid",
-                           wanted->address);
-    if (address_is_unix(wanted->address))
-        listener->port = 0;
-    return ERR_OK;
+    return opened ? ERR_OK
+                  : err_invalid(reterr, "certificate_file",
+                                "the certificate and key for %s are not valid", wanted->address);
+}
+
+static enum err_code open_plaintext(struct listener *listener, grpc_server *server,
+                                    struct err *reterr)
+{
+    grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
+    bool opened = intake_open(&listener->intake, server, credentials);
+    grpc_server_credentials_release(credentials);
+    return opened ? ERR_OK : err_set(reterr, ERR_INTERNAL, "gRPC takes no connections from us");
 }
 
 enum err_code listener_add(struct listener *listener, grpc_server *server,
                            struct acceptor *acceptor, const struct rpc_listener *wanted,
                            struct err *reterr)
 {
+    bool tls = wanted->certificate_file != NULL;
     try_(check_wanted(wanted, reterr));
-    if (wanted->certificate_file != NULL)
-        return listen_tls(listener, server, wanted, reterr);
-    return acceptor_listen(acceptor, wanted->address, &listener->port, reterr);
+    if (tls)
+        try_(open_tls(listener, server, wanted, reterr));
+    else
+        try_(open_plaintext(listener, server, reterr));
+    return acceptor_listen(acceptor, wanted->address, tls, &listener->intake, &listener->port,
+                           reterr);
 }
 
 void listener_done(struct listener *listener)

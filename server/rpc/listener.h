@@ -12,11 +12,13 @@
 struct listener_files;
 
 struct listener {
+    struct intake intake;         // an argument of the server points into it
     struct listener_files *files; // NULL: plaintext
     int port;
 };
 
-// Binds `wanted` to `server`, which has not been started: by gRPC with TLS, by `acceptor` without.
+// Has `acceptor` listen for `server`, which was made with the argument of the intake and has not
+// been started.
 // Errors: FIELD_INVALID with a text that names the address or the file.
 enum err_code listener_add(struct listener *listener, grpc_server *server,
                            struct acceptor *acceptor, const struct rpc_listener *wanted,

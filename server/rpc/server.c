@@ -83,9 +83,10 @@ static grpc_arg integer_arg(const char *key, int64_t value)
     return arg;
 }
 
-static grpc_server *new_grpc_server(const struct rpc_settings *settings)
+static grpc_server *new_grpc_server(struct rpc_server *server)
 {
-    grpc_arg args[] = {
+    const struct rpc_settings *settings = &server->settings;
+    const grpc_arg fixed[] = {
         // Two servers on one port would both seem to work.
         integer_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
         // Identity alone: nothing bounds what a compressed message inflates to.
@@ -105,7 +106,12 @@ static grpc_server *new_grpc_server(const struct rpc_settings *settings)
         integer_arg(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2),
         integer_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
     };
-    grpc_channel_args all = {ARRAY_LEN(args), args};
+    grpc_arg args[ARRAY_LEN(fixed) + RPC_LISTENERS_MAX];
+    size_t count = ARRAY_LEN(fixed);
+    memcpy(args, fixed, sizeof(fixed));
+    for (size_t i = 0; i < settings->listener_count; i++)
+        args[count++] = intake_init(&server->listeners[i].intake, i);
+    grpc_channel_args all = {count, args};
     return grpc_server_create(&all, NULL);
 }
 
@@ -196,9 +202,6 @@ static enum err_code register_methods(struct rpc_server *server, struct err *ret
 static enum err_code bind_all(struct rpc_server *server, struct err *reterr)
 {
     const struct rpc_settings *settings = &server->settings;
-    server->listeners = calloc(settings->listener_count + 1, sizeof(*server->listeners));
-    if (server->listeners == NULL)
-        return err_no_memory(reterr);
     for (size_t i = 0; i < settings->listener_count; i++) {
         server->listener_count++;
         try_(listener_add(&server->listeners[i], server->grpc, server->acceptor,
@@ -214,16 +217,19 @@ static enum err_code build(struct rpc_server *server, const struct service *cons
 {
     try_(build_table(server, services, service_count, reterr));
     server->pollers = calloc((size_t)server->settings.pollers, sizeof(*server->pollers));
-    if (server->pollers == NULL)
+    if (server->settings.listener_count > RPC_LISTENERS_MAX)
+        return err_invalid(reterr, "listen", "has more than %d addresses", RPC_LISTENERS_MAX);
+    server->listeners = calloc(server->settings.listener_count + 1, sizeof(*server->listeners));
+    if (server->pollers == NULL || server->listeners == NULL)
         return err_no_memory(reterr);
-    server->grpc = new_grpc_server(&server->settings);
+    server->grpc = new_grpc_server(server);
     for (int i = 0; i < server->settings.pollers; i++) {
         poller_init(&server->pollers[i]);
         server->poller_count++;
         grpc_server_register_completion_queue(server->grpc, server->pollers[i].queue, NULL);
     }
     try_(register_methods(server, reterr));
-    try_(acceptor_new(server->grpc, (size_t)server->settings.connections_max,
+    try_(acceptor_new((size_t)server->settings.connections_max,
                       server->settings.handshake_timeout_ms, &server->acceptor, reterr));
     return bind_all(server, reterr);
 }

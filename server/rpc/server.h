@@ -36,6 +36,8 @@ struct rpc_observation {
 // Told of each call that ended, on any thread; must not block.
 typedef void rpc_observer(void *context, const struct rpc_observation *observation);
 
+enum { RPC_LISTENERS_MAX = 16 };
+
 // Zero means the default in brackets.
 struct rpc_settings {
     const struct rpc_listener *listeners;
@@ -49,7 +51,7 @@ struct rpc_settings {
     int response_max_bytes;       // [3 MiB]
     int metadata_max_bytes;       // [8 KiB]
     int streams_per_connection;   // [100]
-    int connections_max;          // [8,192] plaintext ones of the process
+    int connections_max;          // [8,192] of the process
     int watchers_max;             // [10,000] open server streams of the process
     int64_t handshake_timeout_ms; // [10,000]
     int64_t connection_idle_ms;   // [300,000]

@@ -30,7 +30,7 @@ struct rpc_server {
     struct table table;
     struct contract *contract; // kept for reflection, else NULL
     grpc_server *grpc;
-    struct acceptor *acceptor; // of plaintext connections
+    struct acceptor *acceptor;
     struct poller *pollers;
     size_t poller_count;
     struct lane lanes[LANE_COUNT];

@@ -113,6 +113,7 @@ static const struct {
     {"passwordCategories", "PasswordCategory"},
     {"passwordConfig", "PasswordConfig"},
     {"passwords", "Password"},
+    {"setupProgress", "SetupProgress"},
     {"syncIssues", "SyncIssue"},
     {"syncRuns", "SyncRun"},
 };

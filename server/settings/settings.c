@@ -53,7 +53,7 @@ static const struct row {
     N(store_workers, 8, 1, 256, "threads for calls that need the database"),
     N(upstream_workers, 16, 1, 512, "threads for calls that wait for IT Glue"),
     N(queue_max, 1024, 1, 65536, "calls that may wait for a thread; more are turned away"),
-    N(connections_max, 8192, 1, 100000, "plaintext connections at once; more are closed"),
+    N(connections_max, 8192, 1, 100000, "connections at once; more are closed"),
     N(deadline_max_ms, 60000, 1000, 600000, "longest time of a unary call"),
     N(drain_ms, 10000, 0, 600000, "time that running calls get when the server stops"),
     N(sync_run_threads, 16, 1, 256, "sync runs at once"),

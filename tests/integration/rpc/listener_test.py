@@ -158,7 +158,7 @@ class Listeners(unittest.TestCase):
                 (("0.0.0.0:0", path("server.pem"), path("server.key")), "client certificates"),
                 (("127.0.0.1:0", path("server.pem")), "key"),
                 (("127.0.0.1:0", path("none.pem"), path("server.key")), "none.pem"),
-                (("127.0.0.1:0", path("server.pem"), path("client.key")), "cannot listen"),
+                (("127.0.0.1:0", path("server.pem"), path("client.key")), "not valid"),
                 (("nothing",), "host:port"), (("::1:0",), "brackets"),
                 (("unix:/nonexistent/folder/socket",), "cannot listen")):
             server = Server(listeners=(listener,))
