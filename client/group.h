@@ -31,6 +31,7 @@ int sync_watch_run(struct session *session);
 int sync_cancel_run(struct session *session);
 
 int passwords_reveal_run(struct session *session);
+int passwords_explain_run(struct session *session);
 
 int token_mint_run(struct session *session);
 int token_keys_run(struct session *session);

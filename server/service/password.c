@@ -15,6 +15,7 @@
 
 HANDLER(list_passwords, ListPasswordsRequest, ListPasswordsResponse)
 HANDLER(reveal_password, RevealPasswordRequest, RevealPasswordResponse)
+HANDLER(explain_password_access, ExplainPasswordAccessRequest, ExplainPasswordAccessResponse)
 
 static enum err_code reveal_denied(struct request *request, const void *in, struct err *reterr)
 {
@@ -27,6 +28,7 @@ static const struct method methods[] = {
      .lane = LANE_UPSTREAM,
      .unary = reveal_password_handler,
      .denied = reveal_denied},
+    UNARY(ExplainPasswordAccess, explain_password_access, LANE_STORE),
 };
 
 const struct service password_service = {
@@ -55,22 +57,26 @@ static enum err_code parse_query(struct request *request,
 }
 
 // The reason that a reveal of a listed entry would give this caller; ERR_OK: none.
-static enum err_code blocked_by(const struct request *request, const struct sight *sight,
-                                const struct password_row *row)
+static enum err_code blocked_by(const struct request *request, const char *company_id,
+                                const struct sight *sight, const struct password_row *row)
 {
-    if (!principal_may(request->caller, PERMISSION_READ_DOCUMENTATION_PASSWORDS))
-        return ERR_MISSING_PERMISSION;
     // What lists let through passed the other gates.
     const struct password_gates gates = {.sight = *sight,
                                          .found = true,
                                          .category_allowed = true,
                                          .vaulted = row->vaulted,
                                          .web_url = row->web_url};
-    return reveal_judge(&gates, "", "", NULL);
+    const struct reveal_case what = {.caller = request->caller,
+                                     .company_id = company_id,
+                                     .company = "",
+                                     .name = "",
+                                     .gates = &gates};
+    return reveal_judge(&what, NULL, NULL);
 }
 
-static enum err_code fill_password(const struct request *request, const struct sight *sight,
-                                   const char *parent, const struct password_row *row,
+static enum err_code fill_password(const struct request *request, const char *company_id,
+                                   const struct sight *sight, const char *parent,
+                                   const struct password_row *row,
                                    Docbridge__V1__Password *password, struct err *reterr)
 {
     struct arena *arena = request->arena;
@@ -96,7 +102,7 @@ static enum err_code fill_password(const struct request *request, const struct s
     if (row->has_one_time_code)
         password->flags[password->n_flags++] =
             DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_HAS_ONE_TIME_CODE;
-    enum err_code blocked = blocked_by(request, sight, row);
+    enum err_code blocked = blocked_by(request, company_id, sight, row);
     password->revealable = blocked == ERR_OK;
     if (blocked != ERR_OK)
         password->blocked_reason = arena_strdup(arena, err_reason(blocked));
@@ -141,7 +147,8 @@ static enum err_code list_passwords(struct request *request,
         return err_no_memory(reterr);
     for (size_t i = 0; i < shown; i++) {
         out->passwords[i] = &all[i];
-        try_(fill_password(request, &sight, in->parent, &page.rows[i], &all[i], reterr));
+        try_(fill_password(request, query.company_id, &sight, in->parent, &page.rows[i], &all[i],
+                           reterr));
     }
     out->n_passwords = shown;
     out->total_size = (int32_t)page.total_size;
@@ -159,4 +166,12 @@ static enum err_code reveal_password(struct request *request,
                                      Docbridge__V1__RevealPasswordResponse *out, struct err *reterr)
 {
     return password_reveal(request, in, out, reterr);
+}
+
+static enum err_code explain_password_access(struct request *request,
+                                             const Docbridge__V1__ExplainPasswordAccessRequest *in,
+                                             Docbridge__V1__ExplainPasswordAccessResponse *out,
+                                             struct err *reterr)
+{
+    return password_explain(request, in, out, reterr);
 }

@@ -75,8 +75,37 @@ static enum err_code append(struct reveal *reveal, struct tx **tx, const struct 
     return ERR_OK;
 }
 
-// Reads the gates and judges them. A closed gate leaves a DENIED event; open gates leave the
-// intent.
+// What the gates are asked about; `gates` as reveal_case says.
+static struct reveal_case case_of(const struct reveal *reveal, const struct password_gates *gates)
+{
+    return (struct reveal_case){.caller = reveal->request->caller,
+                                .company_id = reveal->company_id,
+                                .company = reveal->company,
+                                .name = reveal->in->name,
+                                .gates = gates};
+}
+
+// Reads what the local gates look at, of a company in the caller's scope, and judges it.
+// `*ret_broken` tells that the transaction can write nothing any more.
+static enum err_code judge_stored(struct reveal *reveal, struct tx *tx, bool *ret_broken,
+                                  struct err *reterr)
+{
+    const struct password_gates *gates = NULL;
+    *ret_broken = false;
+    if (principal_sees_company(reveal->request->caller, reveal->company_id)) {
+        enum err_code code =
+            password_gates_get(tx, reveal->company_id, reveal->password_id, STORED_CATEGORY, 0,
+                               reveal->request->arena, &reveal->gates, reterr);
+        *ret_broken = code != ERR_OK && code != ERR_RESOURCE_NOT_FOUND;
+        if (*ret_broken)
+            return code;
+        gates = code == ERR_OK ? &reveal->gates : NULL;
+    }
+    const struct reveal_case what = case_of(reveal, gates);
+    return reveal_judge(&what, NULL, reterr);
+}
+
+// Judges the local gates. A closed gate leaves a DENIED event; open gates leave the intent.
 static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
 {
     struct request *request = reveal->request;
@@ -84,19 +113,10 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
                      request->cancelled, &tx, reterr));
-    enum err_code verdict = ERR_OK;
-    if (!principal_sees_company(request->caller, reveal->company_id)) {
-        verdict = err_not_found(reterr, reveal->in->name);
-    } else {
-        verdict = password_gates_get(tx, reveal->company_id, reveal->password_id, STORED_CATEGORY,
-                                     0, request->arena, &reveal->gates, reterr);
-        if (verdict == ERR_RESOURCE_NOT_FOUND)
-            verdict = err_not_found(reterr, reveal->in->name);
-        else if (verdict != ERR_OK)
-            return verdict;
-        else
-            verdict = reveal_judge(&reveal->gates, reveal->company, reveal->in->name, reterr);
-    }
+    bool broken;
+    enum err_code verdict = judge_stored(reveal, tx, &broken, reterr);
+    if (broken)
+        return verdict;
     enum audit_outcome refusal = AUDIT_DENIED;
     if (verdict == ERR_OK) {
         refusal = AUDIT_FAILED;
@@ -165,7 +185,8 @@ static enum err_code judge_live(struct reveal *reveal, struct tx *tx, struct err
     now.archived = now.archived || live->archived;
     now.vaulted = now.vaulted || live->vaulted;
     now.personal = now.personal || live->personal;
-    return reveal_judge(&now, reveal->company, reveal->in->name, reterr);
+    const struct reveal_case what = case_of(reveal, &now);
+    return reveal_judge(&what, NULL, reterr);
 }
 
 static enum audit_outcome outcome_of(enum err_code code, bool served)

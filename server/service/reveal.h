@@ -1,15 +1,29 @@
 // The gates of a reveal, each in its place: what stands between a caller and a value.
 //
-// Pure: judges what was read, calls nobody. The order is the order of the enum in reveal_judge().
+// Pure: judges what was read, calls nobody. RevealPassword, ListPasswords and ExplainPasswordAccess
+// all ask here, so that what is said of a reveal and what it does are one.
 #pragma once
 
+#include "docbridge/v1/password.pb-c.h"
 #include "server/service/request.h"
 #include "server/store/password.h"
 
-// The first closed gate decides. ERR_OK: all local gates are open. The company's scope and
-// existence were judged before; `name` is the entry's resource name, `company` the company's.
-// Errors: CONNECTION_NOT_ACTIVE, REVEALS_PAUSED, PASSWORD_SHARING_DISABLED, COMPANY_NO_ACCESS,
-// RESOURCE_NOT_FOUND, CATEGORY_NOT_ALLOWED, PASSWORD_VAULTED_UPSTREAM, PASSWORD_PERSONAL_UPSTREAM,
-// PASSWORD_ARCHIVED_UPSTREAM, UPSTREAM_RECORD_RESTRICTED.
-enum err_code reveal_judge(const struct password_gates *gates, const char *company,
-                           const char *name, struct err *reterr) _must_check_;
+// Who asks for what.
+struct reveal_case {
+    const struct principal *caller;
+    const char *company_id;
+    const char *company; // its resource name
+    const char *name;    // the entry's
+    // NULL: there is no such company, or it is out of the caller's scope and was not read.
+    const struct password_gates *gates;
+};
+
+// The first closed gate decides. ERR_OK: all local gates are open. `ret_gate` (NULL: not wanted)
+// gets the gate that decided, UNSPECIFIED if all are open.
+// Errors: MISSING_PERMISSION, RESOURCE_NOT_FOUND, CONNECTION_NOT_ACTIVE, REVEALS_PAUSED,
+// PASSWORD_SHARING_DISABLED, COMPANY_NO_ACCESS, CATEGORY_NOT_ALLOWED, PASSWORD_VAULTED_UPSTREAM,
+// PASSWORD_PERSONAL_UPSTREAM, PASSWORD_ARCHIVED_UPSTREAM, UPSTREAM_RECORD_RESTRICTED.
+enum err_code reveal_judge(const struct reveal_case *what, Docbridge__V1__AccessGate *ret_gate,
+                           struct err *reterr) _must_check_;
+// The gates that reveal_judge asks, in its order: the i-th, UNSPECIFIED behind the last.
+Docbridge__V1__AccessGate reveal_gate(size_t i);

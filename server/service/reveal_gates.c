@@ -1,77 +1,158 @@
 #include "server/service/reveal.h"
 
-static enum err_code judge_connection(const struct sight *sight, struct err *reterr)
+#define GATE(name) DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_##name
+
+static enum err_code permission(const struct reveal_case *what, struct err *reterr)
 {
-    if (sight->connection_state != CONNECTION_ACTIVE) {
-        (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE, "the connection is not active");
-        err_meta(reterr, "state", "%s", connection_state_word(sight->connection_state));
-        if (sight->connection_update_time != 0) {
-            char since[CLOCK_TEXT_BYTES];
-            clock_text(sight->connection_update_time, since);
-            err_meta(reterr, "since", "%s", since);
-        }
-        return ERR_CONNECTION_NOT_ACTIVE;
+    if (principal_may(what->caller, PERMISSION_READ_DOCUMENTATION_PASSWORDS))
+        return ERR_OK;
+    const char *text = permission_text(PERMISSION_READ_DOCUMENTATION_PASSWORDS);
+    (void)err_set(reterr, ERR_MISSING_PERMISSION, "the token lacks the permission %s", text);
+    err_meta(reterr, "permission", "%s", text);
+    return ERR_MISSING_PERMISSION;
+}
+
+static enum err_code company_scope(const struct reveal_case *what, struct err *reterr)
+{
+    if (what->gates != NULL && principal_sees_company(what->caller, what->company_id))
+        return ERR_OK;
+    return err_not_found(reterr, what->name);
+}
+
+static enum err_code connection_active(const struct reveal_case *what, struct err *reterr)
+{
+    const struct sight *sight = &what->gates->sight;
+    if (sight->connection_state == CONNECTION_ACTIVE)
+        return ERR_OK;
+    (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE, "the connection is not active");
+    err_meta(reterr, "state", "%s", connection_state_word(sight->connection_state));
+    if (sight->connection_update_time != 0) {
+        char since[CLOCK_TEXT_BYTES];
+        clock_text(sight->connection_update_time, since);
+        err_meta(reterr, "since", "%s", since);
     }
-    if (sight->reveals_paused)
+    return ERR_CONNECTION_NOT_ACTIVE;
+}
+
+static enum err_code reveals_running(const struct reveal_case *what, struct err *reterr)
+{
+    if (what->gates->sight.reveals_paused)
         return err_set(reterr, ERR_REVEALS_PAUSED, "reveals are paused by an administrator");
     return ERR_OK;
 }
 
-static enum err_code judge_settings(const struct sight *sight, const char *company,
-                                    struct err *reterr)
+static enum err_code sharing_enabled(const struct reveal_case *what, struct err *reterr)
 {
-    if (!sight->password_sharing_enabled)
+    if (!what->gates->sight.password_sharing_enabled)
         return err_set(reterr, ERR_PASSWORD_SHARING_DISABLED, "sharing of passwords is off");
-    // A level that is not known opens nothing.
-    if (sight->password_level != SIGHT_SELECTED_CATEGORIES &&
-        sight->password_level != SIGHT_ALL_CATEGORIES) {
-        (void)err_set(reterr, ERR_COMPANY_NO_ACCESS, "the company's password level is NO_ACCESS");
-        err_meta(reterr, "company", "%s", company);
-        return ERR_COMPANY_NO_ACCESS;
-    }
     return ERR_OK;
 }
 
-static enum err_code refuse(enum err_code code, const struct password_gates *gates,
-                            const char *text, struct err *reterr)
+// A level that is not known opens nothing.
+static enum err_code company_level(const struct reveal_case *what, struct err *reterr)
+{
+    int level = what->gates->sight.password_level;
+    if (level == SIGHT_SELECTED_CATEGORIES || level == SIGHT_ALL_CATEGORIES)
+        return ERR_OK;
+    (void)err_set(reterr, ERR_COMPANY_NO_ACCESS, "the company's password level is NO_ACCESS");
+    err_meta(reterr, "company", "%s", what->company);
+    return ERR_COMPANY_NO_ACCESS;
+}
+
+static enum err_code organization_mapped(const struct reveal_case *what, struct err *reterr)
+{
+    return what->gates->sight.mapped ? ERR_OK : err_not_found(reterr, what->name);
+}
+
+static enum err_code entry_synced(const struct reveal_case *what, struct err *reterr)
+{
+    return what->gates->found ? ERR_OK : err_not_found(reterr, what->name);
+}
+
+static enum err_code category_allowed(const struct reveal_case *what, struct err *reterr)
+{
+    if (!what->gates->category_allowed)
+        return err_set(reterr, ERR_CATEGORY_NOT_ALLOWED,
+                       "the password's category is not selected for the company");
+    return ERR_OK;
+}
+
+static enum err_code refuse(enum err_code code, const struct reveal_case *what, const char *text,
+                            struct err *reterr)
 {
     (void)err_set(reterr, code, "%s", text);
-    if (gates->web_url[0] != '\0')
-        err_meta(reterr, "upstream_uri", "%s", gates->web_url);
+    if (what->gates->web_url[0] != '\0')
+        err_meta(reterr, "upstream_uri", "%s", what->gates->web_url);
     return code;
 }
 
-static enum err_code judge_record(const struct password_gates *gates, const char *name,
-                                  struct err *reterr)
+static enum err_code not_vaulted(const struct reveal_case *what, struct err *reterr)
 {
-    if (!gates->category_allowed)
-        return err_set(reterr, ERR_CATEGORY_NOT_ALLOWED,
-                       "the password's category is not selected for the company");
-    if (gates->vaulted)
-        return refuse(ERR_PASSWORD_VAULTED_UPSTREAM, gates,
-                      "the password is in a vault that no API can open: open it in IT Glue",
-                      reterr);
-    if (gates->personal)
-        return refuse(ERR_PASSWORD_PERSONAL_UPSTREAM, gates,
-                      "the password is one user's own entry in IT Glue", reterr);
-    if (gates->archived)
-        return refuse(ERR_PASSWORD_ARCHIVED_UPSTREAM, gates, "the password is archived in IT Glue",
-                      reterr);
-    if (gates->restricted) {
-        (void)refuse(ERR_UPSTREAM_RECORD_RESTRICTED, gates,
-                     "IT Glue restricts who may see this password: open it there", reterr);
-        err_meta(reterr, "password", "%s", name);
-        return ERR_UPSTREAM_RECORD_RESTRICTED;
-    }
-    return ERR_OK;
+    if (!what->gates->vaulted)
+        return ERR_OK;
+    return refuse(ERR_PASSWORD_VAULTED_UPSTREAM, what,
+                  "the password is in a vault that no API can open: open it in IT Glue", reterr);
 }
 
-enum err_code reveal_judge(const struct password_gates *gates, const char *company,
-                           const char *name, struct err *reterr)
+static enum err_code not_personal(const struct reveal_case *what, struct err *reterr)
 {
-    try_(judge_connection(&gates->sight, reterr));
-    try_(judge_settings(&gates->sight, company, reterr));
-    if (!gates->found)
-        return err_not_found(reterr, name);
-    return judge_record(gates, name, reterr);
+    if (!what->gates->personal)
+        return ERR_OK;
+    return refuse(ERR_PASSWORD_PERSONAL_UPSTREAM, what,
+                  "the password is one user's own entry in IT Glue", reterr);
+}
+
+static enum err_code not_archived(const struct reveal_case *what, struct err *reterr)
+{
+    if (!what->gates->archived)
+        return ERR_OK;
+    return refuse(ERR_PASSWORD_ARCHIVED_UPSTREAM, what, "the password is archived in IT Glue",
+                  reterr);
+}
+
+static enum err_code not_restricted(const struct reveal_case *what, struct err *reterr)
+{
+    if (!what->gates->restricted)
+        return ERR_OK;
+    (void)refuse(ERR_UPSTREAM_RECORD_RESTRICTED, what,
+                 "IT Glue restricts who may see this password: open it there", reterr);
+    err_meta(reterr, "password", "%s", what->name);
+    return ERR_UPSTREAM_RECORD_RESTRICTED;
+}
+
+// The order is the order of the gates.
+static const struct {
+    Docbridge__V1__AccessGate gate;
+    enum err_code (*judge)(const struct reveal_case *what, struct err *reterr);
+} gates[] = {
+    {GATE(PERMISSION), permission},
+    {GATE(COMPANY_SCOPE), company_scope},
+    {GATE(CONNECTION_ACTIVE), connection_active},
+    {GATE(REVEALS_RUNNING), reveals_running},
+    {GATE(SHARING_ENABLED), sharing_enabled},
+    {GATE(COMPANY_LEVEL), company_level},
+    {GATE(ORGANIZATION_MAPPED), organization_mapped},
+    {GATE(ENTRY_SYNCED), entry_synced},
+    {GATE(CATEGORY_ALLOWED), category_allowed},
+    {GATE(NOT_VAULTED), not_vaulted},
+    {GATE(NOT_PERSONAL), not_personal},
+    {GATE(NOT_ARCHIVED), not_archived},
+    {GATE(NOT_RESTRICTED), not_restricted},
+};
+
+Docbridge__V1__AccessGate reveal_gate(size_t i)
+{
+    return i < ARRAY_LEN(gates) ? gates[i].gate : GATE(UNSPECIFIED);
+}
+
+enum err_code reveal_judge(const struct reveal_case *what, Docbridge__V1__AccessGate *ret_gate,
+                           struct err *reterr)
+{
+    enum err_code code = ERR_OK;
+    size_t i = 0;
+    while (i < ARRAY_LEN(gates) && (code = gates[i].judge(what, reterr)) == ERR_OK)
+        i++;
+    if (ret_gate != NULL)
+        *ret_gate = reveal_gate(i);
+    return code;
 }

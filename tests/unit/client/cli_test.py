@@ -534,6 +534,28 @@ class CliTest(unittest.TestCase):
         terminal.type("q")
         self.assertEqual(terminal.end(5), 0)
 
+    def test_explain_names_gates_and_remedy(self):
+        self.answer("ExplainPasswordAccess", self.message(
+            "ExplainPasswordAccessResponse", basis="BASIS_ASSUMED",
+            error_reason="PASSWORD_SHARING_DISABLED", gates=[
+                dict(gate="ACCESS_GATE_PERMISSION", result="RESULT_PASS", detail="held"),
+                dict(gate="ACCESS_GATE_SHARING_ENABLED", result="RESULT_FAIL", detail="it is off",
+                     deciding_resource="connections/main/passwordConfig"),
+                dict(gate="ACCESS_GATE_COMPANY_LEVEL", result="RESULT_NOT_REACHED")]))
+        done = self.run_cli("passwords", "explain", "acme/9", "--assume-permission",
+                            "read-documentation-passwords", "--assume-company", "acme")
+        self.expect(done, 4, "the assumed subject", "config passwords set --sharing on")
+        self.assertRegex(done.stdout,
+                         "SHARING_ENABLED +FAIL +connections/main/passwordConfig +it is off")
+        request = self.server.requests("ExplainPasswordAccess")[0]
+        self.assertEqual(request.name, self.NAME)
+        self.assertEqual(list(request.assumed_subject.permissions), [4])
+        self.assertEqual(list(request.assumed_subject.companies), ["companies/acme"])
+        self.answer("ExplainPasswordAccess", self.message(
+            "ExplainPasswordAccessResponse", basis="BASIS_CALLER", allowed=True))
+        self.expect(self.run_cli("passwords", "explain", "acme/9"), 0, "for you")
+        self.assertFalse(self.server.requests("ExplainPasswordAccess")[1].HasField("assumed_subject"))
+
     # Transport.
 
     def openssl(self, *words):

@@ -11,6 +11,18 @@ static const char COMPANY[] = "companies/acme";
 static const char NAME[] = "companies/acme/passwords/7";
 static const char WEB_URL[] = "https://acme.itglue.com/1/passwords/7";
 
+static const struct principal CALLER = {
+    .tenant = "t1",
+    .permissions = 1u << PERMISSION_READ_DOCUMENTATION_PASSWORDS,
+    .all_companies = true,
+};
+
+static enum err_code judge(const struct password_gates *gates, struct err *err)
+{
+    const struct reveal_case what = {&CALLER, "acme", COMPANY, NAME, gates};
+    return reveal_judge(&what, NULL, err);
+}
+
 static struct password_gates open_gates(void)
 {
     return (struct password_gates){
@@ -45,6 +57,11 @@ static void close_level(struct password_gates *gates)
 }
 
 static void close_mapping(struct password_gates *gates)
+{
+    gates->sight.mapped = false;
+}
+
+static void close_entry(struct password_gates *gates)
 {
     gates->found = false;
 }
@@ -86,6 +103,7 @@ static const struct gate {
     {close_sharing, ERR_PASSWORD_SHARING_DISABLED, STATUS_FAILED_PRECONDITION, NULL, NULL},
     {close_level, ERR_COMPANY_NO_ACCESS, STATUS_FAILED_PRECONDITION, "company", COMPANY},
     {close_mapping, ERR_RESOURCE_NOT_FOUND, STATUS_NOT_FOUND, "resource", NAME},
+    {close_entry, ERR_RESOURCE_NOT_FOUND, STATUS_NOT_FOUND, "resource", NAME},
     {close_category, ERR_CATEGORY_NOT_ALLOWED, STATUS_FAILED_PRECONDITION, NULL, NULL},
     {close_vaulted, ERR_PASSWORD_VAULTED_UPSTREAM, STATUS_FAILED_PRECONDITION, "upstream_uri",
      WEB_URL},
@@ -100,7 +118,7 @@ static const struct gate {
 static void assert_decides(const struct gate *gate, const struct password_gates *gates)
 {
     struct err err = {0};
-    enum err_code code = reveal_judge(gates, COMPANY, NAME, &err);
+    enum err_code code = judge(gates, &err);
     if (code != gate->code)
         fail_msg("%s decides instead of %s", err_reason(code), err_reason(gate->code));
     assert_int_equal(err.code, code);
@@ -116,12 +134,12 @@ static void opens_when_all_are_open(void **state)
 {
     (void)state;
     struct password_gates gates = open_gates();
-    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, NULL), ERR_OK);
+    assert_int_equal(judge(&gates, NULL), ERR_OK);
     gates.sight.password_level = SIGHT_ALL_CATEGORIES;
-    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, NULL), ERR_OK);
+    assert_int_equal(judge(&gates, NULL), ERR_OK);
     // Switches of other kinds of documentation do not matter.
     gates.sight.documents_enabled = gates.sight.checklists_enabled = true;
-    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, NULL), ERR_OK);
+    assert_int_equal(judge(&gates, NULL), ERR_OK);
 }
 
 static void each_gate_closes_alone(void **state)
@@ -171,10 +189,34 @@ static void only_an_active_connection_reveals(void **state)
         struct err err = {0};
         gates.sight.connection_state = rows[i].state;
         gates.sight.connection_update_time = 1772366400000000;
-        assert_int_equal(reveal_judge(&gates, COMPANY, NAME, &err), ERR_CONNECTION_NOT_ACTIVE);
+        assert_int_equal(judge(&gates, &err), ERR_CONNECTION_NOT_ACTIVE);
         assert_string_equal(err_meta_get(&err, "state"), rows[i].text);
         assert_string_equal(err_meta_get(&err, "since"), "2026-03-01T12:00:00.000000Z");
     }
+}
+
+// Permission first, then scope: what a token lacks hides what the settings say.
+static void the_caller_is_judged_first(void **state)
+{
+    (void)state;
+    static const char *const other[] = {"beta"};
+    struct password_gates gates = open_gates();
+    struct principal caller = {.companies = other, .company_count = 1};
+    struct reveal_case what = {&caller, "acme", COMPANY, NAME, &gates};
+    struct err err = {0};
+    Docbridge__V1__AccessGate gate;
+    assert_int_equal(reveal_judge(&what, &gate, &err), ERR_MISSING_PERMISSION);
+    assert_int_equal(gate, DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_PERMISSION);
+    assert_string_equal(err_meta_get(&err, "permission"), "read_documentation_passwords");
+    caller.permissions = CALLER.permissions;
+    assert_int_equal(reveal_judge(&what, &gate, &err), ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(gate, DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_COMPANY_SCOPE);
+    caller.all_companies = true;
+    assert_int_equal(reveal_judge(&what, &gate, &err), ERR_OK);
+    assert_int_equal(gate, DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_UNSPECIFIED);
+    what.gates = NULL; // no such company
+    assert_int_equal(reveal_judge(&what, &gate, &err), ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(gate, DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_COMPANY_SCOPE);
 }
 
 // Default deny: a number that no level has opens nothing.
@@ -185,7 +227,7 @@ static void an_unknown_level_reveals_nothing(void **state)
     for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
         struct password_gates gates = open_gates();
         gates.sight.password_level = levels[i];
-        assert_int_equal(reveal_judge(&gates, COMPANY, NAME, NULL), ERR_COMPANY_NO_ACCESS);
+        assert_int_equal(judge(&gates, NULL), ERR_COMPANY_NO_ACCESS);
     }
 }
 
@@ -196,7 +238,7 @@ static void an_unmapped_entry_is_simply_not_found(void **state)
     struct password_gates gates = open_gates();
     struct err err = {0}, missing = {0};
     gates.found = false;
-    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, &err), ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(judge(&gates, &err), ERR_RESOURCE_NOT_FOUND);
     (void)err_not_found(&missing, NAME);
     assert_string_equal(err.text, missing.text);
     assert_int_equal(err.meta_count, missing.meta_count);
@@ -209,7 +251,7 @@ static void names_no_page_that_there_is_not(void **state)
     struct err err = {0};
     gates.vaulted = true;
     gates.web_url = "";
-    assert_int_equal(reveal_judge(&gates, COMPANY, NAME, &err), ERR_PASSWORD_VAULTED_UPSTREAM);
+    assert_int_equal(judge(&gates, &err), ERR_PASSWORD_VAULTED_UPSTREAM);
     assert_null(err_meta_get(&err, "upstream_uri"));
 }
 
@@ -220,6 +262,7 @@ int main(void)
         cmocka_unit_test(each_gate_closes_alone),
         cmocka_unit_test(the_first_of_two_decides),
         cmocka_unit_test(the_first_of_all_decides),
+        cmocka_unit_test(the_caller_is_judged_first),
         cmocka_unit_test(only_an_active_connection_reveals),
         cmocka_unit_test(an_unknown_level_reveals_nothing),
         cmocka_unit_test(an_unmapped_entry_is_simply_not_found),

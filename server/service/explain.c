@@ -1,0 +1,222 @@
+// ExplainPasswordAccess: what the gates of a reveal say, without a reveal.
+//
+// The gates are those of reveal_gates.c and nothing else judges here: which of them is shut is what
+// reveal_judge says, and all around it is words.
+#include "docbridge/v1/password.pb-c.h"
+
+#include <inttypes.h>
+
+#include "server/service/name.h"
+#include "server/service/password.h"
+#include "server/service/reading.h"
+#include "server/service/reveal.h"
+
+#define GATE(name) DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_##name
+#define RESULT(name) DOCBRIDGE__V1__EXPLAIN_PASSWORD_ACCESS_RESPONSE__RESULT__RESULT_##name
+#define BASIS(name) DOCBRIDGE__V1__EXPLAIN_PASSWORD_ACCESS_RESPONSE__BASIS__BASIS_##name
+
+enum { STORED_CATEGORY = -1 };
+
+// Whose settings decide a gate.
+enum decider {
+    BY_TOKEN,
+    BY_COMPANY,
+    BY_CONNECTION,
+    BY_SHARING,
+    BY_ACCESS,
+    BY_ENTRY,
+};
+
+// The gates that can be asked, by number. The words of a shut gate are those of its error; where
+// `shut` is set they hide something from other callers.
+static const struct {
+    const char *open, *shut;
+    enum decider decider;
+} words[] = {
+    [GATE(PERMISSION)] = {"the permission is held", NULL, BY_TOKEN},
+    [GATE(COMPANY_SCOPE)] = {"the company is in scope", "the company is out of scope", BY_COMPANY},
+    [GATE(CONNECTION_ACTIVE)] = {"the connection is active", NULL, BY_CONNECTION},
+    [GATE(REVEALS_RUNNING)] = {"reveals are not paused", NULL, BY_CONNECTION},
+    [GATE(SHARING_ENABLED)] = {"sharing of passwords is on", NULL, BY_SHARING},
+    [GATE(COMPANY_LEVEL)] = {"the company's password level allows some", NULL, BY_ACCESS},
+    [GATE(ORGANIZATION_MAPPED)] = {"an organization is mapped to the company",
+                                   "no organization is mapped to the company", BY_COMPANY},
+    [GATE(ENTRY_SYNCED)] = {"the entry was synced",
+                            "no such entry of the company's organizations was synced", BY_ENTRY},
+    [GATE(CATEGORY_ALLOWED)] = {"the password's category is allowed", NULL, BY_ACCESS},
+    [GATE(NOT_VAULTED)] = {"the password is in no vault", NULL, BY_ENTRY},
+    [GATE(NOT_PERSONAL)] = {"the password is not one user's own", NULL, BY_ENTRY},
+    [GATE(NOT_ARCHIVED)] = {"the password is not archived", NULL, BY_ENTRY},
+    [GATE(NOT_RESTRICTED)] = {"neither the password nor a folder above it is restricted", NULL,
+                              BY_ENTRY},
+};
+
+// What is settled in the course of a reveal, after the gates above.
+static const Docbridge__V1__AccessGate live[] = {
+    GATE(AUDIT_INTENT),  GATE(KEY_PASSWORD_ACCESS), GATE(LIVE_ORGANIZATION),
+    GATE(LIVE_CATEGORY), GATE(LIVE_RECORD),         GATE(AUDIT_OUTCOME),
+};
+
+static enum err_code assume_companies(const struct request *request, char *const *names,
+                                      size_t count, struct principal *subject, struct err *reterr)
+{
+    const char **ids = arena_calloc(request->arena, count + 1, sizeof(*ids));
+    if (ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        struct name name;
+        try_(name_parse(names[i], "companies/{company}", "assumed_subject.companies",
+                        request->arena, &name, reterr));
+        ids[i] = name.company;
+    }
+    subject->companies = ids;
+    subject->company_count = count;
+    return ERR_OK;
+}
+
+// The principal that a token with these claims would give.
+static enum err_code
+assume(const struct request *request,
+       const Docbridge__V1__ExplainPasswordAccessRequest__AssumedSubject *assumed,
+       struct principal *subject, struct err *reterr)
+{
+    if (!principal_may(request->caller, PERMISSION_MANAGE_INTEGRATIONS)) {
+        const char *text = permission_text(PERMISSION_MANAGE_INTEGRATIONS);
+        (void)err_set(reterr, ERR_MISSING_PERMISSION, "an assumed subject takes the permission %s",
+                      text);
+        err_meta(reterr, "permission", "%s", text);
+        return ERR_MISSING_PERMISSION;
+    }
+    *subject = (struct principal){.tenant = request->caller->tenant,
+                                  .all_companies = assumed->all_companies};
+    for (size_t i = 0; i < assumed->n_permissions; i++) {
+        if (permission_text((enum permission)assumed->permissions[i]) == NULL)
+            return err_invalid(reterr, "assumed_subject.permissions", "must name permissions");
+        subject->permissions |= 1u << assumed->permissions[i];
+    }
+    return assume_companies(request, assumed->companies, assumed->n_companies, subject, reterr);
+}
+
+// NULL: no memory; "": nothing that has a name.
+static const char *decider_name(struct arena *arena, enum decider decider,
+                                const struct reveal_case *what)
+{
+    const char *connection = what->gates == NULL ? NULL : what->gates->sight.connection_id;
+    switch (decider) {
+    case BY_COMPANY:
+        return what->company;
+    case BY_CONNECTION:
+        return connection == NULL ? "" : arena_printf(arena, "connections/%s", connection);
+    case BY_SHARING:
+        return connection == NULL
+                   ? ""
+                   : arena_printf(arena, "connections/%s/passwordConfig", connection);
+    case BY_ACCESS:
+        return arena_printf(arena, "%s/passwordAccess", what->company);
+    case BY_ENTRY:
+        return what->name;
+    case BY_TOKEN:
+        break;
+    }
+    return "";
+}
+
+static enum err_code add_gate(struct arena *arena, Docbridge__V1__AccessGate gate,
+                              Docbridge__V1__ExplainPasswordAccessResponse__Result result,
+                              const char *detail, const char *decider,
+                              Docbridge__V1__ExplainPasswordAccessResponse *out, struct err *reterr)
+{
+    Docbridge__V1__ExplainPasswordAccessResponse__GateResult *row =
+        arena_alloc(arena, sizeof(*row));
+    if (row == NULL || decider == NULL)
+        return err_no_memory(reterr);
+    docbridge__v1__explain_password_access_response__gate_result__init(row);
+    row->gate = gate;
+    row->result = result;
+    row->detail = arena_strdup(arena, detail);
+    row->deciding_resource = arena_strdup(arena, decider);
+    out->gates[out->n_gates++] = row;
+    return row->detail == NULL || row->deciding_resource == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+// Every gate of the contract: open before the one that decided, shut there, not reached behind it.
+static enum err_code fill_gates(struct arena *arena, const struct reveal_case *what,
+                                Docbridge__V1__AccessGate closed, const struct err *verdict,
+                                Docbridge__V1__ExplainPasswordAccessResponse *out,
+                                struct err *reterr)
+{
+    out->gates = arena_calloc(arena, ARRAY_LEN(words) + ARRAY_LEN(live), sizeof(*out->gates));
+    if (out->gates == NULL)
+        return err_no_memory(reterr);
+    Docbridge__V1__AccessGate gate;
+    bool reached = true;
+    for (size_t i = 0; (gate = reveal_gate(i)) != GATE(UNSPECIFIED); i++) {
+        if (!reached) {
+            try_(add_gate(arena, gate, RESULT(NOT_REACHED), "", "", out, reterr));
+            continue;
+        }
+        const char *shut = words[gate].shut != NULL ? words[gate].shut : verdict->text;
+        reached = gate != closed;
+        try_(add_gate(arena, gate, reached ? RESULT(PASS) : RESULT(FAIL),
+                      reached ? words[gate].open : shut,
+                      decider_name(arena, words[gate].decider, what), out, reterr));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(live); i++)
+        try_(add_gate(arena, live[i], RESULT(NOT_REACHED), "only a reveal can tell", "", out,
+                      reterr));
+    return ERR_OK;
+}
+
+// Reads what the gates look at. The caller's own scope hides what it always hides; whether the
+// subject sees the company is a gate's to say.
+static enum err_code read_gates(struct request *request, const char *company_id,
+                                int64_t password_id, const char *name,
+                                struct password_gates *ret_gates, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    if (!principal_sees_company(request->caller, company_id))
+        return err_not_found(reterr, name);
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    enum err_code code = password_gates_get(tx, company_id, password_id, STORED_CATEGORY, 0,
+                                            request->arena, ret_gates, reterr);
+    return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name) : code;
+}
+
+enum err_code password_explain(struct request *request,
+                               const Docbridge__V1__ExplainPasswordAccessRequest *in,
+                               Docbridge__V1__ExplainPasswordAccessResponse *out,
+                               struct err *reterr)
+{
+    struct principal assumed;
+    struct password_gates gates;
+    struct name name;
+    struct err verdict = {0};
+    try_(name_parse(in->name, "companies/{company}/passwords/{record}", "name", request->arena,
+                    &name, reterr));
+    struct reveal_case what = {
+        .caller = request->caller,
+        .company_id = name.company,
+        .company = arena_printf(request->arena, "companies/%s", name.company),
+        .name = in->name,
+        .gates = &gates,
+    };
+    if (what.company == NULL)
+        return err_no_memory(reterr);
+    if (in->assumed_subject != NULL) {
+        try_(assume(request, in->assumed_subject, &assumed, reterr));
+        what.caller = &assumed;
+    }
+    try_(read_gates(request, name.company, name.record, in->name, &gates, reterr));
+    Docbridge__V1__AccessGate closed;
+    enum err_code code = reveal_judge(&what, &closed, &verdict);
+    out->basis = in->assumed_subject != NULL ? BASIS(ASSUMED) : BASIS(CALLER);
+    out->allowed = code == ERR_OK;
+    if (code != ERR_OK)
+        out->error_reason = arena_strdup(request->arena, err_reason(code));
+    if (out->error_reason == NULL)
+        return err_no_memory(reterr);
+    if (!principal_may(request->caller, PERMISSION_MANAGE_INTEGRATIONS))
+        return ERR_OK;
+    return fill_gates(request->arena, &what, closed, &verdict, out, reterr);
+}
