@@ -72,8 +72,8 @@ enum { REPORT_ROWS_MAX = 64 };
 static int print_report(struct session *session,
                         const Docbridge__V1__TestConnectionResponse *report)
 {
-    static const char *const scalars[] = {"diagnosis", "http_status", "tried_region",
-                                          "suggested_region", "latency"};
+    static const char *const scalars[] = {"diagnosis",        "http_status",     "tried_region",
+                                          "suggested_region", "network_failure", "latency"};
     struct output_pair pairs[REPORT_ROWS_MAX];
     char *texts[ARRAY_LEN(scalars)] = {0};
     size_t count = 0;

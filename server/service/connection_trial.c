@@ -9,6 +9,7 @@
 #include "server/service/name.h"
 #include "server/service/word.h"
 #include "server/store/connection_finding.h"
+#include "server/sync/sync.h"
 
 #define VERDICT(name) DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_##name
 
@@ -169,6 +170,8 @@ static enum err_code test_stored(const struct request *request,
         .probe_other_regions = in->probe_other_regions,
     };
     try_(probe_run(request, &target, &report, reterr));
+    sync_note_requests(request->backend->sync, request->caller->tenant, connection->id,
+                       connection->credential_version, report.request_count);
     try_(record(request, connection, &report, reterr));
     try_(diagnosis_fill(request->arena, &report, key, out, reterr));
     return diagnosis_warn_of_age(request->arena, connection->key_last_success_time_us, out, reterr);

@@ -43,6 +43,20 @@ static const struct words {
     {VERDICT(UPSTREAM_ERROR), "Try again later; if it stays so, ask IT Glue's support.", {NULL}},
 };
 
+// What a failure to reach upstream can mean, by its class.
+static const struct {
+    const char *network_failure, *candidate;
+} network_words[] = {
+    {"dns", "The name of the API host cannot be resolved here."},
+    {"connect", "A firewall lets nothing out to the API host, or nothing listens there."},
+    {"tls",
+     "The certificate that answers is not the API host's, has expired, or is of an authority "
+     "that this server does not trust: a proxy may open the connection."},
+    {"timeout", "The API host is too slow, or a firewall drops what is sent to it."},
+    {"cut", "The API host, or a proxy in between, hung up."},
+    {"proxy", "The proxy of this server's settings is not to be found or refuses."},
+};
+
 static const struct words *words_of(Docbridge__V1__TestConnectionResponse__Diagnosis verdict)
 {
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -75,6 +89,17 @@ static enum err_code begin(struct arena *arena,
     return ERR_OK;
 }
 
+static bool tell_network(struct arena *arena, const char *failure,
+                         Docbridge__V1__TestConnectionResponse *out)
+{
+    bool good = true;
+    out->network_failure = arena_strdup(arena, failure);
+    for (size_t i = 0; i < ARRAY_LEN(network_words); i++)
+        if (strcmp(network_words[i].network_failure, failure) == 0)
+            good = add(arena, out->candidates, &out->n_candidates, network_words[i].candidate);
+    return good && out->network_failure != NULL;
+}
+
 static bool warn(struct arena *arena, const struct probe_report *report, const struct secret *key,
                  Docbridge__V1__TestConnectionResponse *out)
 {
@@ -104,7 +129,8 @@ enum err_code diagnosis_fill(struct arena *arena, const struct probe_report *rep
     out->latency = field_duration(arena, report->latency_us);
     out->capabilities = arena_calloc(arena, PROBE_CAPABILITIES, sizeof(*out->capabilities));
     if (items == NULL || out->latency == NULL || out->capabilities == NULL ||
-        !warn(arena, report, key, out))
+        !warn(arena, report, key, out) ||
+        (report->network_failure != NULL && !tell_network(arena, report->network_failure, out)))
         return err_no_memory(reterr);
     for (size_t i = 0; i < PROBE_CAPABILITIES; i++) {
         docbridge__v1__capability__init(&items[i]);

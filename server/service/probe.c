@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/sync/plan.h"
+
 enum {
     PROBE_TIMEOUT_MS = 15000, // one request; the call's own deadline is the bound of all
     // As large as upstream's own pages: the account's own organization is likely among them.
@@ -87,9 +89,11 @@ static enum err_code ask(struct probe *probe, const struct source_query *query,
     const struct request *request = probe->request;
     *ret_page = (struct source_page){0};
     *ret_attempt = (struct source_attempt){0};
-    return source_fetch_page(probe->source, query, &sink,
-                             deadline_at_most(request->deadline, PROBE_TIMEOUT_MS),
-                             request->cancelled, ret_page, ret_attempt, reterr);
+    enum err_code code = source_fetch_page(probe->source, query, &sink,
+                                           deadline_at_most(request->deadline, PROBE_TIMEOUT_MS),
+                                           request->cancelled, ret_page, ret_attempt, reterr);
+    probe->report->request_count += ret_attempt->request_count;
+    return code;
 }
 
 // Whether a failure is the call's own end or the machine's, not an answer of upstream.
@@ -153,9 +157,57 @@ static enum err_code ask_first(struct probe *probe, const struct probe_target *t
     }
     report->verdict = verdict_of(code, target);
     report->http_status = attempt.http_status;
+    report->network_failure = attempt.curl_class;
     report->latency_us = attempt.latency_us;
     report->organizations_denied = code == ERR_UPSTREAM_ACCESS_DENIED;
     note(&report->capabilities[0], code, attempt.http_status);
+    return ERR_OK;
+}
+
+// How many documents the organization has under a form of the filter; -1: upstream refuses it, or
+// does not say.
+static enum err_code count_documents(struct probe *probe, enum source_folder_filter filter,
+                                     int64_t *ret_count, struct err *reterr)
+{
+    const struct source_query query = {
+        .kind = SOURCE_DOCUMENTS,
+        .organization_id = probe->organization_id,
+        .folder_filter = filter,
+        .page_number = 1,
+        .page_size = 1,
+    };
+    struct source_page page;
+    struct source_attempt attempt;
+    enum err_code code = ask(probe, &query, &page, &attempt, reterr);
+    *ret_count = code == ERR_OK ? page.total_count : -1;
+    return ends_call(probe, code) ? code : ERR_OK;
+}
+
+static bool refuses_filter(enum err_code code, int http_status)
+{
+    return code == ERR_UPSTREAM_ERROR && (http_status == 400 || http_status == 422);
+}
+
+// Which form of the document filter shows documents in folders, after the form "null" was answered
+// with `null_count`, or was refused: -1.
+static enum err_code ask_folder_filter(struct probe *probe, struct probe_capability *capability,
+                                       int64_t null_count, struct err *reterr)
+{
+    int64_t none_count, not_null_count = -1;
+    bool certain;
+    try_(count_documents(probe, SOURCE_FOLDER_NONE, &none_count, reterr));
+    if (null_count == none_count && null_count > 0)
+        try_(count_documents(probe, SOURCE_FOLDER_NOT_NULL, &not_null_count, reterr));
+    if (null_count < 0 && none_count < 0)
+        return ERR_OK;
+    capability->grant = GRANT(GRANTED);
+    enum plan_folders folders = plan_folders(null_count, none_count, not_null_count, &certain);
+    (void)snprintf(capability->detail, sizeof(capability->detail),
+                   "A list was asked for, and answered. %s",
+                   !certain ? "Whether it shows documents in folders too cannot be told yet."
+                   : folders == PLAN_FOLDERS_NULL
+                       ? "The filter document_folder_id=null shows those in folders too."
+                       : "Those in folders are listed by a request of their own.");
     return ERR_OK;
 }
 
@@ -194,6 +246,10 @@ static enum err_code ask_rest(struct probe *probe, struct err *reterr)
         }
         waiting = code == ERR_UPSTREAM_RATE_LIMITED;
         note(capability, code, attempt.http_status);
+        if (asked[i].source == SOURCE_DOCUMENTS &&
+            (code == ERR_OK || refuses_filter(code, attempt.http_status)))
+            try_(ask_folder_filter(probe, capability, code == ERR_OK ? page.total_count : -1,
+                                   reterr));
         if (code == ERR_OK && report->verdict != VERDICT(OK)) {
             report->verdict = VERDICT(OK);
             report->http_status = attempt.http_status;
@@ -237,6 +293,7 @@ static enum err_code ask_regions(struct probe *probe, const struct probe_target 
         enum err_code code =
             source_probe(source, deadline_at_most(probe->request->deadline, PROBE_TIMEOUT_MS),
                          probe->request->cancelled, &total, &attempt, &err);
+        probe->report->request_count += attempt.request_count;
         if (ends_call(probe, code)) {
             if (reterr != NULL)
                 *reterr = err;

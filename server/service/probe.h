@@ -1,9 +1,9 @@
 // Tries a key upstream: which region takes it, and what it may do. The network half of
 // TestConnection and CreateConnection.
 //
-// One cheap request a capability. Reads no password value, and keeps nothing of what upstream
-// answers but an id, a subdomain and statuses. Blocks on the network: never call it with a
-// transaction open.
+// One cheap request a capability, two or three more about filters. Reads no password value, and
+// keeps nothing of what upstream answers but an id, a subdomain and statuses. Blocks on the
+// network: never call it with a transaction open.
 #pragma once
 
 #include "docbridge/v1/connection.pb-c.h"
@@ -31,7 +31,9 @@ struct probe_report {
     Docbridge__V1__TestConnectionResponse__Diagnosis verdict;
     // The request that decided: the first, unless that one was refused for itself alone.
     int http_status;
+    const char *network_failure; // "dns", "tls", ...: see struct source_attempt; NULL: none
     int64_t latency_us;
+    int request_count;  // of all
     struct err failure; // why the verdict is not OK
     enum source_region region;
     enum source_region suggested_region; // 0: none

@@ -157,3 +157,13 @@ struct sync_quota sync_get_quota(struct sync *sync, const char *tenant, const ch
     struct budget_use use = budget_use(sync->budget, tenant, connection_id);
     return (struct sync_quota){use.used, use.limit, use.window_ms};
 }
+
+void sync_note_requests(struct sync *sync, const char *tenant, const char *connection_id,
+                        int64_t credential_version, int requests)
+{
+    struct budget_account *account;
+    // Without memory the budget knows less than it could; upstream's own limit still holds.
+    if (budget_open(sync->budget, tenant, connection_id, credential_version, &account, NULL) ==
+        ERR_OK)
+        budget_add(account, requests);
+}

@@ -112,6 +112,9 @@ struct sync_quota {
     int64_t window_ms;
 };
 struct sync_quota sync_get_quota(struct sync *sync, const char *tenant, const char *connection_id);
+// Counts requests that others made with a connection's key against its budget.
+void sync_note_requests(struct sync *sync, const char *tenant, const char *connection_id,
+                        int64_t credential_version, int requests);
 
 // Subscribes a watcher to what happens in a run of this process; `wake` is called after each
 // change, never under a lock that the feed needs to be read. Runs of other processes are noticed by

@@ -89,8 +89,13 @@ static enum err_code answer(struct source *source, enum source_kind kind,
         source_fake.while_asked(source_fake.context);
     (void)atomic_fetch_add(&source_fake.region_calls[source->region], 1);
     (void)snprintf(source_fake.last_key, sizeof(source_fake.last_key), "%s", source->key);
-    *ret_attempt = (struct source_attempt){
-        .http_status = status_of(code), .latency_us = 1500, .request_count = 1};
+    *ret_attempt =
+        (struct source_attempt){.http_status = status_of(code),
+                                .curl_class = code == ERR_UPSTREAM_UNREACHABLE ? "connect"
+                                              : code == ERR_UPSTREAM_TIMEOUT   ? "timeout"
+                                                                               : NULL,
+                                .latency_us = 1500,
+                                .request_count = 1};
     return code == ERR_OK ? ERR_OK : err_set(reterr, code, "the fake refuses");
 }
 

@@ -295,15 +295,17 @@ static void diagnoses_a_candidate(void **state)
         enum err_code code;
         int verdict;
         int http_status;
+        size_t candidates;
+        const char *network_failure;
     } cases[] = {
-        {ERR_UPSTREAM_KEY_REJECTED, VERDICT(KEY_OR_REGION_REJECTED), 403},
-        {ERR_UPSTREAM_ACCESS_DENIED, VERDICT(API_NOT_ENABLED_SUSPECTED), 401},
-        {ERR_UPSTREAM_UNREACHABLE, VERDICT(UPSTREAM_UNREACHABLE), 0},
-        {ERR_UPSTREAM_TIMEOUT, VERDICT(UPSTREAM_UNREACHABLE), 0},
-        {ERR_UPSTREAM_RATE_LIMITED, VERDICT(RATE_LIMITED), 429},
-        {ERR_UPSTREAM_ERROR, VERDICT(UPSTREAM_ERROR), 500},
-        {ERR_UPSTREAM_ANSWER_INVALID, VERDICT(UPSTREAM_ERROR), 0},
-        {ERR_OK, VERDICT(OK), 200},
+        {ERR_UPSTREAM_KEY_REJECTED, VERDICT(KEY_OR_REGION_REJECTED), 403, 5, ""},
+        {ERR_UPSTREAM_ACCESS_DENIED, VERDICT(API_NOT_ENABLED_SUSPECTED), 401, 2, ""},
+        {ERR_UPSTREAM_UNREACHABLE, VERDICT(UPSTREAM_UNREACHABLE), 0, 1, "connect"},
+        {ERR_UPSTREAM_TIMEOUT, VERDICT(UPSTREAM_UNREACHABLE), 0, 1, "timeout"},
+        {ERR_UPSTREAM_RATE_LIMITED, VERDICT(RATE_LIMITED), 429, 0, ""},
+        {ERR_UPSTREAM_ERROR, VERDICT(UPSTREAM_ERROR), 500, 0, ""},
+        {ERR_UPSTREAM_ANSWER_INVALID, VERDICT(UPSTREAM_ERROR), 0, 0, ""},
+        {ERR_OK, VERDICT(OK), 200, 0, ""},
     };
     Answer out;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -311,6 +313,8 @@ static void diagnoses_a_candidate(void **state)
         test_candidate(fixture, false, &out);
         assert_int_equal(out.diagnosis, cases[i].verdict);
         assert_int_equal(out.http_status, cases[i].http_status);
+        assert_int_equal(out.n_candidates, cases[i].candidates);
+        assert_string_equal(out.network_failure, cases[i].network_failure);
         assert_int_equal(out.n_capabilities, 8);
         assert_true(out.remedy[0] != '\0');
         assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event"), i + 1);
@@ -329,6 +333,8 @@ static void diagnoses_a_region(void **state)
     test_candidate(fixture, true, &out);
     assert_int_equal(out.diagnosis, VERDICT(KEY_OR_REGION_REJECTED));
     assert_int_equal(out.n_candidates, 5);
+    assert_non_null(strstr(out.candidates[3], "paused"));
+    assert_non_null(strstr(out.candidates[4], "admits only certain addresses"));
     source_fake.regions[SOURCE_REGION_EU] = ERR_OK;
     test_candidate(fixture, true, &out);
     assert_int_equal(out.diagnosis, VERDICT(REGION_MISMATCH));
@@ -403,6 +409,8 @@ static void tests_what_is_stored(void **state)
     assert_string_equal(source_fake.last_key, CANARY);
     assert_int_equal(
         fixture_number(fixture, "SELECT jsonb_array_length(capabilities) FROM connection"), 8);
+    // What a test asks for is missing from what a sync may ask for.
+    assert_int_equal(sync_get_quota(fixture->sync, "t1", "c1").used, source_fake.calls);
     source_fake.regions[SOURCE_REGION_US] = ERR_UPSTREAM_KEY_REJECTED;
     test_stored(fixture, &out);
     assert_int_equal(out.diagnosis, VERDICT(KEY_REVOKED_OR_EXPIRED));
