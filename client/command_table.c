@@ -104,8 +104,11 @@ static void note_organizations(struct session *session, const ProtobufCMessage *
     const char *state =
         field_enum_name(&docbridge__v1__list_organizations_response__inventory_state__descriptor,
                         (int)list->inventory_state);
-    session_note(session, "%d match, %d mapped, %d need attention; inventory %s%s%s",
-                 list->total_size, list->mapped_count, list->unmapped_count,
+    session_note(session,
+                 "%d match; of all %d mapped, %d need attention, %d ignored, %d orphaned; "
+                 "inventory %s%s%s",
+                 list->total_size, list->mapped_count, list->unmapped_count, list->ignored_count,
+                 list->orphaned_count,
                  state == NULL || list->inventory_state == 0 ? "unknown" : state,
                  list->sync_run[0] == '\0' ? "" : ", run ", list->sync_run);
 }

@@ -17,6 +17,8 @@ int company_push_run(struct session *session);
 int organization_refresh_run(struct session *session);
 int map_set_run(struct session *session);
 int map_clear_run(struct session *session);
+int map_ignore_run(struct session *session);
+int map_unignore_run(struct session *session);
 int map_quick_match_run(struct session *session);
 
 int config_documentation_set_run(struct session *session);

@@ -172,6 +172,9 @@ int listing_run(struct session *session)
         class = set_filter(session, request);
     if (class != EXIT_OK)
         return class;
+    const char *order = parse_text(session->arguments, "order-by");
+    if (order != NULL)
+        field_set_text(request, "order_by", order);
     struct gathered gathered = {0};
     const ProtobufCMessage *last = NULL;
     class = fetch(session, request, field, &gathered, &last);

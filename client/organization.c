@@ -57,15 +57,35 @@ int map_set_run(struct session *session)
     return output_message(session, answer);
 }
 
-int map_clear_run(struct session *session)
+// A request that names the organization of the first argument, and nothing else.
+static int run_organization(struct session *session, ProtobufCMessage *request)
 {
-    Docbridge__V1__ClearMappingRequest request = DOCBRIDGE__V1__CLEAR_MAPPING_REQUEST__INIT;
-    int class = fill_organization(session, &request.base);
+    int class = fill_organization(session, request);
     if (class != EXIT_OK)
         return class;
     const ProtobufCMessage *answer;
-    class = session_call_own(session, &request.base, &answer);
+    class = session_call_own(session, request, &answer);
     return class == EXIT_OK ? output_message(session, answer) : class;
+}
+
+int map_clear_run(struct session *session)
+{
+    Docbridge__V1__ClearMappingRequest request = DOCBRIDGE__V1__CLEAR_MAPPING_REQUEST__INIT;
+    return run_organization(session, &request.base);
+}
+
+int map_ignore_run(struct session *session)
+{
+    Docbridge__V1__IgnoreOrganizationRequest request =
+        DOCBRIDGE__V1__IGNORE_ORGANIZATION_REQUEST__INIT;
+    return run_organization(session, &request.base);
+}
+
+int map_unignore_run(struct session *session)
+{
+    Docbridge__V1__UnignoreOrganizationRequest request =
+        DOCBRIDGE__V1__UNIGNORE_ORGANIZATION_REQUEST__INIT;
+    return run_organization(session, &request.base);
 }
 
 int map_quick_match_run(struct session *session)

@@ -56,6 +56,31 @@ enum err_code field_text(const char *text, const char *field, size_t max_points,
     return ERR_OK;
 }
 
+enum err_code field_order(const char *order_by, const char *const *allowed, size_t *ret_field,
+                          bool *ret_descending, struct err *reterr)
+{
+    static const char blanks[] = " \t";
+    const char *field = order_by + strspn(order_by, blanks);
+    size_t len = strcspn(field, " \t,");
+    const char *rest = field + len + strspn(field + len, blanks);
+    *ret_field = 0;
+    *ret_descending = strncmp(rest, "desc", 4) == 0;
+    if (*ret_descending)
+        rest += 4;
+    if (rest[strspn(rest, blanks)] != '\0' || (len == 0 && *ret_descending))
+        return err_invalid(reterr, "order_by", "must be one field, and \" desc\" if need be");
+    if (len == 0)
+        return ERR_OK;
+    for (size_t i = 0; allowed[i] != NULL; i++) {
+        if (strlen(allowed[i]) == len && strncmp(field, allowed[i], len) == 0) {
+            *ret_field = i;
+            return ERR_OK;
+        }
+    }
+    return err_invalid(reterr, "order_by", "cannot order by %.*s", (int)(len < 64 ? len : 64),
+                       field);
+}
+
 enum err_code field_mask(const Google__Protobuf__FieldMask *mask, const char *const *allowed,
                          unsigned *ret_mask, struct err *reterr)
 {

@@ -19,6 +19,10 @@ enum err_code field_etag_check(const char *etag, int64_t revision, struct arena 
 // Errors: FIELD_INVALID if `text` is empty or has more than `max_points` characters.
 enum err_code field_text(const char *text, const char *field, size_t max_points,
                          struct err *reterr) _must_check_;
+// Reads an order_by of one field, with " desc" for descending; "" is the first of `allowed`
+// (NULL-terminated), ascending. Errors: FIELD_INVALID.
+enum err_code field_order(const char *order_by, const char *const *allowed, size_t *ret_field,
+                          bool *ret_descending, struct err *reterr) _must_check_;
 // Sets a bit of `*ret_mask` for each of `allowed` (NULL-terminated) that the mask names; "*" names
 // all. Errors: FIELD_INVALID for an empty mask or an unknown path.
 enum err_code field_mask(const Google__Protobuf__FieldMask *mask, const char *const *allowed,

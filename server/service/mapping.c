@@ -19,6 +19,8 @@ HANDLER(get_organization, GetOrganizationRequest, Organization)
 HANDLER(refresh_organizations, RefreshOrganizationsRequest, SyncRun)
 HANDLER(set_mapping, SetMappingRequest, SetMappingResponse)
 HANDLER(clear_mapping, ClearMappingRequest, Organization)
+HANDLER(ignore_organization, IgnoreOrganizationRequest, Organization)
+HANDLER(unignore_organization, UnignoreOrganizationRequest, Organization)
 
 static const struct method methods[] = {
     {.name = "ListOrganizations",
@@ -33,6 +35,8 @@ static const struct method methods[] = {
      .kind = METHOD_UNARY,
      .lane = LANE_STORE,
      .unary = mapping_quick_match_handler},
+    UNARY(IgnoreOrganization, ignore_organization, LANE_STORE),
+    UNARY(UnignoreOrganization, unignore_organization, LANE_STORE),
 };
 
 const struct service mapping_service = {
@@ -293,4 +297,69 @@ static enum err_code clear_mapping(struct request *request,
     }
     try_(fill(request, &subject, out, reterr));
     return tx_commit(&tx, reterr);
+}
+
+static enum err_code audit_ignored(struct tx *tx, const struct request *request,
+                                   const struct subject *subject, bool ignored, struct err *reterr)
+{
+    const struct audit_change change = {"ignored", ignored ? "false" : "true",
+                                        ignored ? "true" : "false"};
+    return audit_append(tx, request,
+                        &(struct audit_event){
+                            .type = AUDIT_MAPPING,
+                            .phase = AUDIT_SINGLE,
+                            .outcome = AUDIT_SUCCEEDED,
+                            .resource = subject->name,
+                            .resource_display_name = subject->organization->display_name,
+                            .organization = subject->name,
+                            .changes = &change,
+                            .change_count = 1,
+                        },
+                        NULL, reterr);
+}
+
+// Sets an organization aside or takes that back. What is mapped is not set aside: that would hide a
+// customer's data in passing.
+static enum err_code set_ignored(struct request *request, const char *name, const char *etag,
+                                 bool ignored, Docbridge__V1__Organization *out, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct subject subject;
+    try_(parse(request, name, &subject, reterr));
+    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
+                     request->cancelled, &tx, reterr));
+    try_(load(tx, request, true, &subject, reterr));
+    struct organization *organization = subject.organization;
+    try_(field_etag_check(etag, organization->revision, request->arena, reterr));
+    if (ignored && organization->company_id[0] != '\0') {
+        (void)err_set(reterr, ERR_INVALID_STATE_TRANSITION,
+                      "the organization is mapped: clear its mapping first");
+        err_meta(reterr, "state", "%s",
+                 organization->mapping_state == ORGANIZATION_ORPHANED ? "ORPHANED" : "MAPPED");
+        err_meta(reterr, "verb", "IgnoreOrganization");
+        return ERR_INVALID_STATE_TRANSITION;
+    }
+    if (ignored == (organization->mapping_state == ORGANIZATION_IGNORED) ||
+        organization->company_id[0] != '\0')
+        return fill(request, &subject, out, reterr);
+    try_(organization_set_ignored(tx, subject.ids.connection, organization->id, ignored, reterr));
+    organization->mapping_state = ignored ? ORGANIZATION_IGNORED : ORGANIZATION_UNMAPPED;
+    organization->revision++;
+    try_(fill(request, &subject, out, reterr));
+    try_(audit_ignored(tx, request, &subject, ignored, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code ignore_organization(struct request *request,
+                                         const Docbridge__V1__IgnoreOrganizationRequest *in,
+                                         Docbridge__V1__Organization *out, struct err *reterr)
+{
+    return set_ignored(request, in->name, in->etag, true, out, reterr);
+}
+
+static enum err_code unignore_organization(struct request *request,
+                                           const Docbridge__V1__UnignoreOrganizationRequest *in,
+                                           Docbridge__V1__Organization *out, struct err *reterr)
+{
+    return set_ignored(request, in->name, in->etag, false, out, reterr);
 }

@@ -46,6 +46,16 @@ static enum err_code parse_filter(const struct request *request, const char *fil
     return part != NULL && query->name_key_part == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
+static enum err_code parse_order(const char *order_by, struct organization_query *query,
+                                 struct err *reterr)
+{
+    static const char *const fields[] = {"display_name", "upstream_id", NULL};
+    size_t field;
+    try_(field_order(order_by, fields, &field, &query->descending, reterr));
+    query->by_id = field == 1;
+    return ERR_OK;
+}
+
 // An empty list is never unexplained.
 static enum err_code fill_inventory(struct tx *tx, const struct request *request,
                                     const struct connection *connection, int64_t total,
@@ -55,6 +65,7 @@ static enum err_code fill_inventory(struct tx *tx, const struct request *request
     struct arena *arena = request->arena;
     const char *run_id;
     bool live;
+    tx_commit_with_next(tx);
     try_(organization_latest_run(tx, connection->id, arena, &run_id, &live, reterr));
     out->sync_run = run_id[0] == '\0'
                         ? arena_strdup(arena, "")
@@ -96,7 +107,7 @@ static enum err_code list_organizations(struct request *request,
                                         Docbridge__V1__ListOrganizationsResponse *out,
                                         struct err *reterr)
 {
-    const struct page_list list = {"ListOrganizations", in->parent, in->filter};
+    const struct page_list list = {"ListOrganizations", in->parent, in->filter, in->order_by};
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct organization_query query = {.sight = request->caller};
     struct organization *organizations;
@@ -112,6 +123,7 @@ static enum err_code list_organizations(struct request *request,
     try_(page_open(request, &list, in->page_token, &cursor, reterr));
     try_(cursor_open_number(request->arena, cursor, &query.after_id, &query.after_name, reterr));
     try_(parse_filter(request, in->filter, &query, reterr));
+    try_(parse_order(in->order_by, &query, reterr));
     query.connection_id = name.connection;
     query.limit = size + 1; // one more tells whether there is another page
     try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
@@ -129,6 +141,9 @@ static enum err_code list_organizations(struct request *request,
     out->total_size = (int32_t)counts.matching;
     out->mapped_count = (int32_t)counts.mapped;
     out->unmapped_count = (int32_t)counts.unmapped;
+    out->ignored_count = (int32_t)counts.ignored;
+    out->orphaned_count = (int32_t)counts.orphaned;
     try_(fill_inventory(tx, request, connection, counts.total, out, reterr));
+    try_(tx_commit(&tx, reterr));
     return fill_page(request, connection, organizations, count, out, reterr);
 }

@@ -12,8 +12,12 @@ enum { MAC_BYTES = 16 };
 static void page_mac(const struct request *request, size_t key, const struct page_list *list,
                      const char *cursor, size_t cursor_len, unsigned char ret_mac[MAC_BYTES])
 {
-    const char *parts[] = {request->caller->tenant, request->caller->subject, list->method,
-                           list->parent ? list->parent : "", list->filter ? list->filter : ""};
+    const char *parts[] = {request->caller->tenant,
+                           request->caller->subject,
+                           list->method,
+                           list->parent ? list->parent : "",
+                           list->filter ? list->filter : "",
+                           list->order_by ? list->order_by : ""};
     crypto_generichash_state state;
     (void)crypto_generichash_init(&state, request->backend->token_keys[key], 32, MAC_BYTES);
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -53,7 +57,7 @@ enum err_code page_open(const struct request *request, const struct page_list *l
     }
     if (!good) {
         (void)err_set(reterr, ERR_PAGE_TOKEN_INVALID,
-                      "the page token is not one of this caller, list and filter");
+                      "the page token is not one of this caller, list, filter and order");
         err_field(reterr, "page_token");
         return ERR_PAGE_TOKEN_INVALID;
     }

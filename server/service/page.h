@@ -1,7 +1,7 @@
 // Pages of a list: sizes, and tokens that only the same caller can use for the same list.
 //
 // A token is base64url of a key's position and a MAC (keyed BLAKE2b over tenant, subject, method,
-// parent and filter), so that it can neither be read into another tenant nor be made up.
+// parent, filter and order), so that it can neither be read into another tenant nor be made up.
 #pragma once
 
 #include <stdint.h>
@@ -10,11 +10,13 @@
 
 enum { PAGE_SIZE_DEFAULT = 50, PAGE_SIZE_MAX = 1000, PAGE_CURSOR_MAX = 600 };
 
-// What the token must belong to. `filter` and `parent` as the client sent them.
+// What the token must belong to. `parent`, `filter` and `order_by` as the client sent them; NULL:
+// the list has none.
 struct page_list {
     const char *method;
     const char *parent;
     const char *filter;
+    const char *order_by;
 };
 
 // The size to serve: 0 gives the default, above the maximum the maximum. Errors: FIELD_INVALID

@@ -5,16 +5,25 @@
 #include "server/service/field.h"
 #include "server/sync/sync.h"
 
-static char *organization_name(struct arena *arena, const struct sync_run_row *run, int64_t id)
+// Which organizations a run is about is not for a caller who may see only some companies.
+static bool limited(const struct request *request)
 {
-    return id == 0 ? arena_strdup(arena, "")
-                   : arena_printf(arena, "connections/%s/organizations/%" PRId64,
-                                  run->connection_id, id);
+    return !request->caller->all_companies;
 }
 
-static bool fill_task(struct arena *arena, const struct sync_run_row *run,
+static char *organization_name(const struct request *request, const struct sync_run_row *run,
+                               int64_t id)
+{
+    return id == 0 || limited(request)
+               ? arena_strdup(request->arena, "")
+               : arena_printf(request->arena, "connections/%s/organizations/%" PRId64,
+                              run->connection_id, id);
+}
+
+static bool fill_task(const struct request *request, const struct sync_run_row *run,
                       const struct sync_task_row *task, Docbridge__V1__SyncTask *out)
 {
+    struct arena *arena = request->arena;
     docbridge__v1__sync_task__init(out);
     out->kind = (Docbridge__V1__SyncTaskKind)task->kind;
     out->state = (Docbridge__V1__SyncTask__State)task->state;
@@ -27,34 +36,35 @@ static bool fill_task(struct arena *arena, const struct sync_run_row *run,
     out->failed_count = task->counts.failed;
     out->error_reason = arena_strdup(arena, task->error_reason);
     out->error_message = arena_strdup(arena, task->error_message);
-    out->organization = organization_name(arena, run, task->organization_id);
+    out->organization = organization_name(request, run, task->organization_id);
     return out->error_reason != NULL && out->error_message != NULL && out->organization != NULL;
 }
 
-static bool fill_tasks(struct arena *arena, const struct sync_run_row *run,
+static bool fill_tasks(const struct request *request, const struct sync_run_row *run,
                        Docbridge__V1__SyncRun *out)
 {
+    struct arena *arena = request->arena;
     Docbridge__V1__SyncTask *items = arena_calloc(arena, run->task_count + 1, sizeof(*items));
     out->tasks = arena_calloc(arena, run->task_count + 1, sizeof(*out->tasks));
     if (items == NULL || out->tasks == NULL)
         return false;
     for (size_t i = 0; i < run->task_count; i++) {
-        if (!fill_task(arena, run, &run->tasks[i], &items[i]))
+        if (!fill_task(request, run, &run->tasks[i], &items[i]))
             return false;
         out->tasks[out->n_tasks++] = &items[i];
     }
     return true;
 }
 
-static bool fill_organizations(struct arena *arena, const struct sync_run_row *run,
+static bool fill_organizations(const struct request *request, const struct sync_run_row *run,
                                Docbridge__V1__SyncRun *out)
 {
-    out->organizations =
-        arena_calloc(arena, run->organization_count + 1, sizeof(*out->organizations));
+    size_t count = limited(request) ? 0 : run->organization_count;
+    out->organizations = arena_calloc(request->arena, count + 1, sizeof(*out->organizations));
     if (out->organizations == NULL)
         return false;
-    for (size_t i = 0; i < run->organization_count; i++) {
-        out->organizations[i] = organization_name(arena, run, run->organization_ids[i]);
+    for (size_t i = 0; i < count; i++) {
+        out->organizations[i] = organization_name(request, run, run->organization_ids[i]);
         if (out->organizations[i] == NULL)
             return false;
         out->n_organizations++;
@@ -105,8 +115,8 @@ enum err_code run_message_fill(const struct request *request, const struct sync_
     out->create_time = field_time(arena, run->create_time_us);
     out->start_time = field_time(arena, run->start_time_us);
     out->end_time = field_time(arena, run->end_time_us);
-    return out->name != NULL && fill_tasks(arena, run, out) &&
-                   fill_organizations(arena, run, out) && fill_quota(request, run, out) &&
+    return out->name != NULL && fill_tasks(request, run, out) &&
+                   fill_organizations(request, run, out) && fill_quota(request, run, out) &&
                    fill_actor(arena, run, out)
                ? ERR_OK
                : err_no_memory(reterr);

@@ -144,7 +144,6 @@ static enum err_code answer_run(struct tx *tx, const struct request *request,
 {
     struct sync_run_row run;
     try_(sync_run_load(tx, connection_id, run_id, request->arena, &run, reterr));
-    sync_message_limit(request->caller, &run);
     return run_message_fill(request, &run, out, reterr);
 }
 
@@ -253,7 +252,6 @@ static enum err_code fill_runs(const struct request *request, struct sync_run_ro
         return err_no_memory(reterr);
     for (size_t i = 0; i < count; i++) {
         docbridge__v1__sync_run__init(&items[i]);
-        sync_message_limit(request->caller, &runs[i]);
         try_(run_message_fill(request, &runs[i], &items[i], reterr));
         out->sync_runs[out->n_sync_runs++] = &items[i];
     }

@@ -33,15 +33,6 @@ bool sync_message_issue(struct arena *arena, const char *connection_id,
            out->message != NULL && out->etag != NULL;
 }
 
-void sync_message_limit(const struct principal *caller, struct sync_run_row *run)
-{
-    if (caller->all_companies)
-        return;
-    run->organization_count = 0;
-    for (size_t i = 0; i < run->task_count; i++)
-        run->tasks[i].organization_id = 0;
-}
-
 static void watch_close(void *context)
 {
     struct state *state = context;
@@ -123,12 +114,7 @@ static enum err_code fill_run(const struct request *request, const struct sync_e
     if (run == NULL)
         return err_no_memory(reterr);
     docbridge__v1__sync_run__init(run);
-    struct sync_run_row *row = arena_alloc(request->arena, sizeof(*row));
-    if (row == NULL)
-        return err_no_memory(reterr);
-    *row = *event->run;
-    sync_message_limit(request->caller, row);
-    try_(run_message_fill(request, row, run, reterr));
+    try_(run_message_fill(request, event->run, run, reterr));
     if (event->kind == SYNC_EVENT_SNAPSHOT) {
         out->event_case = DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_SNAPSHOT;
         out->snapshot = run;

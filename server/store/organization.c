@@ -30,18 +30,34 @@ static const struct statement lock_sql = {
 static const struct statement get_sql = {"organization_get", COLUMNS IN_SIGHT " AND o.id = $5"};
 
 // The name in a page token may be cut: the row itself, if it is as it was, says where it ends.
-static const struct statement list_sql = {
-    "organization_list",
-    COLUMNS IN_SIGHT " AND " MATCHES " AND ($9 = 0 OR (o.display_name, o.id) > (coalesce("
-                     "  (SELECT a.display_name FROM organization a WHERE a.tenant = $1"
-                     "   AND a.connection_id = $2 AND a.id = $9"
-                     "   AND starts_with(a.display_name, $8)), $8), $9))"
-                     " ORDER BY o.display_name, o.id LIMIT $10"};
+#define BY_NAME(beyond, way)                                                          \
+    COLUMNS IN_SIGHT " AND " MATCHES " AND ($9 = 0 OR (o.display_name, o.id) " beyond \
+                     " (coalesce((SELECT a.display_name FROM organization a"          \
+                     "   WHERE a.tenant = $1 AND a.connection_id = $2 AND a.id = $9"  \
+                     "   AND starts_with(a.display_name, $8)), $8), $9))"             \
+                     " ORDER BY o.display_name " way ", o.id " way " LIMIT $10"
+#define BY_ID(beyond, way)                                                 \
+    COLUMNS IN_SIGHT " AND " MATCHES " AND ($9 = 0 OR o.id " beyond " $9)" \
+                     " AND $8::text IS NOT NULL ORDER BY o.id " way " LIMIT $10"
+
+// By what, then which way. By id $8 says nothing, but must have a type.
+static const struct statement list_sql[2][2] = {
+    {{"organization_list", BY_NAME(">", "ASC")},
+     {"organization_list_descending", BY_NAME("<", "DESC")}},
+    {{"organization_list_by_id", BY_ID(">", "ASC")},
+     {"organization_list_by_id_descending", BY_ID("<", "DESC")}},
+};
 
 static const struct statement count_sql = {"organization_count",
                                            "SELECT count(*) FILTER (WHERE " MATCHES "), count(*),"
                                            " count(*) FILTER (WHERE s.state = 1),"
-                                           " count(*) FILTER (WHERE s.state = 2)" IN_SIGHT};
+                                           " count(*) FILTER (WHERE s.state = 2),"
+                                           " count(*) FILTER (WHERE s.state = 3),"
+                                           " count(*) FILTER (WHERE s.state = 4)" IN_SIGHT};
+
+static const struct statement ignore_sql = {
+    "organization_ignore", "UPDATE organization SET ignored = $4, revision = revision + 1"
+                           " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
 
 // Of a task: 1 is DISABLED, 2 to 4 are states in which it is still to do its work.
 static const struct statement latest_run_sql = {
@@ -137,9 +153,21 @@ enum err_code organization_list(struct tx *tx, const struct organization_query *
         .total = rows_int64(&counts, 0, 1),
         .mapped = rows_int64(&counts, 0, 2),
         .unmapped = rows_int64(&counts, 0, 3),
+        .ignored = rows_int64(&counts, 0, 4),
+        .orphaned = rows_int64(&counts, 0, 5),
     };
-    try_(tx_query(tx, &list_sql, args, ARRAY_LEN(args), &page, reterr));
+    try_(tx_query(tx, &list_sql[query->by_id][query->descending], args, ARRAY_LEN(args), &page,
+                  reterr));
     return read_rows(&page, arena, ret_organizations, ret_count, reterr);
+}
+
+enum err_code organization_set_ignored(struct tx *tx, const char *connection_id, int64_t id,
+                                       bool ignored, struct err *reterr)
+{
+    return tx_run(
+        tx, &ignore_sql,
+        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(id), ARG_BOOL(ignored)),
+        reterr);
 }
 
 enum err_code organization_latest_run(struct tx *tx, const char *connection_id, struct arena *arena,

@@ -46,20 +46,25 @@ struct organization_query {
     int mapping_state;         // 0: any
     const char *name_key_part; // NULL: any
     const char *company_id;    // NULL: any
+    bool by_id, descending;    // otherwise by display name, ascending
     // The row after which the page begins; "" and 0: the first.
     const char *after_name;
     int64_t after_id;
     int limit;
 };
 struct organization_counts {
-    int64_t matching;                // of the query
-    int64_t total, mapped, unmapped; // of the connection
+    int64_t matching;                                   // of the query
+    int64_t total, mapped, unmapped, ignored, orphaned; // of the connection
 };
-// A page by display name and id.
+// A page by display name and id, or by id.
 enum err_code organization_list(struct tx *tx, const struct organization_query *query,
                                 struct arena *arena, struct organization **ret_organizations,
                                 size_t *ret_count, struct organization_counts *ret_counts,
                                 struct err *reterr) _must_check_;
+
+// Sets an organization that the transaction holds aside, or takes that back.
+enum err_code organization_set_ignored(struct tx *tx, const char *connection_id, int64_t id,
+                                       bool ignored, struct err *reterr) _must_check_;
 
 // The run that fetches the organizations, or the last that did. `*ret_id` is "" if none ever was
 // asked to; `*ret_live` tells whether it is still to fetch them.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "docbridge/v1/mapping.pb-c.h"
+#include "server/store/organization.h"
 
 typedef Docbridge__V1__Organization Organization;
 
@@ -178,6 +179,144 @@ static void lists_and_filters(void **state)
     assert_int_equal(seen, 5);
 }
 
+// The ids of a whole list, two rows a page, as "41,42,".
+static const char *ids_in_order(struct fixture *fixture, const char *filter, const char *order)
+{
+    static char text[200];
+    Docbridge__V1__ListOrganizationsRequest in = DOCBRIDGE__V1__LIST_ORGANIZATIONS_REQUEST__INIT;
+    Docbridge__V1__ListOrganizationsResponse out;
+    size_t len = 0;
+    in.parent = parent;
+    in.page_size = 2;
+    in.filter = (char *)(uintptr_t)filter;
+    in.order_by = (char *)(uintptr_t)order;
+    do {
+        assert_int_equal(fixture_call(fixture, &mapping_service, "ListOrganizations", &in, &out),
+                         ERR_OK);
+        for (size_t i = 0; i < out.n_organizations && len < sizeof(text) - 24; i++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s,",
+                                    out.organizations[i]->upstream_id);
+        in.page_token = out.next_page_token;
+    } while (out.next_page_token[0] != '\0' && len < sizeof(text) - 24);
+    return text;
+}
+
+static void orders_by_name_and_id(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const refused[] = {
+        "id", "display_name,upstream_id", "desc", "upstream_id up", "display_name desc desc", ","};
+    seed(fixture);
+    (void)fixture_sql(fixture, "UPDATE organization SET display_name = 'Aardvark' WHERE id = 44");
+    assert_string_equal(ids_in_order(fixture, "", ""), "44,41,42,43,45,");
+    assert_string_equal(ids_in_order(fixture, "", "display_name"), "44,41,42,43,45,");
+    assert_string_equal(ids_in_order(fixture, "", "display_name desc"), "45,43,42,41,44,");
+    assert_string_equal(ids_in_order(fixture, "", "upstream_id"), "41,42,43,44,45,");
+    assert_string_equal(ids_in_order(fixture, "mapping_state = UNMAPPED", " upstream_id  desc "),
+                        "44,43,42,41,");
+    Docbridge__V1__ListOrganizationsRequest in = DOCBRIDGE__V1__LIST_ORGANIZATIONS_REQUEST__INIT;
+    Docbridge__V1__ListOrganizationsResponse out;
+    in.parent = parent;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        in.order_by = (char *)(uintptr_t)refused[i];
+        assert_int_equal(fixture_call(fixture, &mapping_service, "ListOrganizations", &in, &out),
+                         ERR_FIELD_INVALID);
+        assert_string_equal(fixture->err.field, "order_by");
+    }
+}
+
+// A token is good for its caller, tenant, filter and order, and for nothing else.
+static void tokens_belong_to_their_list(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListOrganizationsRequest in = DOCBRIDGE__V1__LIST_ORGANIZATIONS_REQUEST__INIT;
+    Docbridge__V1__ListOrganizationsResponse out;
+    struct principal colleague = fixture->caller, stranger = fixture->caller;
+    char order[] = "upstream_id", filter[] = "mapping_state = UNMAPPED", none[] = "";
+    colleague.subject = "bob";
+    stranger.tenant = "t2";
+    seed(fixture);
+    in.parent = parent;
+    in.page_size = 2;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ListOrganizations", &in, &out),
+                     ERR_OK);
+    in.page_token = out.next_page_token;
+    assert_int_equal(
+        fixture_call_as(fixture, &colleague, &mapping_service, "ListOrganizations", &in, &out),
+        ERR_PAGE_TOKEN_INVALID);
+    assert_int_equal(
+        fixture_call_as(fixture, &stranger, &mapping_service, "ListOrganizations", &in, &out),
+        ERR_PAGE_TOKEN_INVALID);
+    in.order_by = order;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ListOrganizations", &in, &out),
+                     ERR_PAGE_TOKEN_INVALID);
+    in.order_by = none;
+    in.filter = filter;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ListOrganizations", &in, &out),
+                     ERR_PAGE_TOKEN_INVALID);
+    in.filter = none;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "ListOrganizations", &in, &out),
+                     ERR_OK);
+}
+
+static enum err_code set_aside(struct fixture *fixture, bool ignored, int organization, char *etag,
+                               Organization *out)
+{
+    static char name[64];
+    (void)snprintf(name, sizeof(name), "connections/c1/organizations/%d", organization);
+    Docbridge__V1__IgnoreOrganizationRequest ignore =
+        DOCBRIDGE__V1__IGNORE_ORGANIZATION_REQUEST__INIT;
+    Docbridge__V1__UnignoreOrganizationRequest unignore =
+        DOCBRIDGE__V1__UNIGNORE_ORGANIZATION_REQUEST__INIT;
+    ignore.name = unignore.name = name;
+    if (etag != NULL)
+        ignore.etag = unignore.etag = etag;
+    return ignored
+               ? fixture_call(fixture, &mapping_service, "IgnoreOrganization", &ignore, out)
+               : fixture_call(fixture, &mapping_service, "UnignoreOrganization", &unignore, out);
+}
+
+static void sets_aside_and_back(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListOrganizationsResponse list_out;
+    Docbridge__V1__SetMappingResponse set_out;
+    Organization out;
+    char stale[] = "r0";
+    seed(fixture);
+    assert_int_equal(set_aside(fixture, true, 42, stale, &out), ERR_ETAG_MISMATCH);
+    assert_int_equal(set_aside(fixture, true, 42, NULL, &out), ERR_OK);
+    assert_int_equal(out.mapping_state, ORGANIZATION_IGNORED);
+    assert_string_equal(fixture_changes(fixture, 4),
+                        "[{\"field\":\"ignored\",\"old\":\"false\",\"new\":\"true\"}]");
+    char *etag = out.etag;
+    assert_int_equal(set_aside(fixture, true, 42, etag, &out), ERR_OK); // said again
+    assert_string_equal(out.etag, etag);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event"), 1);
+    list(fixture, "mapping_state = IGNORED", &list_out);
+    assert_int_equal(list_out.total_size, 2);
+    assert_int_equal(list_out.ignored_count, 2);
+    assert_int_equal(list_out.unmapped_count, 3);
+    assert_int_equal(set_aside(fixture, false, 42, etag, &out), ERR_OK);
+    assert_int_equal(out.mapping_state, ORGANIZATION_UNMAPPED);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4"), 2);
+    // What is mapped, what is gone and what is not there.
+    assert_int_equal(set(fixture, 41, acme, NULL, &set_out), ERR_OK);
+    assert_int_equal(set_aside(fixture, true, 41, NULL, &out), ERR_INVALID_STATE_TRANSITION);
+    assert_string_equal(fixture_meta(fixture, "state"), "MAPPED");
+    assert_int_equal(set_aside(fixture, false, 41, NULL, &out), ERR_OK);
+    assert_int_equal(out.mapping_state, ORGANIZATION_MAPPED);
+    (void)fixture_sql(fixture, "UPDATE organization SET gone = true WHERE id = 41");
+    assert_int_equal(set_aside(fixture, true, 41, NULL, &out), ERR_INVALID_STATE_TRANSITION);
+    assert_string_equal(fixture_meta(fixture, "state"), "ORPHANED");
+    list(fixture, "mapping_state = ORPHANED", &list_out);
+    assert_int_equal(list_out.total_size, 1);
+    assert_int_equal(list_out.orphaned_count, 1);
+    assert_int_equal(list_out.mapped_count, 0);
+    assert_int_equal(set_aside(fixture, true, 46, NULL, &out), ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(set_aside(fixture, true, 99, NULL, &out), ERR_RESOURCE_NOT_FOUND);
+}
+
 static void explains_its_length(void **state)
 {
     struct fixture *fixture = *state;
@@ -257,6 +396,18 @@ static void hides_what_is_out_of_scope(void **state)
         ERR_OK);
     assert_int_equal(page.total_size, 4);
     assert_int_equal(page.mapped_count, 0);
+    // The run that a refresh joins says nothing of the organizations that others may see.
+    Docbridge__V1__RefreshOrganizationsRequest refresh =
+        DOCBRIDGE__V1__REFRESH_ORGANIZATIONS_REQUEST__INIT;
+    Docbridge__V1__SyncRun run;
+    refresh.parent = parent;
+    assert_int_equal(
+        fixture_call(fixture, &mapping_service, "RefreshOrganizations", &refresh, &run), ERR_OK);
+    assert_true(run.n_organizations > 0);
+    assert_int_equal(fixture_call_as(fixture, &limited, &mapping_service, "RefreshOrganizations",
+                                     &refresh, &run),
+                     ERR_OK);
+    assert_int_equal(run.n_organizations, 0);
     match.parent = parent;
     assert_int_equal(
         fixture_call_as(fixture, &limited, &mapping_service, "QuickMatch", &match, &matched),
@@ -293,6 +444,9 @@ int main(void)
         TEST(maps_while_syncs_are_held),
         TEST(clears),
         TEST(lists_and_filters),
+        TEST(orders_by_name_and_id),
+        TEST(tokens_belong_to_their_list),
+        TEST(sets_aside_and_back),
         TEST(explains_its_length),
         TEST(hides_what_is_out_of_scope),
         TEST(says_when_memory_ends),

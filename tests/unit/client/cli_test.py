@@ -172,8 +172,19 @@ class CliTest(unittest.TestCase):
             self.server.requests("ListOrganizations")[0].filter,
             'mapping_state = MAPPED AND display_name : "a\\"b\\\\" AND '
             'mapping.company = "companies/acme"')
+        self.expect(self.run_cli("org", "list", "--limit", "1", "--order-by", "upstream_id desc"), 0)
+        self.assertEqual(self.server.requests("ListOrganizations")[1].order_by, "upstream_id desc")
         self.expect(self.run_cli("org", "list", "--columns", "nothing"), 2,
                     "no column or field nothing")
+
+    # Mappings.
+
+    def test_ignore_and_unignore(self):
+        for verb, method in (("ignore", "IgnoreOrganization"), ("unignore", "UnignoreOrganization")):
+            self.answer(method, self.message("Organization", name="connections/main/organizations/7"))
+            self.expect(self.run_cli("map", verb, "7", "--etag", "r3"), 0)
+            request, = self.server.requests(method)
+            self.assertEqual((request.name, request.etag), ("connections/main/organizations/7", "r3"))
 
     # Connections.
 
