@@ -35,6 +35,8 @@ int sync_cancel_run(struct session *session);
 int passwords_reveal_run(struct session *session);
 int passwords_explain_run(struct session *session);
 
+int access_revoke_run(struct session *session);
+
 int token_mint_run(struct session *session);
 int token_keys_run(struct session *session);
 

@@ -27,8 +27,8 @@
 enum { START_MS = 10000, OPEN_FILES = 65536, FREE_KEPT_BYTES = 8 << 20 };
 
 static const struct service *const services[] = {
-    &connection_service, &company_service,       &mapping_service,  &config_service,
-    &sync_service,       &documentation_service, &password_service, &audit_service,
+    &access_service, &connection_service,    &company_service,  &mapping_service, &config_service,
+    &sync_service,   &documentation_service, &password_service, &audit_service,
 };
 
 // The parts in the order in which they are made.

@@ -71,6 +71,7 @@ lint_layering() {
     below rpc 'sync|source|store|vault|audit|settings'
     find server/sync -name '*.[ch]' | xargs -r grep -nE '#include "server/service/' | grep -vE 'service/(method|request)\.h' || true
     find server/rpc -name '*.[ch]' | xargs -r grep -nE '#include "server/service/' | grep -vE 'service/(method|request)\.h' || true
+    grep -rn 'store_begin(' server/service | grep -v '^server/service/begin\.c' || true
     grep -rnE '"(INSERT|SELECT|UPDATE|DELETE|WITH) ' server --include='*.c' | grep -v '^server/store/' || true
   } >"$tmp"
   refuse "not their room" cat "$tmp"

@@ -24,6 +24,7 @@ enum audit_type {
     AUDIT_CONFIG = 6,
     AUDIT_SYNC = 7,
     AUDIT_COMPANY = 8,
+    AUDIT_REVOCATION = 9,
 };
 
 // The numbers of docbridge.v1.AuditEvent.Phase.

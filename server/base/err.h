@@ -40,7 +40,9 @@ enum status {
     X(TOKEN_MISSING, UNAUTHENTICATED)                         \
     X(TOKEN_EXPIRED, UNAUTHENTICATED)                         \
     X(TOKEN_INVALID, UNAUTHENTICATED)                         \
+    X(TOKEN_REVOKED, UNAUTHENTICATED)                         \
     X(MISSING_PERMISSION, PERMISSION_DENIED)                  \
+    X(ALL_COMPANIES_REQUIRED, PERMISSION_DENIED)              \
     X(UPSTREAM_RECORD_RESTRICTED, PERMISSION_DENIED)          \
     X(RESOURCE_NOT_FOUND, NOT_FOUND)                          \
     X(MESSAGE_INVALID, INVALID_ARGUMENT)                      \

@@ -294,6 +294,10 @@ static enum err_code read_method_policy(const contract_method *method,
             declared->max_deadline->seconds * MS_PER_S + declared->max_deadline->nanos / NS_PER_MS;
     if (declared->max_request_bytes > 0)
         policy->max_request_bytes = (size_t)declared->max_request_bytes;
+    // A value that this program does not know is not one that opens more.
+    policy->of_tenant =
+        declared->reach != DOCBRIDGE__V1__REACH__REACH_COMPANIES &&
+        (declared->reach != DOCBRIDGE__V1__REACH__REACH_UNSPECIFIED || !policy->read_only);
     docbridge__v1__method_policy__free_unpacked(declared, NULL);
     return ERR_OK;
 }
@@ -302,6 +306,7 @@ enum err_code contract_policy(const struct contract *contract, const contract_me
                               struct contract_policy *ret_policy, struct err *reterr)
 {
     *ret_policy = (struct contract_policy){
+        .of_tenant = true,
         .max_request_bytes = DEFAULT_REQUEST_BYTES,
         .secret_in = type_carries_secret(contract, method->input_type),
         .secret_out = type_carries_secret(contract, method->output_type),

@@ -45,6 +45,7 @@ struct contract_policy {
     int64_t max_deadline_ms;  // 0: the server's general maximum
     size_t max_request_bytes; // the default if the method names none
     bool read_only;
+    bool of_tenant; // only for callers who see all companies
     bool secret_in;
     bool secret_out;
     bool client_streaming;

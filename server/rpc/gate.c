@@ -65,11 +65,22 @@ static enum err_code authenticate(struct call *call, struct err *reterr)
                                 &call->arena, &call->request.caller, reterr);
 }
 
+// What concerns all companies is not for someone who may see only some of them.
+static enum err_code check_reach(const struct call *call, struct err *reterr)
+{
+    if (!call->method->policy.of_tenant || call->request.caller->all_companies)
+        return ERR_OK;
+    enum err_code code = err_set(reterr, ERR_ALL_COMPANIES_REQUIRED,
+                                 "the method concerns all companies, and the token some");
+    err_meta(reterr, "rpc", "%s/%s", call->method->service, call->method->name);
+    return code;
+}
+
 enum err_code gate_authorise(struct call *call, struct err *reterr)
 {
     enum permission permission = call->method->policy.permission;
     if (principal_may(call->request.caller, permission))
-        return ERR_OK;
+        return check_reach(call, reterr);
     enum err_code code = err_set(reterr, ERR_MISSING_PERMISSION,
                                  "the token lacks the permission %s", permission_text(permission));
     err_meta(reterr, "permission", "%s", permission_text(permission));

@@ -9,10 +9,11 @@
 #include "server/rpc/call.h"
 
 // Admits, authenticates, authorises and sets the deadline. Errors: SHUTTING_DOWN, SERVER_BUSY,
-// TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, MISSING_PERMISSION, DEADLINE_REQUIRED,
-// DEADLINE_EXCEEDED.
+// TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, MISSING_PERMISSION, ALL_COMPANIES_REQUIRED,
+// DEADLINE_REQUIRED, DEADLINE_EXCEEDED.
 enum err_code gate_enter(struct call *call, struct err *reterr) _must_check_;
-// Whether the caller holds the method's permission. Errors: MISSING_PERMISSION.
+// Whether the caller holds the method's permission, and sees as far as the method reaches. Errors:
+// MISSING_PERMISSION, ALL_COMPANIES_REQUIRED.
 enum err_code gate_authorise(struct call *call, struct err *reterr) _must_check_;
 // Checks the bytes of the request, decodes them into the call's arena and lets go of what was
 // received. Errors: CANCELLED, DEADLINE_EXCEEDED, MESSAGE_INVALID, FIELD_INVALID.

@@ -22,10 +22,11 @@ static enum err_code print_service(void *context, const char *full_name,
     for (size_t i = 0; i < service->n_method; i++) {
         struct contract_policy policy;
         try_(contract_policy(printing->contract, service->method[i], &policy, reterr));
-        buffer_printf(printing->out, "%-28s %-32s %-8s %-5s %s%sperm=%d\n", service->name,
+        buffer_printf(printing->out, "%-28s %-32s %-8s %-5s %s%sperm=%d%s\n", service->name,
                       service->method[i]->name, kind_text(&policy),
                       policy.read_only ? "read" : "WRITE", policy.secret_in ? "secret-in " : "",
-                      policy.secret_out ? "SECRET-OUT " : "", (int)policy.permission);
+                      policy.secret_out ? "SECRET-OUT " : "", (int)policy.permission,
+                      policy.of_tenant ? " tenant" : "");
     }
     return printing->out->failed ? err_no_memory(reterr) : ERR_OK;
 }

@@ -9,7 +9,8 @@
 #include "server/base/err.h"
 
 // Appends one line a method of package docbridge.v1: service, method, kind, read or WRITE, whether
-// a secret goes in or comes out, and the number of its permission. `set` is a FileDescriptorSet.
+// a secret goes in or comes out, the number of its permission, and "tenant" if it is only for
+// callers of all companies. `set` is a FileDescriptorSet.
 enum err_code rpc_policy_print(const unsigned char *set, size_t len, struct buffer *out,
                                struct err *reterr) _must_check_;
 

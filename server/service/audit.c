@@ -6,6 +6,7 @@
 
 #include "server/audit/audit.h"
 #include "server/base/encoding.h"
+#include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
 #include "server/service/name.h"
@@ -201,8 +202,7 @@ static enum err_code list_audit_events(struct request *request,
         return err_set(reterr, ERR_PAGE_TOKEN_INVALID, "the page token is of another version");
 
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     tx_commit_with_next(tx);
     try_(audit_event_list(tx, &filter, before, size + 1, UNRESOLVED_SECONDS, arena, &rows, &count,
                           reterr));
@@ -237,8 +237,7 @@ static enum err_code get_audit_event(struct request *request,
     try_(name_parse(in->name, "auditEvents/{audit_event}", "name", request->arena, &name, reterr));
 
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     tx_commit_with_next(tx);
     enum err_code code =
         audit_event_get(tx, name.audit_event, UNRESOLVED_SECONDS, request->arena, &row, reterr);

@@ -9,6 +9,7 @@
 #include "server/audit/audit.h"
 #include "server/base/name_key.h"
 #include "server/base/utf8.h"
+#include "server/service/begin.h"
 #include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
@@ -202,8 +203,7 @@ static enum err_code batch_upsert_companies(struct request *request,
     int64_t created = 0;
     int64_t updated = 0;
     try_(parse_batch(request, in, &pushes, &ids, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(company_upsert(tx, pushes, in->n_companies, clock_wall_us(), request->arena, &created,
                         &updated, reterr));
     try_(company_get_many(tx, ids, in->n_companies, request->arena, &companies, &out->n_companies,
@@ -225,8 +225,7 @@ static enum err_code get_company(struct request *request,
     try_(name_parse(in->name, "companies/{company}", "name", request->arena, &name, reterr));
     if (!principal_sees_company(request->caller, name.company))
         return err_not_found(reterr, in->name);
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     tx_commit_with_next(tx);
     try_(company_get(tx, name.company, request->arena, &company, reterr));
     if (company == NULL)
@@ -272,8 +271,7 @@ static enum err_code list_companies(struct request *request,
     try_(cursor_open(request->arena, cursor, &query.after_id, &query.after_name, reterr));
     try_(parse_filter(request, in->filter, &query, reterr));
     query.limit = size + 1; // one more tells whether there is another page
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(company_list(tx, &query, request->arena, &companies, &count, &total, reterr));
     if (count > (size_t)size) {
         const struct company *last = &companies[size - 1];

@@ -2,6 +2,7 @@
 // config_passwords.c.
 #include "server/service/config.h"
 
+#include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/services.h"
@@ -64,12 +65,6 @@ static enum err_code load(struct tx *tx, const char *connection_id, const char *
     return found ? ERR_OK : err_not_found(reterr, name);
 }
 
-static enum err_code begin(const struct request *request, struct tx **ret_tx, struct err *reterr)
-{
-    return store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                       request->cancelled, ret_tx, reterr);
-}
-
 static enum err_code fill_documentation(struct arena *arena, const char *name,
                                         const struct config *config,
                                         Docbridge__V1__DocumentationConfig *out, struct err *reterr)
@@ -113,7 +108,7 @@ static enum err_code update(const struct request *request, const struct change *
     struct config old;
     struct audit_change changes[3];
     size_t count = 0;
-    try_(begin(request, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(load(tx, change->connection_id, change->name, true, &old, reterr));
     try_(field_etag_check(change->etag, old.revision, request->arena, reterr));
     struct config new = old;
@@ -151,7 +146,7 @@ get_documentation_config(struct request *request,
     struct name name;
     try_(name_parse(in->name, "connections/{connection}/documentationConfig", "name",
                     request->arena, &name, reterr));
-    try_(begin(request, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(load(tx, name.connection, in->name, false, &config, reterr));
     return fill_documentation(request->arena, in->name, &config, out, reterr);
 }
@@ -194,7 +189,7 @@ static enum err_code get_password_config(struct request *request,
     struct name name;
     try_(name_parse(in->name, "connections/{connection}/passwordConfig", "name", request->arena,
                     &name, reterr));
-    try_(begin(request, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(load(tx, name.connection, in->name, false, &config, reterr));
     return fill_password(request->arena, in->name, &config, out, reterr);
 }

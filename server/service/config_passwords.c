@@ -1,4 +1,5 @@
 // Password categories, and which of them a company's readers may see.
+#include "server/service/begin.h"
 #include "server/service/config.h"
 
 #include <inttypes.h>
@@ -91,8 +92,7 @@ list_password_categories(struct request *request,
     try_(page_size(in->page_size, &size, reterr));
     try_(page_open(request, &list, in->page_token, &cursor, reterr));
     try_(cursor_open_number(arena, cursor, &after_id, &after_name, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(connection_get(tx, name.connection, arena, &connection, reterr));
     if (connection == NULL)
         return err_not_found(reterr, in->parent);
@@ -144,8 +144,7 @@ get_company_password_access(struct request *request,
                     reterr));
     if (!principal_sees_company(request->caller, name.company))
         return err_not_found(reterr, in->name);
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(company_get(tx, name.company, request->arena, &company, reterr));
     if (company == NULL)
         return err_not_found(reterr, in->name);
@@ -280,8 +279,7 @@ update_company_password_access(struct request *request,
     try_(check(in, &mask, reterr));
     if (!principal_sees_company(request->caller, name.company))
         return err_not_found(reterr, access->name);
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(company_lock(tx, name.company, request->arena, &company_name, reterr));
     if (company_name == NULL)
         return err_not_found(reterr, access->name);

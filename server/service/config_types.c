@@ -1,4 +1,5 @@
 // Flexible asset types: their switches, and fetching them and the categories anew.
+#include "server/service/begin.h"
 #include "server/service/config.h"
 
 #include <inttypes.h>
@@ -187,8 +188,7 @@ list_flexible_asset_types(struct request *request,
     try_(page_size(in->page_size, &size, reterr));
     try_(page_open(request, &list, in->page_token, &cursor, reterr));
     try_(cursor_open_number(arena, cursor, &after_id, &after_name, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(connection_get(tx, name.connection, arena, &connection, reterr));
     if (connection == NULL)
         return err_not_found(reterr, in->parent);
@@ -232,8 +232,7 @@ update_flexible_asset_type(struct request *request,
                     "connections/{connection}/flexibleAssetTypes/{flexible_asset_type}",
                     "flexible_asset_type.name", request->arena, &name, reterr));
     try_(field_mask(in->update_mask, allowed, &mask, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(config_get_type(tx, name.connection, name.flexible_asset_type, true, request->arena, &type,
                          reterr));
     if (type == NULL)
@@ -257,8 +256,7 @@ static enum err_code take_snapshot(const struct request *request, const char *co
                                    struct config_snapshot *ret_snapshot, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     return config_snapshot(tx, connection_id, request->arena, ret_snapshot, reterr);
 }
 
@@ -283,8 +281,7 @@ static enum err_code conclude(const struct request *request, const char *parent,
     struct connection *after;
     struct config_news news;
     char texts[3][24];
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin_outcome(request, request->deadline, request->cancelled, &tx, reterr));
     try_(connection_get(tx, connection->id, request->arena, &after, reterr));
     if (after == NULL)
         return err_not_found(reterr, parent);

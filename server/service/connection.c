@@ -2,6 +2,7 @@
 // connection_trial.c and setup.c.
 #include "server/service/connection.h"
 
+#include "server/service/begin.h"
 #include "server/service/connection_message.h"
 #include "server/service/name.h"
 #include "server/service/page.h"
@@ -44,8 +45,7 @@ static enum err_code get_connection(struct request *request,
     struct connection *connection;
     struct name name;
     try_(name_parse(in->name, "connections/{connection}", "name", request->arena, &name, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     tx_commit_with_next(tx);
     try_(connection_get(tx, name.connection, request->arena, &connection, reterr));
     if (connection == NULL)
@@ -66,8 +66,7 @@ static enum err_code list_connections(struct request *request,
     int size;
     try_(page_size(in->page_size, &size, reterr));
     try_(page_open(request, &list, in->page_token, &after, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     tx_commit_with_next(tx);
     // One more than asked for tells whether there is another page.
     try_(connection_list(tx, after, size + 1, request->arena, &connections, &count, reterr));

@@ -1,4 +1,5 @@
 // CreateConnection: tests the key first, then saves everything in one transaction.
+#include "server/service/begin.h"
 #include "server/service/connection.h"
 
 #include <stdio.h>
@@ -121,8 +122,7 @@ static enum err_code check_slot(struct tx *tx, const struct request *request, bo
 static enum err_code check_slot_early(const struct request *request, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     return check_slot(tx, request, false, reterr);
 }
 
@@ -184,8 +184,7 @@ static enum err_code save(const struct request *request, const struct connection
     char run_id[SYNC_RUN_ID_BYTES];
     bool added;
     bool joined;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(connection_insert(tx, draft, &added, reterr));
     if (!added)
         return check_slot(tx, request, true, reterr);

@@ -1,4 +1,5 @@
 // TestConnection: whatever upstream says is an answer, and an event.
+#include "server/service/begin.h"
 #include "server/service/connection.h"
 
 #include <string.h>
@@ -105,8 +106,7 @@ static enum err_code record(const struct request *request, const struct connecti
     struct connection_finding finding;
     struct connection_move move = {0};
     bool any = false;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin_outcome(request, request->deadline, request->cancelled, &tx, reterr));
     if (connection != NULL)
         try_(finding_of(request, connection, report, &finding, &any, reterr));
     if (any)
@@ -124,8 +124,7 @@ static enum err_code answer_malformed(const struct request *request, const char 
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(diagnosis_fill_malformed(request->arena, pasted, region, out, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     const struct connection_move none = {0};
     try_(audit_test(tx, request, NULL, out->diagnosis, region, ERR_API_KEY_MALFORMED, 0, &none,
                     reterr));
@@ -146,6 +145,7 @@ static enum err_code test_candidate(const struct request *request,
     if (code == ERR_API_KEY_MALFORMED)
         return answer_malformed(request, candidate->api_key, region, out, reterr);
     try_(code);
+    try_(request_check(request, reterr));
     const struct probe_target target = {
         .region = region, .key = key, .probe_other_regions = in->probe_other_regions};
     try_(probe_run(request, &target, &report, reterr));

@@ -1,5 +1,6 @@
 #include "server/service/credential.h"
 
+#include "server/service/begin.h"
 #include "server/store/vault_record.h"
 
 enum err_code credential_not_active(const struct connection *connection, struct err *reterr)
@@ -24,8 +25,7 @@ static enum err_code load(const struct request *request, const char *id, const c
                           struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(connection_get(tx, id, request->arena, ret_connection, reterr));
     if (*ret_connection == NULL)
         return err_not_found(reterr, name);

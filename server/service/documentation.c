@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "docbridge/v1/sync.pb-c.h"
+#include "server/service/begin.h"
 #include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
@@ -85,8 +86,7 @@ static enum err_code list(struct request *request, struct listing *listing,
     query->limit = size + 1;
 
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(reading_sight(tx, request, name.company, listing->task_kind, listing->list.parent,
                        &listing->sight, reterr));
     query->connection_id = listing->sight.connection_id;

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "server/service/begin.h"
 #include "server/service/name.h"
 #include "server/service/password.h"
 #include "server/service/reading.h"
@@ -176,8 +177,7 @@ static enum err_code read_gates(struct request *request, const char *company_id,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     if (!principal_sees_company(request->caller, company_id))
         return err_not_found(reterr, name);
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     enum err_code code = password_gates_get(tx, company_id, password_id, STORED_CATEGORY, 0,
                                             request->arena, ret_gates, reterr);
     return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name) : code;

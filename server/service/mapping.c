@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/audit/audit.h"
+#include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/organization_message.h"
@@ -89,8 +90,7 @@ static enum err_code get_organization(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct subject subject;
     try_(parse(request, in->name, &subject, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(load(tx, request, false, &subject, reterr));
     return fill(request, &subject, out, reterr);
 }
@@ -107,8 +107,7 @@ static enum err_code refresh_organizations(struct request *request,
     bool joined;
     try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
                     reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(connection_get(tx, name.connection, request->arena, &connection, reterr));
     if (connection == NULL)
         return err_not_found(reterr, in->parent);
@@ -245,8 +244,7 @@ static enum err_code set_mapping(struct request *request,
                     reterr));
     if (!principal_sees_company(request->caller, company.company))
         return err_not_found(reterr, in->company);
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(load(tx, request, true, &subject, reterr));
     try_(company_lock(tx, company.company, request->arena, &company_name, reterr));
     if (company_name == NULL)
@@ -277,8 +275,7 @@ static enum err_code clear_mapping(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct subject subject;
     try_(parse(request, in->name, &subject, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(load(tx, request, true, &subject, reterr));
     try_(field_etag_check(in->etag, subject.organization->revision, request->arena, reterr));
     if (subject.organization->company_id[0] == '\0')
@@ -326,8 +323,7 @@ static enum err_code set_ignored(struct request *request, const char *name, cons
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct subject subject;
     try_(parse(request, name, &subject, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(load(tx, request, true, &subject, reterr));
     struct organization *organization = subject.organization;
     try_(field_etag_check(etag, organization->revision, request->arena, reterr));

@@ -1,5 +1,6 @@
 // ListOrganizations: the list, and why it is as long as it is.
 #include "server/base/name_key.h"
+#include "server/service/begin.h"
 #include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
@@ -126,8 +127,7 @@ static enum err_code list_organizations(struct request *request,
     try_(parse_order(in->order_by, &query, reterr));
     query.connection_id = name.connection;
     query.limit = size + 1; // one more tells whether there is another page
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(connection_get(tx, name.connection, request->arena, &connection, reterr));
     if (connection == NULL)
         return err_not_found(reterr, in->parent);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "docbridge/v1/sync.pb-c.h"
+#include "server/service/begin.h"
 #include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
@@ -126,8 +127,7 @@ static enum err_code list_passwords(struct request *request,
     try_(cursor_open_number(arena, cursor, &query.after_id, &query.after_name, reterr));
 
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(reading_sight(tx, request, query.company_id,
                        DOCBRIDGE__V1__SYNC_TASK_KIND__SYNC_TASK_KIND_PASSWORDS, in->parent, &sight,
                        reterr));

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 
 #include "server/audit/audit.h"
+#include "server/service/begin.h"
 #include "server/service/mapping.h"
 #include "server/service/name.h"
 #include "server/service/word.h"
@@ -140,18 +141,6 @@ static enum err_code audit_match(struct tx *tx, const struct request *request,
                         NULL, reterr);
 }
 
-// Whether two things are ambiguous cannot be told to someone who may see only one of them.
-static enum err_code check_sight(const struct request *request, struct err *reterr)
-{
-    if (request->caller->all_companies)
-        return ERR_OK;
-    (void)err_set(reterr, ERR_MISSING_PERMISSION,
-                  "Quick Match compares all companies, and the token is limited to some");
-    err_meta(reterr, "permission", "%s", permission_text(PERMISSION_MANAGE_INTEGRATIONS));
-    err_meta(reterr, "rpc", "QuickMatch");
-    return ERR_MISSING_PERMISSION;
-}
-
 static enum err_code apply(struct tx *tx, const struct request *request,
                            const struct connection *connection, const struct mapping_match *match,
                            Docbridge__V1__QuickMatchResponse *out, struct err *reterr)
@@ -176,9 +165,7 @@ static enum err_code quick_match(struct request *request,
     size_t count;
     try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
                     reterr));
-    try_(check_sight(request, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(connection_get(tx, name.connection, request->arena, &connection, reterr));
     if (connection == NULL)
         return err_not_found(reterr, in->parent);

@@ -10,6 +10,7 @@
 
 #include "server/audit/audit.h"
 #include "server/base/log.h"
+#include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/password.h"
@@ -56,8 +57,11 @@ static void fill_event(const struct reveal *reveal, struct audit_event *event)
 }
 
 // Whatever kept an event from being durable, the caller learns one thing: no audit, so no value.
+// A revoked caller is not one to be recorded.
 static enum err_code audit_unavailable(const struct err *cause, struct err *reterr)
 {
+    if (cause->code == ERR_TOKEN_REVOKED)
+        return err_set(reterr, ERR_TOKEN_REVOKED, "%s", cause->text);
     log_event(LOG_ERROR, "a reveal was not audited and therefore not served", LOG_ERR(cause));
     (void)err_set(reterr, ERR_AUDIT_UNAVAILABLE,
                   "the audit trail cannot be written, so no value is given");
@@ -111,8 +115,7 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     struct request *request = reveal->request;
     struct audit_event event = {.phase = AUDIT_INTENT};
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     bool broken;
     enum err_code verdict = judge_stored(reveal, tx, &broken, reterr);
     if (broken)
@@ -209,8 +212,7 @@ static enum err_code conclude(struct reveal *reveal, enum err_code fetched, stru
     struct request *request = reveal->request;
     struct err cause;
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    if (store_begin(request->backend->store, request->caller->tenant, deadline_in(OUTCOME_MS), NULL,
-                    &tx, &cause) != ERR_OK)
+    if (request_begin_outcome(request, deadline_in(OUTCOME_MS), NULL, &tx, &cause) != ERR_OK)
         return audit_unavailable(&cause, reterr);
     enum err_code verdict = fetched;
     if (fetched == ERR_OK) {
@@ -290,7 +292,6 @@ enum err_code password_reveal_denied(struct request *request,
         .phase = AUDIT_SINGLE, .outcome = AUDIT_DENIED, .error = ERR_MISSING_PERMISSION};
     fill_event(&reveal, &event);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     return append(&reveal, &tx, &event, NULL, reterr);
 }

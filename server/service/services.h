@@ -3,6 +3,7 @@
 
 #include "server/service/method.h"
 
+extern const struct service access_service;
 extern const struct service connection_service;
 extern const struct service company_service;
 extern const struct service mapping_service;

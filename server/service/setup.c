@@ -1,6 +1,7 @@
 // GetSetupProgress: the four steps, judged by what is stored.
 #include "docbridge/v1/setup.pb-c.h"
 
+#include "server/service/begin.h"
 #include "server/service/connection.h"
 #include "server/service/name.h"
 #include "server/store/setup.h"
@@ -170,8 +171,7 @@ static enum err_code get_setup_progress(struct request *request,
     bool found;
     try_(name_parse(in->name, "connections/{connection}/setupProgress", "name", request->arena,
                     &name, reterr));
-    try_(store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                     request->cancelled, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     tx_commit_with_next(tx);
     try_(setup_get(tx, name.connection, &setup, &found, reterr));
     if (!found)

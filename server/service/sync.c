@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/base/encoding.h"
+#include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
 #include "server/service/name.h"
@@ -39,22 +40,16 @@ const struct service sync_service = {
     ARRAY_LEN(methods),
 };
 
-static enum err_code begin(const struct request *request, struct tx **ret_tx, struct err *reterr)
-{
-    return store_begin(request->backend->store, request->caller->tenant, request->deadline,
-                       request->cancelled, ret_tx, reterr);
-}
-
-// What concerns all companies is not for someone who may see only some of them.
-static enum err_code check_sight(const struct request *request, const char *rpc, const char *why,
+// A sync that names no organizations is of all companies.
+static enum err_code check_sight(const struct request *request, const struct sync_request *asked,
                                  struct err *reterr)
 {
-    if (request->caller->all_companies)
+    if (asked->organization_count > 0 || request->caller->all_companies)
         return ERR_OK;
-    (void)err_set(reterr, ERR_MISSING_PERMISSION, "%s, and the token is limited to some", why);
-    err_meta(reterr, "permission", "%s", permission_text(PERMISSION_MANAGE_INTEGRATIONS));
-    err_meta(reterr, "rpc", "%s", rpc);
-    return ERR_MISSING_PERMISSION;
+    (void)err_set(reterr, ERR_ALL_COMPANIES_REQUIRED,
+                  "a sync that names no organizations concerns all companies, and the token some");
+    err_meta(reterr, "rpc", "docbridge.v1.SyncService/RunSync");
+    return ERR_ALL_COMPANIES_REQUIRED;
 }
 
 // Errors: RESOURCE_NOT_FOUND if the tenant has no such connection.
@@ -164,11 +159,9 @@ static enum err_code run_sync(struct request *request, const Docbridge__V1__RunS
         try_(field_text(in->request_id, "request_id", 64, reterr));
     try_(parse_tasks(in, &asked.tasks, reterr));
     try_(parse_organizations(request, in, name.connection, &asked, reterr));
-    if (asked.organization_count == 0)
-        try_(check_sight(request, "RunSync",
-                         "a sync that names no organizations is of all companies", reterr));
+    try_(check_sight(request, &asked, reterr));
     asked.connection_id = name.connection;
-    try_(begin(request, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(check_connection(tx, request, name.connection, in->parent, reterr));
     try_(check_mapped(tx, request, &asked, reterr));
     try_(sync_request_run(tx, request, &asked, run_id, &joined, reterr));
@@ -192,7 +185,7 @@ static enum err_code get_sync_run(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct name name;
     try_(parse_run(request, in->name, &name, reterr));
-    try_(begin(request, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     return answer_run(tx, request, name.connection, name.sync_run, out, reterr);
 }
 
@@ -204,8 +197,7 @@ static enum err_code cancel_sync_run(struct request *request,
     struct name name;
     bool live;
     try_(parse_run(request, in->name, &name, reterr));
-    try_(check_sight(request, "CancelSyncRun", "a sync may be of all companies", reterr));
-    try_(begin(request, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(sync_cancel_run(tx, request, name.connection, name.sync_run, &live, reterr));
     try_(answer_run(tx, request, name.connection, name.sync_run, out, reterr));
     try_(tx_commit(&tx, reterr));
@@ -274,7 +266,7 @@ static enum err_code list_sync_runs(struct request *request,
                     reterr));
     try_(page_size(in->page_size, &size, reterr));
     try_(open_cursor(request, &list, in->page_token, &before_us, &before_id, reterr));
-    try_(begin(request, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(check_connection(tx, request, name.connection, in->parent, reterr));
     try_(sync_run_list(tx, name.connection, before_us, before_id, size + 1, request->arena, &runs,
                        &count, reterr));
@@ -339,14 +331,13 @@ static enum err_code list_sync_issues(struct request *request,
     int size;
     try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
                     reterr));
-    try_(check_sight(request, "ListSyncIssues", "issues are of all companies", reterr));
     struct sync_issue_list list = {.connection_id = name.connection};
     try_(parse_issue_filter(request, in->filter, &list, reterr));
     try_(page_size(in->page_size, &size, reterr));
     try_(
         open_cursor(request, &page, in->page_token, &list.before_time_us, &list.before_id, reterr));
     list.limit = size + 1;
-    try_(begin(request, &tx, reterr));
+    try_(request_begin(request, &tx, reterr));
     try_(check_connection(tx, request, name.connection, in->parent, reterr));
     try_(sync_issue_list(tx, &list, request->arena, &issues, &count, reterr));
     if (count > (size_t)size) {

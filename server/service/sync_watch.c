@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/page.h"
@@ -9,9 +10,13 @@
 #include "server/service/sync_message.h"
 #include "server/sync/sync.h"
 
+// A stream looks for a revocation of its token before a message, at most so often.
+enum { CHECK_MS = 1000 };
+
 struct state {
     struct sync_watch *watch;
     char *name; // of the run
+    int64_t check_at_ms;
 };
 
 bool sync_message_issue(struct arena *arena, const char *connection_id,
@@ -62,9 +67,11 @@ static enum err_code watch_open(struct request *request, const void *message,
         err_field(reterr, "resume_token");
         return code;
     }
+    try_(request_check(request, reterr));
     struct state *state = calloc(1, sizeof(*state));
     if (state == NULL)
         return err_no_memory(reterr);
+    state->check_at_ms = clock_steady_ms() + CHECK_MS;
     state->name = strdup(in->name);
     code = state->name == NULL
                ? err_no_memory(reterr)
@@ -150,6 +157,15 @@ static enum err_code fill(const struct request *request, struct state *state,
     return fill_run(request, event, out, reterr);
 }
 
+static enum err_code check_again(const struct request *request, struct state *state,
+                                 struct err *reterr)
+{
+    if (clock_steady_ms() < state->check_at_ms)
+        return ERR_OK;
+    state->check_at_ms = clock_steady_ms() + CHECK_MS;
+    return request_check(request, reterr);
+}
+
 static enum err_code watch_next(struct request *request, void *context, struct arena *arena,
                                 void *out, enum stream_step *ret_step, struct err *reterr)
 {
@@ -164,6 +180,7 @@ static enum err_code watch_next(struct request *request, void *context, struct a
                                                : STREAM_MESSAGE;
     if (*ret_step != STREAM_MESSAGE)
         return ERR_OK;
+    try_(check_again(request, state, reterr));
     // The message lives in the arena of this step, not in that of the call.
     struct request step = *request;
     step.arena = arena;

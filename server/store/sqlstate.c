@@ -25,6 +25,7 @@ static const struct {
     {"55P03", ERR_CONFLICT, false},          // lock_timeout
     {"57014", ERR_DEADLINE_EXCEEDED, false}, // cancelled, or statement_timeout
     {"57P", ERR_STORE_UNAVAILABLE, true},    // shut down, crashed, starting up
+    {"DB001", ERR_TOKEN_REVOKED, false},     // refuse_revoked() of our schema
     {"58", ERR_STORE_UNAVAILABLE, false},    // I/O errors of the server
 };
 

@@ -13,10 +13,12 @@ struct tx {
     struct store *store;
     struct pg *pg;
     struct pg_wait wait;
-    bool begun;  // BEGIN is sent
-    bool last;   // the next flight takes the COMMIT along
-    bool ended;  // it is committed
-    bool failed; // only good for a rollback
+    bool begun;          // BEGIN is sent
+    bool last;           // the next flight takes the COMMIT along
+    bool ended;          // it is committed
+    bool failed;         // only good for a rollback
+    const char *subject; // whose token must not be revoked; NULL: nobody's
+    int64_t issue_time_us;
     char constraint[PG_CONSTRAINT_BYTES];
     char tenant[];
 };
@@ -36,6 +38,10 @@ static const struct statement set_all = {
                " set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true),"
                " set_config('bytea_output', 'hex', true)"};
 
+// A statement of its own: the tenant and, behind a pooler, the role must be set before it looks.
+static const struct statement refuse_revoked = {"refuse_revoked",
+                                                "SELECT refuse_revoked($1, $2, $3)"};
+
 enum err_code store_begin(struct store *store, const char *tenant, struct deadline deadline,
                           const atomic_bool *cancelled, struct tx **ret_tx, struct err *reterr)
 {
@@ -54,6 +60,12 @@ enum err_code store_begin(struct store *store, const char *tenant, struct deadli
     }
     *ret_tx = tx;
     return ERR_OK;
+}
+
+void tx_refuse_revoked(struct tx *tx, const char *subject, int64_t issue_time_us)
+{
+    tx->subject = subject;
+    tx->issue_time_us = issue_time_us;
 }
 
 // Sends `statement` (NULL: only the COMMIT) with what must go before it and, if it is the last, the
@@ -76,6 +88,8 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
     const struct arg settings[] = {ARG_TEXT(tx->tenant), ARG_TEXT(timeout),
                                    ARG_TEXT(role == NULL ? "none" : role), ARG_TEXT(lock_timeout),
                                    ARG_TEXT(idle_timeout)};
+    const struct arg token[] = {ARG_TEXT(tx->tenant), ARG_TEXT(tx->subject),
+                                ARG_TIME(tx->issue_time_us)};
     struct pg_query queries[PG_FLIGHT_MAX];
     size_t count = 0;
     if (!tx->begun) {
@@ -83,6 +97,8 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
         queries[count++] = (struct pg_query){&begin, NULL, 0};
         queries[count++] = (struct pg_query){all ? &set_all : &set_tenant, settings,
                                              all ? ARRAY_LEN(settings) : 2};
+        if (tx->subject != NULL)
+            queries[count++] = (struct pg_query){&refuse_revoked, token, ARRAY_LEN(token)};
     }
     size_t at = count;
     if (statement != NULL)
@@ -99,6 +115,8 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
         // What the caller must know is that nobody knows whether it is committed.
         if (code == ERR_CANCELLED && ends && tx->pg->broken)
             return pg_unavailable(reterr, "the connection was given up during the commit");
+        if (code == ERR_TOKEN_REVOKED)
+            return err_set(reterr, code, "the token was revoked");
         return code;
     }
     if (statement != NULL && ret_result != NULL)
@@ -139,7 +157,8 @@ void tx_commit_with_next(struct tx *tx)
 enum err_code tx_commit(struct tx **tx, struct err *reterr)
 {
     enum err_code code = ERR_OK;
-    if (!(*tx)->ended && ((*tx)->failed || (*tx)->begun))
+    // With a look to be made, even one without a statement has something to send.
+    if (!(*tx)->ended && ((*tx)->failed || (*tx)->begun || (*tx)->subject != NULL))
         code = fly(*tx, NULL, NULL, 0, NULL, reterr);
     end(tx, code != ERR_OK);
     return code;

@@ -245,6 +245,12 @@ class Api:
         request, call = self.prepare(method, request, fields)
         return call(request, timeout=timeout, metadata=self.metadata(), wait_for_ready=True)
 
+    def whole(self, method, request, timeout=10):
+        """One response, or all of a stream's."""
+        if protos.method(method)[3]:
+            return list(self.stream(method, request, timeout=timeout))
+        return self(method, request, timeout=timeout)
+
     def raw(self, method, data, metadata=None, timeout=20, **options):
         """Bytes as they are for a request."""
         service, name = method.split(".")
@@ -288,7 +294,7 @@ class Stack:
     def __init__(self, emulator=(), durable=False, serve=True, heard=None, **settings):
         self.dir = tempfile.mkdtemp(prefix="docbridge-e2e-", dir="/tmp")
         self.server = self.emulator = self.address = self.master_key = None
-        self.durable, self.heard, self.tokens = durable, heard, {}
+        self.durable, self.heard, self.tokens, self.replicas = durable, heard, {}, []
         self.token_number = 0
         self.environment = dict(os.environ)  # of docbridged
         self.lock = threading.Lock()
@@ -374,28 +380,39 @@ class Stack:
             return file.read()
 
     def serve(self):
-        self.write_settings(self.path("docbridged.ini"))
-        with open(self.log_path, "ab") as log:
-            start = log.tell()
-            self.server = subprocess.Popen([DOCBRIDGED, "--config", self.path("docbridged.ini")],
-                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           env=self.environment, preexec_fn=die_with_parent)
-
-        def listening():
-            if self.server.poll() is not None:
-                raise AssertionError("docbridged ended: " + self.log_text()[-2000:])
-            with open(self.log_path, "rb") as file:
-                file.seek(start)
-                ports = re.findall(rb'"message":"serving".*"port":(-?\d+)', file.read())
-            return [int(port) for port in ports] if len(ports) == len(addresses) else None
-
         addresses = self.settings["listen"].split(",")
-        self.ports = wait_for("docbridged", listening)
+        self.server, self.ports = self.start_server("docbridged", len(addresses))
         # Not a name: what looks names up for gRPC leaks a few bytes.
         self.address = "127.0.0.1:%d" % self.ports[0]
         # The same again after a restart.
         self.settings["listen"] = ",".join(
             re.sub(r":0$", ":%d" % port, address) for address, port in zip(addresses, self.ports))
+
+    def start_server(self, name, addresses=1, **changes):
+        """Starts a docbridged with settings and a log of that name; the process and its ports."""
+        config, log_path = self.path(name + ".ini"), self.path(name + ".log")
+        self.write_settings(config, **changes)
+        with open(log_path, "ab") as log:
+            start = log.tell()
+            process = subprocess.Popen([DOCBRIDGED, "--config", config], stdin=subprocess.DEVNULL, stdout=log,
+                                       stderr=log, env=self.environment, preexec_fn=die_with_parent)
+
+        def listening():
+            with open(log_path, "rb") as file:
+                file.seek(start)
+                text = file.read()
+            if process.poll() is not None:
+                raise AssertionError("docbridged ended: " + text.decode()[-2000:])
+            ports = re.findall(rb'"message":"serving".*"port":(-?\d+)', text)
+            return [int(port) for port in ports] if len(ports) == addresses else None
+
+        return process, wait_for("docbridged", listening)
+
+    def replica(self, **changes):
+        """Another docbridged on the same database, until the stack ends: its address."""
+        process, ports = self.start_server("replica-%d" % len(self.replicas), **dict({"listen": "127.0.0.1:0"}, **changes))
+        self.replicas.append(process)
+        return "127.0.0.1:%d" % ports[0]
 
     def stop_server(self, number=signal.SIGTERM):
         """Ends docbridged and answers its exit code."""
@@ -407,7 +424,7 @@ class Stack:
             raise
 
     def close(self):
-        for process in (self.server, self.emulator and self.emulator.process):
+        for process in [self.server] + self.replicas + [self.emulator and self.emulator.process]:
             if process is not None and process.poll() is None:
                 process.terminate()
                 try:

@@ -366,8 +366,6 @@ static void hides_what_is_out_of_scope(void **state)
     Docbridge__V1__GetOrganizationRequest get = DOCBRIDGE__V1__GET_ORGANIZATION_REQUEST__INIT;
     Docbridge__V1__ListOrganizationsRequest list_in =
         DOCBRIDGE__V1__LIST_ORGANIZATIONS_REQUEST__INIT;
-    Docbridge__V1__QuickMatchRequest match = DOCBRIDGE__V1__QUICK_MATCH_REQUEST__INIT;
-    Docbridge__V1__QuickMatchResponse matched;
     Docbridge__V1__ListOrganizationsResponse page;
     Organization out;
     char name[] = "connections/c1/organizations/41";
@@ -408,10 +406,6 @@ static void hides_what_is_out_of_scope(void **state)
                                      &refresh, &run),
                      ERR_OK);
     assert_int_equal(run.n_organizations, 0);
-    match.parent = parent;
-    assert_int_equal(
-        fixture_call_as(fixture, &limited, &mapping_service, "QuickMatch", &match, &matched),
-        ERR_MISSING_PERMISSION);
 }
 
 // However little memory a call may have, it answers or says so.

@@ -177,6 +177,50 @@ static void conflict_names_its_constraint(void **state)
     all_given_back();
 }
 
+// The look at revocations and what it guards are one flight, also behind a pooler: nothing of it is
+// done.
+static void a_revoked_caller_does_nothing(void **state)
+{
+    (void)state;
+    static const struct statement revoke = {
+        NULL, "INSERT INTO subject_revocation VALUES ($1, 'mallory', $2)"};
+    static const struct statement write = {
+        "write_company",
+        "INSERT INTO company (tenant, id, display_name, name_key, create_time, update_time)"
+        " VALUES ($1, 'revoked', '', '', now(), now()) ON CONFLICT DO NOTHING"};
+    enum { REVOKED_US = 1700000000 };
+    static const struct {
+        const char *tenant, *subject;
+        int64_t issue_time_us;
+        enum err_code expected;
+    } cases[] = {
+        {"gone", "mallory", REVOKED_US, ERR_TOKEN_REVOKED},
+        {"gone", "mallory", 1, ERR_TOKEN_REVOKED},
+        {"gone", "mallory", REVOKED_US + 1, ERR_OK},
+        {"gone", "mallor", REVOKED_US, ERR_OK},
+        {"here", "mallory", REVOKED_US, ERR_OK},
+    };
+    struct tx *tx = fixture_begin(store, "gone");
+    assert_ok(fixture_finish(&tx, &revoke, ARGS(ARG_TEXT("gone"), ARG_TIME(REVOKED_US)), reterr));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        tx = fixture_begin(store, cases[i].tenant);
+        tx_refuse_revoked(tx, cases[i].subject, cases[i].issue_time_us);
+        assert_code(fixture_finish(&tx, &write, ARGS(ARG_TEXT(cases[i].tenant)), reterr),
+                    cases[i].expected);
+        tx_abortp(&tx);
+        assert_string_equal(test_postgres_value(database->admin_dsn,
+                                                "WITH dropped AS (DELETE FROM company"
+                                                " WHERE id = 'revoked' RETURNING 1)"
+                                                " SELECT count(*) FROM dropped"),
+                            cases[i].expected == ERR_OK ? "1" : "0");
+        // Without a statement the commit looks.
+        tx = fixture_begin(store, cases[i].tenant);
+        tx_refuse_revoked(tx, cases[i].subject, cases[i].issue_time_us);
+        assert_code(tx_commit(&tx, reterr), cases[i].expected);
+    }
+    all_given_back();
+}
+
 static void errors_have_their_codes(void **state)
 {
     (void)state;
@@ -359,6 +403,7 @@ int main(void)
         cmocka_unit_test(cancelled_ends_a_statement),
         cmocka_unit_test(what_is_not_committed_is_not_there),
         cmocka_unit_test(conflict_names_its_constraint),
+        cmocka_unit_test(a_revoked_caller_does_nothing),
         cmocka_unit_test(errors_have_their_codes),
         cmocka_unit_test(deadline_ends_a_wait_for_a_lock),
         cmocka_unit_test(a_late_cancel_hits_nobody),

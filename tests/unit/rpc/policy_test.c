@@ -26,7 +26,7 @@ static void prints_one_line_a_method(void **state)
         "CompanyService               GetCompany                       unary    read  perm=1\n",
         "CompanyService               BatchUpsertCompanies             unary    WRITE perm=2\n",
         "ConnectionService            CreateConnection                 unary    WRITE secret-in "
-        "perm=2\n",
+        "perm=2 tenant\n",
         "SyncService                  WatchSyncRun                     stream   read  perm=1\n",
         "PasswordService              RevealPassword                   unary    WRITE SECRET-OUT "
         "perm=4\n",

@@ -1,0 +1,20 @@
+// A call's transaction.
+#pragma once
+
+#include "server/service/request.h"
+#include "server/store/store.h"
+
+// Takes a connection and begins a transaction of the caller's tenant within the call's deadline.
+// Before its first statement, in the same flight, stands a look at revocations: if the caller's
+// token was revoked that statement fails with TOKEN_REVOKED and nothing is done. The way for every
+// handler. Errors as store_begin.
+enum err_code request_begin(const struct request *request, struct tx **ret_tx,
+                            struct err *reterr) _must_check_;
+// The look alone, in a round trip of its own: for a handler that turns to upstream first, and for a
+// stream. Errors: TOKEN_REVOKED, and as request_begin.
+enum err_code request_check(const struct request *request, struct err *reterr) _must_check_;
+// A transaction without the look, for what must be written of a call that passed it before it
+// turned to upstream. Errors as store_begin.
+enum err_code request_begin_outcome(const struct request *request, struct deadline deadline,
+                                    const atomic_bool *cancelled, struct tx **ret_tx,
+                                    struct err *reterr) _must_check_;
