@@ -259,3 +259,23 @@ int company_push_run(struct session *session)
     free(push.companies);
     return class;
 }
+
+int company_delete_run(struct session *session)
+{
+    Docbridge__V1__DeleteCompanyRequest request = DOCBRIDGE__V1__DELETE_COMPANY_REQUEST__INIT;
+    const ProtobufCMessage *answer;
+    const char *name;
+    int class = session_argument(session, 0, "companies/{company}", &name);
+    if (class != EXIT_OK)
+        return class;
+    const char *etag = parse_text(session->arguments, "etag");
+    field_set_text(&request.base, "name", name);
+    if (etag != NULL)
+        field_set_text(&request.base, "etag", etag);
+    class = session_call_own(session, &request.base, &answer);
+    if (class == EXIT_OK)
+        session_note(session, "%s is deleted", name);
+    return class == EXIT_OK && session->options.format != OUTPUT_TABLE
+               ? output_message(session, answer)
+               : class;
+}

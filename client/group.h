@@ -13,6 +13,7 @@ int connection_regions_run(struct session *session);
 int setup_status_run(struct session *session);
 
 int company_push_run(struct session *session);
+int company_delete_run(struct session *session);
 
 int organization_refresh_run(struct session *session);
 int map_set_run(struct session *session);

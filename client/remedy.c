@@ -39,6 +39,8 @@ static const struct remedy table[] = {
      "see why: docbridge connection show; then docbridge connection test"},
     {"INVALID_STATE_TRANSITION", EXIT_PRECONDITION, "resource",
      "look at its present state; the command does not fit it"},
+    {"COMPANY_MAPPED", EXIT_PRECONDITION, "organization",
+     "clear the company's mapping first: docbridge map clear ORG"},
     {"REVEALS_PAUSED", EXIT_PRECONDITION, "connection",
      "an administrator has paused reveals; ask when they go on"},
     {"UPSTREAM_KEY_REJECTED", EXIT_UPSTREAM, "connection",

@@ -23,11 +23,13 @@ enum { BATCH_MAX = 1000, DISPLAY_NAME_MAX = 255, EXTERNAL_ID_MAX = 255 };
 HANDLER(batch_upsert_companies, BatchUpsertCompaniesRequest, BatchUpsertCompaniesResponse)
 HANDLER(get_company, GetCompanyRequest, Company)
 HANDLER(list_companies, ListCompaniesRequest, ListCompaniesResponse)
+HANDLER(delete_company, DeleteCompanyRequest, DeleteCompanyResponse)
 
 static const struct method methods[] = {
     UNARY(BatchUpsertCompanies, batch_upsert_companies, LANE_STORE),
     UNARY(GetCompany, get_company, LANE_STORE),
     UNARY(ListCompanies, list_companies, LANE_STORE),
+    UNARY(DeleteCompany, delete_company, LANE_STORE),
 };
 
 const struct service company_service = {
@@ -238,8 +240,10 @@ static enum err_code parse_filter(const struct request *request, const char *fil
 {
     const char *part;
     const char *mapped;
+    const char *psa_type;
     const struct filter_field fields[] = {
         {"display_name", FILTER_HAS, &part},
+        {"psa.type", FILTER_EQUALS, &psa_type},
         {"psa.external_id", FILTER_EQUALS, &query->psa_external_id},
         {"mapped", FILTER_EQUALS, &mapped}};
     try_(filter_parse(filter, fields, ARRAY_LEN(fields), request->arena, reterr));
@@ -249,6 +253,9 @@ static enum err_code parse_filter(const struct request *request, const char *fil
         try_(filter_bool("mapped", mapped, &yes, reterr));
         query->mapped = yes;
     }
+    if (psa_type != NULL)
+        try_(filter_enum("psa.type", psa_type, &docbridge__v1__psa_type__descriptor, "PSA_TYPE_",
+                         &query->psa_type, reterr));
     // The key of a part is a part of the key: case and spacing do not count in either.
     query->name_key_part = name_key(request->arena, part);
     return part != NULL && query->name_key_part == NULL ? err_no_memory(reterr) : ERR_OK;
@@ -282,4 +289,54 @@ static enum err_code list_companies(struct request *request,
     out->n_companies = count;
     out->total_size = (int32_t)total;
     return fill_all(request->arena, companies, count, &out->companies, reterr);
+}
+
+static enum err_code audit_delete(struct tx *tx, const struct request *request, const char *name,
+                                  const struct company *company, struct err *reterr)
+{
+    const struct audit_change change = {"name", name, NULL};
+    return audit_append(tx, request,
+                        &(struct audit_event){.type = AUDIT_COMPANY,
+                                              .phase = AUDIT_SINGLE,
+                                              .outcome = AUDIT_SUCCEEDED,
+                                              .resource = name,
+                                              .resource_display_name = company->display_name,
+                                              .company_id = company->id,
+                                              .company_display_name = company->display_name,
+                                              .changes = &change,
+                                              .change_count = 1},
+                        NULL, reterr);
+}
+
+static enum err_code delete_company(struct request *request,
+                                    const Docbridge__V1__DeleteCompanyRequest *in,
+                                    Docbridge__V1__DeleteCompanyResponse *out, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct company *company;
+    const char *display_name;
+    struct name name;
+    (void)out;
+    try_(name_parse(in->name, "companies/{company}", "name", request->arena, &name, reterr));
+    if (!principal_sees_company(request->caller, name.company))
+        return err_not_found(reterr, in->name);
+    try_(request_begin(request, &tx, reterr));
+    // Who maps an organization to the company locks it too: one of the two sees the other.
+    try_(company_lock(tx, name.company, request->arena, &display_name, reterr));
+    if (display_name == NULL)
+        return err_not_found(reterr, in->name);
+    try_(company_get(tx, name.company, request->arena, &company, reterr));
+    if (company == NULL)
+        return err_not_found(reterr, in->name);
+    try_(field_etag_check(in->etag, company->revision, request->arena, reterr));
+    if (company->organization_count > 0) {
+        (void)err_set(reterr, ERR_COMPANY_MAPPED, "%s is mapped to %s", company->organizations[0],
+                      in->name);
+        err_meta(reterr, "organization", "%s", company->organizations[0]);
+        err_meta(reterr, "company", "%s", in->name);
+        return ERR_COMPANY_MAPPED;
+    }
+    try_(company_delete(tx, name.company, reterr));
+    try_(audit_delete(tx, request, in->name, company, reterr));
+    return tx_commit(&tx, reterr);
 }

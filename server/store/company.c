@@ -34,19 +34,23 @@ static const struct statement lock_sql = {
     "company_lock",
     "SELECT display_name FROM company WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE"};
 
+static const struct statement delete_sql = {"company_delete",
+                                            "DELETE FROM company WHERE tenant = $1 AND id = $2"};
+
 #define MATCHES                                                               \
     " FROM company c WHERE c.tenant = $1 AND ($2 OR c.id = ANY ($3))"         \
     " AND ($4::text IS NULL OR position($4 IN c.name_key) > 0)"               \
     " AND ($5::text IS NULL OR (c.psa_type <> 0 AND c.psa_external_id = $5))" \
     " AND ($6 < 0 OR EXISTS (SELECT FROM mapping m WHERE m.tenant = c.tenant" \
-    "                        AND m.company_id = c.id) = ($6 = 1))"
+    "                        AND m.company_id = c.id) = ($6 = 1))"            \
+    " AND ($7 = 0 OR c.psa_type = $7)"
 
 // The name in a page token may be cut: the row itself, if it is as it was, says where it ends.
 static const struct statement list_sql = {
-    "company_list", "SELECT " COLUMNS MATCHES " AND ($8 = '' OR (c.display_name, c.id) > (coalesce("
-                    "  (SELECT a.display_name FROM company a WHERE a.tenant = $1 AND a.id = $8"
-                    "   AND starts_with(a.display_name, $7)), $7), $8))"
-                    " ORDER BY c.display_name, c.id LIMIT $9"};
+    "company_list", "SELECT " COLUMNS MATCHES " AND ($9 = '' OR (c.display_name, c.id) > (coalesce("
+                    "  (SELECT a.display_name FROM company a WHERE a.tenant = $1 AND a.id = $9"
+                    "   AND starts_with(a.display_name, $8)), $8), $9))"
+                    " ORDER BY c.display_name, c.id LIMIT $10"};
 
 static const struct statement count_sql = {"company_count", "SELECT count(*)" MATCHES};
 
@@ -139,6 +143,11 @@ enum err_code company_lock(struct tx *tx, const char *id, struct arena *arena,
     return *ret_display_name == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
+enum err_code company_delete(struct tx *tx, const char *id, struct err *reterr)
+{
+    return tx_run(tx, &delete_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id)), reterr);
+}
+
 enum err_code company_list(struct tx *tx, const struct company_query *query, struct arena *arena,
                            struct company **ret_companies, size_t *ret_count, int64_t *ret_total,
                            struct err *reterr)
@@ -150,11 +159,12 @@ enum err_code company_list(struct tx *tx, const struct company_query *query, str
         ARG_TEXT(query->name_key_part),
         ARG_TEXT(query->psa_external_id),
         ARG_INT64(query->mapped),
+        ARG_INT64(query->psa_type),
         ARG_TEXT(query->after_name),
         ARG_TEXT(query->after_id),
         ARG_INT64(query->limit),
     };
-    enum { MATCH_ARGS = 6 };
+    enum { MATCH_ARGS = 7 };
     struct rows page _cleanup_(rows_done) = {0};
     struct rows total _cleanup_(rows_done) = {0};
     try_(tx_query(tx, &count_sql, args, MATCH_ARGS, &total, reterr));

@@ -42,9 +42,14 @@ enum err_code company_get(struct tx *tx, const char *id, struct arena *arena,
 enum err_code company_lock(struct tx *tx, const char *id, struct arena *arena,
                            const char **ret_display_name, struct err *reterr) _must_check_;
 
+// Deletes a company with its settings, within a transaction that holds it (company_lock). Errors:
+// CONFLICT if an organization is mapped to it.
+enum err_code company_delete(struct tx *tx, const char *id, struct err *reterr) _must_check_;
+
 struct company_query {
     const struct principal *sight;
     const char *name_key_part;   // NULL: any
+    int psa_type;                // 0: any
     const char *psa_external_id; // NULL: any
     int mapped;                  // -1: any, else 0 or 1
     // The row after which the page begins; "" and "": the first.

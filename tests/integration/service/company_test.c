@@ -105,6 +105,36 @@ static void refuses_all_for_one(void **state)
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM company"), 0);
 }
 
+// Tens of thousands come in batches of 1,000: one is stored whole, one more is refused whole.
+static void bounds_a_batch(void **state)
+{
+    enum { MANY = 1000 };
+    struct fixture *fixture = *state;
+    Docbridge__V1__BatchUpsertCompaniesRequest in =
+        DOCBRIDGE__V1__BATCH_UPSERT_COMPANIES_REQUEST__INIT;
+    Docbridge__V1__BatchUpsertCompaniesResponse out;
+    Docbridge__V1__Company *list[MANY + 1], *companies;
+    companies = arena_calloc(&fixture->arena, MANY + 1, sizeof(*companies));
+    assert_non_null(companies);
+    for (int i = 0; i <= MANY; i++) {
+        docbridge__v1__company__init(&companies[i]);
+        companies[i].name = arena_printf(&fixture->arena, "companies/co-%d", i);
+        companies[i].display_name = arena_printf(&fixture->arena, "Company %d", i);
+        list[i] = &companies[i];
+    }
+    in.companies = list;
+    in.n_companies = MANY + 1;
+    assert_int_equal(fixture_call(fixture, &company_service, "BatchUpsertCompanies", &in, &out),
+                     ERR_FIELD_INVALID);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM company"), 0);
+    in.n_companies = MANY;
+    assert_int_equal(fixture_call(fixture, &company_service, "BatchUpsertCompanies", &in, &out),
+                     ERR_OK);
+    assert_int_equal(out.created_count, MANY);
+    assert_int_equal(out.n_companies, MANY);
+    assert_string_equal(out.companies[MANY - 1]->name, "companies/co-999");
+}
+
 static void lists(void **state)
 {
     struct fixture *fixture = *state;
@@ -136,6 +166,8 @@ static void lists(void **state)
         {"display_name : \"ACME\"", 2},
         {"display_name : \"éclair sarl\"", 1},
         {"psa.external_id = \"250\"", 1},
+        {"psa.type = AUTOTASK AND psa.external_id = \"250\"", 1},
+        {"psa.type = HALO", 0},
         {"mapped = true", 0},
         {"mapped = false AND display_name : \"beta\"", 1},
     };
@@ -189,14 +221,83 @@ static void hides_what_is_out_of_scope(void **state)
                      ERR_RESOURCE_NOT_FOUND);
 }
 
+static enum err_code delete_company(struct fixture *fixture, const char *name, const char *etag)
+{
+    Docbridge__V1__DeleteCompanyRequest in = DOCBRIDGE__V1__DELETE_COMPANY_REQUEST__INIT;
+    Docbridge__V1__DeleteCompanyResponse out;
+    in.name = arena_strdup(&fixture->arena, name);
+    in.etag = arena_strdup(&fixture->arena, etag);
+    return fixture_call(fixture, &company_service, "DeleteCompany", &in, &out);
+}
+
+static void deletes_what_is_not_mapped(void **state)
+{
+    struct fixture *fixture = *state;
+    struct batch batch;
+    Docbridge__V1__BatchUpsertCompaniesResponse pushed;
+    batch_init(&batch);
+    assert_int_equal(push(fixture, &batch, &pushed), ERR_OK);
+    fixture_seed_connection(fixture);
+    (void)fixture_sql(
+        fixture,
+        "INSERT INTO organization (tenant, connection_id, id, display_name, name_key, body,"
+        " content_hash, discover_time, update_time) VALUES ('t1', 'c1', 41, 'A', 'a', '{}', '',"
+        " now(), now());"
+        "INSERT INTO mapping VALUES ('t1', 'c1', 41, 'co-1', 1, 'x', 'X', 1, now());"
+        "INSERT INTO company_password_access (tenant, company_id, level, update_time)"
+        " VALUES ('t1', 'co-0', 3, now())");
+    assert_int_equal(delete_company(fixture, "companies/co-1", ""), ERR_COMPANY_MAPPED);
+    assert_string_equal(fixture_meta(fixture, "organization"), "connections/c1/organizations/41");
+    assert_int_equal(delete_company(fixture, "companies/co-0", "r7"), ERR_ETAG_MISMATCH);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM company"), BATCH);
+    assert_int_equal(delete_company(fixture, "companies/co-0", "r1"), ERR_OK);
+    assert_non_null(strstr(fixture_changes(fixture, 8), "companies/co-0"));
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM company_password_access"), 0);
+    assert_int_equal(delete_company(fixture, "companies/co-0", ""), ERR_RESOURCE_NOT_FOUND);
+    // Pushed again, it is new.
+    assert_int_equal(push(fixture, &batch, &pushed), ERR_OK);
+    assert_int_equal(pushed.created_count, 1);
+    static const char *const scope[] = {"co-1"};
+    fixture->caller.all_companies = false;
+    fixture->caller.companies = scope;
+    fixture->caller.company_count = 1;
+    assert_int_equal(delete_company(fixture, "companies/co-0", ""), ERR_RESOURCE_NOT_FOUND);
+}
+
+// A mapping made between the look and the deletion wins.
+static void a_mapping_in_the_middle_wins(void **state)
+{
+    struct fixture *fixture = *state;
+    struct batch batch;
+    Docbridge__V1__BatchUpsertCompaniesResponse pushed;
+    batch_init(&batch);
+    assert_int_equal(push(fixture, &batch, &pushed), ERR_OK);
+    fixture_seed_connection(fixture);
+    // What the look does not see yet: the trigger maps as the deletion begins.
+    (void)fixture_sql(
+        fixture,
+        "INSERT INTO organization (tenant, connection_id, id, display_name, name_key, body,"
+        " content_hash, discover_time, update_time) VALUES ('t1', 'c1', 41, 'A', 'a', '{}', '',"
+        " now(), now());"
+        "CREATE FUNCTION map() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO public.mapping VALUES ('t1', 'c1', 41, OLD.id, 1, 'x', 'X', 1, now());"
+        " RETURN OLD; END $$;"
+        "CREATE TRIGGER map BEFORE DELETE ON company FOR EACH ROW EXECUTE FUNCTION map()");
+    assert_int_equal(delete_company(fixture, "companies/co-0", ""), ERR_CONFLICT);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM company"), BATCH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
         TEST(upserts),
         TEST(refuses_all_for_one),
+        TEST(bounds_a_batch),
         TEST(lists),
         TEST(hides_what_is_out_of_scope),
+        TEST(deletes_what_is_not_mapped),
+        TEST(a_mapping_in_the_middle_wins),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

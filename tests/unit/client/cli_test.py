@@ -378,6 +378,15 @@ class CliTest(unittest.TestCase):
         self.expect(done, 0)
         self.assertEqual(json.loads(done.stdout)["createdCount"], 3)
 
+    def test_company_delete(self):
+        self.answer("DeleteCompany", self.message("DeleteCompanyResponse"))
+        self.expect(self.run_cli("company", "delete", "acme", "--etag", "r2"), 0,
+                    "companies/acme is deleted")
+        request = self.server.requests("DeleteCompany")[0]
+        self.assertEqual((request.name, request.etag), ("companies/acme", "r2"))
+        self.answer("DeleteCompany", Refusal(CODE.FAILED_PRECONDITION, "mapped", "COMPANY_MAPPED"))
+        self.expect(self.run_cli("company", "delete", "acme"), 4, "docbridge map clear")
+
     def test_push_checks_before_it_sends(self):
         good = '{"id": "a", "name": "A"}\n'
         for bad, text in (("{", "line 2"), ('{"id": "b"}', "id and name"), ("7", "expected"), ("[]", "not an object"),
