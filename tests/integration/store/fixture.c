@@ -40,7 +40,7 @@ struct store *fixture_open(const struct test_database *database, int connections
 struct tx *fixture_begin(struct store *store, const char *tenant)
 {
     struct tx *tx = NULL;
-    assert_ok(store_begin(store, tenant, deadline_in(10000), NULL, &tx, reterr));
+    assert_ok(store_begin(store, tenant, deadline_in(60000), NULL, &tx, reterr));
     return tx;
 }
 

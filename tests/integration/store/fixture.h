@@ -22,7 +22,7 @@ int fixture_stop(void **state);
 
 // A store on `database` under the serving role; ends the test on failure.
 struct store *fixture_open(const struct test_database *database, int connections_max);
-// A transaction of `tenant` with ten seconds.
+// A transaction of `tenant` with a minute: large values take their time under valgrind.
 struct tx *fixture_begin(struct store *store, const char *tenant);
 // One statement with the COMMIT in its round trip.
 enum err_code fixture_finish(struct tx **tx, const struct statement *statement,
