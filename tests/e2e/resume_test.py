@@ -73,7 +73,7 @@ class Resume(e2e.Case):
 
     def setUp(self):
         if self.stack.server.poll() is not None:
-            self.stack.serve()
+            self.serve()
         self.emulator.calm()
         self.emulator.switch(latency_ms=15)
         # As if nothing had been synced yet.
@@ -89,6 +89,18 @@ class Resume(e2e.Case):
         self.assertEqual(sum(task.created_count for task in run.tasks), len(self.truth), run)
         self.assertEqual(sum(task.failed_count + task.deleted_count for task in run.tasks), 0, run)
         return run
+
+    def answers(self):
+        try:
+            self.api("ConnectionService.ListConnections")
+            return True
+        except e2e.grpc.RpcError:
+            return False
+
+    def serve(self):
+        self.stack.serve()
+        # The channel may still hold a connection that ended with the last server.
+        e2e.wait_for("an answer", self.answers)
 
     def start(self):
         return self.api("SyncService.RunSync", parent=self.connection).name
@@ -128,7 +140,7 @@ class Resume(e2e.Case):
                 before, mark = self.pages(), self.last()
                 stored = len(self.stored())
                 midway += 0 < stored < len(self.truth)
-                self.stack.serve()
+                self.serve()
                 self.finish(name)
                 self.assertComplete(name)
                 after = self.pages(mark)
@@ -143,7 +155,7 @@ class Resume(e2e.Case):
             e2e.wait_for("another page", lambda count=len(self.stored()): len(self.stored()) > count, 20)
             self.stack.server.kill()
             self.stack.server.wait()
-            self.stack.serve()
+            self.serve()
         self.finish(name)
         self.assertComplete(name)
 
@@ -163,7 +175,7 @@ class Resume(e2e.Case):
         self.stack.server.wait()
         time.sleep(0.2)
         mark, last = self.last(), number(walk()[-1])
-        self.stack.serve()
+        self.serve()
         self.finish(name)
         rest = walk(mark)
         self.assertTrue(rest)
@@ -189,7 +201,7 @@ class Resume(e2e.Case):
         """SIGTERM: the run is given back at once, and who comes next does not wait for a lease to end."""
         self.assertEqual(self.stack.stop_server(), 0)
         self.stack.settings["sync_lease_ms"] = "60000"
-        self.stack.serve()
+        self.serve()
         # Long enough to outlast the drain of connections.
         self.emulator.switch(latency_ms=250)
         try:
@@ -203,7 +215,7 @@ class Resume(e2e.Case):
             self.assertEqual([(one["owner"], one["due"]) for one in lease], [("", True)])
             self.assertLess(len(self.stored()), len(self.truth))
             self.emulator.switch(latency_ms=10)
-            self.stack.serve()
+            self.serve()
             self.finish(name, 25)
             self.assertComplete(name)
             self.assertEqual(set(before[:-1]) & set(self.pages(mark)), set())
@@ -217,7 +229,7 @@ class Resume(e2e.Case):
         finally:
             self.stack.settings["sync_lease_ms"] = str(self.LEASE_MS)
             self.stack.stop_server()
-            self.stack.serve()
+            self.serve()
 
     def cli_watches(self, number, away_s=0):
         self.emulator.switch(latency_ms=60)
@@ -227,7 +239,7 @@ class Resume(e2e.Case):
         e2e.wait_for("the first pages", lambda: len(self.stored()) > 0)
         self.stack.stop_server(number)
         time.sleep(away_s)
-        self.stack.serve()
+        self.serve()
         self.finish(name)
         out, err = watcher.communicate(timeout=90)
         self.assertEqual(watcher.returncode, 0, out[-500:] + err)
@@ -262,7 +274,7 @@ class Resume(e2e.Case):
         self.assertNotEqual(checkpoint[0]["checkpoint"], "")
         # Cancelled is cancelled: nobody takes it up again.
         self.stack.stop_server()
-        self.stack.serve()
+        self.serve()
         time.sleep(self.LEASE_MS / 1000)
         self.assertEqual(self.api("SyncService.GetSyncRun", name=name).state, CANCELLED)
         self.emulator.switch(latency_ms=0)
