@@ -41,4 +41,6 @@ int access_revoke_run(struct session *session);
 int token_mint_run(struct session *session);
 int token_keys_run(struct session *session);
 
+int doctor_run(struct session *session);
+
 int health_run(struct session *session);

@@ -474,5 +474,17 @@ class Path(e2e.Case):
                          ("Renamed Ltd", old, self.some_company))
 
 
+    def test_16_doctor_and_setup(self):
+        found = {one["check"]: one for one in self.json("doctor")}
+        for check in ("settings", "token", "server", "serving", "clock", "caller", "connection", "key age", "upstream",
+                      "setup"):
+            self.assertEqual(found[check]["state"], "OK", found[check])
+        self.assertIn("ca.pem", found["server"]["found"])
+        progress = self.json("setup", "status")
+        self.assertTrue(progress["complete"])
+        self.assertEqual([step["state"] for step in progress["steps"]], ["STATE_DONE"] * 4)
+        table = self.cli("setup", "status")
+        self.assertIn("the setup is complete", table.err)
+
 if __name__ == "__main__":
     e2e.main()

@@ -1,6 +1,7 @@
 """The program docbridge as its users run it, against a fake server: what it sends, prints, and ends
 with; the terminal by a pty."""
 
+import base64
 import json
 import os
 import pty
@@ -620,6 +621,137 @@ class CliTest(unittest.TestCase):
         self.expect(self.run_cli("connection", "list", *near, "--cert", mine), 2, "together")
         self.expect(self.run_cli("connection", "list", "--ca", "/nowhere"), 2, "/nowhere")
         self.assertEqual(len(server.requests("ListConnections")), 1)
+        self.healthy()
+        self.assertEqual(self.doctor(0, *mutual, "--ca", authority)["server"][0], "OK")
+        found = self.doctor(1, *mutual, "--ca", other)
+        self.assertEqual((found["server"][0], list(found)[-1]), ("FAIL", "server"))
+        self.assertIn("certificate", found["server"][2])
+
+    # The doctor.
+
+    def healthy(self):
+        """A server where all is well; the messages that a test may bend."""
+        now = int(time.time())
+        self.jwt(iat=now - 60, exp=now + 600)
+        well = {
+            "Check": self.message("grpc.health.v1.HealthCheckResponse", status="SERVING"),
+            "ListConnections": self.message("ListConnectionsResponse", connections=[dict(
+                name="connections/main", state="STATE_ACTIVE",
+                latest_sync_run="connections/main/syncRuns/r1",
+                credential=dict(last_success_time=dict(seconds=now - 3 * 3600)))]),
+            "TestConnection": self.message(
+                "TestConnectionResponse", diagnosis="DIAGNOSIS_OK", remedy="Nothing to do.",
+                capabilities=[dict(kind="KIND_ORGANIZATIONS", grant="GRANT_GRANTED"),
+                              dict(kind="KIND_PASSWORD_VALUES", grant="GRANT_UNKNOWN")]),
+            "GetSetupProgress": self.message("SetupProgress", complete=True),
+            "GetSyncRun": self.message("SyncRun", name="connections/main/syncRuns/r1",
+                                       state="STATE_SUCCEEDED",
+                                       end_time=dict(seconds=now - 2 * 86400 - 60)),
+        }
+        self.server.answers.update(well)
+        return well
+
+    def jwt(self, **claims):
+        def part(value):
+            return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+        claims = dict(dict(sub="ada", tenant="msp", permissions=["manage_integrations"]), **claims)
+        self.file("token", ".".join((part({"alg": "EdDSA"}), part(claims), "sig")) + "\n")
+
+    def doctor(self, code, *words):
+        done = self.run_cli("doctor", "-o", "json", *words)
+        self.expect(done, code)
+        found = json.loads(done.stdout)
+        return {one["check"]: (one["state"], one["found"], one["remedy"]) for one in found}
+
+    def test_doctor_finds_all_well(self):
+        self.healthy()
+        found = self.doctor(0)
+        self.assertEqual({one[0] for one in found.values()}, {"OK"})
+        self.assertEqual({one[2] for one in found.values()}, {""})
+        self.assertEqual(list(found), ["settings", "token", "permissions", "server", "serving",
+                                       "clock", "caller", "connection", "key age", "upstream",
+                                       "setup", "sync"])
+        self.assertEqual(found["token"][1], "ada of msp, good for 9 minutes")
+        self.assertEqual(found["permissions"][1], "manage_integrations")
+        self.assertEqual(found["key age"][1], "last accepted 3 hours ago")
+        self.assertEqual(found["sync"][1], "last run SUCCEEDED, 2 days ago")
+        self.assertNotIn("upstream", self.doctor(0, "--no-test"))
+        self.assertEqual(len(self.server.requests("TestConnection")), 1)
+        done = self.run_cli("doctor")
+        self.expect(done, 0)
+        self.assertRegex(done.stdout, r"(?m)^connection +OK +connections/main: ACTIVE")
+        lines = self.run_cli("doctor", "-o", "jsonl").stdout.splitlines()
+        self.assertEqual(json.loads(lines[0])["check"], "settings")
+
+    def test_doctor_finds_what_is_wrong_with_the_connection(self):
+        well = self.healthy()
+        connection = well["ListConnections"].connections[0]
+        connection.state = 2
+        connection.problem.reason = "UPSTREAM_KEY_REJECTED"
+        connection.problem.message = "refused\x1b[2J"
+        connection.sync_paused = connection.reveals_paused = True
+        connection.warnings.append("The key is old.")
+        well["TestConnection"].diagnosis = 3
+        well["TestConnection"].remedy = "Ask for a new key."
+        well["TestConnection"].capabilities[0].grant = 2
+        well["GetSetupProgress"].complete = False
+        well["GetSyncRun"].state = 6
+        well["GetSyncRun"].issue_count = 3
+        found = self.doctor(6)
+        self.assertEqual(found["connection"][0], "FAIL")
+        self.assertIn("ERROR, UPSTREAM_KEY_REJECTED: refused\x1b", found["connection"][1])
+        self.assertTrue(found["connection"][2])
+        self.assertEqual(found["pause"][:2], ("WARN", "syncs and reveals are paused"))
+        self.assertEqual(found["key age"][:2], ("WARN", "The key is old."))
+        self.assertEqual(found["upstream"],
+                         ("FAIL", "KEY_REVOKED_OR_EXPIRED", "Ask for a new key."))
+        self.assertEqual(found["capability"][0], "WARN")
+        self.assertIn("ORGANIZATIONS", found["capability"][1])
+        self.assertEqual(found["setup"], ("WARN", "not complete", "docbridge setup status"))
+        self.assertEqual((found["sync"][0], found["sync"][2]), ("WARN", "docbridge sync issues"))
+        self.assertEqual(found["issues"][1], "3")
+        self.assertNotIn("\x1b", self.run_cli("doctor").stdout)
+        # Who may only read gets all but the test.
+        connection.state = 1
+        self.answer("TestConnection", Refusal(CODE.PERMISSION_DENIED, "no", "MISSING_PERMISSION"))
+        self.assertEqual(self.doctor(0)["upstream"][0], "WARN")
+        self.answer("ListConnections", self.message("ListConnectionsResponse"))
+        self.assertEqual(self.doctor(0)["connection"],
+                         ("WARN", "there is none yet", "docbridge connection create"))
+
+    def test_doctor_finds_what_is_wrong_with_the_token(self):
+        self.healthy()
+        now = int(time.time())
+        expired = Refusal(CODE.UNAUTHENTICATED, "expired", "TOKEN_EXPIRED")
+        self.jwt(iat=now - 900, exp=now - 300, permissions=[])
+        self.answer("ListConnections", expired)
+        found = self.doctor(9)
+        self.assertEqual(found["token"][:2], ("FAIL", "ada of msp, expired 5 minutes ago"))
+        self.assertEqual((found["permissions"][0], found["clock"][0]), ("WARN", "OK"))
+        self.assertEqual((found["caller"][0], list(found)[-1]), ("FAIL", "caller"))
+        # Good here, expired there: that is the clocks.
+        self.jwt(iat=now - 60, exp=now + 600)
+        found = self.doctor(9)
+        self.assertEqual((found["token"][0], found["clock"][0]), ("OK", "WARN"))
+        self.assertIn("NTP", found["clock"][2])
+        self.jwt(iat=now + 3600, exp=now + 4000)
+        self.assertIn("issued 59 minutes from now", self.doctor(9)["clock"][1])
+        self.file("token", "abc.def.ghi")
+        self.assertEqual(self.doctor(9)["token"][0], "WARN")
+        self.file("token", "abc.def.ghi", 0o644)
+        found = self.doctor(2)
+        self.assertEqual(list(found), ["settings"])
+        self.assertIn("chmod 600", found["settings"][1])
+
+    def test_doctor_finds_what_is_wrong_with_the_server(self):
+        self.healthy()
+        self.answer("Check", self.message("grpc.health.v1.HealthCheckResponse",
+                                          status="NOT_SERVING"))
+        self.assertEqual(self.doctor(1)["serving"][0], "FAIL")
+        self.server.stop()
+        found = self.doctor(1)
+        self.assertEqual((found["server"][0], list(found)[-1]), ("FAIL", "server"))
+        self.assertIn("--server", found["server"][2])
 
     # The rest.
 
