@@ -4,6 +4,7 @@
 #include "client/parse.h"
 #include "client/session.h"
 #include "docbridge/v1/access.pb-c.h"
+#include "docbridge/v1/admin.pb-c.h"
 #include "docbridge/v1/audit.pb-c.h"
 #include "docbridge/v1/common.pb-c.h"
 #include "docbridge/v1/company.pb-c.h"
@@ -22,6 +23,7 @@
 #define SYNCS .service = &docbridge__v1__sync_service__descriptor
 #define DOCUMENTATION .service = &docbridge__v1__documentation_service__descriptor
 #define PASSWORDS .service = &docbridge__v1__password_service__descriptor
+#define ADMINS .service = &docbridge__v1__admin_service__descriptor
 #define AUDITS .service = &docbridge__v1__audit_service__descriptor
 #define ACCESS .service = &docbridge__v1__access_service__descriptor
 #define HEALTH .service = &grpc__health__v1__health__descriptor

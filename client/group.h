@@ -38,6 +38,8 @@ int passwords_explain_run(struct session *session);
 
 int access_revoke_run(struct session *session);
 
+int vault_rewrap_run(struct session *session);
+
 int token_mint_run(struct session *session);
 int token_keys_run(struct session *session);
 

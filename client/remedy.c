@@ -90,7 +90,8 @@ static const struct remedy table[] = {
     {"CANCELLED", EXIT_OTHER, NULL, "the call was cancelled: repeat it if you still need it"},
     {"METHOD_UNKNOWN", EXIT_OTHER, NULL, "the server is older than this program: update it"},
     {"VAULT_RECORD_UNREADABLE", EXIT_OTHER, NULL,
-     "a stored secret does not open: the operator must look at the vault's keys"},
+     "a stored secret does not open: the operator must see that the server has its master key "
+     "(master_key_read_files); if it is lost, rotate the connection's API key"},
     {"UPSTREAM_SCOPE_VIOLATION", EXIT_UPSTREAM, NULL,
      "IT Glue answered with another organization's data, which was dropped: tell the operator"},
     {"INTERNAL", EXIT_OTHER, NULL, "an error of the server: give the operator the request id"},

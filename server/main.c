@@ -28,7 +28,7 @@ enum { START_MS = 10000, OPEN_FILES = 65536, FREE_KEPT_BYTES = 8 << 20 };
 
 static const struct service *const services[] = {
     &access_service, &connection_service,    &company_service,  &mapping_service, &config_service,
-    &sync_service,   &documentation_service, &password_service, &audit_service,
+    &sync_service,   &documentation_service, &password_service, &audit_service,   &admin_service,
 };
 
 // The parts in the order in which they are made.
@@ -208,6 +208,7 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
                               struct err *reterr)
 {
     server->backend = (struct backend){.store = server->store,
+                                       .janitor_store = server->janitor_store,
                                        .vault = server->vault,
                                        .sync = server->sync,
                                        .source = &server->source,

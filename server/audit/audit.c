@@ -179,6 +179,15 @@ enum err_code audit_append(struct tx *tx, const struct request *request,
     return append(tx, event, request->caller, request, ret_sequence, reterr);
 }
 
+enum err_code audit_append_operator(struct tx *tx, const struct request *request,
+                                    const struct audit_event *event, int64_t *ret_sequence,
+                                    struct err *reterr)
+{
+    if (!principal_may(request->caller, PERMISSION_OPERATE_SERVICE))
+        return err_set(reterr, ERR_INTERNAL, "an operator's audit event by somebody else");
+    return append(tx, event, request->caller, request, ret_sequence, reterr);
+}
+
 enum err_code audit_append_system(struct tx *tx, const char *what, const struct audit_event *event,
                                   int64_t *ret_sequence, struct err *reterr)
 {

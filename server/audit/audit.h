@@ -25,6 +25,7 @@ enum audit_type {
     AUDIT_SYNC = 7,
     AUDIT_COMPANY = 8,
     AUDIT_REVOCATION = 9,
+    AUDIT_VAULT_REWRAP = 31,
 };
 
 // The numbers of docbridge.v1.AuditEvent.Phase.
@@ -75,6 +76,11 @@ struct audit_event {
 enum err_code audit_append(struct tx *tx, const struct request *request,
                            const struct audit_event *event, int64_t *ret_sequence,
                            struct err *reterr) _must_check_;
+// The same for an operator, whose doing reaches into all tenants: `tx` may be of any. The request's
+// caller holds PERMISSION_OPERATE_SERVICE, or it is INTERNAL.
+enum err_code audit_append_operator(struct tx *tx, const struct request *request,
+                                    const struct audit_event *event, int64_t *ret_sequence,
+                                    struct err *reterr) _must_check_;
 // The same for what docbridge does by itself: the actor is the system, `what` its part
 // ("scheduler").
 enum err_code audit_append_system(struct tx *tx, const char *what, const struct audit_event *event,

@@ -23,3 +23,17 @@ enum err_code request_begin_outcome(const struct request *request, struct deadli
     return store_begin(request->backend->store, request->caller->tenant, deadline, cancelled,
                        ret_tx, reterr);
 }
+
+enum err_code request_begin_of(const struct request *request, const char *tenant,
+                               struct deadline deadline, struct tx **ret_tx, struct err *reterr)
+{
+    return store_begin(request->backend->store, tenant, deadline, request->cancelled, ret_tx,
+                       reterr);
+}
+
+enum err_code request_begin_janitor(const struct request *request, struct tx **ret_tx,
+                                    struct err *reterr)
+{
+    return store_begin(request->backend->janitor_store, NULL, request->deadline, request->cancelled,
+                       ret_tx, reterr);
+}

@@ -18,3 +18,11 @@ enum err_code request_check(const struct request *request, struct err *reterr) _
 enum err_code request_begin_outcome(const struct request *request, struct deadline deadline,
                                     const atomic_bool *cancelled, struct tx **ret_tx,
                                     struct err *reterr) _must_check_;
+// For a handler of operators that passed the look: a transaction of `tenant`, whichever it is, that
+// ends at `deadline`. Errors as store_begin.
+enum err_code request_begin_of(const struct request *request, const char *tenant,
+                               struct deadline deadline, struct tx **ret_tx,
+                               struct err *reterr) _must_check_;
+// The same of no tenant, under the janitor's role.
+enum err_code request_begin_janitor(const struct request *request, struct tx **ret_tx,
+                                    struct err *reterr) _must_check_;

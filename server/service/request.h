@@ -23,6 +23,7 @@ struct vault;
 // What the process has; set up by main, the same for all calls.
 struct backend {
     struct store *store;
+    struct store *janitor_store; // the look at the master keys of all tenants
     struct vault *vault;
     struct sync *sync;
     const struct source_settings *source;

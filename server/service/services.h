@@ -12,3 +12,4 @@ extern const struct service sync_service;
 extern const struct service documentation_service;
 extern const struct service password_service;
 extern const struct service audit_service;
+extern const struct service admin_service;

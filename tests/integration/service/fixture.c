@@ -57,6 +57,9 @@ int fixture_fresh(void **state)
     const struct store_settings settings = {.dsn = fixture->database->dsn,
                                             .role = "docbridge_server"};
     assert_int_equal(store_open(&settings, &fixture->store, &fixture->err), ERR_OK);
+    const struct store_settings looking = {
+        .dsn = fixture->database->dsn, .connections_max = 1, .role = "docbridge_janitor"};
+    assert_int_equal(store_open(&looking, &fixture->janitor_store, &fixture->err), ERR_OK);
     // Never started: runs are queued, and stay so.
     const struct sync_settings sync = {.store = fixture->store,
                                        .scheduler_store = fixture->store,
@@ -65,6 +68,7 @@ int fixture_fresh(void **state)
     assert_int_equal(sync_new(&sync, &fixture->sync, &fixture->err), ERR_OK);
     arena_init(&fixture->arena, 64 << 20);
     fixture->backend = (struct backend){.store = fixture->store,
+                                        .janitor_store = fixture->janitor_store,
                                         .vault = fixture->vault,
                                         .sync = fixture->sync,
                                         .source = &fixture->source};
@@ -91,6 +95,7 @@ int fixture_drop(void **state)
 {
     struct fixture *fixture = *state;
     fixture->sync = sync_free(fixture->sync);
+    fixture->janitor_store = store_close(fixture->janitor_store);
     fixture->store = store_close(fixture->store);
     arena_done(&fixture->arena);
     return 0;

@@ -23,6 +23,7 @@ struct fixture {
     struct test_postgres *postgres;
     const struct test_database *database;
     struct store *store;
+    struct store *janitor_store;
     struct vault *vault;
     struct sync *sync;
     struct source_settings source;

@@ -277,6 +277,28 @@ class CliTest(unittest.TestCase):
         self.assertEqual(json.loads(done.stdout)["steps"][1]["nextMethod"],
                          "docbridge.v1.CompanyService/BatchUpsertCompanies")
 
+    def test_rewrap_goes_on_until_all_is_done(self):
+        self.answer("RewrapVault", [
+            self.message("RewrapVaultResponse", master_key_id="00ff", rewrapped_count=7,
+                         remaining_count=5, current_count=2),
+            self.message("RewrapVaultResponse", master_key_id="00ff", rewrapped_count=5,
+                         current_count=9)])
+        done = self.run_cli("vault", "rewrap", "-o", "json")
+        self.expect(done, 0, "every stored secret is of master key 00ff")
+        told = json.loads(done.stdout)
+        self.assertEqual((told["rewrappedCount"], told["currentCount"]), (12, 2))
+        self.assertEqual(len(self.server.requests("RewrapVault")), 2)
+
+    def test_rewrap_tells_what_is_left(self):
+        self.answer("RewrapVault", self.message(
+            "RewrapVaultResponse", master_key_id="00ff", current_count=3, remaining_count=1,
+            unreadable=[dict(master_key_id="0bad", record_count=4)]))
+        done = self.run_cli("vault", "rewrap")
+        self.expect(done, 1, "4 stored secrets that name master key 0bad", "master_key_read_files",
+                    "1 stored secrets were held", "run this again")
+        self.assertNotIn("no other file", done.stderr)
+        self.assertEqual(len(self.server.requests("RewrapVault")), 1)
+
     def test_errors_are_told_with_their_class(self):
         cases = [
             (Refusal(CODE.UNAUTHENTICATED, "expired", "TOKEN_EXPIRED"), 9, "new token"),

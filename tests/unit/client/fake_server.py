@@ -16,6 +16,7 @@ class Contract:
         files = descriptor_pb2.FileDescriptorSet()
         with open(path, "rb") as stream:
             files.ParseFromString(stream.read())
+        self.files = [one.name for one in files.file]
         # A pool of its own: the set has a descriptor.proto that differs from Python's.
         self.pool = descriptor_pool.DescriptorPool()
         for one in files.file:
@@ -31,9 +32,10 @@ class Contract:
         return self.type(name)
 
     def methods(self):
-        for file in ("audit", "company", "config", "connection", "documentation", "mapping",
-                     "password", "sync"):
-            found = self.pool.FindFileByName("docbridge/v1/%s.proto" % file)
+        for file in self.files:
+            if not file.startswith("docbridge/"):
+                continue
+            found = self.pool.FindFileByName(file)
             for service in found.services_by_name.values():
                 for method in service.methods:
                     yield "/%s/%s" % (service.full_name, method.name), method

@@ -154,11 +154,12 @@ static void sync_states(void **state)
 static void audit_events(void **state)
 {
     (void)state;
-    ASSERT_NUMBERS(
-        audit_event__type, "TYPE_", true, {AUDIT_PASSWORD_REVEAL, "PASSWORD_REVEAL"},
-        {AUDIT_CONNECTION_CREATE, "CONNECTION_CREATE"}, {AUDIT_CONNECTION_TEST, "CONNECTION_TEST"},
-        {AUDIT_MAPPING, "MAPPING"}, {AUDIT_QUICK_MATCH, "QUICK_MATCH"}, {AUDIT_CONFIG, "CONFIG"},
-        {AUDIT_SYNC, "SYNC"}, {AUDIT_COMPANY, "COMPANY"}, {AUDIT_REVOCATION, "REVOCATION"});
+    ASSERT_NUMBERS(audit_event__type, "TYPE_", true, {AUDIT_PASSWORD_REVEAL, "PASSWORD_REVEAL"},
+                   {AUDIT_CONNECTION_CREATE, "CONNECTION_CREATE"},
+                   {AUDIT_CONNECTION_TEST, "CONNECTION_TEST"}, {AUDIT_MAPPING, "MAPPING"},
+                   {AUDIT_QUICK_MATCH, "QUICK_MATCH"}, {AUDIT_CONFIG, "CONFIG"},
+                   {AUDIT_SYNC, "SYNC"}, {AUDIT_COMPANY, "COMPANY"},
+                   {AUDIT_REVOCATION, "REVOCATION"}, {AUDIT_VAULT_REWRAP, "VAULT_REWRAP"});
     ASSERT_NUMBERS(audit_event__phase, "PHASE_", true, {AUDIT_INTENT, "INTENT"},
                    {AUDIT_OUTCOME, "OUTCOME"}, {AUDIT_SINGLE, "SINGLE"});
     ASSERT_NUMBERS(audit_event__outcome, "OUTCOME_", true, {AUDIT_SUCCEEDED, "SUCCEEDED"},
