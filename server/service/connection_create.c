@@ -13,6 +13,7 @@
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/word.h"
+#include "server/store/keep_alive.h"
 #include "server/store/vault_record.h"
 #include "server/sync/sync.h"
 
@@ -189,6 +190,7 @@ static enum err_code save(const struct request *request, const struct connection
     if (!added)
         return check_slot(tx, request, true, reterr);
     try_(vault_record_insert(tx, draft->id, draft->credential_version, sealed, reterr));
+    try_(keep_alive_put(tx, draft->id, 0, reterr));
     try_(audit_create(tx, request, draft, http_status, reterr));
     const struct sync_request asked = {.connection_id = draft->id,
                                        .tasks = SYNC_TASK_ORGANIZATIONS,

@@ -19,6 +19,7 @@ enum {
     DEFAULT_RETRY_MS = 500,
     DEFAULT_DELETION_HOLD_MS = 3600000,
     DEFAULT_HEARTBEAT_MS = 10000,
+    DEFAULT_KEEP_ALIVE_MS = 24 * 3600 * 1000,
 };
 
 static int64_t or_default(int64_t value, int64_t fallback)
@@ -34,6 +35,7 @@ static void init_threads(struct sync *sync)
     (void)pthread_mutex_init(&sync->lock, NULL);
     (void)pthread_cond_init(&sync->scheduler_wake, &steady);
     (void)pthread_cond_init(&sync->run_wake, &steady);
+    (void)pthread_cond_init(&sync->keeper_wake, &steady);
     (void)pthread_condattr_destroy(&steady);
 }
 
@@ -59,6 +61,7 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     sync->lease_ms = or_default(settings->lease_ms, DEFAULT_LEASE_MS);
     sync->scheduler_ms = or_default(settings->scheduler_ms, DEFAULT_SCHEDULER_MS);
     sync->deletion_hold_ms = or_default(settings->deletion_hold_ms, DEFAULT_DELETION_HOLD_MS);
+    sync->keep_alive_ms = or_default(settings->keep_alive_ms, DEFAULT_KEEP_ALIVE_MS);
     encoding_random_id(sync->owner);
     init_threads(sync);
     enum err_code code = budget_new(
@@ -85,6 +88,9 @@ enum err_code sync_start(struct sync *sync, struct err *reterr)
         return err_set(reterr, ERR_INTERNAL, "no thread for the scheduler");
     }
     sync->started = true;
+    if (pthread_create(&sync->keeper, NULL, keeper_main, sync) != 0)
+        return err_set(reterr, ERR_INTERNAL, "no thread for the keeper");
+    sync->keeper_started = true;
     return ERR_OK;
 }
 
@@ -92,11 +98,15 @@ void sync_stop(struct sync *sync)
 {
     (void)pthread_mutex_lock(&sync->lock);
     sync->stopping = true;
+    atomic_store(&sync->keeper_stop, true);
     (void)pthread_cond_signal(&sync->scheduler_wake);
+    (void)pthread_cond_signal(&sync->keeper_wake);
     (void)pthread_mutex_unlock(&sync->lock);
     if (sync->started)
         (void)pthread_join(sync->scheduler, NULL);
-    sync->started = false;
+    if (sync->keeper_started)
+        (void)pthread_join(sync->keeper, NULL);
+    sync->started = sync->keeper_started = false;
     feed_stop(sync->feed);
 }
 
@@ -106,6 +116,7 @@ struct sync *sync_free(struct sync *sync)
         return NULL;
     (void)feed_free(sync->feed);
     (void)budget_free(sync->budget);
+    (void)pthread_cond_destroy(&sync->keeper_wake);
     (void)pthread_cond_destroy(&sync->run_wake);
     (void)pthread_cond_destroy(&sync->scheduler_wake);
     (void)pthread_mutex_destroy(&sync->lock);

@@ -31,13 +31,15 @@ struct sync_settings {
     int retry_ms;              // 0: 500; the first pause before a failed request is sent again
     int64_t deletion_hold_ms;  // 0: 1 h; held deletions seen again so much later are applied
     int64_t heartbeat_ms;      // 0: 10 s between signs of life to a watcher
+    int64_t keep_alive_ms;     // 0: 1 day; a key unused for so long is used once
 };
 
 struct sync;
 
 enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_sync,
                        struct err *reterr) _must_check_;
-// Starts the scheduler: from now on queued runs and runs whose lease ran out are carried on.
+// Starts the scheduler and the keeper: from now on queued runs and runs whose lease ran out are
+// carried on, and keys that nobody uses are used once a day.
 enum err_code sync_start(struct sync *sync, struct err *reterr) _must_check_;
 // Checkpoints live runs, gives their leases back so that another process can go on at once, joins.
 void sync_stop(struct sync *sync);

@@ -13,7 +13,7 @@ struct sync {
     const struct vault *vault;
     struct source_settings source;
     int run_threads, page_size, document_page_size, retry_ms;
-    int64_t lease_ms, scheduler_ms, deletion_hold_ms;
+    int64_t lease_ms, scheduler_ms, deletion_hold_ms, keep_alive_ms;
     struct budget *budget;
     struct feed *feed;
     char owner[ENCODING_ID_BYTES]; // of leases: this process
@@ -26,10 +26,17 @@ struct sync {
     struct run *runs;
     int run_count;
     pthread_t scheduler;
+
+    pthread_cond_t keeper_wake; // stopping
+    atomic_bool keeper_stop;
+    pthread_t keeper;
+    bool keeper_started;
 };
 
 // The scheduler's thread; `sync` is a struct sync.
 void *scheduler_main(void *sync);
+// The keeper's thread; `sync` is a struct sync.
+void *keeper_main(void *sync);
 // A run that waits for quota is due in `ms`.
 void scheduler_park(struct sync *sync, int64_t ms);
 // Waits on `cond` under `lock` for at most `ms`.

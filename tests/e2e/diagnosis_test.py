@@ -233,5 +233,29 @@ class Certificates(e2e.Case):
             self.assertEqual(upstream.heard, [], region)
 
 
+
+class IdleKey(e2e.Case):
+    """A key that nobody used for two days, with syncs held."""
+
+    @classmethod
+    def make(cls):
+        return e2e.Stack(("--organizations", "4"))
+
+    def test_is_used_by_one_request(self):
+        self.stack.connect(self.stack.api())
+        self.stack.stop_server()
+        self.emulator.calm()
+        self.stack.execute("UPDATE connection SET sync_paused = true,"
+                           " key_last_success_time = now() - interval '2 days';"
+                           " UPDATE keep_alive SET due_time = now()")
+        self.stack.serve()
+        e2e.wait_for("the keeper", lambda: self.stack.sql(
+            "SELECT key_last_success_time > now() - interval '1 hour' AS fresh FROM connection")[0]["fresh"])
+        self.stack.stop_server()
+        asked = self.emulator.requests()
+        self.assertEqual([(one["path"], one["status"]) for one in asked], [("/organizations", 200)])
+        self.assertIn("page[size]=1", asked[0]["query"].replace("%5B", "[").replace("%5D", "]"))
+        self.stack.serve()
+
 if __name__ == "__main__":
     e2e.main()

@@ -25,12 +25,13 @@ static int request_count;
 static enum fake_folders folder_mode;
 static fake_hook *hook;
 static enum err_code probe_code;
+static int probe_count;
 static enum source_kind stuck;
 
 void fake_reset(void)
 {
     (void)pthread_mutex_lock(&lock);
-    row_count = request_count = 0;
+    row_count = request_count = probe_count = 0;
     folder_mode = FAKE_FOLDERS_NULL_IS_ALL;
     hook = NULL;
     probe_code = ERR_OK;
@@ -109,6 +110,14 @@ void fake_set_probe(enum err_code code)
     (void)pthread_mutex_lock(&lock);
     probe_code = code;
     (void)pthread_mutex_unlock(&lock);
+}
+
+int fake_probe_count(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    int count = probe_count;
+    (void)pthread_mutex_unlock(&lock);
+    return count;
 }
 
 int fake_request_count(enum source_kind kind)
@@ -262,6 +271,7 @@ enum err_code source_probe(struct source *source, struct deadline deadline,
     *ret_attempt = (struct source_attempt){.request_count = 1};
     (void)pthread_mutex_lock(&lock);
     enum err_code code = probe_code;
+    probe_count++;
     (void)pthread_mutex_unlock(&lock);
     return code == ERR_OK ? ERR_OK : err_set(reterr, code, "the probe says no");
 }

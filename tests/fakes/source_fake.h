@@ -41,8 +41,9 @@ void fake_set_hook(fake_hook *hook);
 // Lists of a kind give their first page for every number, and always name a next one.
 // SOURCE_KIND_COUNT: none does.
 void fake_set_stuck(enum source_kind kind);
-// What the plain probe answers.
+// What the plain probe answers, and how often it was asked; not counted among the requests below.
 void fake_set_probe(enum err_code code);
+int fake_probe_count(void);
 
 // Requests so far, of a kind (SOURCE_KIND_COUNT: all).
 int fake_request_count(enum source_kind kind);

@@ -87,7 +87,7 @@ static void the_login_alone_has_no_rights(void **state)
     assert_code(tx_run(tx, &statement, NULL, 0, reterr), ERR_INTERNAL);
 }
 
-static void the_scheduler_sees_leases_and_nothing_else(void **state)
+static void the_scheduler_sees_what_is_due_and_nothing_else(void **state)
 {
     (void)state;
     (void)test_postgres_value(
@@ -99,7 +99,9 @@ static void the_scheduler_sees_leases_and_nothing_else(void **state)
         " actor_display_name, actor_kind, create_time)"
         " SELECT t, 'c', 'r', 1, 1, 1, '', '', 1, now() FROM unnest('{red,blue}'::text[]) t;"
         "INSERT INTO sync_lease (tenant, connection_id, run_id, owner, fence, expire_time)"
-        " SELECT t, 'c', 'r', '', 1, now() FROM unnest('{red,blue}'::text[]) t");
+        " SELECT t, 'c', 'r', '', 1, now() FROM unnest('{red,blue}'::text[]) t;"
+        "INSERT INTO keep_alive (tenant, connection_id, due_time)"
+        " SELECT t, 'c', now() FROM unnest('{red,blue}'::text[]) t");
     const struct store_settings settings = {.dsn = database->dsn,
                                             .connections_max = 1,
                                             .unnamed_statements = fixture_pooled,
@@ -108,11 +110,13 @@ static void the_scheduler_sees_leases_and_nothing_else(void **state)
     assert_ok(store_open(&settings, &scheduler, reterr));
     struct tx *tx = fixture_begin(scheduler, NULL);
     assert_string_equal(fixture_value(tx, "SELECT count(*) FROM sync_lease"), "2");
+    assert_string_equal(fixture_value(tx, "SELECT count(*) FROM keep_alive"), "2");
     const struct statement statement = {"all", all_tenants};
     assert_code(tx_run(tx, &statement, NULL, 0, reterr), ERR_INTERNAL);
     tx_abortp(&tx);
     tx = fixture_begin(store, "red");
     assert_string_equal(fixture_value(tx, "SELECT count(*) FROM sync_lease"), "1");
+    assert_string_equal(fixture_value(tx, "SELECT count(*) FROM keep_alive"), "1");
     tx_abortp(&tx);
 }
 
@@ -158,7 +162,7 @@ int main(void)
         cmocka_unit_test(the_setting_ends_with_its_transaction),
         cmocka_unit_test(no_row_of_another_tenant_is_touched),
         cmocka_unit_test(the_login_alone_has_no_rights),
-        cmocka_unit_test(the_scheduler_sees_leases_and_nothing_else),
+        cmocka_unit_test(the_scheduler_sees_what_is_due_and_nothing_else),
         cmocka_unit_test(the_janitor_sees_whose_key_it_is_and_no_sealed_byte),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
