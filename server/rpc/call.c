@@ -115,9 +115,17 @@ static void set_request_id(struct call *call)
         memcpy(call->request_id, value, len);
         return;
     }
-    // Unique, not secret: no random bytes for each call.
-    (void)snprintf(call->request_id, sizeof(call->request_id), "%s.%" PRIxFAST64,
-                   call->server->id_prefix, atomic_fetch_add(&call->server->next_id, 1));
+    // Unique, not secret: no random bytes for each call, but a random beginning and a number.
+    char digits[17];
+    char *at = digits + sizeof(digits) - 1;
+    uint64_t number = atomic_fetch_add(&call->server->next_id, 1);
+    *at = '\0';
+    do
+        *--at = "0123456789abcdef"[number & 0xf];
+    while ((number >>= 4) != 0);
+    char *end = stpcpy(call->request_id, call->server->id_prefix);
+    *end++ = '.';
+    memcpy(end, at, (size_t)(digits + sizeof(digits) - at));
 }
 
 static grpc_op close_op(struct call *call)
