@@ -147,7 +147,8 @@ struct source_query {
 //   organizations         short_name, type_name, status_name, primary, psa_ids[] (remote ids)
 //   flexible asset types  description, icon, enabled, fields[{id,key,name,kind,order,required,
 //                         use_for_title,decimals,tag_type,default_value}]; never without fields,
-//                         a field's kind is Password unless it is one that is known
+//                         a field's kind is Password unless it is one that is known,
+//                         default_value is null for every kind but Select
 //   password categories, folders   {} ; folders: ancestor_ids[]
 //   documents             sections[{kind,level,html,sort}], is_uploaded
 //   flexible assets       type_name, traits{}

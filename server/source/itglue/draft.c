@@ -198,7 +198,8 @@ void itglue_draft_set(struct itglue_draft *draft, size_t attribute,
     } else if (row->form == ITGLUE_IDS) {
         value.is = ITGLUE_IS_JSON;
         good = ids_of_text(out, is_word ? "" : scalar->text, is_word ? 0 : scalar->len);
-    } else if ((row->form == ITGLUE_TEXT || row->form == ITGLUE_FIELD_KIND) &&
+    } else if ((row->form == ITGLUE_TEXT || row->form == ITGLUE_FIELD_KIND ||
+                row->form == ITGLUE_FIELD_DEFAULT) &&
                row->body_key != NULL) {
         value.is = ITGLUE_IS_JSON;
         const char *text = is_word ? words[scalar->type] : scalar->text;

@@ -61,7 +61,7 @@ static const struct itglue_attribute asset_field[] = {
     BODY("use-for-title", BOOLEAN, "use_for_title"),
     BODY("decimals", INTEGER, "decimals"),
     BODY("tag-type", TEXT, "tag_type"),
-    BODY("default-value", TEXT, "default_value"),
+    BODY("default-value", FIELD_DEFAULT, "default_value"),
 };
 
 static const struct itglue_attribute category[] = {

@@ -45,6 +45,9 @@ enum itglue_form {
     // The kind of a field of a type. Who stores types takes the traits of kind Password for secret
     // and all others for open, so a kind that is missing or not known is written as Password.
     ITGLUE_FIELD_KIND,
+    // The default of a field of a type: the choices of a Select. Of any other kind it is dropped,
+    // since a default of kind Password would be a secret.
+    ITGLUE_FIELD_DEFAULT,
 };
 
 struct itglue_attribute {

@@ -172,6 +172,19 @@ static bool known_field_kind(const char *text, size_t len)
     return false;
 }
 
+// Whether the draft is of a field whose default is a list of choices.
+static bool has_choices(const struct itglue_draft *draft)
+{
+    static const char select[] = "\"Select\"";
+    for (size_t i = 0; i < draft->type->attribute_count; i++) {
+        const struct itglue_value *value = &draft->values[i];
+        if (draft->type->attributes[i].form == ITGLUE_FIELD_KIND)
+            return value->is == ITGLUE_IS_JSON && value->text.len == sizeof(select) - 1 &&
+                   memcmp(text_of(draft, value), select, sizeof(select) - 1) == 0;
+    }
+    return false;
+}
+
 static bool write_value(const struct itglue_draft *draft, size_t attribute, struct itglue_out *body)
 {
     const struct itglue_value *value = &draft->values[attribute];
@@ -187,6 +200,8 @@ static bool write_value(const struct itglue_draft *draft, size_t attribute, stru
     if (form == ITGLUE_FIELD_KIND &&
         (value->is != ITGLUE_IS_JSON || !known_field_kind(text_of(draft, value), value->text.len)))
         return itglue_out_text(body, "\"Password\"");
+    if (form == ITGLUE_FIELD_DEFAULT && !has_choices(draft))
+        return itglue_out_text(body, "null");
     if (value->is == ITGLUE_IS_JSON)
         return itglue_out_append(body, text_of(draft, value), value->text.len);
     if (is_empty(value))

@@ -2,8 +2,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
-// cmocka wants the four above first.
+// cmocka wants the others first.
 #include <cmocka.h>
 
 #include "tests/unit/source/collector.h"
@@ -59,7 +60,8 @@ static const char types[] =
     "\"flexible-asset-fields\"},{\"id\":\"803\",\"type\":\"flexible-asset-fields\"}]}}}],"
     "\"included\":[{\"id\":\"802\",\"type\":\"flexible-asset-fields\",\"attributes\":"
     "{\"flexible-asset-type-id\":77,\"order\":2,\"name\":\"Secret\",\"kind\":\"Password\","
-    "\"decimals\":2,\"default-value\":\"a\\nb\",\"tag-type\":\"Configurations\",\"required\":false,"
+    "\"decimals\":2,\"default-value\":\"CANARY-9\",\"tag-type\":\"Configurations\",\"required\":"
+    "false,"
     "\"use-for-title\":false,\"name-key\":\"secret\"}},"
     "{\"id\":\"801\",\"type\":\"flexible-asset-fields\",\"attributes\":{\"flexible-asset-type-id\":"
     "77,"
@@ -227,8 +229,46 @@ static void test_types_have_their_fields_in_order(void **state)
         "\"default_value\":null},"
         "{\"id\":802,\"key\":\"secret\",\"name\":\"Secret\",\"kind\":\"Password\",\"order\":2,"
         "\"required\":false,\"use_for_title\":false,\"decimals\":2,\"tag_type\":\"Configurations\","
-        "\"default_value\":\"a\\nb\"}]}");
+        "\"default_value\":null}]}");
     collector_done(&got);
+}
+
+// The choices of a list are kept; any other default could be a secret, also of a kind that is not
+// known and whatever comes first in the answer.
+static void test_defaults_are_kept_of_lists_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *wanted;
+    } rows[] = {
+        {"\"kind\":\"Select\"", "\"default_value\":\"Summer\\nb\""},
+        {"\"kind\":\"Password\"", "\"default_value\":null"},
+        {"\"kind\":\"Text\"", "\"default_value\":null"},
+        {"\"kind\":\"Unheard\"", "\"default_value\":null"},
+        {"\"kind\":null", "\"default_value\":null"},
+        {"\"hint\":1", "\"default_value\":null"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (int before = 0; before < 2; before++) {
+            char text[1024];
+            struct collector got;
+            struct source_page page;
+            const char *value = "\"default-value\":\"Summer\\nb\"";
+            (void)snprintf(
+                text, sizeof(text),
+                "{\"data\":[{\"id\":\"77\",\"type\":\"flexible-asset-types\",\"attributes\":{"
+                "\"name\":\"T\"},\"relationships\":{\"flexible-asset-fields\":{\"data\":[{\"id\":"
+                "\"801\",\"type\":\"flexible-asset-fields\"}]}}}],\"included\":[{\"id\":\"801\","
+                "\"type\":\"flexible-asset-fields\",\"attributes\":{\"flexible-asset-type-id\":77,"
+                "\"name-key\":\"k\",\"name\":\"K\",%s,%s}}],\"meta\":{\"total-count\":1}}",
+                before ? value : rows[i].kind, before ? rows[i].kind : value);
+            parse(&got, SOURCE_FLEXIBLE_ASSET_TYPES, text, 0, &page);
+            assert_int_equal(got.record_count, 1);
+            assert_non_null(strstr(got.records[0].body, rows[i].wanted));
+            assert_int_equal(strstr(got.records[0].body, "Summer") != NULL, i == 0);
+            collector_done(&got);
+        }
+    }
 }
 
 static void test_assets_keep_their_traits_but_secrets(void **state)
@@ -442,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_organizations),
         cmocka_unit_test(test_types_have_their_fields_in_order),
+        cmocka_unit_test(test_defaults_are_kept_of_lists_only),
         cmocka_unit_test(test_assets_keep_their_traits_but_secrets),
         cmocka_unit_test(test_documents_have_sections_in_order),
         cmocka_unit_test(test_checklists_have_their_tasks),
