@@ -261,13 +261,18 @@ static enum err_code take_snapshot(const struct request *request, const char *co
 }
 
 static enum err_code fetch(const struct request *request, const char *connection_id,
-                           struct source *source, struct err *reterr)
+                           struct source *source, int64_t *ret_held, struct err *reterr)
 {
     struct source_attempt attempt;
+    int64_t types;
+    int64_t categories;
     try_(sync_refresh_types(request->backend->store, request->caller->tenant, connection_id, source,
-                            request->deadline, request->cancelled, &attempt, reterr));
-    return sync_refresh_categories(request->backend->store, request->caller->tenant, connection_id,
-                                   source, request->deadline, request->cancelled, &attempt, reterr);
+                            request->deadline, request->cancelled, &attempt, &types, reterr));
+    try_(sync_refresh_categories(request->backend->store, request->caller->tenant, connection_id,
+                                 source, request->deadline, request->cancelled, &attempt,
+                                 &categories, reterr));
+    *ret_held = types + categories;
+    return ERR_OK;
 }
 
 // What the refresh brought, told in an event and in the answer.
@@ -319,6 +324,8 @@ static enum err_code refresh_documentation_types(
     try_(source_open(request->backend->source, (enum source_provider)connection->provider,
                      (enum source_region)connection->region, key, &source, reterr));
     try_(take_snapshot(request, name.connection, &snapshot, reterr));
-    try_(fetch(request, name.connection, source, reterr));
+    int64_t held;
+    try_(fetch(request, name.connection, source, &held, reterr));
+    out->held_removal_count = (int32_t)held;
     return conclude(request, in->parent, connection, &snapshot, out, reterr);
 }

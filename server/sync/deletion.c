@@ -5,15 +5,9 @@
 #include "server/base/encoding.h"
 #include "server/base/log.h"
 #include "server/store/organization_sync.h"
+#include "server/sync/plan.h"
 #include "server/sync/sync_private.h"
 #include "server/sync/walk.h"
-
-enum { GUARD_ROWS = 10, GUARD_PERCENT = 20 };
-
-static bool too_many(int64_t vanished, int64_t total)
-{
-    return vanished >= GUARD_ROWS && vanished * 100 >= total * GUARD_PERCENT;
-}
 
 static char *guard_subject(const struct walk *walk, struct arena *arena)
 {
@@ -139,7 +133,7 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
         return err_no_memory(reterr);
     int64_t total, vanished;
     try_(count(walk, tx, &scope, &total, &vanished, reterr));
-    if (too_many(vanished, total)) {
+    if (plan_too_many_gone(vanished, total)) {
         bool seen;
         try_(seen_before(task, tx, subject, vanished, &seen, reterr));
         if (!seen)

@@ -1,5 +1,12 @@
 #include "server/sync/plan.h"
 
+enum { GUARD_ROWS = 10, GUARD_PERCENT = 20 };
+
+bool plan_too_many_gone(int64_t gone, int64_t of)
+{
+    return gone >= GUARD_ROWS && gone * 100 >= of * GUARD_PERCENT;
+}
+
 enum plan_mode plan_begin(size_t organizations)
 {
     return organizations <= 1 ? PLAN_ORGANIZATIONS : PLAN_UNDECIDED;

@@ -10,6 +10,9 @@ enum plan_mode plan_begin(size_t organizations);
 // `page_size`: each organization costs at least a request.
 enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizations);
 
+// Whether so many gone of so many are doubtful: rather a fault upstream than somebody's work.
+bool plan_too_many_gone(int64_t gone, int64_t of);
+
 // Which forms of the document filter give all documents of an organization.
 enum plan_folders {
     PLAN_FOLDERS_UNKNOWN = 0, // these numbers stand in connection.folder_filter

@@ -96,16 +96,18 @@ void sync_stop_run(struct sync *sync, const char *tenant, const char *connection
                    const char *run_id);
 
 // Fetches flexible asset types with their fields, and password categories, and stores them: new
-// ones off, those that vanished as gone, choices untouched. Blocks on upstream; for
-// RefreshDocumentationTypes and for runs. Errors: those of source_fetch_page and of the store.
+// ones off, those that vanished as gone, choices untouched. When many vanish at once, the list is
+// fetched once more and what both left out is gone; an empty list is not believed: `*ret_held` is
+// how many stay in spite of it. Blocks on upstream; for RefreshDocumentationTypes and for runs.
+// Errors: those of source_fetch_page and of the store.
 enum err_code sync_refresh_types(struct store *store, const char *tenant, const char *connection_id,
                                  struct source *source, struct deadline deadline,
                                  const atomic_bool *cancelled, struct source_attempt *ret_attempt,
-                                 struct err *reterr) _must_check_;
+                                 int64_t *ret_held, struct err *reterr) _must_check_;
 enum err_code sync_refresh_categories(struct store *store, const char *tenant,
                                       const char *connection_id, struct source *source,
                                       struct deadline deadline, const atomic_bool *cancelled,
-                                      struct source_attempt *ret_attempt,
+                                      struct source_attempt *ret_attempt, int64_t *ret_held,
                                       struct err *reterr) _must_check_;
 
 // The use of a connection's request budget as this process knows it.

@@ -249,6 +249,41 @@ static void refreshes(void **state)
                      ERR_CONNECTION_NOT_ACTIVE);
 }
 
+// An empty answer, or one that lacks much, is looked at twice; an empty one is not believed even
+// then, and says so.
+static void doubts_a_list_that_lacks_much(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__RefreshDocumentationTypesRequest in =
+        DOCBRIDGE__V1__REFRESH_DOCUMENTATION_TYPES_REQUEST__INIT;
+    Docbridge__V1__RefreshDocumentationTypesResponse out;
+    static const char live_types[] =
+        "SELECT count(*) FROM flexible_asset_type WHERE upstream_state <> 3";
+    static const char live_categories[] =
+        "SELECT count(*) FROM password_category WHERE upstream_state <> 3";
+    seed(fixture);
+    in.parent = parent;
+    assert_int_equal(fixture_call(fixture, &config_service, "RefreshDocumentationTypes", &in, &out),
+                     ERR_OK);
+    assert_int_equal(fixture_number(fixture, live_types), 4);
+    assert_int_equal(fixture_number(fixture, live_categories), 1);
+    assert_int_equal(out.held_removal_count, 5);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM flexible_asset_type"
+                                             " WHERE enabled AND chosen"),
+                     3);
+    // Many gone, some left: two looks agree, and they are gone.
+    (void)fixture_sql(fixture,
+                      "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name,"
+                      " body, content_hash, discover_time) SELECT 't1', 'c1', n, 'T' || n, '{}',"
+                      " 'h', now() FROM generate_series(100, 119) n");
+    source_fake_add(SOURCE_FLEXIBLE_ASSET_TYPES, 2, "On", NULL, "{\"enabled\": true}");
+    assert_int_equal(fixture_call(fixture, &config_service, "RefreshDocumentationTypes", &in, &out),
+                     ERR_OK);
+    assert_int_equal(fixture_number(fixture, live_types), 1);
+    assert_int_equal(fixture_number(fixture, live_categories), 1);
+    assert_int_equal(out.held_removal_count, 1);
+}
+
 static void sets_access(void **state)
 {
     struct fixture *fixture = *state;
@@ -343,8 +378,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
-        TEST(switches_documentation), TEST(shares_one_switch), TEST(lists_types),
-        TEST(switches_a_type),        TEST(refreshes),         TEST(sets_access),
+        TEST(switches_documentation),
+        TEST(shares_one_switch),
+        TEST(lists_types),
+        TEST(switches_a_type),
+        TEST(refreshes),
+        TEST(sets_access),
+        TEST(doubts_a_list_that_lacks_much),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

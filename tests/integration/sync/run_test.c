@@ -243,6 +243,44 @@ static void keeps_the_choice_of_types(void **state)
                "7:2:true 8:3:false");
 }
 
+static atomic_int type_lists;
+
+// The first list of types is empty, the next has them again.
+static enum err_code hide_types_once(const struct source_query *query, const atomic_bool *cancelled,
+                                     struct source_attempt *attempt, struct err *reterr)
+{
+    (void)cancelled;
+    (void)attempt;
+    (void)reterr;
+    if (query->kind == SOURCE_FLEXIBLE_ASSET_TYPES && atomic_fetch_add(&type_lists, 1) == 1) {
+        fake_put(&(struct fake_record){.kind = SOURCE_FLEXIBLE_ASSET_TYPES,
+                                       .id = 7,
+                                       .name = "Router",
+                                       .body = "{\"enabled\":true,\"fields\":[]}"});
+        fake_put(
+            &(struct fake_record){.kind = SOURCE_FLEXIBLE_ASSET_TYPES, .id = 8, .name = "Off"});
+    }
+    return ERR_OK;
+}
+
+static void looks_twice_at_an_empty_list_of_types(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fake_remove(SOURCE_FLEXIBLE_ASSET_TYPES, 7);
+    fake_remove(SOURCE_FLEXIBLE_ASSET_TYPES, 8);
+    atomic_store(&type_lists, 0);
+    fake_set_hook(hide_types_once);
+    (void)fixture_run_all(fixture);
+    assert_int_equal(atomic_load(&type_lists), 2);
+    assert_sql(fixture,
+               "SELECT string_agg(id || ':' || upstream_state, ' ' ORDER BY id)"
+               " FROM flexible_asset_type",
+               "7:1 8:1");
+}
+
 static void joins_a_live_run(void **state)
 {
     struct fixture *fixture = *state;
@@ -310,6 +348,7 @@ int main(void)
         TEST(learns_the_document_filter),
         TEST(names_secret_traits),
         TEST(keeps_the_choice_of_types),
+        TEST(looks_twice_at_an_empty_list_of_types),
         TEST(joins_a_live_run),
         TEST(what_is_mapped_meanwhile_follows),
     };

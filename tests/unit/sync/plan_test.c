@@ -40,11 +40,24 @@ static void document_filter(void **state)
     assert_false(certain);
 }
 
+static void many_gone_at_once_are_doubtful(void **state)
+{
+    (void)state;
+    assert_false(plan_too_many_gone(0, 0));
+    assert_false(plan_too_many_gone(9, 9));
+    assert_true(plan_too_many_gone(10, 10));
+    assert_true(plan_too_many_gone(10, 50));
+    assert_false(plan_too_many_gone(10, 51));
+    assert_true(plan_too_many_gone(2000, 10000));
+    assert_false(plan_too_many_gone(1999, 10000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fewest_requests),
         cmocka_unit_test(document_filter),
+        cmocka_unit_test(many_gone_at_once_are_doubtful),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
