@@ -226,8 +226,11 @@ static void check_upstream(struct doctor *doctor, const Docbridge__V1__Connectio
         report->diagnosis == DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_OK;
     const char *diagnosis = field_enum_name(
         &docbridge__v1__test_connection_response__diagnosis__descriptor, (int)report->diagnosis);
-    doctor_say(doctor, well ? DOCTOR_OK : DOCTOR_FAIL, EXIT_UPSTREAM, "upstream",
-               well ? "" : report->remedy, "%s", diagnosis == NULL ? "?" : diagnosis);
+    if (well)
+        doctor_say(doctor, DOCTOR_OK, EXIT_OK, "upstream", "", "IT Glue accepts the key");
+    else
+        doctor_say(doctor, DOCTOR_FAIL, EXIT_UPSTREAM, "upstream", report->remedy, "%s",
+                   diagnosis == NULL ? "?" : diagnosis);
     for (size_t i = 0; i < report->n_capabilities; i++) {
         const Docbridge__V1__Capability *capability = report->capabilities[i];
         if (capability->grant != DOCBRIDGE__V1__CAPABILITY__GRANT__GRANT_DENIED)

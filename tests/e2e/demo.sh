@@ -56,6 +56,9 @@ tell "The right one."
 show connection create --display-name "IT Glue" --region eu --psa-type connectwise_manage --api-key-file "$STACK/api-key"
 stack_wait 30 "the first fetch of organizations" sh -c "'$stack_cli' --server '$SERVER' --ca '$STACK/ca.pem' --token-file '$STACK/token' -o jsonl sync list | head -n 1 | grep -q SUCCEEDED"
 
+tell "What comes next is always told."
+show setup status
+
 chapter "Step 2: map organizations to companies"
 show_some 8 org list
 show_some 12 map quick-match
@@ -108,6 +111,9 @@ show passwords reveal "$other/passwords/1" --fd 3 3>/dev/null || tell "(exit cod
 
 chapter "Who did what"
 show_some 12 audit list
+
+chapter "All is well"
+show doctor
 
 chapter "Summary"
 requests=$(curl -sf "$ADMIN/requests/count" | jq .count)
