@@ -8,6 +8,7 @@ import base64
 import glob
 import os
 import secrets
+import shutil
 import subprocess
 import urllib.parse
 
@@ -221,8 +222,25 @@ class Leak(e2e.Case):
         with open("/proc/%d/limits" % self.stack.server.pid, encoding="ascii") as file:
             core = next(line for line in file if line.startswith("Max core file size"))
         self.assertEqual(core.split()[4:6], ["0", "0"])
-        # What cannot be dumped belongs to root.
-        self.assertEqual(os.stat("/proc/%d/mem" % self.stack.server.pid).st_uid, 0)
+        self.assertEqual(self.owner_of_memory(), 0)
+
+    def owner_of_memory(self):
+        """Of a docbridged of an ordinary user: what cannot be dumped belongs to root."""
+        fifo, program = self.stack.path("config-pipe"), self.stack.path("docbridged")
+        os.mkfifo(fifo)
+        os.chmod(fifo, 0o666)
+        # Where who is not root can reach it.
+        shutil.copy(e2e.DOCBRIDGED, program)
+        ordinary = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        process = subprocess.Popen(ordinary + [program, "--check-config", "--config", fifo], cwd=self.stack.dir,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=self.stack.environment,
+                                   preexec_fn=e2e.die_with_parent)
+        try:
+            # Opens when the other end is read: settings are read after everything else is forbidden.
+            with open(fifo, "w", encoding="ascii"):
+                return os.stat("/proc/%d/mem" % process.pid).st_uid
+        finally:
+            self.assertEqual(process.wait(60), 0)
 
     def test_the_store_has_no_place_for_a_value(self):
         columns = self.stack.sql("SELECT table_name, column_name FROM information_schema.columns "
