@@ -87,6 +87,8 @@
         .type = &docbridge__v1__##enum_type##__descriptor                             \
     }
 
+#define SCOPE_FLAG ENUM("scope", "SCOPE", pause_scope, "all, sync or reveals [all]")
+#define REASON_FLAG TEXT("reason", "REASON", "why; goes to the audit trail")
 #define REGION_FLAGS                                                                           \
     ENUM("provider", "PROVIDER", provider, "documentation system [it-glue]"),                  \
         ENUM("region", "REGION", region, "data region of the account"),                        \

@@ -1,29 +1,12 @@
 #include <string.h>
 
 #include "client/group.h"
+#include "client/mask.h"
 #include "client/output.h"
 #include "client/session.h"
 #include "docbridge/v1/config.pb-c.h"
-#include "google/protobuf/field_mask.pb-c.h"
 
-enum { PATHS_MAX = 4, CATEGORIES_MAX = 500 };
-
-// The fields that an update names.
-struct mask {
-    Google__Protobuf__FieldMask message;
-    char *paths[PATHS_MAX];
-};
-
-static void mask_init(struct mask *mask)
-{
-    google__protobuf__field_mask__init(&mask->message);
-    mask->message.paths = mask->paths;
-}
-
-static void mask_add(struct mask *mask, const char *path)
-{
-    mask->paths[mask->message.n_paths++] = (char *)(uintptr_t)path;
-}
+enum { CATEGORIES_MAX = 500 };
 
 // A switch of the command line as a field of an update; left alone if it was not given.
 static void mask_switch(struct mask *mask, const struct session *session, const char *flag,
@@ -33,13 +16,6 @@ static void mask_switch(struct mask *mask, const struct session *session, const 
         return;
     *ret_value = parse_on(session->arguments, flag);
     mask_add(mask, path);
-}
-
-static void set_etag(const struct session *session, ProtobufCMessage *message)
-{
-    const char *etag = parse_text(session->arguments, "etag");
-    if (etag != NULL)
-        field_set_text(message, "etag", etag);
 }
 
 static int call_and_print(struct session *session, const ProtobufCMessage *request)
@@ -65,7 +41,7 @@ int config_documentation_set_run(struct session *session)
     if (class != EXIT_OK)
         return class;
     field_set_text(&config.base, "name", name);
-    set_etag(session, &config.base);
+    mask_set_etag(session, &config.base);
     request.documentation_config = &config;
     request.update_mask = &mask.message;
     return call_and_print(session, &request.base);
@@ -85,7 +61,7 @@ int config_passwords_set_run(struct session *session)
     if (class != EXIT_OK)
         return class;
     field_set_text(&config.base, "name", name);
-    set_etag(session, &config.base);
+    mask_set_etag(session, &config.base);
     request.password_config = &config;
     request.update_mask = &mask.message;
     return call_and_print(session, &request.base);
@@ -105,7 +81,7 @@ static int switch_type(struct session *session, bool enabled)
     if (class != EXIT_OK)
         return class;
     field_set_text(&type.base, "name", name);
-    set_etag(session, &type.base);
+    mask_set_etag(session, &type.base);
     type.enabled = enabled;
     request.flexible_asset_type = &type;
     request.update_mask = &mask.message;
@@ -194,7 +170,7 @@ int config_access_set_run(struct session *session)
     if (class != EXIT_OK)
         return class;
     field_set_text(&access.base, "name", name);
-    set_etag(session, &access.base);
+    mask_set_etag(session, &access.base);
     request.company_password_access = &access;
     request.update_mask = &mask.message;
     return call_and_print(session, &request.base);

@@ -19,12 +19,21 @@ static int fill_candidate(struct session *session, Docbridge__V1__ConnectionCand
 {
     const struct arguments *arguments = session->arguments;
     bool region = parse_has(arguments, "region"), uri = parse_has(arguments, "region-uri");
+    int provider = parse_enum(arguments, "provider");
+    if (provider == DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU) {
+        // Nothing is asked for; what was given all the same is the server's to refuse.
+        candidate->provider = DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU;
+        candidate->region = (Docbridge__V1__Region)parse_enum(arguments, "region");
+        candidate->region_uri = text_of(parse_text(arguments, "region-uri"));
+        return parse_has(arguments, "api-key-file")
+                   ? session_usage(session, "Hudu is recorded without a key")
+                   : EXIT_OK;
+    }
     if (region == uri)
         return session_usage(session, "give one of --region and --region-uri");
     int class = prompt_api_key(session, ret_key);
     if (class != EXIT_OK)
         return class;
-    int provider = parse_enum(arguments, "provider");
     candidate->provider = provider == 0 ? DOCBRIDGE__V1__PROVIDER__PROVIDER_IT_GLUE
                                         : (Docbridge__V1__Provider)provider;
     candidate->region = (Docbridge__V1__Region)parse_enum(arguments, "region");
@@ -40,7 +49,9 @@ int connection_create_run(struct session *session)
     Docbridge__V1__ConnectionCandidate candidate = DOCBRIDGE__V1__CONNECTION_CANDIDATE__INIT;
     struct secret *key _cleanup_(secret_freep) = NULL;
     const char *title = parse_text(session->arguments, "display-name");
-    connection.display_name = text_of(title != NULL ? title : "IT Glue");
+    bool hudu =
+        parse_enum(session->arguments, "provider") == DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU;
+    connection.display_name = text_of(title != NULL ? title : hudu ? "Hudu" : "IT Glue");
     connection.psa_type = (Docbridge__V1__PsaType)parse_enum(session->arguments, "psa-type");
     request.connection = &connection;
     request.candidate = &candidate;

@@ -9,6 +9,10 @@ struct session;
 int connection_create_run(struct session *session);
 int connection_test_run(struct session *session);
 int connection_regions_run(struct session *session);
+int connection_update_run(struct session *session);
+int connection_pause_run(struct session *session);
+int connection_resume_run(struct session *session);
+int connection_disconnect_run(struct session *session);
 
 int setup_status_run(struct session *session);
 

@@ -320,7 +320,8 @@ static enum err_code refresh_documentation_types(
     struct name name;
     try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
                     reterr));
-    try_(credential_open(request, name.connection, in->parent, &connection, &key, reterr));
+    try_(credential_open(request, name.connection, in->parent, CONNECTION_FOR_SYNC, &connection,
+                         &key, reterr));
     try_(source_open(request->backend->source, (enum source_provider)connection->provider,
                      (enum source_region)connection->region, key, &source, reterr));
     try_(take_snapshot(request, name.connection, &snapshot, reterr));

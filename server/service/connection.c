@@ -1,5 +1,5 @@
 // ConnectionService: what reads connections. Its table; the rest is in connection_create.c,
-// connection_trial.c and setup.c.
+// connection_trial.c, connection_change.c and setup.c.
 #include "server/service/connection.h"
 
 #include "server/service/begin.h"
@@ -13,22 +13,22 @@ HANDLER(get_connection, GetConnectionRequest, Connection)
 HANDLER(list_connections, ListConnectionsRequest, ListConnectionsResponse)
 HANDLER(list_regions, ListRegionsRequest, ListRegionsResponse)
 
+#define ELSEWHERE(Name, handler, Lane)                                                     \
+    {                                                                                      \
+        .name = #Name, .kind = METHOD_UNARY, .lane = (Lane), .unary = connection_##handler \
+    }
+
 static const struct method methods[] = {
-    {.name = "CreateConnection",
-     .kind = METHOD_UNARY,
-     .lane = LANE_UPSTREAM,
-     .unary = connection_create_handler},
+    ELSEWHERE(CreateConnection, create_handler, LANE_UPSTREAM),
     UNARY(GetConnection, get_connection, LANE_STORE),
     UNARY(ListConnections, list_connections, LANE_STORE),
-    {.name = "TestConnection",
-     .kind = METHOD_UNARY,
-     .lane = LANE_UPSTREAM,
-     .unary = connection_test_handler},
+    ELSEWHERE(TestConnection, test_handler, LANE_UPSTREAM),
+    ELSEWHERE(UpdateConnection, update_handler, LANE_STORE),
+    ELSEWHERE(PauseConnection, pause_handler, LANE_STORE),
+    ELSEWHERE(ResumeConnection, resume_handler, LANE_STORE),
+    ELSEWHERE(DisconnectConnection, disconnect_handler, LANE_STORE),
     UNARY(ListRegions, list_regions, LANE_NONE),
-    {.name = "GetSetupProgress",
-     .kind = METHOD_UNARY,
-     .lane = LANE_STORE,
-     .unary = connection_get_setup_progress_handler},
+    ELSEWHERE(GetSetupProgress, get_setup_progress_handler, LANE_STORE),
 };
 
 const struct service connection_service = {

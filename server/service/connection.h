@@ -7,6 +7,10 @@
 
 unary_handler connection_create_handler;
 unary_handler connection_test_handler;
+unary_handler connection_update_handler;
+unary_handler connection_pause_handler;
+unary_handler connection_resume_handler;
+unary_handler connection_disconnect_handler;
 unary_handler connection_get_setup_progress_handler; // of setup.c
 
 // Checks provider and region of a credential that is not saved. Errors: FIELD_INVALID,
@@ -14,3 +18,7 @@ unary_handler connection_get_setup_progress_handler; // of setup.c
 enum err_code connection_candidate_region(const Docbridge__V1__ConnectionCandidate *candidate,
                                           enum source_region *ret_region,
                                           struct err *reterr) _must_check_;
+
+// What a client may set of a connection. Errors: FIELD_INVALID.
+enum err_code connection_check_display_name(const char *text, struct err *reterr) _must_check_;
+enum err_code connection_check_psa_type(int psa_type, struct err *reterr) _must_check_;

@@ -53,6 +53,21 @@ enum err_code connection_candidate_region(const Docbridge__V1__ConnectionCandida
     return code;
 }
 
+enum err_code connection_check_display_name(const char *text, struct err *reterr)
+{
+    if (!utf8_valid(text, strlen(text)))
+        return err_invalid(reterr, "connection.display_name", "must be UTF-8");
+    return field_text(text, "connection.display_name", DISPLAY_NAME_MAX, reterr);
+}
+
+enum err_code connection_check_psa_type(int psa_type, struct err *reterr)
+{
+    if (protobuf_c_enum_descriptor_get_value(&docbridge__v1__psa_type__descriptor, psa_type) ==
+        NULL)
+        return err_invalid(reterr, "connection.psa_type", "is no kind of PSA");
+    return ERR_OK;
+}
+
 static enum err_code parse_id(const char *id, struct arena *arena, const char **ret_id,
                               struct err *reterr)
 {
@@ -71,35 +86,55 @@ static enum err_code parse_id(const char *id, struct arena *arena, const char **
     return ERR_OK;
 }
 
+// Hudu is recorded without anything that would reach it. `*ret_key` stays NULL.
+static enum err_code parse_hudu(const Docbridge__V1__ConnectionCandidate *candidate,
+                                struct connection *draft, struct err *reterr)
+{
+    if (candidate->region != DOCBRIDGE__V1__REGION__REGION_UNSPECIFIED)
+        return err_invalid(reterr, "candidate.region", "must not be set for HUDU");
+    if (candidate->region_uri[0] != '\0')
+        return err_invalid(reterr, "candidate.region_uri", "must not be set for HUDU");
+    if (candidate->api_key[0] != '\0')
+        return err_invalid(reterr, "candidate.api_key", "must not be set for HUDU");
+    draft->provider = SOURCE_PROVIDER_HUDU;
+    draft->key_last4 = draft->key_fingerprint = draft->account_subdomain = "";
+    draft->capabilities = "[]";
+    return ERR_OK;
+}
+
+static enum err_code parse_candidate(const Docbridge__V1__ConnectionCandidate *candidate,
+                                     struct connection *draft, struct secret **ret_key,
+                                     struct err *reterr)
+{
+    enum source_region region;
+    if (candidate->provider == DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU)
+        return parse_hudu(candidate, draft, reterr);
+    try_(connection_candidate_region(candidate, &region, reterr));
+    enum err_code code =
+        source_key_clean(candidate->api_key, strlen(candidate->api_key), ret_key, reterr);
+    if (code == ERR_API_KEY_MALFORMED)
+        err_field(reterr, "candidate.api_key");
+    draft->provider = (int)candidate->provider;
+    draft->region = (int)region;
+    return code;
+}
+
 static enum err_code parse(const struct request *request,
                            const Docbridge__V1__CreateConnectionRequest *in,
                            struct connection *draft, struct secret **ret_key, struct err *reterr)
 {
-    enum source_region region;
     if (in->connection == NULL)
         return err_invalid(reterr, "connection", "must be set");
     if (in->candidate == NULL)
         return err_invalid(reterr, "candidate", "must be set");
     const char *display_name = in->connection->display_name;
-    if (!utf8_valid(display_name, strlen(display_name)))
-        return err_invalid(reterr, "connection.display_name", "must be UTF-8");
-    try_(field_text(display_name, "connection.display_name", DISPLAY_NAME_MAX, reterr));
-    if (protobuf_c_enum_descriptor_get_value(&docbridge__v1__psa_type__descriptor,
-                                             (int)in->connection->psa_type) == NULL)
-        return err_invalid(reterr, "connection.psa_type", "is no kind of PSA");
+    try_(connection_check_display_name(display_name, reterr));
+    try_(connection_check_psa_type((int)in->connection->psa_type, reterr));
     try_(parse_id(in->connection_id, request->arena, &draft->id, reterr));
-    try_(connection_candidate_region(in->candidate, &region, reterr));
-    enum err_code code =
-        source_key_clean(in->candidate->api_key, strlen(in->candidate->api_key), ret_key, reterr);
-    if (code == ERR_API_KEY_MALFORMED)
-        err_field(reterr, "candidate.api_key");
+    try_(parse_candidate(in->candidate, draft, ret_key, reterr));
     draft->display_name = display_name;
-    draft->provider = (int)in->candidate->provider;
-    draft->region = (int)region;
     draft->psa_type = (int)in->connection->psa_type;
-    return code == ERR_OK
-               ? connection_transition(CONNECTION_ABSENT, CONNECTION_CREATE, &draft->state, reterr)
-               : code;
+    return connection_transition(CONNECTION_ABSENT, CONNECTION_CREATE, &draft->state, reterr);
 }
 
 // Why no connection can be added: the slot, or else the id.
@@ -159,45 +194,81 @@ static enum err_code audit_create(struct tx *tx, const struct request *request,
         {"display_name", NULL, draft->display_name},
         {"provider", NULL,
          word_of(&docbridge__v1__provider__descriptor, "PROVIDER_", draft->provider)},
-        {"region", NULL, word_of(&docbridge__v1__region__descriptor, "REGION_", draft->region)},
         {"psa_type", NULL,
          word_of(&docbridge__v1__psa_type__descriptor, "PSA_TYPE_", draft->psa_type)},
+        // Of what has a key.
+        {"region", NULL, word_of(&docbridge__v1__region__descriptor, "REGION_", draft->region)},
         {"credential.fingerprint", NULL, draft->key_fingerprint},
     };
-    return audit_append(tx, request,
-                        &(struct audit_event){.type = AUDIT_CONNECTION_CREATE,
-                                              .phase = AUDIT_SINGLE,
-                                              .outcome = AUDIT_SUCCEEDED,
-                                              .resource = name,
-                                              .resource_display_name = draft->display_name,
-                                              .upstream_status = http_status,
-                                              .changes = changes,
-                                              .change_count = ARRAY_LEN(changes)},
-                        NULL, reterr);
+    bool keyless = draft->credential_version == 0;
+    return audit_append(
+        tx, request,
+        &(struct audit_event){.type = AUDIT_CONNECTION_CREATE,
+                              .phase = AUDIT_SINGLE,
+                              .outcome = AUDIT_SUCCEEDED,
+                              .resource = name,
+                              .resource_display_name = draft->display_name,
+                              .upstream_status = http_status,
+                              .changes = changes,
+                              .change_count = ARRAY_LEN(changes) - (keyless ? 2 : 0)},
+        NULL, reterr);
 }
 
-// Row, settings, sealed key, event and first run: all or none.
+static enum err_code request_first_run(struct tx *tx, const struct request *request,
+                                       const struct connection *draft, struct err *reterr)
+{
+    const struct sync_request asked = {.connection_id = draft->id,
+                                       .tasks = SYNC_TASK_ORGANIZATIONS,
+                                       .trigger = SYNC_TRIGGER_CONNECT};
+    char run_id[SYNC_RUN_ID_BYTES];
+    bool joined;
+    return sync_request_run(tx, request, &asked, run_id, &joined, reterr);
+}
+
+static enum err_code store_key(struct tx *tx, const struct connection *draft,
+                               const struct sealed *sealed, struct err *reterr)
+{
+    try_(vault_record_insert(tx, draft->id, draft->credential_version, sealed, reterr));
+    return keep_alive_put(tx, draft->id, 0, reterr);
+}
+
+// Row, settings, sealed key (NULL: none), event and first run: all or none.
 static enum err_code save(const struct request *request, const struct connection *draft,
                           const struct sealed *sealed, int http_status,
                           struct connection **ret_connection, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    char run_id[SYNC_RUN_ID_BYTES];
     bool added;
-    bool joined;
     try_(request_begin(request, &tx, reterr));
     try_(connection_insert(tx, draft, &added, reterr));
     if (!added)
         return check_slot(tx, request, true, reterr);
-    try_(vault_record_insert(tx, draft->id, draft->credential_version, sealed, reterr));
-    try_(keep_alive_put(tx, draft->id, 0, reterr));
+    if (sealed != NULL)
+        try_(store_key(tx, draft, sealed, reterr));
     try_(audit_create(tx, request, draft, http_status, reterr));
-    const struct sync_request asked = {.connection_id = draft->id,
-                                       .tasks = SYNC_TASK_ORGANIZATIONS,
-                                       .trigger = SYNC_TRIGGER_CONNECT};
-    try_(sync_request_run(tx, request, &asked, run_id, &joined, reterr));
+    if (sealed != NULL)
+        try_(request_first_run(tx, request, draft, reterr));
     try_(connection_get(tx, draft->id, request->arena, ret_connection, reterr));
     return tx_commit(&tx, reterr);
+}
+
+// Tries the key and fills in what is learned by it.
+static enum err_code try_key(const struct request *request, const struct secret *key,
+                             struct connection *draft, int *ret_http_status, struct err *reterr)
+{
+    struct probe_report report;
+    const struct probe_target target = {.region = (enum source_region)draft->region, .key = key};
+    try_(probe_run(request, &target, &report, reterr));
+    try_(diagnosis_error(&report, reterr));
+    draft->key_create_time_us = clock_wall_us();
+    draft->account_subdomain = arena_strdup(request->arena, report.subdomain);
+    draft->account_primary_organization_id = report.primary_organization_id;
+    draft->inventory_denied = report.organizations_denied;
+    draft->capabilities = diagnosis_capabilities_json(request->arena, &report);
+    *ret_http_status = report.http_status;
+    if (draft->account_subdomain == NULL || draft->capabilities == NULL)
+        return err_no_memory(reterr);
+    return describe_key(request, key, draft, reterr);
 }
 
 static enum err_code create_connection(struct request *request,
@@ -207,25 +278,18 @@ static enum err_code create_connection(struct request *request,
     struct secret *key _cleanup_(secret_freep) = NULL;
     struct connection draft = {0};
     struct connection *connection;
-    struct probe_report report;
     struct sealed sealed;
+    int http_status = 0;
     try_(parse(request, in, &draft, &key, reterr));
     try_(check_slot_early(request, reterr));
-    const struct probe_target target = {.region = (enum source_region)draft.region, .key = key};
-    try_(probe_run(request, &target, &report, reterr));
-    try_(diagnosis_error(&report, reterr));
-    draft.create_time_us = draft.key_create_time_us = clock_wall_us();
-    draft.account_subdomain = report.subdomain;
-    draft.account_primary_organization_id = report.primary_organization_id;
-    draft.inventory_denied = report.organizations_denied;
-    draft.capabilities = diagnosis_capabilities_json(request->arena, &report);
-    if (draft.capabilities == NULL)
-        return err_no_memory(reterr);
-    try_(describe_key(request, key, &draft, reterr));
-    const struct vault_context context = {request->caller->tenant, draft.id, "api-key",
-                                          draft.credential_version};
-    try_(vault_seal(request->backend->vault, &context, key, request->arena, &sealed, reterr));
-    try_(save(request, &draft, &sealed, report.http_status, &connection, reterr));
+    if (key != NULL) {
+        try_(try_key(request, key, &draft, &http_status, reterr));
+        const struct vault_context context = {request->caller->tenant, draft.id, "api-key",
+                                              draft.credential_version};
+        try_(vault_seal(request->backend->vault, &context, key, request->arena, &sealed, reterr));
+    }
+    draft.create_time_us = clock_wall_us();
+    try_(save(request, &draft, key == NULL ? NULL : &sealed, http_status, &connection, reterr));
     sync_wake(request->backend->sync);
     return connection_message_fill(request->arena, connection, out, reterr);
 }

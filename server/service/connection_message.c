@@ -9,7 +9,7 @@
 static bool fill_credential(struct arena *arena, const struct connection *connection,
                             Docbridge__V1__Connection *out)
 {
-    if (connection->credential_version == 0)
+    if (connection->key_create_time_us == 0)
         return true;
     out->credential = arena_alloc(arena, sizeof(*out->credential));
     if (out->credential == NULL)

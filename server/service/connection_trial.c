@@ -4,12 +4,11 @@
 
 #include <string.h>
 
-#include "server/audit/audit.h"
+#include "server/audit/connection_move.h"
 #include "server/service/credential.h"
 #include "server/service/diagnosis.h"
 #include "server/service/name.h"
 #include "server/service/word.h"
-#include "server/store/connection_finding.h"
 #include "server/sync/sync.h"
 
 #define VERDICT(name) DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_##name
@@ -27,7 +26,7 @@ static enum err_code audit_test(struct tx *tx, const struct request *request,
                                 const struct connection *connection,
                                 Docbridge__V1__TestConnectionResponse__Diagnosis verdict,
                                 enum source_region region, enum err_code failure, int http_status,
-                                const struct connection_move *move, struct err *reterr)
+                                struct err *reterr)
 {
     const char *name = NULL;
     if (connection != NULL) {
@@ -35,14 +34,11 @@ static enum err_code audit_test(struct tx *tx, const struct request *request,
         if (name == NULL)
             return err_no_memory(reterr);
     }
-    bool moved = move->before != NULL && move->to != move->before->state;
     const struct audit_change changes[] = {
         {"region", NULL, word_of(&docbridge__v1__region__descriptor, "REGION_", (int)region)},
         {"diagnosis", NULL,
          word_of(&docbridge__v1__test_connection_response__diagnosis__descriptor, "DIAGNOSIS_",
                  (int)verdict)},
-        {"state", moved ? connection_state_word(move->before->state) : NULL,
-         connection_state_word(move->to)},
     };
     return audit_append(
         tx, request,
@@ -55,7 +51,7 @@ static enum err_code audit_test(struct tx *tx, const struct request *request,
                                   connection == NULL ? NULL : connection->display_name,
                               .upstream_status = http_status,
                               .changes = changes,
-                              .change_count = ARRAY_LEN(changes) - !moved},
+                              .change_count = ARRAY_LEN(changes)},
         NULL, reterr);
 }
 
@@ -113,7 +109,8 @@ static enum err_code record(const struct request *request, const struct connecti
         try_(
             connection_record_finding(tx, connection->id, &finding, request->arena, &move, reterr));
     try_(audit_test(tx, request, connection, report->verdict, report->region, report->failure.code,
-                    report->http_status, &move, reterr));
+                    report->http_status, reterr));
+    try_(audit_connection_move(tx, request, NULL, &move, reterr));
     return tx_commit(&tx, reterr);
 }
 
@@ -125,9 +122,7 @@ static enum err_code answer_malformed(const struct request *request, const char 
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(diagnosis_fill_malformed(request->arena, pasted, region, out, reterr));
     try_(request_begin(request, &tx, reterr));
-    const struct connection_move none = {0};
-    try_(audit_test(tx, request, NULL, out->diagnosis, region, ERR_API_KEY_MALFORMED, 0, &none,
-                    reterr));
+    try_(audit_test(tx, request, NULL, out->diagnosis, region, ERR_API_KEY_MALFORMED, 0, reterr));
     return tx_commit(&tx, reterr);
 }
 
@@ -162,7 +157,8 @@ static enum err_code test_stored(const struct request *request,
     struct probe_report report;
     struct name name;
     try_(name_parse(in->name, "connections/{connection}", "name", request->arena, &name, reterr));
-    try_(credential_open(request, name.connection, in->name, &connection, &key, reterr));
+    try_(credential_open(request, name.connection, in->name, CONNECTION_FOR_TEST, &connection, &key,
+                         reterr));
     const struct probe_target target = {
         .region = (enum source_region)connection->region,
         .key = key,

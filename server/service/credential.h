@@ -5,11 +5,9 @@
 #include "server/service/request.h"
 #include "server/store/connection.h"
 
-// Reads the connection `id`, which must be ACTIVE or in ERROR and have a credential, and opens its
-// key; no transaction is open afterwards. `name` is the connection as the client wrote it.
-// Errors: RESOURCE_NOT_FOUND, CONNECTION_NOT_ACTIVE, VAULT_RECORD_UNREADABLE, those of the store.
+// Reads the connection `id`, which must be fit for `use`, and opens its key; no transaction is open
+// afterwards. `name` is the connection as the client wrote it. Errors: RESOURCE_NOT_FOUND, those of
+// connection_check_use(), VAULT_RECORD_UNREADABLE, those of the store.
 enum err_code credential_open(const struct request *request, const char *id, const char *name,
-                              struct connection **ret_connection, struct secret **ret_key,
-                              struct err *reterr) _must_check_;
-// CONNECTION_NOT_ACTIVE with the metadata of its state.
-enum err_code credential_not_active(const struct connection *connection, struct err *reterr);
+                              enum connection_use use, struct connection **ret_connection,
+                              struct secret **ret_key, struct err *reterr) _must_check_;

@@ -133,12 +133,15 @@ enum err_code mapping_request_run(struct tx *tx, const struct request *request,
                                        .trigger = SYNC_TRIGGER_MAPPING};
     char run_id[SYNC_RUN_ID_BYTES];
     bool joined;
-    bool held = connection->sync_paused ||
-                (connection->state != CONNECTION_ACTIVE && connection->state != CONNECTION_ERROR);
-    if (held) {
+    struct err err;
+    enum err_code code = sync_request_run(tx, request, &asked, run_id, &joined, &err);
+    if (connection_refused_use(code)) {
+        // The mapping stands; the first run afterwards brings what it is about.
         *ret_run_name = arena_strdup(request->arena, "");
+    } else if (code != ERR_OK) {
+        *reterr = err;
+        return code;
     } else {
-        try_(sync_request_run(tx, request, &asked, run_id, &joined, reterr));
         *ret_run_name =
             arena_printf(request->arena, "connections/%s/syncRuns/%s", connection->id, run_id);
     }

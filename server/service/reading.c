@@ -23,7 +23,7 @@ Docbridge__V1__Freshness *reading_freshness(struct arena *arena, const struct si
     docbridge__v1__freshness__init(freshness);
     freshness->as_of_time = field_time(arena, sight->as_of_time);
     freshness->stale =
-        sight->connection_state != CONNECTION_ACTIVE ||
+        sight->standing.state != CONNECTION_ACTIVE ||
         clock_wall_us() - sight->as_of_time > STALE_AFTER_MINUTES * INT64_C(60000000);
     return freshness;
 }

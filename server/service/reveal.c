@@ -151,7 +151,7 @@ static enum err_code fetch(struct reveal *reveal, struct err *reterr)
     struct secret *key _cleanup_(secret_freep) = NULL;
     struct source *source _cleanup_(source_closep) = NULL;
     try_(vault_unseal(request->backend->vault, &context, &reveal->sealed, &key, reterr));
-    try_(source_open(request->backend->source, (enum source_provider)gates->provider,
+    try_(source_open(request->backend->source, (enum source_provider)gates->sight.standing.provider,
                      (enum source_region)gates->region, key, &source, reterr));
     enum err_code code = source_fetch_password(source, gates->organization_id, reveal->password_id,
                                                request->deadline, request->cancelled, &reveal->live,

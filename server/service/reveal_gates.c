@@ -21,24 +21,15 @@ static enum err_code company_scope(const struct reveal_case *what, struct err *r
 
 static enum err_code connection_active(const struct reveal_case *what, struct err *reterr)
 {
-    const struct sight *sight = &what->gates->sight;
-    if (sight->connection_state == CONNECTION_ACTIVE)
-        return ERR_OK;
-    (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE, "the connection is not active");
-    err_meta(reterr, "state", "%s", connection_state_word(sight->connection_state));
-    if (sight->connection_update_time != 0) {
-        char since[CLOCK_TEXT_BYTES];
-        clock_text(sight->connection_update_time, since);
-        err_meta(reterr, "since", "%s", since);
-    }
-    return ERR_CONNECTION_NOT_ACTIVE;
+    // Whether reveals are paused is the next gate's.
+    struct connection_standing standing = what->gates->sight.standing;
+    standing.reveals_paused = false;
+    return connection_check_use(&standing, CONNECTION_FOR_REVEAL, reterr);
 }
 
 static enum err_code reveals_running(const struct reveal_case *what, struct err *reterr)
 {
-    if (what->gates->sight.reveals_paused)
-        return err_set(reterr, ERR_REVEALS_PAUSED, "reveals are paused by an administrator");
-    return ERR_OK;
+    return connection_check_use(&what->gates->sight.standing, CONNECTION_FOR_REVEAL, reterr);
 }
 
 static enum err_code sharing_enabled(const struct reveal_case *what, struct err *reterr)

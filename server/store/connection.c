@@ -162,3 +162,52 @@ enum err_code connection_list(struct tx *tx, const char *after_id, int limit, st
                   reterr));
     return read_rows(&rows, arena, ret_connections, ret_count, reterr);
 }
+
+struct connection_standing connection_standing(const struct connection *connection)
+{
+    return (struct connection_standing){.state = connection->state,
+                                        .since_us = connection->problem_time_us,
+                                        .provider = connection->provider,
+                                        .sync_paused = connection->sync_paused,
+                                        .reveals_paused = connection->reveals_paused};
+}
+
+enum err_code connection_set_names(struct tx *tx, const char *id, const char *display_name,
+                                   int psa_type, int64_t now_us, struct err *reterr)
+{
+    static const struct statement statement = {
+        "connection_set_names",
+        "UPDATE connection SET display_name = $3, psa_type = $4::smallint, revision = revision + 1,"
+        " update_time = $5 WHERE tenant = $1 AND id = $2"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id), ARG_TEXT(display_name),
+                       ARG_INT64(psa_type), ARG_TIME(now_us)),
+                  reterr);
+}
+
+enum err_code connection_set_paused(struct tx *tx, const char *id, bool sync_paused,
+                                    bool reveals_paused, int64_t now_us, struct err *reterr)
+{
+    static const struct statement statement = {
+        "connection_set_paused",
+        "UPDATE connection SET sync_paused = $3, reveals_paused = $4, revision = revision + 1,"
+        " update_time = $5 WHERE tenant = $1 AND id = $2"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id), ARG_BOOL(sync_paused),
+                       ARG_BOOL(reveals_paused), ARG_TIME(now_us)),
+                  reterr);
+}
+
+enum err_code connection_drop_credential(struct tx *tx, const char *id, enum connection_state state,
+                                         int64_t now_us, struct err *reterr)
+{
+    static const struct statement statement = {
+        "connection_drop_credential",
+        "UPDATE connection SET state = $3::smallint, key_last4 = '', key_fingerprint = '',"
+        " key_create_time = NULL, key_last_success_time = NULL, capabilities = '[]',"
+        " problem_reason = '', problem_message = '', problem_time = $4, revision = revision + 1,"
+        " update_time = $4 WHERE tenant = $1 AND id = $2"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id), ARG_INT64(state), ARG_TIME(now_us)),
+                  reterr);
+}

@@ -1,3 +1,4 @@
+// Connections, and what changes of them by someone's decision.
 //
 // A row of the table `connection` joined with its runs. Never holds a credential: that is in
 // vault_record.h.
@@ -20,7 +21,7 @@ struct connection {
     int64_t account_primary_organization_id;
     const char *capabilities; // JSON: [{"kind": 1, "grant": 1, "detail": "..."}]
     const char *problem_reason, *problem_message;
-    int64_t problem_time_us;
+    int64_t problem_time_us;   // since when it is not ACTIVE; 0: it is
     int64_t inventory_time_us; // when the organizations were last fetched whole
     bool inventory_denied;
     int64_t types_refresh_time_us;
@@ -39,6 +40,8 @@ enum err_code connection_get(struct tx *tx, const char *id, struct arena *arena,
 // Finds one and keeps it as it is until the end of the transaction. NULL if there is none.
 enum err_code connection_lock(struct tx *tx, const char *id, struct arena *arena,
                               struct connection **ret_connection, struct err *reterr) _must_check_;
+// All that decides whether it can be used.
+struct connection_standing connection_standing(const struct connection *connection);
 // Finds the one that holds the tenant's slot. NULL if it is free.
 enum err_code connection_get_active(struct tx *tx, struct arena *arena,
                                     struct connection **ret_connection,
@@ -47,3 +50,14 @@ enum err_code connection_get_active(struct tx *tx, struct arena *arena,
 enum err_code connection_list(struct tx *tx, const char *after_id, int limit, struct arena *arena,
                               struct connection **ret_connections, size_t *ret_count,
                               struct err *reterr) _must_check_;
+
+// Stores a name and a kind of PSA.
+enum err_code connection_set_names(struct tx *tx, const char *id, const char *display_name,
+                                   int psa_type, int64_t now_us, struct err *reterr) _must_check_;
+enum err_code connection_set_paused(struct tx *tx, const char *id, bool sync_paused,
+                                    bool reveals_paused, int64_t now_us,
+                                    struct err *reterr) _must_check_;
+// Moves it to `state`, in which it has no credential, and forgets what was known of the key. Its
+// version stays, so that no other key gets the same. The caller destroys the sealed key.
+enum err_code connection_drop_credential(struct tx *tx, const char *id, enum connection_state state,
+                                         int64_t now_us, struct err *reterr) _must_check_;

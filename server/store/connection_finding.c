@@ -10,8 +10,7 @@ static const struct statement RECORD = {
     "END,"
     " capabilities = coalesce($7::jsonb, c.capabilities), state = $8,"
     " problem_reason = $9, problem_message = $10,"
-    " problem_time = CASE WHEN $4 THEN NULL WHEN c.problem_reason = $9 THEN c.problem_time"
-    "  ELSE $5 END,"
+    " problem_time = CASE WHEN $4 THEN NULL WHEN c.state = $8 THEN c.problem_time ELSE $5 END,"
     " account_subdomain = coalesce(nullif($11, ''), c.account_subdomain),"
     " account_primary_organization_id ="
     "  coalesce(nullif($12, 0), c.account_primary_organization_id),"
@@ -34,7 +33,7 @@ enum err_code connection_record_finding(struct tx *tx, const char *id,
     try_(connection_lock(tx, id, arena, &before, reterr));
     if (before == NULL)
         return ERR_OK;
-    *ret_move = (struct connection_move){before, before->state};
+    *ret_move = (struct connection_move){before, before->state, finding->problem_reason};
     if (before->credential_version != finding->credential_version ||
         connection_transition(before->state, finding->event, &ret_move->to, NULL) != ERR_OK)
         return ERR_OK;

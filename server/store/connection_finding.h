@@ -19,6 +19,7 @@ struct connection_finding {
 struct connection_move {
     const struct connection *before; // NULL: there is no such connection
     enum connection_state to;        // before->state if it stays as it is
+    const char *problem_reason;      // of the finding
 };
 
 // Records a finding. One about a credential that is no longer the connection's changes nothing.

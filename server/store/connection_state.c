@@ -1,5 +1,8 @@
 #include "server/store/connection_state.h"
 
+#include "server/base/clock.h"
+#include "server/source/source.h"
+
 // Not designated: cannot happen, since no event leads to ABSENT.
 static const enum connection_state table[CONNECTION_STATE_COUNT][CONNECTION_EVENT_COUNT] = {
     [CONNECTION_ABSENT] = {[CONNECTION_CREATE] = CONNECTION_ACTIVE},
@@ -62,4 +65,50 @@ enum err_code connection_transition(enum connection_state from, enum connection_
     err_meta(reterr, "state", "%s", connection_state_word(from));
     err_meta(reterr, "verb", "%s", event_word(event));
     return ERR_INVALID_STATE_TRANSITION;
+}
+
+static enum err_code not_active(const struct connection_standing *standing, struct err *reterr)
+{
+    static const char *const texts[CONNECTION_STATE_COUNT] = {
+        [CONNECTION_ABSENT] = "there is no connection",
+        [CONNECTION_ACTIVE] = "",
+        [CONNECTION_ERROR] = "the connection needs attention: test it, or give it another key",
+        [CONNECTION_DISCONNECTED] = "the connection is disconnected: give it a key",
+        [CONNECTION_DELETING] = "the connection is being deleted",
+    };
+    (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE, "%s",
+                  (size_t)standing->state < ARRAY_LEN(texts) ? texts[standing->state]
+                                                             : "the connection is not active");
+    err_meta(reterr, "state", "%s", connection_state_word(standing->state));
+    if (standing->since_us != 0) {
+        char since[CLOCK_TEXT_BYTES];
+        clock_text(standing->since_us, since);
+        err_meta(reterr, "since", "%s", since);
+    }
+    return ERR_CONNECTION_NOT_ACTIVE;
+}
+
+enum err_code connection_check_use(const struct connection_standing *standing,
+                                   enum connection_use use, struct err *reterr)
+{
+    bool heals = use == CONNECTION_FOR_TEST && standing->state == CONNECTION_ERROR;
+    if (standing->state != CONNECTION_ACTIVE && !heals)
+        return not_active(standing, reterr);
+    if (standing->provider != SOURCE_PROVIDER_IT_GLUE) {
+        (void)err_set(reterr, ERR_PROVIDER_NOT_SUPPORTED,
+                      "Hudu is recorded as the documentation system; it cannot be read yet");
+        err_meta(reterr, "provider", "HUDU");
+        return ERR_PROVIDER_NOT_SUPPORTED;
+    }
+    if (use == CONNECTION_FOR_SYNC && standing->sync_paused)
+        return err_set(reterr, ERR_SYNCS_PAUSED, "syncs are paused by an administrator");
+    if (use == CONNECTION_FOR_REVEAL && standing->reveals_paused)
+        return err_set(reterr, ERR_REVEALS_PAUSED, "reveals are paused by an administrator");
+    return ERR_OK;
+}
+
+bool connection_refused_use(enum err_code code)
+{
+    return code == ERR_CONNECTION_NOT_ACTIVE || code == ERR_PROVIDER_NOT_SUPPORTED ||
+           code == ERR_SYNCS_PAUSED || code == ERR_REVEALS_PAUSED;
 }

@@ -1,5 +1,6 @@
-// The states of a connection, and how it moves from one to another. Pure: the callers store the
-// outcome, in the transaction that read the state under a lock. Nothing else decides a state.
+// The states of a connection, how it moves from one to another, what each is good for. Pure: the
+// callers store the outcome, in the transaction that read the state under a lock. Nothing else
+// decides a state.
 #pragma once
 
 #include "server/base/err.h"
@@ -33,3 +34,22 @@ enum err_code connection_transition(enum connection_state from, enum connection_
                                     enum connection_state *ret_to, struct err *reterr) _must_check_;
 // The state as the contract spells it, without its prefix.
 const char *connection_state_word(enum connection_state state);
+
+// How a connection stands: all that decides whether it can be used.
+struct connection_standing {
+    enum connection_state state;
+    int64_t since_us; // when it ceased to be ACTIVE; 0: not known
+    int provider;     // docbridge.v1.Provider
+    bool sync_paused, reveals_paused;
+};
+enum connection_use {
+    CONNECTION_FOR_TEST, // also heals what is in ERROR
+    CONNECTION_FOR_SYNC,
+    CONNECTION_FOR_REVEAL,
+};
+// Whether upstream may be asked by it. Errors: CONNECTION_NOT_ACTIVE with the metadata `state` and
+// `since`, PROVIDER_NOT_SUPPORTED, SYNCS_PAUSED, REVEALS_PAUSED.
+enum err_code connection_check_use(const struct connection_standing *standing,
+                                   enum connection_use use, struct err *reterr) _must_check_;
+// Whether a failed call can be made once someone has mended or resumed the connection.
+bool connection_refused_use(enum err_code code);

@@ -94,7 +94,7 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
 // stored one, $6 a folder to judge too. One row, whether or not the entry is there.
 static const struct statement GATES = {
     "password_gates_get",
-    "SELECT c.provider, c.region, c.credential_version, coalesce(a.revision, 0),"
+    "SELECT c.region, c.credential_version, coalesce(a.revision, 0),"
     "       r.id IS NOT NULL, r.organization_id, j.category_id, "
     "       r.restricted OR NOT" FOLDER_OPEN("r.folder_id") " OR NOT" FOLDER_OPEN(
         "$6::bigint") ","
@@ -138,21 +138,20 @@ enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t 
                        ARG_TEXT(gates.sight.connection_id), ARG_INT64(password_id),
                        ARG_INT64(category_id), ARG_INT64(live_folder_id)),
                   &rows, reterr));
-    gates.provider = (int)rows_int64(&rows, 0, 0);
-    gates.region = (int)rows_int64(&rows, 0, 1);
-    gates.credential_version = rows_int64(&rows, 0, 2);
-    gates.access_revision = rows_int64(&rows, 0, 3);
-    gates.found = rows_bool(&rows, 0, 4);
-    gates.organization_id = rows_int64(&rows, 0, 5);
-    gates.category_id = rows_int64(&rows, 0, 6);
-    gates.restricted = rows_bool(&rows, 0, 7);
-    gates.archived = rows_bool(&rows, 0, 8);
-    gates.vaulted = rows_bool(&rows, 0, 9);
-    gates.personal = rows_bool(&rows, 0, 10);
-    gates.display_name = rows_text_copy(&rows, 0, 11, arena);
-    gates.web_url = rows_text_copy(&rows, 0, 12, arena);
-    gates.category_display_name = rows_text_copy(&rows, 0, 13, arena);
-    gates.category_allowed = rows_bool(&rows, 0, 14);
+    gates.region = (int)rows_int64(&rows, 0, 0);
+    gates.credential_version = rows_int64(&rows, 0, 1);
+    gates.access_revision = rows_int64(&rows, 0, 2);
+    gates.found = rows_bool(&rows, 0, 3);
+    gates.organization_id = rows_int64(&rows, 0, 4);
+    gates.category_id = rows_int64(&rows, 0, 5);
+    gates.restricted = rows_bool(&rows, 0, 6);
+    gates.archived = rows_bool(&rows, 0, 7);
+    gates.vaulted = rows_bool(&rows, 0, 8);
+    gates.personal = rows_bool(&rows, 0, 9);
+    gates.display_name = rows_text_copy(&rows, 0, 10, arena);
+    gates.web_url = rows_text_copy(&rows, 0, 11, arena);
+    gates.category_display_name = rows_text_copy(&rows, 0, 12, arena);
+    gates.category_allowed = rows_bool(&rows, 0, 13);
     if (gates.category_display_name == NULL ||
         (gates.found && (gates.display_name == NULL || gates.web_url == NULL)))
         return err_no_memory(reterr);

@@ -43,7 +43,7 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
 // Everything that a reveal's local gates look at, read in one statement. Texts from the arena.
 struct password_gates {
     struct sight sight;
-    int provider, region;
+    int region;
     int64_t credential_version; // 0: the connection has no credential
     int64_t access_revision;    // of the company's password settings; 0: defaults
     bool found;                 // the entry is stored, of an organization mapped to the company

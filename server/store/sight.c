@@ -4,7 +4,7 @@
 // limited to one organization is as fresh as its last run for that organization.
 static const struct statement GET = {
     "sight_get",
-    "SELECT co.display_name, c.id, c.state, c.update_time, c.reveals_paused,"
+    "SELECT co.display_name, c.id, c.state, c.problem_time, c.provider, c.reveals_paused,"
     "       m.organization_id IS NOT NULL, f.documents_enabled, f.checklists_enabled,"
     "       f.password_sharing_enabled, coalesce(a.level, 1),"
     "       (SELECT max(s.complete_time) FROM sync_freshness s"
@@ -35,15 +35,16 @@ enum err_code sight_get(struct tx *tx, const char *company_id, int task_kind, st
     *ret_sight = (struct sight){
         .company_display_name = rows_text_copy(&rows, 0, 0, arena),
         .connection_id = rows_text_copy(&rows, 0, 1, arena),
-        .connection_state = (enum connection_state)rows_int64(&rows, 0, 2),
-        .connection_update_time = rows_time(&rows, 0, 3),
-        .reveals_paused = rows_bool(&rows, 0, 4),
-        .mapped = rows_bool(&rows, 0, 5),
-        .documents_enabled = rows_bool(&rows, 0, 6),
-        .checklists_enabled = rows_bool(&rows, 0, 7),
-        .password_sharing_enabled = rows_bool(&rows, 0, 8),
-        .password_level = (int)rows_int64(&rows, 0, 9),
-        .as_of_time = rows_time(&rows, 0, 10),
+        .standing = {.state = (enum connection_state)rows_int64(&rows, 0, 2),
+                     .since_us = rows_time(&rows, 0, 3),
+                     .provider = (int)rows_int64(&rows, 0, 4),
+                     .reveals_paused = rows_bool(&rows, 0, 5)},
+        .mapped = rows_bool(&rows, 0, 6),
+        .documents_enabled = rows_bool(&rows, 0, 7),
+        .checklists_enabled = rows_bool(&rows, 0, 8),
+        .password_sharing_enabled = rows_bool(&rows, 0, 9),
+        .password_level = (int)rows_int64(&rows, 0, 10),
+        .as_of_time = rows_time(&rows, 0, 11),
     };
     if (ret_sight->company_display_name == NULL ||
         (ret_sight->connection_id == NULL && !rows_null(&rows, 0, 1)))

@@ -14,11 +14,9 @@ enum { SIGHT_NO_ACCESS = 1, SIGHT_SELECTED_CATEGORIES = 2, SIGHT_ALL_CATEGORIES 
 // Texts from the arena.
 struct sight {
     const char *company_display_name;
-    const char *connection_id; // NULL: the tenant has none
-    enum connection_state connection_state;
-    int64_t connection_update_time; // when it last changed
-    bool reveals_paused;
-    bool mapped; // an organization is mapped to the company
+    const char *connection_id;           // NULL: the tenant has none
+    struct connection_standing standing; // of the connection
+    bool mapped;                         // an organization is mapped to the company
     bool documents_enabled, checklists_enabled, password_sharing_enabled;
     int password_level;
     // When the asked task last saw everything of the company; 0: never.

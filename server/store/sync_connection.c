@@ -8,7 +8,7 @@
     " coalesce(s.checklists_enabled, false), coalesce(s.password_sharing_enabled, false)," \
     " EXISTS (SELECT FROM flexible_asset_type AS t WHERE t.tenant = c.tenant"              \
     "   AND t.connection_id = c.id AND t.enabled AND t.upstream_state = 1),"               \
-    " v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext"                              \
+    " v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext, c.problem_time"              \
     " FROM connection AS c"                                                                \
     " LEFT JOIN connection_config AS s ON s.tenant = c.tenant AND s.connection_id = c.id"  \
     " LEFT JOIN vault_record AS v ON v.tenant = c.tenant AND v.connection_id = c.id"       \
@@ -31,9 +31,10 @@ enum err_code sync_connection_load(struct tx *tx, const char *connection_id, boo
         return err_not_found(reterr, name);
     }
     *ret_connection = (struct sync_connection){
-        .state = (enum connection_state)rows_int64(&rows, 0, 0),
-        .sync_paused = rows_bool(&rows, 0, 1),
-        .provider = (int)rows_int64(&rows, 0, 2),
+        .standing = {.state = (enum connection_state)rows_int64(&rows, 0, 0),
+                     .since_us = rows_time(&rows, 0, 14),
+                     .provider = (int)rows_int64(&rows, 0, 2),
+                     .sync_paused = rows_bool(&rows, 0, 1)},
         .region = (int)rows_int64(&rows, 0, 3),
         .credential_version = rows_int64(&rows, 0, 4),
         .folder_filter = (int)rows_int64(&rows, 0, 5),

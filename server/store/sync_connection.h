@@ -5,9 +5,8 @@
 #include "server/store/store.h"
 
 struct sync_connection {
-    enum connection_state state;
-    bool sync_paused;
-    int provider, region;
+    struct connection_standing standing;
+    int region;
     int64_t credential_version; // 0: there is none
     int folder_filter;          // 0: not known
     bool documents_enabled, checklists_enabled, passwords_enabled, assets_enabled;

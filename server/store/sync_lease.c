@@ -132,6 +132,35 @@ enum err_code sync_lease_hurry(struct tx *tx, const char *connection_id, const c
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id)), reterr);
 }
 
+enum err_code sync_lease_drop(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_lease_drop", "DELETE FROM sync_lease WHERE tenant = $1 AND connection_id = $2"};
+    return tx_run(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
+}
+
+enum err_code sync_lease_hold(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_lease_hold",
+        "UPDATE sync_lease AS l SET owner = '', fence = l.fence + 1, expire_time = 'infinity'"
+        " WHERE l.tenant = $1 AND l.connection_id = $2 AND NOT EXISTS (SELECT FROM sync_run AS r"
+        "   WHERE r.tenant = $1 AND r.connection_id = $2 AND r.id = l.run_id"
+        "     AND r.cancel_requested)"};
+    return tx_run(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
+}
+
+enum err_code sync_lease_unhold(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    // Every lease is locked: one that is about to be held is waited for.
+    static const struct statement statement = {
+        "sync_lease_unhold",
+        "UPDATE sync_lease SET expire_time ="
+        " CASE expire_time WHEN 'infinity' THEN clock_timestamp() ELSE expire_time END"
+        " WHERE tenant = $1 AND connection_id = $2"};
+    return tx_run(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
+}
+
 enum err_code sync_lease_delete(struct tx *tx, const struct sync_lease *lease, struct err *reterr)
 {
     static const struct statement statement = {

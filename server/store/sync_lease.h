@@ -1,8 +1,9 @@
 // Leases: which process carries a run on. One row a connection as long as its run is live.
 //
 // A lease is due when its expire_time has passed: owner '' means that it waits for a process (from
-// that time on), any other owner that its process went silent. Each change of owner raises the
-// fence; whoever writes for a run first checks its own. The database's clock alone counts here.
+// that time on, 'infinity' while syncs are paused), any other owner that its process went silent.
+// Each change of owner raises the fence; whoever writes for a run first checks its own. The
+// database's clock alone counts here.
 #pragma once
 
 #include "server/store/store.h"
@@ -38,6 +39,16 @@ enum err_code sync_lease_release(struct tx *tx, const struct sync_lease *lease, 
 // Makes a lease that waits for a process due now; one that is held stays as it is.
 enum err_code sync_lease_hurry(struct tx *tx, const char *connection_id, const char *run_id,
                                struct err *reterr) _must_check_;
+// Takes the lease of a connection's run, if there is one, from whoever holds it, for good: nobody
+// carries the run on. Waits for what the holder is writing.
+enum err_code sync_lease_drop(struct tx *tx, const char *connection_id,
+                              struct err *reterr) _must_check_;
+// The same until sync_lease_unhold() makes it due. The lease of a run that is being cancelled stays
+// as it is.
+enum err_code sync_lease_hold(struct tx *tx, const char *connection_id,
+                              struct err *reterr) _must_check_;
+enum err_code sync_lease_unhold(struct tx *tx, const char *connection_id,
+                                struct err *reterr) _must_check_;
 // The run has ended.
 enum err_code sync_lease_delete(struct tx *tx, const struct sync_lease *lease,
                                 struct err *reterr) _must_check_;

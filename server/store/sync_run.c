@@ -36,10 +36,12 @@ enum err_code sync_run_insert(struct tx *tx, const struct sync_run_new *run, boo
 }
 
 enum err_code sync_run_find(struct tx *tx, const char *connection_id, const char *request_id,
-                            struct arena *arena, const char **ret_run_id, struct err *reterr)
+                            struct arena *arena, const char **ret_run_id, bool *ret_repeated,
+                            struct err *reterr)
 {
     static const struct statement statement = {
-        "sync_run_find", "SELECT id FROM sync_run WHERE tenant = $1 AND connection_id = $2"
+        "sync_run_find", "SELECT id, $3 <> '' AND request_id = $3 FROM sync_run WHERE tenant = $1 "
+                         "AND connection_id = $2"
                          " AND (state IN (1, 2, 3, 4) OR ($3 <> '' AND request_id = $3))"
                          " ORDER BY ($3 <> '' AND request_id = $3) DESC LIMIT 1"};
     struct rows rows _cleanup_(rows_done) = {NULL};
@@ -48,9 +50,11 @@ enum err_code sync_run_find(struct tx *tx, const char *connection_id, const char
                        ARG_TEXT(request_id == NULL ? "" : request_id)),
                   &rows, reterr));
     *ret_run_id = NULL;
+    *ret_repeated = false;
     if (rows_count(&rows) == 0)
         return ERR_OK;
     *ret_run_id = rows_text_copy(&rows, 0, 0, arena);
+    *ret_repeated = rows_bool(&rows, 0, 1);
     return *ret_run_id == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
@@ -229,6 +233,36 @@ enum err_code sync_run_ask_cancel(struct tx *tx, const char *connection_id, cons
                   &rows, reterr));
     *ret_live = rows_affected(&rows) == 1;
     return ERR_OK;
+}
+
+enum err_code sync_run_cancel_live(struct tx *tx, const char *connection_id, int64_t now_us,
+                                   int64_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_cancel_live",
+        "WITH live AS (UPDATE sync_run SET state = 8, cancel_requested = true, end_time = $3,"
+        "   resume_time = NULL WHERE tenant = $1 AND connection_id = $2 AND state IN (1, 2, 3, 4)"
+        "   RETURNING id),"
+        " stopped AS (UPDATE sync_task AS t SET state = 8 FROM live WHERE t.tenant = $1"
+        "   AND t.connection_id = $2 AND t.run_id = live.id AND t.state IN (2, 3, 4))"
+        " SELECT count(*) FROM live"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TIME(now_us)), &rows,
+                  reterr));
+    *ret_count = rows_int64(&rows, 0, 0);
+    return ERR_OK;
+}
+
+enum err_code sync_run_hold(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_run_hold",
+        "WITH held AS (UPDATE sync_run SET state = 1, resume_time = NULL"
+        "   WHERE tenant = $1 AND connection_id = $2 AND state IN (1, 2, 3) RETURNING id)"
+        " UPDATE sync_task AS t SET state = 2 FROM held WHERE t.tenant = $1"
+        "   AND t.connection_id = $2 AND t.run_id = held.id AND t.state IN (3, 4)"};
+    return tx_run(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
 }
 
 enum err_code sync_run_wish(struct tx *tx, const char *connection_id, const char *run_id,

@@ -53,9 +53,10 @@ struct sync_run_new {
 // `*ret_inserted` is false when a live run, or one of the same request, is there already.
 enum err_code sync_run_insert(struct tx *tx, const struct sync_run_new *run, bool *ret_inserted,
                               struct err *reterr) _must_check_;
-// The id of the live run, or of the run of `request_id` (NULL: only live); NULL if there is none.
+// The id of the run of `request_id` (NULL: none), for which `*ret_repeated` is true, or else of the
+// live run; NULL if there is none.
 enum err_code sync_run_find(struct tx *tx, const char *connection_id, const char *request_id,
-                            struct arena *arena, const char **ret_run_id,
+                            struct arena *arena, const char **ret_run_id, bool *ret_repeated,
                             struct err *reterr) _must_check_;
 // Errors: RESOURCE_NOT_FOUND.
 enum err_code sync_run_load(struct tx *tx, const char *connection_id, const char *run_id,
@@ -80,6 +81,14 @@ enum err_code sync_run_move(struct tx *tx, const char *connection_id, const char
 // run has ended.
 enum err_code sync_run_ask_cancel(struct tx *tx, const char *connection_id, const char *run_id,
                                   int cancelling, bool *ret_live, struct err *reterr) _must_check_;
+// Ends what is live of a connection as cancelled, at once and without its holder, whose lease the
+// caller has dropped in the same transaction.
+enum err_code sync_run_cancel_live(struct tx *tx, const char *connection_id, int64_t now_us,
+                                   int64_t *ret_count, struct err *reterr) _must_check_;
+// Puts what is live of a connection back to QUEUED, with its tasks, at their checkpoints; but what
+// is being cancelled stays so. The caller has taken the lease from its holder.
+enum err_code sync_run_hold(struct tx *tx, const char *connection_id,
+                            struct err *reterr) _must_check_;
 // What was asked of a live run that it does not do.
 struct sync_run_wish {
     unsigned tasks;                  // bits of docbridge.v1.SyncTaskKind; 0: there is none

@@ -3,9 +3,8 @@
 //
 // A key that was accepted within the last day costs no request. A pause of syncs does not stop the
 // keeper: what is paused is to work again. Only an ACTIVE connection has a key worth keeping.
-#include "server/audit/audit.h"
+#include "server/audit/connection_move.h"
 #include "server/base/log.h"
-#include "server/store/connection_finding.h"
 #include "server/store/keep_alive.h"
 #include "server/store/vault_record.h"
 #include "server/sync/sync_private.h"
@@ -104,25 +103,6 @@ static enum err_code probe(struct turn *turn, struct err *reterr)
     return ERR_OK;
 }
 
-static enum err_code audit_move(struct turn *turn, struct tx *tx,
-                                const struct connection_move *move, struct err *reterr)
-{
-    const char *name = arena_printf(&turn->arena, "connections/%s", turn->connection->id);
-    if (name == NULL)
-        return err_no_memory(reterr);
-    const struct audit_change change = {"state", connection_state_word(move->before->state),
-                                        connection_state_word(move->to)};
-    const struct audit_event event = {.type = AUDIT_CONNECTION_TEST,
-                                      .phase = AUDIT_SINGLE,
-                                      .outcome = AUDIT_FAILED,
-                                      .error = turn->answer,
-                                      .resource = name,
-                                      .resource_display_name = turn->connection->display_name,
-                                      .changes = &change,
-                                      .change_count = 1};
-    return audit_append_system(tx, "keeper", &event, NULL, reterr);
-}
-
 // What the answer says of the key, which may be nothing. A success leaves no event: it is daily.
 static enum err_code record(struct turn *turn, struct tx *tx, struct err *reterr)
 {
@@ -138,9 +118,7 @@ static enum err_code record(struct turn *turn, struct tx *tx, struct err *reterr
         return ERR_OK;
     try_(
         connection_record_finding(tx, turn->connection->id, &finding, &turn->arena, &move, reterr));
-    if (move.before == NULL || move.before->state == move.to)
-        return ERR_OK;
-    return audit_move(turn, tx, &move, reterr);
+    return audit_connection_move(tx, NULL, "keeper", &move, reterr);
 }
 
 static enum err_code keep(struct turn *turn, struct err *reterr)

@@ -7,20 +7,6 @@
 
 enum { FIND_TRIES = 3, FIND_ARENA_BYTES = 64 * 1024 };
 
-static enum err_code check_connection(const struct sync_connection *connection, const char *id,
-                                      struct err *reterr)
-{
-    bool connected =
-        connection->state == CONNECTION_ACTIVE || connection->state == CONNECTION_ERROR;
-    if (connected && !connection->sync_paused)
-        return ERR_OK;
-    (void)err_set(reterr, ERR_CONNECTION_NOT_ACTIVE,
-                  connected ? "the syncs of the connection are paused"
-                            : "the connection is not active");
-    err_meta(reterr, "connection", "connections/%s", id);
-    return ERR_CONNECTION_NOT_ACTIVE;
-}
-
 static void choose_tasks(const struct sync_connection *connection, unsigned tasks, bool limited,
                          int ret_states[SYNC_TASK_KINDS])
 {
@@ -55,12 +41,14 @@ static enum err_code audit(struct tx *tx, const struct request *request, const c
 }
 
 static enum err_code find(struct tx *tx, const struct sync_request *asked,
-                          char ret_run_id[SYNC_RUN_ID_BYTES], bool *ret_found, struct err *reterr)
+                          char ret_run_id[SYNC_RUN_ID_BYTES], bool *ret_found, bool *ret_repeated,
+                          struct err *reterr)
 {
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, FIND_ARENA_BYTES);
     const char *run_id;
-    try_(sync_run_find(tx, asked->connection_id, asked->request_id, &arena, &run_id, reterr));
+    try_(sync_run_find(tx, asked->connection_id, asked->request_id, &arena, &run_id, ret_repeated,
+                       reterr));
     *ret_found = run_id != NULL;
     if (*ret_found)
         (void)snprintf(ret_run_id, SYNC_RUN_ID_BYTES, "%s", run_id);
@@ -164,27 +152,47 @@ enum err_code sync_request_run(struct tx *tx, const struct request *request,
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, FIND_ARENA_BYTES);
     struct sync_connection connection;
+    bool repeated;
     try_(sync_connection_load(tx, asked->connection_id, true, &arena, &connection, reterr));
     // A repeated request gets its answer whatever became of the connection.
-    try_(find(tx, asked, ret_run_id, ret_joined, reterr));
+    try_(find(tx, asked, ret_run_id, ret_joined, &repeated, reterr));
+    if (!repeated)
+        try_(connection_check_use(&connection.standing, CONNECTION_FOR_SYNC, reterr));
     if (*ret_joined)
         try_(join(tx, asked, &connection, ret_run_id, ret_joined, reterr));
     if (*ret_joined)
         return ERR_OK;
-    try_(check_connection(&connection, asked->connection_id, reterr));
     for (int tries = 0; tries < FIND_TRIES; tries++) {
         bool queued;
         try_(queue(tx, request, asked, &connection, ret_run_id, &queued, reterr));
         if (queued)
             return ERR_OK;
         // Someone else was first; unless that run has ended already, it is joined.
-        try_(find(tx, asked, ret_run_id, ret_joined, reterr));
+        try_(find(tx, asked, ret_run_id, ret_joined, &repeated, reterr));
         if (*ret_joined)
             try_(join(tx, asked, &connection, ret_run_id, ret_joined, reterr));
         if (*ret_joined)
             return ERR_OK;
     }
     return err_set(reterr, ERR_CONFLICT, "runs of this connection begin and end too fast");
+}
+
+enum err_code sync_abandon_run(struct tx *tx, const char *connection_id, int64_t *ret_cancelled,
+                               struct err *reterr)
+{
+    try_(sync_lease_drop(tx, connection_id, reterr));
+    return sync_run_cancel_live(tx, connection_id, clock_wall_us(), ret_cancelled, reterr);
+}
+
+enum err_code sync_hold_run(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    try_(sync_lease_hold(tx, connection_id, reterr));
+    return sync_run_hold(tx, connection_id, reterr);
+}
+
+enum err_code sync_unhold_run(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    return sync_lease_unhold(tx, connection_id, reterr);
 }
 
 enum err_code sync_cancel_run(struct tx *tx, const struct request *request,

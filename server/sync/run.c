@@ -71,6 +71,14 @@ enum err_code run_stopped(struct run *run, struct err *reterr)
     return err_set(reterr, ERR_CANCELLED, "%s", words[atomic_load(&run->why)]);
 }
 
+// Whatever else the run was told, it must not write any more.
+static enum err_code lose(struct run *run, struct err *reterr)
+{
+    atomic_store(&run->why, RUN_STOP_LOST);
+    atomic_store(&run->stop, true);
+    return run_stopped(run, reterr);
+}
+
 enum err_code run_begin(struct run *run, bool even_stopping, struct tx **ret_tx, struct err *reterr)
 {
     if (atomic_load(&run->stop) && !even_stopping)
@@ -79,12 +87,8 @@ enum err_code run_begin(struct run *run, bool even_stopping, struct tx **ret_tx,
     try_(store_begin(run->sync->store, run->lease.tenant, deadline_in(TX_MS), NULL, &tx, reterr));
     struct sync_lease_check check;
     try_(sync_lease_check(tx, &run->lease, run->sync->owner, &check, reterr));
-    if (!check.held) {
-        // Whatever else the run was told, it must not write any more.
-        atomic_store(&run->why, RUN_STOP_LOST);
-        atomic_store(&run->stop, true);
-        return run_stopped(run, reterr);
-    }
+    if (!check.held)
+        return lose(run, reterr);
     if (check.cancel_requested && !even_stopping) {
         run_stop(run, RUN_STOP_CANCEL);
         return run_stopped(run, reterr);
@@ -153,15 +157,20 @@ static enum err_code take(struct run *run, struct err *reterr)
     try_(run_begin(run, true, &tx, reterr));
     try_(sync_run_load(tx, run->lease.connection_id, run->lease.run_id, &run->arena, &run->row,
                        reterr));
-    try_(sync_connection_load(tx, run->lease.connection_id, false, &run->arena, &run->connection,
+    // Locked, so that a pause or its end comes wholly before or after.
+    try_(sync_connection_load(tx, run->lease.connection_id, true, &run->arena, &run->connection,
                               reterr));
     if (!run_is_live((enum run_state)run->row.state)) {
         // A lease that outlived its run has nothing to give.
         try_(sync_lease_delete(tx, &run->lease, reterr));
         try_(tx_commit(&tx, reterr));
-        atomic_store(&run->why, RUN_STOP_LOST);
-        atomic_store(&run->stop, true);
-        return run_stopped(run, reterr);
+        return lose(run, reterr);
+    }
+    if (run->connection.standing.sync_paused && !run->row.cancel_requested) {
+        // It was queued, or its process died, while syncs were being paused.
+        try_(sync_hold_run(tx, run->lease.connection_id, reterr));
+        try_(tx_commit(&tx, reterr));
+        return lose(run, reterr);
     }
     if (run->row.cancel_requested)
         run_stop(run, RUN_STOP_CANCEL);
@@ -174,9 +183,6 @@ static enum err_code take(struct run *run, struct err *reterr)
 static enum err_code open_source(struct run *run, struct err *reterr)
 {
     const struct sync_connection *connection = &run->connection;
-    if (connection->sync_paused ||
-        (connection->state != CONNECTION_ACTIVE && connection->state != CONNECTION_ERROR))
-        return err_set(reterr, ERR_CONNECTION_NOT_ACTIVE, "the connection is paused or not active");
     if (connection->scheme == NULL)
         return err_set(reterr, ERR_CONNECTION_NOT_ACTIVE, "the connection has no API key");
     struct vault_context context = {
@@ -195,7 +201,7 @@ static enum err_code open_source(struct run *run, struct err *reterr)
     };
     struct secret *key _cleanup_(secret_freep) = NULL;
     try_(vault_unseal(run->sync->vault, &context, &sealed, &key, reterr));
-    try_(source_open(&run->sync->source, (enum source_provider)connection->provider,
+    try_(source_open(&run->sync->source, (enum source_provider)connection->standing.provider,
                      (enum source_region)connection->region, key, &run->source, reterr));
     return budget_open(run->sync->budget, run->lease.tenant, run->lease.connection_id,
                        connection->credential_version, &run->account, reterr);

@@ -1,12 +1,12 @@
 // How a run leaves its thread: finished, cancelled, parked, or handed over.
+#include "server/audit/connection_move.h"
 #include "server/base/log.h"
-#include "server/store/connection_finding.h"
 #include "server/sync/run.h"
 #include "server/sync/sync_private.h"
 
 // What the run learned of the key; a run that was stopped, or met other trouble, learned nothing.
 static enum err_code record_key(struct run *run, struct tx *tx, enum run_event event,
-                                struct err *reterr)
+                                struct connection_move *ret_move, struct err *reterr)
 {
     bool worked = event == RUN_ALL_DONE || event == RUN_SOME_DONE;
     const struct connection_finding finding = {
@@ -16,10 +16,10 @@ static enum err_code record_key(struct run *run, struct tx *tx, enum run_event e
         .problem_reason = err_reason(run->broken.code),
         .problem_message = run->broken.text,
     };
-    struct connection_move move;
+    *ret_move = (struct connection_move){0};
     if (!run->key_refused && !worked)
         return ERR_OK;
-    return connection_record_finding(tx, run->lease.connection_id, &finding, &run->arena, &move,
+    return connection_record_finding(tx, run->lease.connection_id, &finding, &run->arena, ret_move,
                                      reterr);
 }
 
@@ -27,11 +27,13 @@ static enum err_code finish_in(struct run *run, struct tx *tx, enum run_event ev
                                struct err *reterr)
 {
     const char *connection_id = run->lease.connection_id, *run_id = run->lease.run_id;
-    try_(record_key(run, tx, event, reterr));
+    struct connection_move move;
+    try_(record_key(run, tx, event, &move, reterr));
     try_(run_move(run, tx, event, 0, reterr));
     try_(sync_run_add_requests(tx, connection_id, run_id, run->requests, reterr));
     try_(sync_page_forget(tx, connection_id, run_id, 0, NULL, reterr));
-    return sync_lease_delete(tx, &run->lease, reterr);
+    try_(sync_lease_delete(tx, &run->lease, reterr));
+    return audit_connection_move(tx, NULL, "sync", &move, reterr);
 }
 
 // Both lists together; some ids may be there twice, which does no harm.
@@ -81,7 +83,7 @@ static enum err_code follow_up(struct run *run, struct tx *tx, struct err *reter
             return err_no_memory(reterr);
     }
     enum err_code code = sync_request_run(tx, NULL, &asked, run_id, &joined, reterr);
-    return code == ERR_CONNECTION_NOT_ACTIVE ? ERR_OK : code;
+    return connection_refused_use(code) ? ERR_OK : code;
 }
 
 // The run is over: all tasks are.

@@ -145,22 +145,36 @@ void sync_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms)
     (void)pthread_cond_timedwait(cond, lock, &until);
 }
 
-void sync_stop_run(struct sync *sync, const char *tenant, const char *connection_id,
-                   const char *run_id)
+// Stops runs of a connection; `run_id` NULL: whichever it is.
+static void stop_runs(struct sync *sync, const char *tenant, const char *connection_id,
+                      const char *run_id, enum run_why why)
 {
     (void)pthread_mutex_lock(&sync->lock);
     for (struct run *run = sync->runs; run != NULL; run = run->next) {
-        if (strcmp(run->lease.tenant, tenant) != 0 || strcmp(run->lease.run_id, run_id) != 0 ||
-            strcmp(run->lease.connection_id, connection_id) != 0)
+        if (strcmp(run->lease.tenant, tenant) != 0 ||
+            strcmp(run->lease.connection_id, connection_id) != 0 ||
+            (run_id != NULL && strcmp(run->lease.run_id, run_id) != 0))
             continue;
         int none = RUN_GOES_ON;
-        (void)atomic_compare_exchange_strong(&run->why, &none, (int)RUN_STOP_CANCEL);
+        (void)atomic_compare_exchange_strong(&run->why, &none, (int)why);
         atomic_store(&run->stop, true);
         (void)pthread_cond_broadcast(&sync->run_wake);
     }
     sync->woken = true;
     (void)pthread_cond_signal(&sync->scheduler_wake);
     (void)pthread_mutex_unlock(&sync->lock);
+}
+
+void sync_stop_run(struct sync *sync, const char *tenant, const char *connection_id,
+                   const char *run_id)
+{
+    stop_runs(sync, tenant, connection_id, run_id, RUN_STOP_CANCEL);
+}
+
+void sync_let_go(struct sync *sync, const char *tenant, const char *connection_id)
+{
+    // Should the run have begun anew already, it begins once more.
+    stop_runs(sync, tenant, connection_id, NULL, RUN_STOP_HAND_OVER);
 }
 
 struct sync_quota sync_get_quota(struct sync *sync, const char *tenant, const char *connection_id)

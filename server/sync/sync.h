@@ -76,8 +76,8 @@ struct sync_request {
 enum { SYNC_RUN_ID_BYTES = 27 };
 
 // Queues a run within the caller's transaction, with its audit event, or finds the live run (or the
-// run of the same request_id), which is then joined. The connection must be ACTIVE or in ERROR, not
-// paused: CONNECTION_NOT_ACTIVE. Call sync_wake() after the commit.
+// run of the same request_id), which is then joined. Call sync_wake() after the commit. Errors:
+// those of connection_check_use().
 enum err_code sync_request_run(struct tx *tx, const struct request *request,
                                const struct sync_request *asked, char ret_run_id[SYNC_RUN_ID_BYTES],
                                bool *ret_joined, struct err *reterr) _must_check_;
@@ -94,6 +94,23 @@ enum err_code sync_cancel_run(struct tx *tx, const struct request *request,
 // scheduler; another process learns of the cancellation with its next page.
 void sync_stop_run(struct sync *sync, const char *tenant, const char *connection_id,
                    const char *run_id);
+
+// What becomes of a connection's live run when the connection changes under it, within the caller's
+// transaction and before anything else there. All wait for the page that is being written; from
+// then on the thread or process that had the run writes nothing. Call sync_let_go() after the
+// commit.
+// It ends as cancelled:
+enum err_code sync_abandon_run(struct tx *tx, const char *connection_id, int64_t *ret_cancelled,
+                               struct err *reterr) _must_check_;
+// It waits, QUEUED, at its last page; a run that is being cancelled goes on to its end:
+enum err_code sync_hold_run(struct tx *tx, const char *connection_id,
+                            struct err *reterr) _must_check_;
+// It goes on:
+enum err_code sync_unhold_run(struct tx *tx, const char *connection_id,
+                              struct err *reterr) _must_check_;
+// Stops the request that a run of the connection has in flight, if it runs in this process, and
+// wakes the scheduler; another process notices with its next page.
+void sync_let_go(struct sync *sync, const char *tenant, const char *connection_id);
 
 // Fetches flexible asset types with their fields, and password categories, and stores them: new
 // ones off, those that vanished as gone, choices untouched. When many vanish at once, the list is

@@ -1,10 +1,10 @@
 // ConnectionService: creating, reading, and each diagnosis of a test.
 #include "tests/integration/service/fixture.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
 #include "docbridge/v1/connection.pb-c.h"
+#include "server/audit/audit.h"
 
 typedef Docbridge__V1__Connection Connection;
 typedef Docbridge__V1__TestConnectionResponse Answer;
@@ -96,8 +96,9 @@ static void refuses_input(void **state)
     assert_int_equal(run_create(fixture, &create, &out), ERR_FIELD_INVALID);
     assert_string_equal(fixture->err.field, "connection.display_name");
     create_init(&create);
-    create.candidate.provider = DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU;
+    create.candidate.provider = 0;
     assert_int_equal(run_create(fixture, &create, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "candidate.provider");
     create_init(&create);
     create.candidate.region = 0;
     assert_int_equal(run_create(fixture, &create, &out), ERR_FIELD_INVALID);
@@ -171,53 +172,6 @@ static void shows_nothing_of_a_short_key(void **state)
     create.candidate.api_key = short_key;
     assert_int_equal(run_create(fixture, &create, &out), ERR_OK);
     assert_string_equal(out.credential->last4, "");
-}
-
-struct racer {
-    struct fixture *fixture;
-    pthread_barrier_t *barrier;
-    enum err_code code;
-    struct err err;
-};
-
-static void *race(void *context)
-{
-    struct racer *racer = context;
-    struct arena arena _cleanup_(arena_done);
-    arena_init(&arena, 1 << 20);
-    struct request request = racer->fixture->request;
-    request.arena = &arena;
-    struct create create;
-    Connection out;
-    create_init(&create);
-    docbridge__v1__connection__init(&out);
-    (void)pthread_barrier_wait(racer->barrier);
-    for (size_t i = 0; i < connection_service.method_count; i++)
-        if (strcmp(connection_service.methods[i].name, "CreateConnection") == 0)
-            racer->code =
-                connection_service.methods[i].unary(&request, &create.in, &out, &racer->err);
-    return NULL;
-}
-
-static void one_of_two_racers_wins(void **state)
-{
-    struct fixture *fixture = *state;
-    pthread_barrier_t barrier;
-    pthread_t threads[2];
-    struct racer racers[2];
-    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
-    for (int i = 0; i < 2; i++) {
-        racers[i] = (struct racer){.fixture = fixture, .barrier = &barrier};
-        assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
-    }
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    (void)pthread_barrier_destroy(&barrier);
-    const struct racer *loser = &racers[racers[0].code == ERR_OK];
-    assert_int_equal(racers[loser == &racers[0]].code, ERR_OK);
-    assert_int_equal(loser->code, ERR_DOCUMENTATION_PROVIDER_ACTIVE);
-    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM connection"), 1);
-    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), 1);
 }
 
 static void reads(void **state)
@@ -416,7 +370,11 @@ static void tests_what_is_stored(void **state)
     assert_int_equal(out.diagnosis, VERDICT(KEY_REVOKED_OR_EXPIRED));
     assert_string_equal(fixture_sql(fixture, "SELECT state || problem_reason FROM connection"),
                         "2UPSTREAM_KEY_REJECTED");
-    assert_non_null(strstr(fixture_changes(fixture, 3), "ACTIVE"));
+    assert_non_null(strstr(fixture_changes(fixture, AUDIT_CONNECTION_STATE), "ACTIVE"));
+    // Refused once more, it is not told once more.
+    test_stored(fixture, &out);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 15"),
+                     1);
     // A network that fails says nothing of the key.
     source_fake.regions[SOURCE_REGION_US] = ERR_UPSTREAM_UNREACHABLE;
     test_stored(fixture, &out);
@@ -425,6 +383,10 @@ static void tests_what_is_stored(void **state)
     test_stored(fixture, &out);
     assert_string_equal(fixture_sql(fixture, "SELECT state || problem_reason FROM connection"),
                         "1");
+    assert_non_null(strstr(fixture_changes(fixture, AUDIT_CONNECTION_STATE), "\"new\":\"ACTIVE\""));
+    test_stored(fixture, &out);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 15"),
+                     2);
     (void)fixture_sql(fixture, "UPDATE connection SET state = 3");
     Docbridge__V1__TestConnectionRequest in = DOCBRIDGE__V1__TEST_CONNECTION_REQUEST__INIT;
     char name[] = "connections/c1";
@@ -481,7 +443,6 @@ int main(void)
         TEST(keeps_nothing_of_a_refused_key),
         TEST(takes_the_slot_once),
         TEST(shows_nothing_of_a_short_key),
-        TEST(one_of_two_racers_wins),
         TEST(reads),
         TEST(diagnoses_a_candidate),
         TEST(diagnoses_a_region),

@@ -99,7 +99,9 @@ static void a_refused_key_is_an_error_told_once(void **state)
     assert_sql(fixture, "SELECT key_last_success_time < now() - interval '1 day' FROM connection",
                "t");
     assert_sql(fixture, "SELECT string_agg(type || ' ' || changes, '') FROM audit_event",
-               "3 [{\"field\":\"state\",\"old\":\"ACTIVE\",\"new\":\"ERROR\"}]");
+               "15 [{\"field\":\"state\",\"old\":\"ACTIVE\",\"new\":\"ERROR\"},"
+               "{\"field\":\"problem.reason\",\"old\":null,"
+               "\"new\":\"UPSTREAM_KEY_REJECTED\"}]");
 }
 
 static void what_says_nothing_of_the_key_is_tried_again(void **state)

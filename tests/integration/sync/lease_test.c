@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/store/connection.h"
+#include "server/store/sync_lease.h"
 #include "server/sync/state.h"
 #include "tests/integration/sync/fixture.h"
 
@@ -185,12 +187,152 @@ static void of_many_schedulers_one_takes_a_run(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
 
+// Pauses syncs of c1, or ends the pause, as PauseConnection and ResumeConnection do.
+static void set_paused(struct fixture *fixture, bool on)
+{
+    struct tx *tx = NULL;
+    struct err err = {0};
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(on ? sync_hold_run(tx, "c1", &err) : sync_unhold_run(tx, "c1", &err), ERR_OK);
+    assert_int_equal(connection_set_paused(tx, "c1", on, false, clock_wall_us(), &err), ERR_OK);
+    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+    if (fixture->sync != NULL)
+        sync_let_go(fixture->sync, "t1", "c1");
+}
+
+// What any scheduler would find.
+static void assert_nothing_is_due(struct fixture *fixture)
+{
+    struct tx *tx = NULL;
+    struct err err = {0};
+    struct sync_lease *leases;
+    size_t count;
+    assert_int_equal(store_begin(fixture->scheduler_store, "", deadline_in(5000), NULL, &tx, &err),
+                     ERR_OK);
+    assert_int_equal(
+        sync_lease_claim(tx, "other", 60000, 10, &fixture->arena, &leases, &count, &err), ERR_OK);
+    tx_abortp(&tx);
+    assert_int_equal(count, 0);
+}
+
+static void a_paused_run_goes_on_where_it_was(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture);
+    fixture->settings.lease_ms = 3600000;
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    set_paused(fixture, true);
+    assert_sql(fixture,
+               "SELECT r.state || ' ' || t.state || ' ' || l.owner || l.expire_time"
+               " FROM sync_run r, sync_task t, sync_lease l WHERE t.kind = 3",
+               "1 2 infinity");
+    fake_set_hook(NULL);
+    fake_forget_requests();
+    assert_nothing_is_due(fixture);
+    assert_sql(fixture, "SELECT state FROM sync_run WHERE connection_id = 'c1'", "1");
+    assert_sql(fixture, "SELECT checkpoint LIKE '%key=5 %offset=2%' FROM sync_task WHERE kind = 3",
+               "t");
+    set_paused(fixture, false);
+    assert_goes_on(fixture);
+}
+
+// Another process is told by the lease alone, with its next page.
+static void a_pause_stops_other_processes_too(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture);
+    fixture->settings.lease_ms = 3600000;
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    struct sync *sync = fixture->sync;
+    fixture->sync = NULL; // not told
+    set_paused(fixture, true);
+    fixture->sync = sync;
+    atomic_store(&go_on, true);
+    fixture_stop_sync(fixture);
+    assert_sql(fixture, "SELECT checkpoint LIKE '%key=5 %offset=2%' FROM sync_task WHERE kind = 3",
+               "t");
+    assert_sql(fixture, "SELECT r.state || ' ' || l.expire_time FROM sync_run r, sync_lease l",
+               "1 infinity");
+    fake_set_hook(NULL);
+    fake_forget_requests();
+    set_paused(fixture, false);
+    fixture_start_sync(fixture);
+    assert_goes_on(fixture);
+}
+
+// Queued in the moment of the pause, or left by a process that died: whoever takes it holds it.
+static void what_is_taken_while_paused_is_held(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture);
+    fake_set_hook(NULL);
+    fixture_ask(fixture, 0);
+    (void)fixture_sql(fixture, "UPDATE connection SET sync_paused = true");
+    fixture_start_sync(fixture);
+    fixture_wait_for(fixture, "SELECT expire_time FROM sync_lease", "infinity");
+    assert_sql(fixture, "SELECT state FROM sync_run", "1");
+    assert_int_equal(fake_request_count(SOURCE_KIND_COUNT), 0);
+    set_paused(fixture, false);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+}
+
+static void a_paused_run_can_be_cancelled(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture);
+    fixture_ask(fixture, 0);
+    set_paused(fixture, true);
+    fixture_start_sync(fixture);
+    fixture_cancel(fixture);
+    assert_int_equal(fixture_wait(fixture), RUN_CANCELLED);
+    assert_sql(fixture, "SELECT count(*) FROM sync_lease", "0");
+    // Nor does a pause stop what is being cancelled.
+    set_paused(fixture, false);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    (void)fixture_sql(fixture, "UPDATE sync_run SET cancel_requested = true, state = 4"
+                               " WHERE state = 2");
+    set_paused(fixture, true);
+    assert_int_equal(fixture_wait(fixture), RUN_CANCELLED);
+}
+
+// As DisconnectConnection does.
+static void an_abandoned_run_is_over_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tx *tx = NULL;
+    struct err err = {0};
+    int64_t cancelled;
+    prepare(fixture);
+    fixture->settings.lease_ms = 3600000;
+    fixture_start_sync(fixture);
+    fixture_ask(fixture, 0);
+    wait_reached();
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(sync_abandon_run(tx, "c1", &cancelled, &err), ERR_OK);
+    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+    assert_int_equal(cancelled, 1);
+    atomic_store(&go_on, true);
+    fixture_stop_sync(fixture);
+    assert_sql(fixture, "SELECT state || ' ' || (end_time IS NOT NULL) FROM sync_run", "8 true");
+    assert_sql(fixture, "SELECT count(*) FROM sync_task WHERE state IN (2, 3, 4)", "0");
+    assert_sql(fixture, "SELECT checkpoint LIKE '%key=5 %offset=2%' FROM sync_task WHERE kind = 3",
+               "t");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_killed_process_is_taken_over),    TEST(a_stopped_process_gives_its_runs_back),
-        TEST(who_lost_its_lease_writes_no_more), TEST(a_lost_lease_is_noticed_by_the_heartbeat),
-        TEST(a_living_process_keeps_its_run),    TEST(of_many_schedulers_one_takes_a_run),
+        TEST(a_killed_process_is_taken_over),     TEST(a_stopped_process_gives_its_runs_back),
+        TEST(who_lost_its_lease_writes_no_more),  TEST(a_lost_lease_is_noticed_by_the_heartbeat),
+        TEST(a_living_process_keeps_its_run),     TEST(of_many_schedulers_one_takes_a_run),
+        TEST(a_paused_run_goes_on_where_it_was),  TEST(a_pause_stops_other_processes_too),
+        TEST(what_is_taken_while_paused_is_held), TEST(a_paused_run_can_be_cancelled),
+        TEST(an_abandoned_run_is_over_at_once),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

@@ -174,11 +174,13 @@ static void what_is_asked_is_checked(void **state)
     ASSERT_CODE(call("RunSync", &in, &out, reterr), ERR_FIELD_INVALID);
     in.n_organizations = 2;
     (void)test_postgres_value(database->admin_dsn, "UPDATE connection SET sync_paused = true");
-    ASSERT_CODE(call("RunSync", &in, &out, reterr), ERR_CONNECTION_NOT_ACTIVE);
+    ASSERT_CODE(call("RunSync", &in, &out, reterr), ERR_SYNCS_PAUSED);
     (void)test_postgres_value(database->admin_dsn,
                               "UPDATE connection SET sync_paused = false, state = 3");
     ASSERT_CODE(call("RunSync", &in, &out, reterr), ERR_CONNECTION_NOT_ACTIVE);
     (void)test_postgres_value(database->admin_dsn, "UPDATE connection SET state = 2");
+    ASSERT_CODE(call("RunSync", &in, &out, reterr), ERR_CONNECTION_NOT_ACTIVE);
+    (void)test_postgres_value(database->admin_dsn, "UPDATE connection SET state = 1");
     ASSERT_CODE(call("RunSync", &in, &out, reterr), ERR_OK);
     assert_int_equal(out.n_organizations, 1);
     assert_string_equal(out.organizations[0], mapped);

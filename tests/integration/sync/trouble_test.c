@@ -109,10 +109,26 @@ static void a_refused_key_breaks_the_connection(void **state)
     assert_int_equal(fake_request_count(SOURCE_KIND_COUNT), 1);
     assert_sql(fixture, "SELECT state || problem_reason FROM connection", "2UPSTREAM_KEY_REJECTED");
     assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "8");
-    fake_set_hook(NULL);
-    fake_set_probe(ERR_OK);
-    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    // Told once, by the part that found it.
+    assert_sql(fixture,
+               "SELECT string_agg(actor_subject || changes, ' ') FROM audit_event WHERE type = 15",
+               "docbridge:sync[{\"field\":\"state\",\"old\":\"ACTIVE\",\"new\":\"ERROR\"},"
+               "{\"field\":\"problem.reason\",\"old\":null,"
+               "\"new\":\"UPSTREAM_KEY_REJECTED\"}]");
+}
+
+// A run that is live when a test of the key finds it broken may prove that it works.
+static void a_run_that_succeeds_heals_the_connection(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_ask(fixture, 0);
+    (void)fixture_sql(fixture, "UPDATE connection SET state = 2, problem_time = now(),"
+                               " problem_reason = 'UPSTREAM_KEY_REJECTED'");
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
     assert_sql(fixture, "SELECT state || problem_reason FROM connection", "1");
+    assert_sql(fixture, "SELECT count(*) FROM audit_event WHERE type = 15", "1");
 }
 
 static void a_refused_resource_is_not_the_key(void **state)
@@ -530,6 +546,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_failing_task_leaves_the_others),
         TEST(a_refused_key_breaks_the_connection),
+        TEST(a_run_that_succeeds_heals_the_connection),
         TEST(a_refused_resource_is_not_the_key),
         TEST(a_denied_inventory_is_noted),
         TEST(a_missing_optional_list_is_no_failure),

@@ -218,6 +218,48 @@ class CliTest(unittest.TestCase):
         self.expect(self.run_cli("connection", "create", "--api-key-file", "-"), 2, "--region-uri")
         self.assertEqual(self.server.requests("CreateConnection"), [])
 
+    def test_hudu_is_recorded_without_a_key(self):
+        self.answer("CreateConnection", self.message("Connection", name="connections/x"))
+        done = self.run_cli("connection", "create", "--provider", "hudu")
+        self.expect(done, 0, "connected as connections/x")
+        request = self.server.requests("CreateConnection")[0]
+        self.assertEqual((request.candidate.provider, request.candidate.region, request.candidate.api_key), (2, 0, ""))
+        self.assertEqual(request.connection.display_name, "Hudu")
+        self.expect(self.run_cli("connection", "create", "--provider", "hudu", "--api-key-file", "-"), 2, "without a key")
+
+    def test_connection_update(self):
+        self.answer("UpdateConnection", self.message("Connection", name="connections/main"))
+        self.expect(self.run_cli("connection", "update", "--display-name", "Ours", "--etag", "r3"), 0)
+        request = self.server.requests("UpdateConnection")[0]
+        self.assertEqual((request.connection.name, request.connection.display_name, request.connection.etag),
+                         ("connections/main", "Ours", "r3"))
+        self.assertEqual(list(request.update_mask.paths), ["display_name"])
+        self.expect(self.run_cli("connection", "update", "other", "--psa-type", "halo"), 0)
+        request = self.server.requests("UpdateConnection")[1]
+        self.assertEqual((request.connection.name, list(request.update_mask.paths)),
+                         ("connections/other", ["psa_type"]))
+        self.expect(self.run_cli("connection", "update"), 2, "--display-name")
+
+    def test_connection_pause_and_resume(self):
+        self.answer("PauseConnection", self.message("Connection", name="connections/main", reveals_paused=True))
+        done = self.run_cli("connection", "pause", "--scope", "reveals", "--reason", "key leaked")
+        self.expect(done, 0, "reveals are refused from now on", "docbridge connection resume connections/main")
+        request = self.server.requests("PauseConnection")[0]
+        self.assertEqual((request.name, request.scope, request.reason), ("connections/main", 3, "key leaked"))
+        self.answer("ResumeConnection", self.message("Connection", name="connections/main"))
+        self.expect(self.run_cli("connection", "resume"), 0, "syncs go on, reveals go on")
+        self.assertEqual(self.server.requests("ResumeConnection")[0].scope, 1)
+        self.answer("PauseConnection", Refusal(
+            CODE.FAILED_PRECONDITION, "no", "INVALID_STATE_TRANSITION", dict(state="DISCONNECTED", verb="PAUSE")))
+        self.expect(self.run_cli("connection", "pause"), 4, "DISCONNECTED")
+
+    def test_connection_disconnect(self):
+        self.answer("DisconnectConnection", self.message("Connection", name="connections/main"))
+        done = self.run_cli("connection", "disconnect", "--reason", "moving")
+        self.expect(done, 0, "the key is destroyed", "can be read")
+        request = self.server.requests("DisconnectConnection")[0]
+        self.assertEqual((request.name, request.reason, request.etag), ("connections/main", "moving", ""))
+
     def test_prompt_has_no_echo(self):
         self.answer("CreateConnection", self.message("Connection", name="connections/x"))
         terminal = Terminal(self, ["connection", "create", "--region", "us"])

@@ -1,5 +1,6 @@
 // The local gates of a reveal: each closed alone, each pair, and all open (REV-03, REV-06, PWC-03).
 #include "server/service/reveal.h"
+#include "server/source/source.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ static enum err_code judge(const struct password_gates *gates, struct err *err)
 static struct password_gates open_gates(void)
 {
     return (struct password_gates){
-        .sight = {.connection_state = CONNECTION_ACTIVE,
+        .sight = {.standing = {.state = CONNECTION_ACTIVE, .provider = SOURCE_PROVIDER_IT_GLUE},
                   .mapped = true,
                   .password_sharing_enabled = true,
                   .password_level = SIGHT_SELECTED_CATEGORIES},
@@ -38,12 +39,17 @@ static struct password_gates open_gates(void)
 
 static void close_connection(struct password_gates *gates)
 {
-    gates->sight.connection_state = CONNECTION_ERROR;
+    gates->sight.standing.state = CONNECTION_ERROR;
+}
+
+static void close_provider(struct password_gates *gates)
+{
+    gates->sight.standing.provider = SOURCE_PROVIDER_HUDU;
 }
 
 static void close_pause(struct password_gates *gates)
 {
-    gates->sight.reveals_paused = true;
+    gates->sight.standing.reveals_paused = true;
 }
 
 static void close_sharing(struct password_gates *gates)
@@ -99,6 +105,7 @@ static const struct gate {
     const char *key, *value;
 } GATES[] = {
     {close_connection, ERR_CONNECTION_NOT_ACTIVE, STATUS_FAILED_PRECONDITION, "state", "ERROR"},
+    {close_provider, ERR_PROVIDER_NOT_SUPPORTED, STATUS_FAILED_PRECONDITION, "provider", "HUDU"},
     {close_pause, ERR_REVEALS_PAUSED, STATUS_FAILED_PRECONDITION, NULL, NULL},
     {close_sharing, ERR_PASSWORD_SHARING_DISABLED, STATUS_FAILED_PRECONDITION, NULL, NULL},
     {close_level, ERR_COMPANY_NO_ACCESS, STATUS_FAILED_PRECONDITION, "company", COMPANY},
@@ -187,8 +194,8 @@ static void only_an_active_connection_reveals(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct password_gates gates = open_gates();
         struct err err = {0};
-        gates.sight.connection_state = rows[i].state;
-        gates.sight.connection_update_time = 1772366400000000;
+        gates.sight.standing.state = rows[i].state;
+        gates.sight.standing.since_us = 1772366400000000;
         assert_int_equal(judge(&gates, &err), ERR_CONNECTION_NOT_ACTIVE);
         assert_string_equal(err_meta_get(&err, "state"), rows[i].text);
         assert_string_equal(err_meta_get(&err, "since"), "2026-03-01T12:00:00.000000Z");

@@ -1,0 +1,500 @@
+// ConnectionService: what an administrator changes, pauses and disconnects, in every state; and
+// Hudu, which is only recorded.
+#include "tests/integration/service/fixture.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "docbridge/v1/config.pb-c.h"
+#include "docbridge/v1/connection.pb-c.h"
+#include "docbridge/v1/mapping.pb-c.h"
+#include "docbridge/v1/sync.pb-c.h"
+#include "server/audit/audit.h"
+#include "server/store/connection_state.h"
+
+typedef Docbridge__V1__Connection Connection;
+
+#define SCOPE(name) DOCBRIDGE__V1__PAUSE_SCOPE__PAUSE_SCOPE_##name
+
+static char c1[] = "connections/c1";
+
+static enum err_code run_pause(struct fixture *fixture, Docbridge__V1__PauseScope scope,
+                               Connection *out)
+{
+    Docbridge__V1__PauseConnectionRequest in = DOCBRIDGE__V1__PAUSE_CONNECTION_REQUEST__INIT;
+    char reason[] = "the key leaked";
+    in.name = c1;
+    in.scope = scope;
+    in.reason = reason;
+    return fixture_call(fixture, &connection_service, "PauseConnection", &in, out);
+}
+
+static enum err_code run_resume(struct fixture *fixture, Docbridge__V1__PauseScope scope,
+                                Connection *out)
+{
+    Docbridge__V1__ResumeConnectionRequest in = DOCBRIDGE__V1__RESUME_CONNECTION_REQUEST__INIT;
+    in.name = c1;
+    in.scope = scope;
+    return fixture_call(fixture, &connection_service, "ResumeConnection", &in, out);
+}
+
+static enum err_code run_disconnect(struct fixture *fixture, char *etag, Connection *out)
+{
+    Docbridge__V1__DisconnectConnectionRequest in =
+        DOCBRIDGE__V1__DISCONNECT_CONNECTION_REQUEST__INIT;
+    in.name = c1;
+    if (etag != NULL)
+        in.etag = etag;
+    return fixture_call(fixture, &connection_service, "DisconnectConnection", &in, out);
+}
+
+struct update {
+    Docbridge__V1__UpdateConnectionRequest in;
+    Connection connection;
+    Google__Protobuf__FieldMask mask;
+    char *paths[2];
+};
+
+static char new_name[] = "Our account";
+
+// An update of the display name.
+static void update_init(struct update *update)
+{
+    static char path[] = "display_name";
+    docbridge__v1__update_connection_request__init(&update->in);
+    docbridge__v1__connection__init(&update->connection);
+    google__protobuf__field_mask__init(&update->mask);
+    update->connection.name = c1;
+    update->connection.display_name = new_name;
+    update->paths[0] = path;
+    update->mask.paths = update->paths;
+    update->mask.n_paths = 1;
+    update->in.connection = &update->connection;
+    update->in.update_mask = &update->mask;
+}
+
+static enum err_code run_update(struct fixture *fixture, struct update *update, Connection *out)
+{
+    return fixture_call(fixture, &connection_service, "UpdateConnection", &update->in, out);
+}
+
+static enum err_code run_sync(struct fixture *fixture)
+{
+    Docbridge__V1__RunSyncRequest in = DOCBRIDGE__V1__RUN_SYNC_REQUEST__INIT;
+    Docbridge__V1__SyncRun out;
+    in.parent = c1;
+    return fixture_call(fixture, &sync_service, "RunSync", &in, &out);
+}
+
+static enum err_code run_refresh(struct fixture *fixture)
+{
+    Docbridge__V1__RefreshOrganizationsRequest in =
+        DOCBRIDGE__V1__REFRESH_ORGANIZATIONS_REQUEST__INIT;
+    Docbridge__V1__SyncRun out;
+    in.parent = c1;
+    return fixture_call(fixture, &mapping_service, "RefreshOrganizations", &in, &out);
+}
+
+static enum err_code run_refresh_types(struct fixture *fixture)
+{
+    Docbridge__V1__RefreshDocumentationTypesRequest in =
+        DOCBRIDGE__V1__REFRESH_DOCUMENTATION_TYPES_REQUEST__INIT;
+    Docbridge__V1__RefreshDocumentationTypesResponse out;
+    in.parent = c1;
+    return fixture_call(fixture, &config_service, "RefreshDocumentationTypes", &in, &out);
+}
+
+static enum err_code run_trial(struct fixture *fixture)
+{
+    Docbridge__V1__TestConnectionRequest in = DOCBRIDGE__V1__TEST_CONNECTION_REQUEST__INIT;
+    Docbridge__V1__TestConnectionResponse out;
+    in.target_case = DOCBRIDGE__V1__TEST_CONNECTION_REQUEST__TARGET_NAME;
+    in.name = c1;
+    return fixture_call(fixture, &connection_service, "TestConnection", &in, &out);
+}
+
+static int64_t events(const struct fixture *fixture)
+{
+    return fixture_number(fixture, "SELECT count(*) FROM audit_event");
+}
+
+static void set_state(const struct fixture *fixture, enum connection_state state)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE connection SET state = %d, problem_time = CASE %d WHEN 1 THEN NULL"
+                   " ELSE timestamptz '2026-03-01 12:00:00Z' END",
+                   (int)state, (int)state);
+    (void)fixture_sql(fixture, sql);
+}
+
+static void updates_what_the_mask_names(void **state)
+{
+    struct fixture *fixture = *state;
+    struct update update;
+    Connection out;
+    fixture_seed_connection(fixture);
+    update_init(&update);
+    update.connection.psa_type = DOCBRIDGE__V1__PSA_TYPE__PSA_TYPE_HALO; // not in the mask
+    assert_int_equal(run_update(fixture, &update, &out), ERR_OK);
+    assert_string_equal(out.display_name, new_name);
+    assert_int_equal(out.psa_type, 1);
+    assert_string_equal(out.etag, "r2");
+    assert_string_equal(
+        fixture_changes(fixture, AUDIT_CONNECTION_UPDATE),
+        "[{\"field\":\"display_name\",\"old\":\"IT Glue\",\"new\":\"Our account\"}]");
+    // What is so already is neither written nor told.
+    assert_int_equal(run_update(fixture, &update, &out), ERR_OK);
+    assert_string_equal(out.etag, "r2");
+    assert_int_equal(events(fixture), 1);
+    char all[] = "*";
+    update.paths[0] = all;
+    assert_int_equal(run_update(fixture, &update, &out), ERR_OK);
+    assert_int_equal(out.psa_type, DOCBRIDGE__V1__PSA_TYPE__PSA_TYPE_HALO);
+    assert_non_null(strstr(fixture_changes(fixture, AUDIT_CONNECTION_UPDATE), "HALO"));
+}
+
+static void an_update_is_checked(void **state)
+{
+    struct fixture *fixture = *state;
+    struct update update;
+    Connection out;
+    char empty[] = "", stale[] = "r7", current[] = "r1", region[] = "region";
+    char long_name[65];
+    memset(long_name, 'x', 64);
+    long_name[64] = '\0';
+    fixture_seed_connection(fixture);
+    update_init(&update);
+    update.connection.etag = stale;
+    assert_int_equal(run_update(fixture, &update, &out), ERR_ETAG_MISMATCH);
+    assert_int_equal(err_status(fixture->err.code), STATUS_ABORTED);
+    assert_string_equal(fixture_meta(fixture, "current_etag"), "r1");
+    update.connection.etag = current;
+    update.in.validate_only = true;
+    assert_int_equal(run_update(fixture, &update, &out), ERR_OK);
+    assert_string_equal(out.display_name, "IT Glue");
+    update.connection.display_name = empty;
+    assert_int_equal(run_update(fixture, &update, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "connection.display_name");
+    update.connection.display_name = long_name;
+    assert_int_equal(run_update(fixture, &update, &out), ERR_FIELD_INVALID);
+    update_init(&update);
+    update.paths[0] = region;
+    assert_int_equal(run_update(fixture, &update, &out), ERR_FIELD_INVALID);
+    update_init(&update);
+    update.in.update_mask = NULL;
+    assert_int_equal(run_update(fixture, &update, &out), ERR_FIELD_INVALID);
+    update_init(&update);
+    update.in.connection = NULL;
+    assert_int_equal(run_update(fixture, &update, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture_sql(fixture, "SELECT display_name || revision FROM connection"),
+                        "IT Glue1");
+    assert_int_equal(events(fixture), 0);
+}
+
+static void pauses_and_resumes(void **state)
+{
+    struct fixture *fixture = *state;
+    Connection out;
+    fixture_seed_connection(fixture);
+    assert_int_equal(run_pause(fixture, SCOPE(REVEALS), &out), ERR_OK);
+    assert_true(out.reveals_paused);
+    assert_false(out.sync_paused);
+    assert_string_equal(fixture_changes(fixture, AUDIT_CONNECTION_PAUSE),
+                        "[{\"field\":\"reveals_paused\",\"old\":\"false\",\"new\":\"true\"}]");
+    assert_string_equal(fixture_sql(fixture, "SELECT reason FROM audit_event"), "the key leaked");
+    // Paused already: nothing is written.
+    assert_int_equal(run_pause(fixture, SCOPE(REVEALS), &out), ERR_OK);
+    assert_string_equal(out.etag, "r2");
+    assert_int_equal(events(fixture), 1);
+    // A pause of reveals holds no sync, and all is what is left.
+    assert_int_equal(run_sync(fixture), ERR_OK);
+    assert_int_equal(run_pause(fixture, SCOPE(UNSPECIFIED), &out), ERR_OK);
+    assert_true(out.sync_paused && out.reveals_paused);
+    assert_string_equal(fixture_changes(fixture, AUDIT_CONNECTION_PAUSE),
+                        "[{\"field\":\"sync_paused\",\"old\":\"false\",\"new\":\"true\"}]");
+    assert_int_equal(run_sync(fixture), ERR_SYNCS_PAUSED);
+    assert_int_equal(run_refresh(fixture), ERR_SYNCS_PAUSED);
+    assert_int_equal(run_refresh_types(fixture), ERR_SYNCS_PAUSED);
+    assert_int_equal(run_trial(fixture), ERR_OK);
+    assert_int_equal(run_resume(fixture, SCOPE(SYNC), &out), ERR_OK);
+    assert_true(!out.sync_paused && out.reveals_paused);
+    assert_int_equal(run_sync(fixture), ERR_OK);
+    assert_int_equal(run_resume(fixture, SCOPE(ALL), &out), ERR_OK);
+    assert_false(out.reveals_paused);
+    assert_string_equal(fixture_changes(fixture, AUDIT_CONNECTION_RESUME),
+                        "[{\"field\":\"reveals_paused\",\"old\":\"true\",\"new\":\"false\"}]");
+    int64_t before = events(fixture);
+    assert_int_equal(run_resume(fixture, SCOPE(ALL), &out), ERR_OK);
+    assert_int_equal(events(fixture), before);
+    assert_int_equal(run_pause(fixture, 9, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "scope");
+}
+
+static void disconnects(void **state)
+{
+    struct fixture *fixture = *state;
+    Connection out;
+    char stale[] = "r9", current[] = "r1";
+    fixture_seed_connection(fixture);
+    assert_int_equal(run_sync(fixture), ERR_OK);
+    assert_int_equal(run_disconnect(fixture, stale, &out), ERR_ETAG_MISMATCH);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), 1);
+    assert_int_equal(fixture_number(fixture, "SELECT state FROM sync_run"), 1);
+    assert_int_equal(run_disconnect(fixture, current, &out), ERR_OK);
+    assert_int_equal(out.state, CONNECTION_DISCONNECTED);
+    assert_null(out.credential);
+    assert_false(out.syncing);
+    assert_int_equal(out.n_capabilities, 0);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), 0);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM sync_lease"), 0);
+    assert_int_equal(fixture_number(fixture, "SELECT state FROM sync_run"), 8);
+    // No later key may have the version of this one.
+    assert_int_equal(fixture_number(fixture, "SELECT credential_version FROM connection"), 1);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM connection_config"), 1);
+    assert_string_equal(fixture_changes(fixture, AUDIT_CONNECTION_DISCONNECT),
+                        "[{\"field\":\"state\",\"old\":\"ACTIVE\",\"new\":\"DISCONNECTED\"},"
+                        "{\"field\":\"credential.fingerprint\",\"old\":\"f\",\"new\":null},"
+                        "{\"field\":\"cancelled_sync_run_count\",\"old\":null,\"new\":\"1\"}]");
+    int64_t before = events(fixture);
+    assert_int_equal(run_disconnect(fixture, NULL, &out), ERR_OK);
+    assert_int_equal(events(fixture), before);
+    assert_int_equal(run_sync(fixture), ERR_CONNECTION_NOT_ACTIVE);
+    assert_string_equal(fixture_meta(fixture, "state"), "DISCONNECTED");
+    assert_non_null(strstr(fixture_meta(fixture, "since"), "T"));
+}
+
+// Which verb is possible in which state, and which call that asks upstream.
+static void each_verb_in_each_state(void **state)
+{
+    struct fixture *fixture = *state;
+    const enum err_code NOT = ERR_INVALID_STATE_TRANSITION, OFF = ERR_CONNECTION_NOT_ACTIVE;
+    const struct {
+        enum connection_state state;
+        enum err_code update, pause, resume, disconnect, test, sync, refresh, refresh_types;
+    } rows[] = {
+        {CONNECTION_ACTIVE, ERR_OK, ERR_OK, ERR_OK, ERR_OK, ERR_OK, ERR_OK, ERR_OK, ERR_OK},
+        {CONNECTION_ERROR, ERR_OK, ERR_OK, ERR_OK, ERR_OK, ERR_OK, OFF, OFF, OFF},
+        {CONNECTION_DISCONNECTED, ERR_OK, NOT, NOT, ERR_OK, OFF, OFF, OFF, OFF},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct update update;
+        Connection out;
+        (void)fixture_sql(fixture, "DELETE FROM connection");
+        fixture_seed_connection(fixture);
+        set_state(fixture, rows[i].state);
+        assert_int_equal(run_sync(fixture), rows[i].sync);
+        if (rows[i].sync == OFF) {
+            assert_string_equal(fixture_meta(fixture, "state"),
+                                connection_state_word(rows[i].state));
+            assert_string_equal(fixture_meta(fixture, "since"), "2026-03-01T12:00:00.000000Z");
+        }
+        assert_int_equal(run_refresh(fixture), rows[i].refresh);
+        assert_int_equal(run_refresh_types(fixture), rows[i].refresh_types);
+        update_init(&update);
+        assert_int_equal(run_update(fixture, &update, &out), rows[i].update);
+        assert_int_equal(run_pause(fixture, SCOPE(ALL), &out), rows[i].pause);
+        if (rows[i].pause == NOT) {
+            assert_string_equal(fixture_meta(fixture, "verb"), "PAUSE");
+            assert_string_equal(fixture_meta(fixture, "state"),
+                                connection_state_word(rows[i].state));
+        }
+        assert_int_equal(run_resume(fixture, SCOPE(ALL), &out), rows[i].resume);
+        assert_int_equal(run_trial(fixture), rows[i].test);
+        assert_int_equal(run_disconnect(fixture, NULL, &out), rows[i].disconnect);
+    }
+}
+
+// Of another tenant's connection a caller learns what it learns of none.
+static void strangers_find_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct principal other = fixture->caller;
+    other.tenant = "t2";
+    Docbridge__V1__PauseConnectionRequest pause = DOCBRIDGE__V1__PAUSE_CONNECTION_REQUEST__INIT;
+    Docbridge__V1__ResumeConnectionRequest resume = DOCBRIDGE__V1__RESUME_CONNECTION_REQUEST__INIT;
+    Docbridge__V1__DisconnectConnectionRequest disconnect =
+        DOCBRIDGE__V1__DISCONNECT_CONNECTION_REQUEST__INIT;
+    struct update update;
+    update_init(&update);
+    pause.name = resume.name = disconnect.name = c1;
+    const struct {
+        const char *method;
+        const void *in;
+    } calls[] = {{"UpdateConnection", &update.in},
+                 {"PauseConnection", &pause},
+                 {"ResumeConnection", &resume},
+                 {"DisconnectConnection", &disconnect}};
+    struct err absent[ARRAY_LEN(calls)];
+    Connection out;
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        assert_int_equal(
+            fixture_call(fixture, &connection_service, calls[i].method, calls[i].in, &out),
+            ERR_RESOURCE_NOT_FOUND);
+        absent[i] = fixture->err;
+    }
+    fixture_seed_connection(fixture);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        assert_int_equal(fixture_call_as(fixture, &other, &connection_service, calls[i].method,
+                                         calls[i].in, &out),
+                         ERR_RESOURCE_NOT_FOUND);
+        assert_memory_equal(&absent[i], &fixture->err, sizeof(absent[i]));
+    }
+    assert_string_equal(fixture_sql(fixture,
+                                    "SELECT display_name || state || sync_paused || revision"
+                                    " FROM connection"),
+                        "IT Glue1false1");
+}
+
+struct create {
+    Docbridge__V1__CreateConnectionRequest in;
+    Connection connection;
+    Docbridge__V1__ConnectionCandidate candidate;
+};
+
+static void create_init(struct create *create, bool hudu)
+{
+    static char title[] = "Documentation", key[] = CANARY;
+    docbridge__v1__create_connection_request__init(&create->in);
+    docbridge__v1__connection__init(&create->connection);
+    docbridge__v1__connection_candidate__init(&create->candidate);
+    create->in.connection = &create->connection;
+    create->in.candidate = &create->candidate;
+    create->connection.display_name = title;
+    create->candidate.provider =
+        hudu ? DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU : DOCBRIDGE__V1__PROVIDER__PROVIDER_IT_GLUE;
+    if (hudu)
+        return;
+    create->candidate.region = DOCBRIDGE__V1__REGION__REGION_US;
+    create->candidate.api_key = key;
+}
+
+static enum err_code run_create(struct fixture *fixture, struct create *create, Connection *out)
+{
+    return fixture_call(fixture, &connection_service, "CreateConnection", &create->in, out);
+}
+
+static void hudu_holds_the_slot_and_does_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct create create;
+    Connection out;
+    char id[] = "c1", key[] = CANARY, uri[] = "https://acme.eu.itglue.com";
+    create_init(&create, true);
+    create.in.connection_id = id;
+    create.candidate.region = DOCBRIDGE__V1__REGION__REGION_EU;
+    assert_int_equal(run_create(fixture, &create, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "candidate.region");
+    create.candidate.region = 0;
+    create.candidate.region_uri = uri;
+    assert_int_equal(run_create(fixture, &create, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "candidate.region_uri");
+    create_init(&create, true);
+    create.candidate.api_key = key;
+    assert_int_equal(run_create(fixture, &create, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "candidate.api_key");
+    create_init(&create, true);
+    create.in.connection_id = id;
+    assert_int_equal(run_create(fixture, &create, &out), ERR_OK);
+    assert_int_equal(out.provider, DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU);
+    assert_int_equal(out.state, CONNECTION_ACTIVE);
+    assert_int_equal(out.region, 0);
+    assert_null(out.credential);
+    assert_string_equal(out.latest_sync_run, "");
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), 0);
+    assert_null(strstr(fixture_changes(fixture, AUDIT_CONNECTION_CREATE), "region"));
+    assert_int_equal(run_trial(fixture), ERR_PROVIDER_NOT_SUPPORTED);
+    assert_string_equal(fixture_meta(fixture, "provider"), "HUDU");
+    assert_int_equal(run_sync(fixture), ERR_PROVIDER_NOT_SUPPORTED);
+    assert_int_equal(run_refresh(fixture), ERR_PROVIDER_NOT_SUPPORTED);
+    assert_int_equal(run_refresh_types(fixture), ERR_PROVIDER_NOT_SUPPORTED);
+    assert_int_equal(source_fake.calls, 0);
+    create_init(&create, false);
+    assert_int_equal(run_create(fixture, &create, &out), ERR_DOCUMENTATION_PROVIDER_ACTIVE);
+    assert_string_equal(fixture_meta(fixture, "active_provider"), "HUDU");
+    assert_string_equal(fixture_meta(fixture, "connection"), c1);
+    assert_int_equal(run_disconnect(fixture, NULL, &out), ERR_OK);
+    assert_int_equal(run_create(fixture, &create, &out), ERR_OK);
+    create_init(&create, true);
+    assert_int_equal(run_create(fixture, &create, &out), ERR_DOCUMENTATION_PROVIDER_ACTIVE);
+    assert_string_equal(fixture_meta(fixture, "active_provider"), "IT_GLUE");
+}
+
+enum { RACERS = 8 };
+
+struct racer {
+    struct fixture *fixture;
+    pthread_barrier_t *barrier;
+    bool hudu;
+    enum err_code code;
+    struct err err;
+};
+
+static void *race(void *context)
+{
+    struct racer *racer = context;
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, 1 << 20);
+    struct request request = racer->fixture->request;
+    request.arena = &arena;
+    struct create create;
+    Connection out;
+    create_init(&create, racer->hudu);
+    docbridge__v1__connection__init(&out);
+    (void)pthread_barrier_wait(racer->barrier);
+    for (size_t i = 0; i < connection_service.method_count; i++)
+        if (strcmp(connection_service.methods[i].name, "CreateConnection") == 0)
+            racer->code =
+                connection_service.methods[i].unary(&request, &create.in, &out, &racer->err);
+    return NULL;
+}
+
+// IT Glue against Hudu: the index of the slot decides, whoever looked first.
+static void one_provider_wins_the_race(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_barrier_t barrier;
+    pthread_t threads[RACERS];
+    struct racer racers[RACERS];
+    int winners = 0, keys = 0;
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, RACERS), 0);
+    for (int i = 0; i < RACERS; i++) {
+        racers[i] = (struct racer){.fixture = fixture, .barrier = &barrier, .hudu = i % 2 == 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+    }
+    for (int i = 0; i < RACERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    (void)pthread_barrier_destroy(&barrier);
+    for (int i = 0; i < RACERS; i++) {
+        winners += racers[i].code == ERR_OK;
+        keys += racers[i].code == ERR_OK && !racers[i].hudu;
+        if (racers[i].code != ERR_OK)
+            assert_int_equal(racers[i].code, ERR_DOCUMENTATION_PROVIDER_ACTIVE);
+    }
+    assert_int_equal(winners, 1);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM connection"), 1);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), keys);
+    // Nor does the database take a second one from anybody else.
+    assert_int_equal(fixture_number(fixture, "WITH more AS (INSERT INTO connection (tenant, id,"
+                                             " display_name, provider, region, state, create_time,"
+                                             " update_time) VALUES ('t1', 'z', 'x', 1, 1, 2, now(),"
+                                             " now()) ON CONFLICT DO NOTHING RETURNING 1)"
+                                             " SELECT count(*) FROM more"),
+                     0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
+        TEST(updates_what_the_mask_names),
+        TEST(an_update_is_checked),
+        TEST(pauses_and_resumes),
+        TEST(disconnects),
+        TEST(each_verb_in_each_state),
+        TEST(strangers_find_nothing),
+        TEST(hudu_holds_the_slot_and_does_nothing),
+        TEST(one_provider_wins_the_race),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
