@@ -96,6 +96,15 @@
         TEXT("api-key-file", "FILE",                                                           \
              "read the API key from FILE, or - for standard input; "                           \
              "without it you are asked")
+#define ACCESS_FLAGS                                    \
+    {.name = "level",                                   \
+     .kind = FLAG_WORD,                                 \
+     .choices = "none|selected|all",                    \
+     .required = true,                                  \
+     .help = "how much"},                               \
+        EACH("category", "ID", "a category to select"), \
+        SET("no-categories", "select no category"),     \
+        SWITCH("uncategorized", "whether passwords without a category count as selected")
 #define ETAG_FLAG TEXT("etag", "ETAG", "change only what still has this etag")
 #define SEARCH_FLAG TEXT("search", "TEXT", "only names that contain TEXT")
 #define FILTER_FLAG TEXT("filter", "EXPRESSION", "further terms, as the server reads them")

@@ -6,7 +6,7 @@
 #include "client/session.h"
 #include "docbridge/v1/config.pb-c.h"
 
-enum { CATEGORIES_MAX = 500 };
+enum { CATEGORIES_MAX = 500, BATCH_MAX = 100 };
 
 // A switch of the command line as a field of an update; left alone if it was not given.
 static void mask_switch(struct mask *mask, const struct session *session, const char *flag,
@@ -146,27 +146,34 @@ static Docbridge__V1__CompanyPasswordAccess__Level level_of(const char *word)
     return DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__LEVEL__LEVEL_ALL_CATEGORIES;
 }
 
+// Reads the level, the categories and the switch; `mask` names what was given.
+static int read_access(struct session *session, struct mask *mask,
+                       Docbridge__V1__CompanyPasswordAccess *access)
+{
+    const struct arguments *arguments = session->arguments;
+    bool some = parse_has(arguments, "category"), none = parse_has(arguments, "no-categories");
+    if (some && none)
+        return session_usage(session, "--category and --no-categories exclude each other");
+    mask_init(mask);
+    mask_add(mask, "level");
+    access->level = level_of(parse_text(arguments, "level"));
+    if (some || none)
+        mask_add(mask, "password_categories");
+    mask_switch(mask, session, "uncategorized", "include_uncategorized",
+                &access->include_uncategorized);
+    return some ? read_categories(session, access) : EXIT_OK;
+}
+
 int config_access_set_run(struct session *session)
 {
     Docbridge__V1__UpdateCompanyPasswordAccessRequest request =
         DOCBRIDGE__V1__UPDATE_COMPANY_PASSWORD_ACCESS_REQUEST__INIT;
     Docbridge__V1__CompanyPasswordAccess access = DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__INIT;
-    const struct arguments *arguments = session->arguments;
-    bool some = parse_has(arguments, "category"), none = parse_has(arguments, "no-categories");
-    if (some && none)
-        return session_usage(session, "--category and --no-categories exclude each other");
     struct mask mask;
-    mask_init(&mask);
-    mask_add(&mask, "level");
-    access.level = level_of(parse_text(arguments, "level"));
-    if (some || none)
-        mask_add(&mask, "password_categories");
-    mask_switch(&mask, session, "uncategorized", "include_uncategorized",
-                &access.include_uncategorized);
     const char *name;
     int class = session_argument(session, 0, "companies/{company}/passwordAccess", &name);
-    if (class == EXIT_OK && some)
-        class = read_categories(session, &access);
+    if (class == EXIT_OK)
+        class = read_access(session, &mask, &access);
     if (class != EXIT_OK)
         return class;
     field_set_text(&access.base, "name", name);
@@ -174,4 +181,54 @@ int config_access_set_run(struct session *session)
     request.company_password_access = &access;
     request.update_mask = &mask.message;
     return call_and_print(session, &request.base);
+}
+
+// One request a company, which differ in the name alone.
+static int fill_batch(struct session *session, const struct mask *mask,
+                      const Docbridge__V1__CompanyPasswordAccess *access,
+                      Docbridge__V1__BatchUpdateCompanyPasswordAccessRequest *batch)
+{
+    const char *value;
+    batch->requests = arena_calloc(&session->arena, BATCH_MAX, sizeof(*batch->requests));
+    Docbridge__V1__UpdateCompanyPasswordAccessRequest *requests =
+        arena_calloc(&session->arena, BATCH_MAX, sizeof(*requests));
+    Docbridge__V1__CompanyPasswordAccess *accesses =
+        arena_calloc(&session->arena, BATCH_MAX, sizeof(*accesses));
+    if (batch->requests == NULL || requests == NULL || accesses == NULL)
+        return session_no_memory(session);
+    for (size_t i = 0; (value = parse_each(session->arguments, "company", i)) != NULL; i++) {
+        const char *name;
+        if (i == BATCH_MAX)
+            return session_usage(session, "more than %d companies", BATCH_MAX);
+        int class = session_name(session, "companies/{company}/passwordAccess", value, &name);
+        if (class != EXIT_OK)
+            return class;
+        accesses[i] = *access;
+        field_set_text(&accesses[i].base, "name", name);
+        docbridge__v1__update_company_password_access_request__init(&requests[i]);
+        requests[i].company_password_access = &accesses[i];
+        requests[i].update_mask = (Google__Protobuf__FieldMask *)(uintptr_t)&mask->message;
+        batch->requests[batch->n_requests++] = &requests[i];
+    }
+    return EXIT_OK;
+}
+
+int config_access_set_many_run(struct session *session)
+{
+    Docbridge__V1__BatchUpdateCompanyPasswordAccessRequest batch =
+        DOCBRIDGE__V1__BATCH_UPDATE_COMPANY_PASSWORD_ACCESS_REQUEST__INIT;
+    Docbridge__V1__CompanyPasswordAccess access = DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__INIT;
+    const ProtobufCMessage *answer;
+    struct mask mask;
+    int class = output_check_columns(session, session->command->columns,
+                                     &docbridge__v1__company_password_access__descriptor);
+    if (class == EXIT_OK)
+        class = read_access(session, &mask, &access);
+    if (class == EXIT_OK)
+        class = fill_batch(session, &mask, &access, &batch);
+    if (class == EXIT_OK)
+        class = session_call_own(session, &batch.base, &answer);
+    return class == EXIT_OK ? output_items(session, answer, "company_password_accesses",
+                                           session->command->columns)
+                            : class;
 }

@@ -29,6 +29,8 @@ static const struct method methods[] = {
     ELSEWHERE(ListPasswordCategories, list_password_categories_handler, LANE_STORE),
     ELSEWHERE(GetCompanyPasswordAccess, get_company_password_access_handler, LANE_STORE),
     ELSEWHERE(UpdateCompanyPasswordAccess, update_company_password_access_handler, LANE_STORE),
+    ELSEWHERE(BatchUpdateCompanyPasswordAccess, batch_update_company_password_access_handler,
+              LANE_STORE),
 };
 
 const struct service config_service = {

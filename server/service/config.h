@@ -13,6 +13,7 @@ unary_handler config_refresh_documentation_types_handler;
 unary_handler config_list_password_categories_handler;
 unary_handler config_get_company_password_access_handler;
 unary_handler config_update_company_password_access_handler;
+unary_handler config_batch_update_company_password_access_handler;
 
 // A change of a switch, as an event tells it.
 struct audit_change config_bool_change(const char *field, bool old_value, bool new_value);

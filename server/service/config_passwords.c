@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/base/buffer.h"
@@ -19,12 +20,14 @@
 #define LEVEL(name) DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__LEVEL__LEVEL_##name
 #define STATE(name) DOCBRIDGE__V1__PASSWORD_CATEGORY__STATE__STATE_##name
 
-enum { CATEGORIES_MAX = 500, CATEGORIES_TEXT_BYTES = 128 * 1024 };
+enum { BATCH_MAX = 100, CATEGORIES_MAX = 500, CATEGORIES_TEXT_BYTES = 128 * 1024 };
 enum { MASK_LEVEL = 1 << 0, MASK_CATEGORIES = 1 << 1, MASK_UNCATEGORIZED = 1 << 2 };
 
 HANDLER(list_password_categories, ListPasswordCategoriesRequest, ListPasswordCategoriesResponse)
 HANDLER(get_company_password_access, GetCompanyPasswordAccessRequest, CompanyPasswordAccess)
 HANDLER(update_company_password_access, UpdateCompanyPasswordAccessRequest, CompanyPasswordAccess)
+HANDLER(batch_update_company_password_access, BatchUpdateCompanyPasswordAccessRequest,
+        BatchUpdateCompanyPasswordAccessResponse)
 
 enum err_code config_list_password_categories_handler(struct request *request, const void *in,
                                                       void *out, struct err *reterr)
@@ -42,6 +45,13 @@ enum err_code config_update_company_password_access_handler(struct request *requ
                                                             void *out, struct err *reterr)
 {
     return update_company_password_access_handler(request, in, out, reterr);
+}
+
+enum err_code config_batch_update_company_password_access_handler(struct request *request,
+                                                                  const void *in, void *out,
+                                                                  struct err *reterr)
+{
+    return batch_update_company_password_access_handler(request, in, out, reterr);
 }
 
 static enum err_code fill_categories(struct arena *arena, const char *connection_id,
@@ -215,14 +225,70 @@ static char *join(struct arena *arena, const char *const *names, size_t count)
     return text.failed ? NULL : arena_strndup(arena, text.data == NULL ? "" : text.data, text.len);
 }
 
-// The event of what changed from `old` to `new`.
-static enum err_code audit_access(struct tx *tx, const struct request *request, const char *name,
-                                  const char *company_id, const char *company_display_name,
-                                  const struct config_access *old, const struct config_access *new,
-                                  struct err *reterr)
+// A change of one company's access on its way.
+struct update {
+    const Docbridge__V1__CompanyPasswordAccess *access;
+    struct name name;
+    unsigned mask;
+    const char *company_name;
+    struct config_access old, new;
+};
+
+// What can be said without the database.
+static enum err_code check(const struct request *request,
+                           const Docbridge__V1__UpdateCompanyPasswordAccessRequest *in,
+                           struct update *update, struct err *reterr)
+{
+    static const char *const allowed[] = {"level", "password_categories", "include_uncategorized",
+                                          NULL};
+    const Docbridge__V1__CompanyPasswordAccess *access = in->company_password_access;
+    if (access == NULL)
+        return err_invalid(reterr, "company_password_access", "must be set");
+    update->access = access;
+    try_(name_parse(access->name, "companies/{company}/passwordAccess",
+                    "company_password_access.name", request->arena, &update->name, reterr));
+    try_(field_mask(in->update_mask, allowed, &update->mask, reterr));
+    if ((update->mask & MASK_LEVEL) &&
+        (access->level < LEVEL(NO_ACCESS) || access->level > LEVEL(ALL_CATEGORIES)))
+        return err_invalid(reterr, "company_password_access.level", "must be set");
+    if (!principal_sees_company(request->caller, update->name.company))
+        return err_not_found(reterr, access->name);
+    return ERR_OK;
+}
+
+// Saving what stands already is a choice too: categories seen since are no longer NEW.
+static enum err_code apply(struct tx *tx, const struct request *request, struct update *update,
+                           struct err *reterr)
+{
+    const char *company = update->name.company;
+    struct arena *arena = request->arena;
+    struct wanted wanted;
+    size_t unknown;
+    try_(company_lock(tx, company, arena, &update->company_name, reterr));
+    if (update->company_name == NULL)
+        return err_not_found(reterr, update->access->name);
+    try_(config_get_access(tx, company, arena, &update->old, reterr));
+    enum err_code code =
+        field_etag_check(update->access->etag, update->old.revision, arena, reterr);
+    if (code == ERR_ETAG_MISMATCH)
+        err_meta(reterr, "resource", "%s", update->access->name);
+    try_(code);
+    try_(merge(arena, update->access, update->mask, &update->old, &wanted, reterr));
+    try_(config_set_access(tx, company, wanted.level, wanted.include_uncategorized, wanted.ids,
+                           wanted.count, update->old.revision, clock_wall_us(), &unknown, reterr));
+    if (unknown < wanted.count)
+        return err_not_found(reterr, wanted.names[unknown]);
+    return config_get_access(tx, company, arena, &update->new, reterr);
+}
+
+// The event of what changed.
+static enum err_code audit_access(struct tx *tx, const struct request *request,
+                                  const struct update *update, struct err *reterr)
 {
     const ProtobufCEnumDescriptor *level =
         &docbridge__v1__company_password_access__level__descriptor;
+    const struct config_access *old = &update->old;
+    const struct config_access *new = &update->new;
     struct audit_change changes[3];
     size_t count = 0;
     const char *before = join(request->arena, old->categories, old->category_count);
@@ -237,61 +303,97 @@ static enum err_code audit_access(struct tx *tx, const struct request *request, 
     if (old->include_uncategorized != new->include_uncategorized)
         changes[count++] = config_bool_change("include_uncategorized", old->include_uncategorized,
                                               new->include_uncategorized);
-    const struct audit_event subject = {.resource = name,
-                                        .resource_display_name = company_display_name,
-                                        .company_id = company_id,
-                                        .company_display_name = company_display_name};
+    const struct audit_event subject = {.resource = update->access->name,
+                                        .resource_display_name = update->company_name,
+                                        .company_id = update->name.company,
+                                        .company_display_name = update->company_name};
     return config_audit(tx, request, &subject, changes, count, reterr);
 }
 
-static enum err_code check(const Docbridge__V1__UpdateCompanyPasswordAccessRequest *in,
-                           unsigned *ret_mask, struct err *reterr)
-{
-    static const char *const allowed[] = {"level", "password_categories", "include_uncategorized",
-                                          NULL};
-    const Docbridge__V1__CompanyPasswordAccess *access = in->company_password_access;
-    try_(field_mask(in->update_mask, allowed, ret_mask, reterr));
-    if ((*ret_mask & MASK_LEVEL) &&
-        (access->level < LEVEL(NO_ACCESS) || access->level > LEVEL(ALL_CATEGORIES)))
-        return err_invalid(reterr, "company_password_access.level", "must be set");
-    return ERR_OK;
-}
-
-// Saving what stands already is a choice too: categories seen since are no longer NEW.
 static enum err_code
 update_company_password_access(struct request *request,
                                const Docbridge__V1__UpdateCompanyPasswordAccessRequest *in,
                                Docbridge__V1__CompanyPasswordAccess *out, struct err *reterr)
 {
-    const Docbridge__V1__CompanyPasswordAccess *access = in->company_password_access;
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    struct config_access old;
-    struct config_access new;
-    struct wanted wanted;
-    struct name name;
-    const char *company_name;
-    unsigned mask;
-    size_t unknown;
-    if (access == NULL)
-        return err_invalid(reterr, "company_password_access", "must be set");
-    try_(name_parse(access->name, "companies/{company}/passwordAccess",
-                    "company_password_access.name", request->arena, &name, reterr));
-    try_(check(in, &mask, reterr));
-    if (!principal_sees_company(request->caller, name.company))
-        return err_not_found(reterr, access->name);
+    struct update update;
+    try_(check(request, in, &update, reterr));
     try_(request_begin(request, &tx, reterr));
-    try_(company_lock(tx, name.company, request->arena, &company_name, reterr));
-    if (company_name == NULL)
-        return err_not_found(reterr, access->name);
-    try_(config_get_access(tx, name.company, request->arena, &old, reterr));
-    try_(field_etag_check(access->etag, old.revision, request->arena, reterr));
-    try_(merge(request->arena, access, mask, &old, &wanted, reterr));
-    try_(config_set_access(tx, name.company, wanted.level, wanted.include_uncategorized, wanted.ids,
-                           wanted.count, old.revision, clock_wall_us(), &unknown, reterr));
-    if (unknown < wanted.count)
-        return err_not_found(reterr, wanted.names[unknown]);
-    try_(config_get_access(tx, name.company, request->arena, &new, reterr));
-    try_(audit_access(tx, request, access->name, name.company, company_name, &old, &new, reterr));
-    try_(fill_access(request->arena, access->name, &new, out, reterr));
+    try_(apply(tx, request, &update, reterr));
+    try_(audit_access(tx, request, &update, reterr));
+    try_(fill_access(request->arena, update.access->name, &update.new, out, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+// The field at fault, of the item that it is in.
+static enum err_code say_which(size_t item, struct err *reterr)
+{
+    const struct err cause = *reterr;
+    char field[ERR_META_VALUE_BYTES + 32];
+    (void)snprintf(field, sizeof(field), "requests[%zu].%s", item, cause.field);
+    return err_invalid(reterr, field, "%s", cause.text + strlen(cause.field) + sizeof(": ") - 1);
+}
+
+static int by_company(const void *a, const void *b)
+{
+    return strcmp((*(struct update *const *)a)->name.company,
+                  (*(struct update *const *)b)->name.company);
+}
+
+// All that can be said without the database, and the order in which companies are locked: that of
+// their ids, so that two batches never wait for each other in a circle.
+static enum err_code check_batch(const struct request *request,
+                                 const Docbridge__V1__BatchUpdateCompanyPasswordAccessRequest *in,
+                                 struct update **ret_updates, struct update ***ret_sorted,
+                                 struct err *reterr)
+{
+    size_t count = in->n_requests;
+    if (count == 0 || count > BATCH_MAX)
+        return err_invalid(reterr, "requests", "must have 1 to %d items", BATCH_MAX);
+    struct update *updates = arena_calloc(request->arena, count, sizeof(*updates));
+    struct update **sorted = arena_calloc(request->arena, count, sizeof(*sorted));
+    if (updates == NULL || sorted == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        enum err_code code = check(request, in->requests[i], &updates[i], reterr);
+        if (code == ERR_FIELD_INVALID && reterr != NULL)
+            return say_which(i, reterr);
+        try_(code);
+        sorted[i] = &updates[i];
+    }
+    qsort(sorted, count, sizeof(struct update *), by_company);
+    for (size_t i = 1; i < count; i++)
+        if (by_company(&sorted[i - 1], &sorted[i]) == 0)
+            return err_invalid(reterr, "requests", "has %s twice", sorted[i]->access->name);
+    *ret_updates = updates;
+    *ret_sorted = sorted;
+    return ERR_OK;
+}
+
+static enum err_code batch_update_company_password_access(
+    struct request *request, const Docbridge__V1__BatchUpdateCompanyPasswordAccessRequest *in,
+    Docbridge__V1__BatchUpdateCompanyPasswordAccessResponse *out, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct update *updates;
+    struct update **sorted;
+    size_t count = in->n_requests;
+    try_(check_batch(request, in, &updates, &sorted, reterr));
+    Docbridge__V1__CompanyPasswordAccess *items =
+        arena_calloc(request->arena, count, sizeof(*items));
+    out->company_password_accesses =
+        arena_calloc(request->arena, count, sizeof(*out->company_password_accesses));
+    if (items == NULL || out->company_password_accesses == NULL)
+        return err_no_memory(reterr);
+    try_(request_begin(request, &tx, reterr));
+    for (size_t i = 0; i < count; i++)
+        try_(apply(tx, request, sorted[i], reterr));
+    for (size_t i = 0; i < count; i++) {
+        docbridge__v1__company_password_access__init(&items[i]);
+        try_(fill_access(request->arena, updates[i].access->name, &updates[i].new, &items[i],
+                         reterr));
+        out->company_password_accesses[out->n_company_password_accesses++] = &items[i];
+        try_(audit_access(tx, request, &updates[i], reterr));
+    }
     return tx_commit(&tx, reterr);
 }

@@ -374,6 +374,105 @@ static void sets_access(void **state)
     assert_int_equal(page.password_categories[0]->password_count, 0);
 }
 
+struct access_batch {
+    Docbridge__V1__BatchUpdateCompanyPasswordAccessRequest in;
+    Docbridge__V1__UpdateCompanyPasswordAccessRequest requests[3], *list[3];
+    Docbridge__V1__CompanyPasswordAccess accesses[3];
+    Google__Protobuf__FieldMask mask;
+};
+
+static void access_batch_init(struct access_batch *batch)
+{
+    static char names[3][40] = {"companies/zeta/passwordAccess", "companies/acme/passwordAccess",
+                                "companies/beta/passwordAccess"};
+    static char *path = star;
+    docbridge__v1__batch_update_company_password_access_request__init(&batch->in);
+    mask_init(&batch->mask, &path);
+    for (size_t i = 0; i < 3; i++) {
+        docbridge__v1__company_password_access__init(&batch->accesses[i]);
+        docbridge__v1__update_company_password_access_request__init(&batch->requests[i]);
+        batch->accesses[i].name = names[i];
+        batch->accesses[i].level = LEVEL(ALL_CATEGORIES);
+        batch->requests[i].company_password_access = &batch->accesses[i];
+        batch->requests[i].update_mask = &batch->mask;
+        batch->list[i] = &batch->requests[i];
+    }
+    batch->in.requests = batch->list;
+    batch->in.n_requests = 3;
+}
+
+static void sets_access_of_many_or_none(void **state)
+{
+    static const char with_access[] = "SELECT count(*) FROM company_password_access";
+    static const char method[] = "BatchUpdateCompanyPasswordAccess";
+    struct fixture *fixture = *state;
+    struct access_batch batch;
+    Docbridge__V1__BatchUpdateCompanyPasswordAccessResponse out;
+    char category[] = "connections/c1/passwordCategories/9", *categories[] = {category};
+    char first[] = "r0", second[] = "r1";
+    seed(fixture);
+    (void)fixture_sql(
+        fixture,
+        "INSERT INTO company (tenant, id, display_name, name_key, create_time, update_time) VALUES"
+        " ('t1', 'beta', 'Beta', 'beta', now(), now())");
+    access_batch_init(&batch);
+    // One company that there is not, and nothing is changed.
+    assert_int_equal(fixture_call(fixture, &config_service, method, &batch.in, &out),
+                     ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(fixture_number(fixture, with_access), 0);
+    (void)fixture_sql(
+        fixture,
+        "INSERT INTO company (tenant, id, display_name, name_key, create_time, update_time) VALUES"
+        " ('t1', 'zeta', 'Zeta', 'zeta', now(), now())");
+    // One category that there is not; one level that is none; one company twice.
+    batch.accesses[2].password_categories = categories;
+    batch.accesses[2].n_password_categories = 1;
+    assert_int_equal(fixture_call(fixture, &config_service, method, &batch.in, &out),
+                     ERR_RESOURCE_NOT_FOUND);
+    access_batch_init(&batch);
+    batch.accesses[1].level = LEVEL(UNSPECIFIED);
+    assert_int_equal(fixture_call(fixture, &config_service, method, &batch.in, &out),
+                     ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "requests[1].company_password_access.level");
+    assert_string_equal(fixture->err.text,
+                        "requests[1].company_password_access.level: must be set");
+    access_batch_init(&batch);
+    batch.accesses[1].name = batch.accesses[0].name;
+    assert_int_equal(fixture_call(fixture, &config_service, method, &batch.in, &out),
+                     ERR_FIELD_INVALID);
+    assert_int_equal(fixture_number(fixture, with_access), 0);
+    // With the etags of what nobody chose yet.
+    access_batch_init(&batch);
+    for (size_t i = 0; i < 3; i++)
+        batch.accesses[i].etag = first;
+    assert_int_equal(fixture_call(fixture, &config_service, method, &batch.in, &out), ERR_OK);
+    assert_int_equal(out.n_company_password_accesses, 3);
+    assert_string_equal(out.company_password_accesses[0]->name, "companies/zeta/passwordAccess");
+    assert_int_equal(out.company_password_accesses[2]->level, LEVEL(ALL_CATEGORIES));
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 6"), 3);
+    // A lost race for one of them is lost for all.
+    batch.accesses[0].etag = second;
+    for (size_t i = 0; i < 3; i++)
+        batch.accesses[i].level = LEVEL(NO_ACCESS);
+    assert_int_equal(fixture_call(fixture, &config_service, method, &batch.in, &out),
+                     ERR_ETAG_MISMATCH);
+    assert_string_equal(fixture_meta(fixture, "resource"), "companies/acme/passwordAccess");
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM company_password_access"
+                                             " WHERE level = 3"),
+                     3);
+    batch.in.n_requests = 0;
+    assert_int_equal(fixture_call(fixture, &config_service, method, &batch.in, &out),
+                     ERR_FIELD_INVALID);
+    // A company out of scope hides the batch.
+    static const char *const scope[] = {"acme", "beta"};
+    fixture->caller.all_companies = false;
+    fixture->caller.companies = scope;
+    fixture->caller.company_count = 2;
+    access_batch_init(&batch);
+    assert_int_equal(fixture_call(fixture, &config_service, method, &batch.in, &out),
+                     ERR_RESOURCE_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +484,7 @@ int main(void)
         TEST(refreshes),
         TEST(sets_access),
         TEST(doubts_a_list_that_lacks_much),
+        TEST(sets_access_of_many_or_none),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

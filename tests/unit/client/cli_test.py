@@ -619,6 +619,23 @@ class CliTest(unittest.TestCase):
         terminal.type("q")
         self.assertEqual(terminal.end(5), 0)
 
+    def test_access_of_many(self):
+        self.answer("BatchUpdateCompanyPasswordAccess", self.message(
+            "BatchUpdateCompanyPasswordAccessResponse", company_password_accesses=[
+                dict(name="companies/a/passwordAccess", level="LEVEL_SELECTED_CATEGORIES")]))
+        done = self.run_cli("config", "access", "set-many", "--company", "a", "--company", "b",
+                            "--level", "selected", "--category", "7")
+        self.expect(done, 0)
+        self.assertRegex(done.stdout, "companies/a/passwordAccess +SELECTED_CATEGORIES")
+        sent = self.server.requests("BatchUpdateCompanyPasswordAccess")[0].requests
+        self.assertEqual([one.company_password_access.name for one in sent],
+                         ["companies/a/passwordAccess", "companies/b/passwordAccess"])
+        for one in sent:
+            self.assertEqual(list(one.update_mask.paths), ["level", "password_categories"])
+            self.assertEqual(list(one.company_password_access.password_categories),
+                             ["connections/main/passwordCategories/7"])
+        self.expect(self.run_cli("config", "access", "set-many", "--level", "all"), 2, "--company")
+
     def test_explain_names_gates_and_remedy(self):
         self.answer("ExplainPasswordAccess", self.message(
             "ExplainPasswordAccessResponse", basis="BASIS_ASSUMED",
