@@ -316,11 +316,13 @@ static void begin(struct probe_report *report, const struct probe_target *target
         struct probe_capability *capability = &report->capabilities[i];
         bool values = i == ARRAY_LEN(asked);
         capability->kind = values ? KIND(PASSWORD_VALUES) : asked[i].kind;
-        capability->grant = GRANT(UNKNOWN);
+        bool granted = values && target->values_granted;
+        capability->grant = granted ? GRANT(GRANTED) : GRANT(UNKNOWN);
         (void)snprintf(capability->detail, sizeof(capability->detail), "%s",
-                       values ? "Never probed, since that would read a value: the first reveal "
-                                "tells."
-                              : "Not asked: the first request failed.");
+                       granted  ? "A reveal was served."
+                       : values ? "Never probed, since that would read a value: the first reveal "
+                                  "tells."
+                                : "Not asked: the first request failed.");
     }
 }
 

@@ -15,6 +15,7 @@ struct probe_target {
     enum source_region region;
     const struct secret *key;
     bool worked_before;       // upstream accepted this key at some time
+    bool values_granted;      // and served it the value of a password
     bool probe_other_regions; // if it is refused here, send it to the other regions too
 };
 

@@ -17,10 +17,11 @@
 #include "server/service/reading.h"
 #include "server/service/reveal.h"
 #include "server/source/source.h"
+#include "server/store/connection_finding.h"
 #include "server/store/vault_record.h"
 
 // The outcome is written even if the caller has gone and the call's deadline has passed.
-enum { OUTCOME_MS = 5000, DISPLAY_SECONDS = 30, STORED_CATEGORY = -1 };
+enum { OUTCOME_MS = 5000, NOTE_MS = 1000, DISPLAY_SECONDS = 30, STORED_CATEGORY = -1 };
 
 // One reveal on its way.
 struct reveal {
@@ -235,6 +236,25 @@ static enum err_code conclude(struct reveal *reveal, enum err_code fetched, stru
     return verdict;
 }
 
+// Notes that the key worked, at most once a day. Nothing of the reveal depends on it.
+static void note_key(const struct reveal *reveal)
+{
+    const struct request *request = reveal->request;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct err err;
+    if (reveal->live.value == NULL || !reveal->gates.key_unproven)
+        return;
+    enum err_code code = request_begin_outcome(
+        request, deadline_at_most(request->deadline, NOTE_MS), NULL, &tx, &err);
+    if (code == ERR_OK) {
+        tx_commit_with_next(tx);
+        code = connection_note_reveal(tx, reveal->gates.sight.connection_id,
+                                      reveal->gates.credential_version, clock_wall_us(), &err);
+    }
+    if (code != ERR_OK)
+        log_event(LOG_WARN, "the use of a key was not noted", LOG_ERR(&err));
+}
+
 static enum err_code release(const struct reveal *reveal,
                              Docbridge__V1__RevealPasswordResponse *out, struct err *reterr)
 {
@@ -273,8 +293,10 @@ enum err_code password_reveal(struct request *request,
     try_(pass_local_gates(&reveal, reterr));
     enum err_code fetched = fetch(&reveal, reterr);
     enum err_code verdict = conclude(&reveal, fetched, reterr);
-    if (verdict == ERR_OK)
+    if (verdict == ERR_OK) {
+        note_key(&reveal);
         verdict = release(&reveal, out, reterr);
+    }
     source_password_done(&reveal.live);
     return verdict;
 }

@@ -47,3 +47,23 @@ enum err_code connection_record_finding(struct tx *tx, const char *id,
              ARG_INT64(finding->account_primary_organization_id)),
         reterr);
 }
+
+// Capability 6 is the values of passwords; grant 1 is GRANTED, 3 is UNKNOWN.
+static const struct statement NOTE_REVEAL = {
+    "connection_note_reveal",
+    "UPDATE connection SET key_last_success_time = $4,"
+    " capabilities = (SELECT coalesce(jsonb_agg(CASE WHEN e.item ->> 'kind' = '6'"
+    "   THEN e.item || '{\"grant\": 1, \"detail\": \"A reveal was served.\"}' ELSE e.item END"
+    "   ORDER BY e.place), '[]')"
+    "  FROM jsonb_array_elements(capabilities) WITH ORDINALITY AS e (item, place)),"
+    " revision = revision + (capabilities @> '[{\"kind\": 6, \"grant\": 3}]')::int"
+    " WHERE tenant = $1 AND id = $2 AND credential_version = $3"};
+
+enum err_code connection_note_reveal(struct tx *tx, const char *id, int64_t credential_version,
+                                     int64_t time_us, struct err *reterr)
+{
+    return tx_run(tx, &NOTE_REVEAL,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id), ARG_INT64(credential_version),
+                       ARG_TIME(time_us)),
+                  reterr);
+}

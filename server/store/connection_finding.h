@@ -27,3 +27,8 @@ enum err_code connection_record_finding(struct tx *tx, const char *id,
                                         const struct connection_finding *finding,
                                         struct arena *arena, struct connection_move *ret_move,
                                         struct err *reterr) _must_check_;
+
+// Upstream served a value to the credential: it worked, and may read values. Moves no state. For
+// keys whose last success is a day old, or whose right to values was not known.
+enum err_code connection_note_reveal(struct tx *tx, const char *id, int64_t credential_version,
+                                     int64_t time_us, struct err *reterr) _must_check_;

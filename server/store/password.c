@@ -105,7 +105,9 @@ static const struct statement GATES = {
                       "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant "
                       "= $1"
                       "                    AND s.company_id = $2 AND s.connection_id = $3"
-                      "                    AND s.category_id = j.category_id))), false)"
+                      "                    AND s.category_id = j.category_id))), false),"
+                      "       coalesce(c.key_last_success_time < now() - interval '1 day'"
+                      "                OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]', false)"
                       "  FROM (SELECT 1) one"
                       "  LEFT JOIN connection c ON c.tenant = $1 AND c.id = $3"
                       "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
@@ -152,6 +154,7 @@ enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t 
     gates.web_url = rows_text_copy(&rows, 0, 11, arena);
     gates.category_display_name = rows_text_copy(&rows, 0, 12, arena);
     gates.category_allowed = rows_bool(&rows, 0, 13);
+    gates.key_unproven = rows_bool(&rows, 0, 14);
     if (gates.category_display_name == NULL ||
         (gates.found && (gates.display_name == NULL || gates.web_url == NULL)))
         return err_no_memory(reterr);

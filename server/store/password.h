@@ -52,6 +52,7 @@ struct password_gates {
     int64_t category_id;
     bool restricted, archived, vaulted, personal;
     const char *display_name, *web_url, *category_display_name;
+    bool key_unproven; // a value served would tell something new: see connection_note_reveal()
 };
 
 // Reads the gates of one entry. `category_id` -1 judges the stored category, any other that one (0:

@@ -102,6 +102,39 @@ static void reveals_an_empty_value(void **state)
     assert_string_equal(out.plaintext, "");
 }
 
+static void proves_the_key_once_a_day(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "UPDATE connection SET key_last_success_time = now() - interval"
+                               " '2 hours', capabilities = '[{\"kind\": 5, \"grant\": 3},"
+                               " {\"kind\": 6, \"grant\": 3, \"detail\": \"?\"}]'");
+    // What was refused proves nothing.
+    upstream.code = ERR_UPSTREAM_ACCESS_DENIED;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_UPSTREAM_PASSWORD_ACCESS_DISABLED);
+    assert_string_equal(fixture_sql(fixture, "SELECT revision || capabilities::text"
+                                             " FROM connection WHERE tenant = 't1'"),
+                        "1[{\"kind\": 5, \"grant\": 3},"
+                        " {\"kind\": 6, \"grant\": 3, \"detail\": \"?\"}]");
+    upstream.code = ERR_OK;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+    assert_string_equal(fixture_sql(fixture, "SELECT revision || capabilities::text"
+                                             " FROM connection WHERE tenant = 't1'"),
+                        "2[{\"kind\": 5, \"grant\": 3},"
+                        " {\"kind\": 6, \"grant\": 1, \"detail\": \"A reveal was served.\"}]");
+    // A success of today is not written again; one of yesterday is, and is no change.
+    static const char since[] = "SELECT revision || ' ' || round(extract(epoch FROM now() -"
+                                " key_last_success_time) / 3600) FROM connection"
+                                " WHERE tenant = 't1'";
+    (void)fixture_sql(fixture,
+                      "UPDATE connection SET key_last_success_time = now() - interval '23 hours'");
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+    assert_string_equal(fixture_sql(fixture, since), "2 23");
+    (void)fixture_sql(fixture,
+                      "UPDATE connection SET key_last_success_time = now() - interval '25 hours'");
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+    assert_string_equal(fixture_sql(fixture, since), "2 0");
+}
+
 // Each row closes one gate; upstream must not be asked, and one denial be written.
 static void closed_local_gates_ask_nobody(void **state)
 {
@@ -354,6 +387,7 @@ int main(void)
         TEST(reveals_with_intent_and_outcome),
         TEST(never_stores_the_value),
         TEST(fetches_anew_each_time),
+        TEST(proves_the_key_once_a_day),
         TEST(reveals_an_empty_value),
         TEST(closed_local_gates_ask_nobody),
         TEST(hidden_and_absent_look_alike),

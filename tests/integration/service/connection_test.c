@@ -363,6 +363,16 @@ static void tests_what_is_stored(void **state)
     assert_string_equal(source_fake.last_key, CANARY);
     assert_int_equal(
         fixture_number(fixture, "SELECT jsonb_array_length(capabilities) FROM connection"), 8);
+    // What a reveal has shown is known to the next test.
+    (void)fixture_sql(fixture, "UPDATE connection SET capabilities ="
+                               " '[{\"kind\": 6, \"grant\": 1, \"detail\": \"x\"}]'");
+    int calls = source_fake.calls;
+    test_stored(fixture, &out);
+    assert_int_equal(grant_of(&out, 6), 1);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM connection WHERE capabilities"
+                                             " @> '[{\"kind\": 6, \"grant\": 1}]'"),
+                     1);
+    assert_int_equal(source_fake.calls, 2 * calls);
     // What a test asks for is missing from what a sync may ask for.
     assert_int_equal(sync_get_quota(fixture->sync, "t1", "c1").used, source_fake.calls);
     source_fake.regions[SOURCE_REGION_US] = ERR_UPSTREAM_KEY_REJECTED;
