@@ -119,8 +119,7 @@ static enum err_code read_permissions(const json_t *claims, struct principal *pr
     return ERR_OK;
 }
 
-// The companies in sight: all, those listed, or none. A scope by name shows none, because no sets
-// are known; so does a token that says nothing.
+// The companies in sight: all, those listed, those of a set, or none if the token says nothing.
 static enum err_code read_companies(const json_t *claims, struct arena *arena,
                                     struct principal *principal, struct err *reterr)
 {
@@ -129,6 +128,7 @@ static enum err_code read_companies(const json_t *claims, struct arena *arena,
     try_(get_text(claims, "company_scope", false, CLAIMS_TEXT_MAX_BYTES, &scope, reterr));
     if (companies != NULL && scope != NULL)
         return refuse(reterr, "companies", "and company_scope exclude each other");
+    principal->company_set = scope;
     if (companies == NULL)
         return ERR_OK;
     const char *text = json_string_value(companies);
@@ -202,6 +202,7 @@ enum err_code claims_read(const struct claims_policy *policy, const unsigned cha
     try_(take_text(arena, &principal->subject, reterr));
     try_(take_text(arena, &principal->display_name, reterr));
     try_(take_text(arena, &principal->email, reterr));
+    try_(take_text(arena, &principal->company_set, reterr));
     *ret_principal = principal;
     return ERR_OK;
 }

@@ -36,6 +36,7 @@ struct principal {
     bool all_companies;
     const char *const *companies; // ids in sight when not all
     size_t company_count;
+    const char *company_set; // the name of a set of them instead; NULL: none
     int64_t issue_time_us;
     int64_t expire_time_us;
 };
@@ -46,5 +47,7 @@ const char *permission_text(enum permission permission);
 enum permission permission_parse(const char *text);
 
 bool principal_may(const struct principal *principal, enum permission permission);
-// Whether a company is in the caller's scope. An id the tenant does not have may be in scope too.
+// Whether a company is in the caller's scope as far as the token itself says. An id the tenant does
+// not have may be in scope too. Who is in the set of a caller only the database can tell
+// (service/begin.h: request_check_sight).
 bool principal_sees_company(const struct principal *principal, const char *company_id);

@@ -73,7 +73,8 @@ static size_t block_bytes(const struct principal *principal)
 {
     size_t bytes = sizeof(*principal) + principal->company_count * sizeof(char *) +
                    text_bytes(principal->tenant) + text_bytes(principal->subject) +
-                   text_bytes(principal->display_name) + text_bytes(principal->email);
+                   text_bytes(principal->display_name) + text_bytes(principal->email) +
+                   text_bytes(principal->company_set);
     for (size_t i = 0; i < principal->company_count; i++)
         bytes += text_bytes(principal->companies[i]);
     return bytes;
@@ -101,6 +102,7 @@ static struct principal *pack(const struct principal *principal, void *block)
     copy->subject = append(&at, principal->subject);
     copy->display_name = append(&at, principal->display_name);
     copy->email = append(&at, principal->email);
+    copy->company_set = append(&at, principal->company_set);
     for (size_t i = 0; i < principal->company_count; i++)
         companies[i] = append(&at, principal->companies[i]);
     copy->companies = principal->company_count == 0 ? NULL : companies;

@@ -173,7 +173,7 @@ static enum err_code parse_filter(struct request *request, const char *text,
     }
     try_(parse_time(from, &filter->from_us, reterr));
     try_(parse_time(until, &filter->until_us, reterr));
-    // A caller who may see some companies reads of these alone.
+    // A caller who may see some companies reads of these alone, and of those of a set.
     if (!request->caller->all_companies) {
         static const char *const none[] = {NULL};
         filter->companies = request->caller->companies == NULL ? none : request->caller->companies;
@@ -238,15 +238,14 @@ static enum err_code get_audit_event(struct request *request,
 
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
-    tx_commit_with_next(tx);
     enum err_code code =
         audit_event_get(tx, name.audit_event, UNRESOLVED_SECONDS, request->arena, &row, reterr);
+    // What is of no company is for those who see them all.
     if (code == ERR_RESOURCE_NOT_FOUND ||
-        (code == ERR_OK && !request->caller->all_companies &&
-         (row->company_id[0] == '\0' || !principal_sees_company(request->caller, row->company_id))))
+        (code == ERR_OK && !request->caller->all_companies && row->company_id[0] == '\0'))
         return err_not_found(reterr, in->name);
-    if (code != ERR_OK)
-        return code;
+    try_(code);
+    try_(request_check_sight(tx, request, row->company_id, in->name, reterr));
     try_(tx_commit(&tx, reterr));
     return fill_event(request->arena, row, out, reterr);
 }

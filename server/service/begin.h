@@ -26,3 +26,12 @@ enum err_code request_begin_of(const struct request *request, const char *tenant
 // The same of no tenant, under the janitor's role.
 enum err_code request_begin_janitor(const struct request *request, struct tx **ret_tx,
                                     struct err *reterr) _must_check_;
+// The place of the first company that the caller does not see, `count` if all are in sight. Asks
+// the database only for a caller of a set.
+enum err_code request_first_hidden(struct tx *tx, const struct request *request,
+                                   const char *const *company_ids, size_t count, size_t *ret_place,
+                                   struct err *reterr) _must_check_;
+// Errors: RESOURCE_NOT_FOUND about `name` if the caller does not see the company.
+enum err_code request_check_sight(struct tx *tx, const struct request *request,
+                                  const char *company_id, const char *name,
+                                  struct err *reterr) _must_check_;

@@ -115,8 +115,6 @@ static enum err_code parse_push(const struct request *request, const Docbridge__
     struct name name;
     (void)snprintf(field, sizeof(field), "%s.name", place);
     try_(name_parse(in->name, "companies/{company}", field, request->arena, &name, reterr));
-    if (!principal_sees_company(request->caller, name.company))
-        return err_not_found(reterr, in->name);
     (void)snprintf(field, sizeof(field), "%s.display_name", place);
     if (!utf8_valid(in->display_name, strlen(in->display_name)))
         return err_invalid(reterr, field, "must be UTF-8");
@@ -204,8 +202,12 @@ static enum err_code batch_upsert_companies(struct request *request,
     const char **ids = NULL;
     int64_t created = 0;
     int64_t updated = 0;
+    size_t hidden;
     try_(parse_batch(request, in, &pushes, &ids, reterr));
     try_(request_begin(request, &tx, reterr));
+    try_(request_first_hidden(tx, request, ids, in->n_companies, &hidden, reterr));
+    if (hidden < in->n_companies)
+        return err_not_found(reterr, in->companies[hidden]->name);
     try_(company_upsert(tx, pushes, in->n_companies, clock_wall_us(), request->arena, &created,
                         &updated, reterr));
     try_(company_get_many(tx, ids, in->n_companies, request->arena, &companies, &out->n_companies,
@@ -225,9 +227,8 @@ static enum err_code get_company(struct request *request,
     struct company *company;
     struct name name;
     try_(name_parse(in->name, "companies/{company}", "name", request->arena, &name, reterr));
-    if (!principal_sees_company(request->caller, name.company))
-        return err_not_found(reterr, in->name);
     try_(request_begin(request, &tx, reterr));
+    try_(request_check_sight(tx, request, name.company, in->name, reterr));
     tx_commit_with_next(tx);
     try_(company_get(tx, name.company, request->arena, &company, reterr));
     if (company == NULL)
@@ -318,9 +319,8 @@ static enum err_code delete_company(struct request *request,
     struct name name;
     (void)out;
     try_(name_parse(in->name, "companies/{company}", "name", request->arena, &name, reterr));
-    if (!principal_sees_company(request->caller, name.company))
-        return err_not_found(reterr, in->name);
     try_(request_begin(request, &tx, reterr));
+    try_(request_check_sight(tx, request, name.company, in->name, reterr));
     // Who maps an organization to the company locks it too: one of the two sees the other.
     try_(company_lock(tx, name.company, request->arena, &display_name, reterr));
     if (display_name == NULL)

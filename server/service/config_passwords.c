@@ -152,9 +152,8 @@ get_company_password_access(struct request *request,
     struct name name;
     try_(name_parse(in->name, "companies/{company}/passwordAccess", "name", request->arena, &name,
                     reterr));
-    if (!principal_sees_company(request->caller, name.company))
-        return err_not_found(reterr, in->name);
     try_(request_begin(request, &tx, reterr));
+    try_(request_check_sight(tx, request, name.company, in->name, reterr));
     try_(company_get(tx, name.company, request->arena, &company, reterr));
     if (company == NULL)
         return err_not_found(reterr, in->name);
@@ -251,8 +250,6 @@ static enum err_code check(const struct request *request,
     if ((update->mask & MASK_LEVEL) &&
         (access->level < LEVEL(NO_ACCESS) || access->level > LEVEL(ALL_CATEGORIES)))
         return err_invalid(reterr, "company_password_access.level", "must be set");
-    if (!principal_sees_company(request->caller, update->name.company))
-        return err_not_found(reterr, access->name);
     return ERR_OK;
 }
 
@@ -264,6 +261,7 @@ static enum err_code apply(struct tx *tx, const struct request *request, struct 
     struct arena *arena = request->arena;
     struct wanted wanted;
     size_t unknown;
+    try_(request_check_sight(tx, request, company, update->access->name, reterr));
     try_(company_lock(tx, company, arena, &update->company_name, reterr));
     if (update->company_name == NULL)
         return err_not_found(reterr, update->access->name);

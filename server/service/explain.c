@@ -175,9 +175,8 @@ static enum err_code read_gates(struct request *request, const char *company_id,
                                 struct password_gates *ret_gates, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    if (!principal_sees_company(request->caller, company_id))
-        return err_not_found(reterr, name);
     try_(request_begin(request, &tx, reterr));
+    try_(request_check_sight(tx, request, company_id, name, reterr));
     enum err_code code = password_gates_get(tx, company_id, password_id, STORED_CATEGORY, 0,
                                             request->arena, ret_gates, reterr);
     return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name) : code;
@@ -196,7 +195,7 @@ enum err_code password_explain(struct request *request,
                     &name, reterr));
     struct reveal_case what = {
         .caller = request->caller,
-        .company_id = name.company,
+        .in_sight = true,
         .company = arena_printf(request->arena, "companies/%s", name.company),
         .name = in->name,
         .gates = &gates,
@@ -206,6 +205,7 @@ enum err_code password_explain(struct request *request,
     if (in->assumed_subject != NULL) {
         try_(assume(request, in->assumed_subject, &assumed, reterr));
         what.caller = &assumed;
+        what.in_sight = principal_sees_company(&assumed, name.company);
     }
     try_(read_gates(request, name.company, name.record, in->name, &gates, reterr));
     Docbridge__V1__AccessGate closed;

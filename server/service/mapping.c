@@ -245,9 +245,8 @@ static enum err_code set_mapping(struct request *request,
     try_(parse(request, in->name, &subject, reterr));
     try_(name_parse(in->company, "companies/{company}", "company", request->arena, &company,
                     reterr));
-    if (!principal_sees_company(request->caller, company.company))
-        return err_not_found(reterr, in->company);
     try_(request_begin(request, &tx, reterr));
+    try_(request_check_sight(tx, request, company.company, in->company, reterr));
     try_(load(tx, request, true, &subject, reterr));
     try_(company_lock(tx, company.company, request->arena, &company_name, reterr));
     if (company_name == NULL)

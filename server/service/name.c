@@ -15,6 +15,7 @@ static const struct {
 } words[] = {
     {"connection", offsetof(struct name, connection), false},
     {"company", offsetof(struct name, company), false},
+    {"company_set", offsetof(struct name, company_set), false},
     {"sync_run", offsetof(struct name, sync_run), false},
     {"sync_issue", offsetof(struct name, sync_issue), false},
     {"organization", offsetof(struct name, organization), true},

@@ -13,6 +13,7 @@
 struct name {
     const char *connection;
     const char *company;
+    const char *company_set;
     const char *sync_run;
     const char *sync_issue;
     int64_t organization;

@@ -58,8 +58,8 @@ static enum err_code parse_query(struct request *request,
 }
 
 // The reason that a reveal of a listed entry would give this caller; ERR_OK: none.
-static enum err_code blocked_by(const struct request *request, const char *company_id,
-                                const struct sight *sight, const struct password_row *row)
+static enum err_code blocked_by(const struct request *request, const struct sight *sight,
+                                const struct password_row *row)
 {
     // What lists let through passed the other gates.
     const struct password_gates gates = {.sight = *sight,
@@ -67,17 +67,13 @@ static enum err_code blocked_by(const struct request *request, const char *compa
                                          .category_allowed = true,
                                          .vaulted = row->vaulted,
                                          .web_url = row->web_url};
-    const struct reveal_case what = {.caller = request->caller,
-                                     .company_id = company_id,
-                                     .company = "",
-                                     .name = "",
-                                     .gates = &gates};
+    const struct reveal_case what = {
+        .caller = request->caller, .in_sight = true, .company = "", .name = "", .gates = &gates};
     return reveal_judge(&what, NULL, NULL);
 }
 
-static enum err_code fill_password(const struct request *request, const char *company_id,
-                                   const struct sight *sight, const char *parent,
-                                   const struct password_row *row,
+static enum err_code fill_password(const struct request *request, const struct sight *sight,
+                                   const char *parent, const struct password_row *row,
                                    Docbridge__V1__Password *password, struct err *reterr)
 {
     struct arena *arena = request->arena;
@@ -103,7 +99,7 @@ static enum err_code fill_password(const struct request *request, const char *co
     if (row->has_one_time_code)
         password->flags[password->n_flags++] =
             DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_HAS_ONE_TIME_CODE;
-    enum err_code blocked = blocked_by(request, company_id, sight, row);
+    enum err_code blocked = blocked_by(request, sight, row);
     password->revealable = blocked == ERR_OK;
     if (blocked != ERR_OK)
         password->blocked_reason = arena_strdup(arena, err_reason(blocked));
@@ -147,8 +143,7 @@ static enum err_code list_passwords(struct request *request,
         return err_no_memory(reterr);
     for (size_t i = 0; i < shown; i++) {
         out->passwords[i] = &all[i];
-        try_(fill_password(request, query.company_id, &sight, in->parent, &page.rows[i], &all[i],
-                           reterr));
+        try_(fill_password(request, &sight, in->parent, &page.rows[i], &all[i], reterr));
     }
     out->n_passwords = shown;
     out->total_size = (int32_t)page.total_size;

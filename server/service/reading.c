@@ -1,5 +1,6 @@
 #include "server/service/reading.h"
 
+#include "server/service/begin.h"
 #include "server/service/field.h"
 
 // Every type syncs each 60 minutes unless its schedule says otherwise.
@@ -9,8 +10,7 @@ enum err_code reading_sight(struct tx *tx, const struct request *request, const 
                             int task_kind, const char *name, struct sight *ret_sight,
                             struct err *reterr)
 {
-    if (!principal_sees_company(request->caller, company_id))
-        return err_not_found(reterr, name);
+    try_(request_check_sight(tx, request, company_id, name, reterr));
     enum err_code code = sight_get(tx, company_id, task_kind, request->arena, ret_sight, reterr);
     return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name) : code;
 }

@@ -80,11 +80,11 @@ static enum err_code append(struct reveal *reveal, struct tx **tx, const struct 
     return ERR_OK;
 }
 
-// What the gates are asked about; `gates` as reveal_case says.
+// What the gates are asked about; `gates` as reveal_case says, read of a company in sight alone.
 static struct reveal_case case_of(const struct reveal *reveal, const struct password_gates *gates)
 {
     return (struct reveal_case){.caller = reveal->request->caller,
-                                .company_id = reveal->company_id,
+                                .in_sight = gates != NULL,
                                 .company = reveal->company,
                                 .name = reveal->in->name,
                                 .gates = gates};
@@ -95,17 +95,15 @@ static struct reveal_case case_of(const struct reveal *reveal, const struct pass
 static enum err_code judge_stored(struct reveal *reveal, struct tx *tx, bool *ret_broken,
                                   struct err *reterr)
 {
-    const struct password_gates *gates = NULL;
-    *ret_broken = false;
-    if (principal_sees_company(reveal->request->caller, reveal->company_id)) {
-        enum err_code code =
-            password_gates_get(tx, reveal->company_id, reveal->password_id, STORED_CATEGORY, 0,
-                               reveal->request->arena, &reveal->gates, reterr);
-        *ret_broken = code != ERR_OK && code != ERR_RESOURCE_NOT_FOUND;
-        if (*ret_broken)
-            return code;
-        gates = code == ERR_OK ? &reveal->gates : NULL;
-    }
+    const char *name = reveal->in->name;
+    enum err_code code = request_check_sight(tx, reveal->request, reveal->company_id, name, reterr);
+    if (code == ERR_OK)
+        code = password_gates_get(tx, reveal->company_id, reveal->password_id, STORED_CATEGORY, 0,
+                                  reveal->request->arena, &reveal->gates, reterr);
+    *ret_broken = code != ERR_OK && code != ERR_RESOURCE_NOT_FOUND;
+    if (*ret_broken)
+        return code;
+    const struct password_gates *gates = code == ERR_OK ? &reveal->gates : NULL;
     const struct reveal_case what = case_of(reveal, gates);
     return reveal_judge(&what, NULL, reterr);
 }
@@ -180,6 +178,7 @@ static enum err_code judge_live(struct reveal *reveal, struct tx *tx, struct err
     struct password_gates now;
     if (live->id != reveal->password_id || live->organization_id != reveal->gates.organization_id)
         return err_not_found(reterr, reveal->in->name);
+    try_(request_check_sight(tx, reveal->request, reveal->company_id, reveal->in->name, reterr));
     enum err_code code =
         password_gates_get(tx, reveal->company_id, reveal->password_id, live->category_id,
                            live->folder_id, reveal->request->arena, &now, reterr);

@@ -11,7 +11,7 @@
 // Who asks for what.
 struct reveal_case {
     const struct principal *caller;
-    const char *company_id;
+    bool in_sight;       // of the caller: the company
     const char *company; // its resource name
     const char *name;    // the entry's
     // NULL: there is no such company, or it is out of the caller's scope and was not read.

@@ -14,7 +14,7 @@ static enum err_code permission(const struct reveal_case *what, struct err *rete
 
 static enum err_code company_scope(const struct reveal_case *what, struct err *reterr)
 {
-    if (what->gates != NULL && principal_sees_company(what->caller, what->company_id))
+    if (what->gates != NULL && what->in_sight)
         return ERR_OK;
     return err_not_found(reterr, what->name);
 }

@@ -6,6 +6,7 @@
 extern const struct service access_service;
 extern const struct service connection_service;
 extern const struct service company_service;
+extern const struct service company_set_service;
 extern const struct service mapping_service;
 extern const struct service config_service;
 extern const struct service sync_service;

@@ -4,6 +4,8 @@
 
 #include "server/store/audit_event.h"
 
+#include "server/store/company_set.h"
+
 static const struct statement lock_head = {
     "audit_lock_head", "SELECT sequence, hash FROM audit_head WHERE tenant = $1 FOR UPDATE"};
 static const struct statement insert_head = {
@@ -40,18 +42,19 @@ static const struct statement insert = {
 
 static const struct statement get = {"audit_get",
                                      COLUMNS TABLES " WHERE e.tenant = $1 AND e.sequence = $3"};
-static const struct statement list = {"audit_list", COLUMNS TABLES
-                                      " WHERE e.tenant = $1 AND ($3 = 0 OR e.sequence < $3)"
-                                      " AND ($4 = 0 OR e.type = $4)"
-                                      " AND ($5 = 0 OR CASE WHEN " UNRESOLVED
-                                      " THEN 5 ELSE e.outcome END = $5)"
-                                      " AND ($6::text IS NULL OR e.actor_subject = $6)"
-                                      " AND ($7::text IS NULL OR e.resource = $7)"
-                                      " AND ($8::text IS NULL OR e.company_id = $8)"
-                                      " AND ($9::timestamptz IS NULL OR e.event_time >= $9)"
-                                      " AND ($10::timestamptz IS NULL OR e.event_time < $10)"
-                                      " AND ($11 OR e.company_id = ANY ($12))"
-                                      " ORDER BY e.sequence DESC LIMIT $13"};
+static const struct statement list = {
+    "audit_list",
+    COLUMNS TABLES " WHERE e.tenant = $1 AND ($3 = 0 OR e.sequence < $3)"
+                   " AND ($4 = 0 OR e.type = $4)"
+                   " AND ($5 = 0 OR CASE WHEN " UNRESOLVED " THEN 5 ELSE e.outcome END = $5)"
+                   " AND ($6::text IS NULL OR e.actor_subject = $6)"
+                   " AND ($7::text IS NULL OR e.resource = $7)"
+                   " AND ($8::text IS NULL OR e.company_id = $8)"
+                   " AND ($9::timestamptz IS NULL OR e.event_time >= $9)"
+                   " AND ($10::timestamptz IS NULL OR e.event_time < $10)"
+                   " AND ($11 OR e.company_id = ANY ($12)"
+                   " OR " OF_COMPANY_SET("e.company_id") ")"
+                                                         " ORDER BY e.sequence DESC LIMIT $13"};
 
 static bool take_hash(const struct rows *rows, int row, int column, struct arena *arena,
                       unsigned char ret_hash[AUDIT_HASH_BYTES])

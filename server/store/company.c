@@ -1,5 +1,7 @@
 #include "server/store/company.h"
 
+#include "server/store/company_set.h"
+
 #define COLUMNS                                                                                 \
     "c.id, c.display_name, c.psa_type, c.psa_external_id, c.revision, c.update_time,"           \
     " ARRAY(SELECT 'connections/' || m.connection_id || '/organizations/' || m.organization_id" \
@@ -37,13 +39,14 @@ static const struct statement lock_sql = {
 static const struct statement delete_sql = {"company_delete",
                                             "DELETE FROM company WHERE tenant = $1 AND id = $2"};
 
-#define MATCHES                                                               \
-    " FROM company c WHERE c.tenant = $1 AND ($2 OR c.id = ANY ($3))"         \
-    " AND ($4::text IS NULL OR position($4 IN c.name_key) > 0)"               \
-    " AND ($5::text IS NULL OR (c.psa_type <> 0 AND c.psa_external_id = $5))" \
-    " AND ($6 < 0 OR EXISTS (SELECT FROM mapping m WHERE m.tenant = c.tenant" \
-    "                        AND m.company_id = c.id) = ($6 = 1))"            \
-    " AND ($7 = 0 OR c.psa_type = $7)"
+#define MATCHES                                                                           \
+    " FROM company c WHERE c.tenant = $1 AND ($2 OR c.id = ANY ($3) OR " OF_COMPANY_SET(  \
+        "c.id") ")"                                                                       \
+                " AND ($4::text IS NULL OR position($4 IN c.name_key) > 0)"               \
+                " AND ($5::text IS NULL OR (c.psa_type <> 0 AND c.psa_external_id = $5))" \
+                " AND ($6 < 0 OR EXISTS (SELECT FROM mapping m WHERE m.tenant = c.tenant" \
+                "                        AND m.company_id = c.id) = ($6 = 1))"            \
+                " AND ($7 = 0 OR c.psa_type = $7)"
 
 // The name in a page token may be cut: the row itself, if it is as it was, says where it ends.
 static const struct statement list_sql = {

@@ -1,5 +1,7 @@
 #include "server/store/config.h"
 
+#include "server/store/company_set.h"
+
 #define CONFIG                                                                          \
     "SELECT f.documents_enabled, f.checklists_enabled, f.password_sharing_enabled,"     \
     " (SELECT count(*) FROM flexible_asset_type t WHERE t.tenant = f.tenant"            \
@@ -56,7 +58,8 @@ static const struct statement compare_sql = {
     "(SELECT count(*) FROM record r JOIN mapping m ON m.tenant = r.tenant"              \
     "  AND m.connection_id = r.connection_id AND m.organization_id = r.organization_id" \
     " WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind = 9"                      \
-    "  AND ($3 OR m.company_id = ANY ($4)) AND r.category_id = "
+    "  AND ($3 OR m.company_id = ANY ($4) OR " OF_COMPANY_SET(                          \
+        "m.company_id") ") AND r.category_id = "
 
 static const struct statement list_categories_sql = {
     "config_list_categories",

@@ -1,5 +1,7 @@
 #include "server/store/organization.h"
 
+#include "server/store/company_set.h"
+
 #define COLUMNS                                                                            \
     "SELECT o.id, o.display_name,"                                                         \
     " CASE WHEN m.company_id IS NULL THEN '' ELSE o.previous_display_name END, o.web_url," \
@@ -16,7 +18,8 @@
     " CROSS JOIN LATERAL (SELECT CASE WHEN m.company_id IS NOT NULL AND o.gone THEN 4"           \
     "  WHEN m.company_id IS NOT NULL THEN 1 WHEN o.ignored THEN 3 ELSE 2 END) AS s (state)"      \
     " WHERE o.tenant = $1 AND o.connection_id = $2 AND (NOT o.gone OR m.company_id IS NOT NULL)" \
-    " AND ($3 OR m.company_id IS NULL OR m.company_id = ANY ($4))"
+    " AND ($3 OR m.company_id IS NULL OR m.company_id = ANY ($4) OR " OF_COMPANY_SET(            \
+        "m.company_id") ")"
 
 #define MATCHES                                                                         \
     "($5 = 0 OR s.state = $5) AND ($6::text IS NULL OR position($6 IN o.name_key) > 0)" \

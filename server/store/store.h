@@ -61,11 +61,13 @@ struct tx;
 enum err_code store_begin(struct store *store, const char *tenant, struct deadline deadline,
                           const atomic_bool *cancelled, struct tx **ret_tx,
                           struct err *reterr) _must_check_;
-// Before the first statement: makes it fail with TOKEN_REVOKED if the tokens of `subject` (borrowed
-// for the transaction's life) that were issued at that time are revoked. The look travels in the
-// same flight, so it costs no round trip and is never older than the call. Without any statement
-// the commit makes it.
-void tx_refuse_revoked(struct tx *tx, const char *subject, int64_t issue_time_us);
+// Before the first statement: for whom the transaction is. It fails with TOKEN_REVOKED if the
+// tokens of `subject` that were issued at that time are revoked, and statements keep to the
+// companies of `company_set` (NULL: none) where they have OF_COMPANY_SET. Texts are borrowed for
+// the transaction's life. Both travel in the flight of the first statement, so this costs no round
+// trip and what it looks at is never older than the call. Without a statement the commit looks.
+void tx_set_caller(struct tx *tx, const char *subject, int64_t issue_time_us,
+                   const char *company_set);
 // Commits and gives the connection back; `*tx` becomes NULL whatever happens. After an error the
 // outcome may be unknown only if it is STORE_UNAVAILABLE or DEADLINE_EXCEEDED.
 enum err_code tx_commit(struct tx **tx, struct err *reterr) _must_check_;

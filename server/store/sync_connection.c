@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "server/store/company_set.h"
+
 #define COLUMNS                                                                            \
     "SELECT c.state, c.sync_paused, c.provider, c.region, c.credential_version,"           \
     " c.folder_filter, coalesce(s.documents_enabled, false),"                              \
@@ -99,8 +101,10 @@ enum err_code sync_connection_mapped_of(struct tx *tx, const char *connection_id
         "SELECT m.organization_id FROM mapping AS m JOIN organization AS o"
         " ON o.tenant = m.tenant AND o.connection_id = m.connection_id AND o.id = m.organization_id"
         " WHERE m.tenant = $1 AND m.connection_id = $2 AND NOT o.gone"
-        " AND m.organization_id = ANY($3::bigint[]) AND m.company_id = ANY($4::text[])"
-        " ORDER BY m.organization_id"};
+        " AND m.organization_id = ANY($3::bigint[])"
+        " AND (m.company_id = ANY($4::text[]) OR " OF_COMPANY_SET(
+            "m.company_id") ")"
+                            " ORDER BY m.organization_id"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),

@@ -19,6 +19,7 @@ struct tx {
     bool failed;         // only good for a rollback
     const char *subject; // whose token must not be revoked; NULL: nobody's
     int64_t issue_time_us;
+    const char *company_set; // by which that caller sees; NULL: none
     char constraint[PG_CONSTRAINT_BYTES];
     char tenant[];
 };
@@ -39,8 +40,9 @@ static const struct statement set_all = {
                " set_config('bytea_output', 'hex', true)"};
 
 // A statement of its own: the tenant and, behind a pooler, the role must be set before it looks.
-static const struct statement refuse_revoked = {"refuse_revoked",
-                                                "SELECT refuse_revoked($1, $2, $3)"};
+static const struct statement set_caller = {
+    "set_caller",
+    "SELECT refuse_revoked($1, $2, $3), set_config('docbridge.company_set', $4, true)"};
 
 enum err_code store_begin(struct store *store, const char *tenant, struct deadline deadline,
                           const atomic_bool *cancelled, struct tx **ret_tx, struct err *reterr)
@@ -62,10 +64,12 @@ enum err_code store_begin(struct store *store, const char *tenant, struct deadli
     return ERR_OK;
 }
 
-void tx_refuse_revoked(struct tx *tx, const char *subject, int64_t issue_time_us)
+void tx_set_caller(struct tx *tx, const char *subject, int64_t issue_time_us,
+                   const char *company_set)
 {
     tx->subject = subject;
     tx->issue_time_us = issue_time_us;
+    tx->company_set = company_set;
 }
 
 // Sends `statement` (NULL: only the COMMIT) with what must go before it and, if it is the last, the
@@ -88,8 +92,9 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
     const struct arg settings[] = {ARG_TEXT(tx->tenant), ARG_TEXT(timeout),
                                    ARG_TEXT(role == NULL ? "none" : role), ARG_TEXT(lock_timeout),
                                    ARG_TEXT(idle_timeout)};
-    const struct arg token[] = {ARG_TEXT(tx->tenant), ARG_TEXT(tx->subject),
-                                ARG_TIME(tx->issue_time_us)};
+    const struct arg caller[] = {ARG_TEXT(tx->tenant), ARG_TEXT(tx->subject),
+                                 ARG_TIME(tx->issue_time_us),
+                                 ARG_TEXT(tx->company_set == NULL ? "" : tx->company_set)};
     struct pg_query queries[PG_FLIGHT_MAX];
     size_t count = 0;
     if (!tx->begun) {
@@ -98,7 +103,7 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
         queries[count++] = (struct pg_query){all ? &set_all : &set_tenant, settings,
                                              all ? ARRAY_LEN(settings) : 2};
         if (tx->subject != NULL)
-            queries[count++] = (struct pg_query){&refuse_revoked, token, ARRAY_LEN(token)};
+            queries[count++] = (struct pg_query){&set_caller, caller, ARRAY_LEN(caller)};
     }
     size_t at = count;
     if (statement != NULL)

@@ -74,7 +74,7 @@ class Revocation(e2e.Case):
 
     def test_every_method_that_looks_into_the_database(self):
         """Whatever else is wrong or missing, a revoked caller is told so, and nothing is done."""
-        gone = self.caller(sub="gone", permissions=list(e2e.EVERYTHING))
+        gone = self.caller(sub="gone", permissions=list(e2e.EVERYTHING) + ["operate_service"])
         self.revoke("gone")
         requests = self.emulator.count()
         sample = samples.Samples(e2e.protos, {"company": self.company.split("/")[1],
@@ -147,6 +147,128 @@ class Revocation(e2e.Case):
         self.assertIn("revokeTime", self.stack.json("access", "revoke", "tim"))
         done = self.stack.cli("company", "list", token=token, code=9)
         self.assertIn("sign in to your portal again", done.err)
+
+
+class CompanySets(e2e.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.api = cls.stack.api()
+        cls.connection = cls.stack.connect(cls.api)
+        cls.stack.configure(cls.api, cls.connection)
+        cls.stack.settle(cls.api, cls.connection)
+        mapping = cls.stack.mapping(cls.api, cls.connection)
+        for cls.organization, cls.company in mapping.items():
+            cls.passwords = cls.api.all("PasswordService.ListPasswords", "passwords", parent=cls.company)
+            if cls.passwords:
+                break
+        cls.other = next(one for one in mapping.values() if one != cls.company)
+        cls.samples = samples.Samples(e2e.protos, {
+            "company": cls.company.split("/")[1], "connection": cls.connection.split("/")[1],
+            "organization": cls.organization, "password": cls.passwords[0].name.rsplit("/", 1)[1]})
+
+    def put(self, name, *companies, api=None, **fields):
+        made = e2e.protos.v1.CompanySet(name="companySets/" + name, companies=companies, **fields)
+        return (api or self.api)("CompanySetService.UpsertCompanySet", company_set=made)
+
+    def caller(self, **changes):
+        made = claims(sub="tess", **changes)
+        return self.api.with_token(e2e.sign(self.stack, {key: value for key, value in made.items()
+                                                         if value is not None}))
+
+    def by_set(self, name, **changes):
+        return self.caller(companies=None, company_scope=name, **changes)
+
+    def answer(self, caller, method):
+        try:
+            return [one.SerializeToString() for one in caller.whole(method, self.samples(method))] \
+                if e2e.protos.method(method)[3] else caller.whole(method, self.samples(method)).SerializeToString()
+        except grpc.RpcError as error:
+            failure = e2e.Failure(error)
+            return failure.code, failure.reason, failure.message
+
+    def test_a_set_shows_what_a_list_shows(self):
+        """Each method that changes nothing, of a company in sight and of one that is not."""
+        self.put("mine", self.company)
+        shown = 0
+        for company in (self.company, self.other):
+            by_list, by_set = self.caller(companies=[company.split("/")[1]]), self.by_set("mine")
+            self.put("mine", company)
+            for method in e2e.protos.methods():
+                if not method.split(".")[1].startswith(("Get", "List", "Explain")):
+                    continue
+                with self.subTest(method=method, company=company):
+                    expected = self.answer(by_list, method)
+                    self.assertEqual(self.answer(by_set, method), expected)
+                    shown += isinstance(expected, bytes)
+        self.assertGreater(shown, 20)
+
+    def test_changes_count_on_the_next_call(self):
+        caller = self.by_set("moving")
+        hidden = caller.fails("CompanyService.GetCompany", name=self.company)
+        self.assertFailure(hidden, grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
+        reveal = {"name": self.passwords[0].name, "reason": "test", "timeout": 10}
+        self.put("moving", self.company, "companies/not-pushed-yet")
+        caller("CompanyService.GetCompany", name=self.company)
+        caller("PasswordService.RevealPassword", **reveal)
+        self.assertEqual([one.name for one in caller("CompanyService.ListCompanies").companies], [self.company])
+        v1 = e2e.protos.v1
+        mine = v1.Company(name=self.company, display_name="Renamed")
+        other = v1.Company(name=self.other, display_name="Not mine")
+        caller("CompanyService.BatchUpsertCompanies", companies=[mine])
+        failure = caller.fails("CompanyService.BatchUpsertCompanies", companies=[mine, other])
+        self.assertFailure(failure, grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
+        self.assertEqual(failure.metadata["resource"], self.other)
+        organization = "%s/organizations/%s" % (self.connection, self.organization)
+        run = caller("SyncService.RunSync", parent=self.connection, organizations=[organization])
+        self.stack.settle(self.api, self.connection)
+        self.assertTrue(run.name)
+        self.put("moving", self.other)
+        for method, fields in (("CompanyService.GetCompany", {"name": self.company}),
+                               ("PasswordService.RevealPassword", reveal),
+                               ("SyncService.RunSync", {"parent": self.connection, "organizations": [organization]})):
+            self.assertFailure(caller.fails(method, **fields), grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
+        self.put("moving", self.company)
+        caller("CompanyService.GetCompany", name=self.company)
+        self.api("CompanySetService.DeleteCompanySet", name="companySets/moving")
+        self.assertFailure(caller.fails("CompanyService.GetCompany", name=self.company),
+                           grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
+
+    def test_a_set_is_its_tenants(self):
+        eve = self.api.with_token(e2e.sign(self.stack, claims(sub="eve", tenant="msp-two")))
+        self.put("shared-name", self.company, api=eve)
+        self.assertEqual(len(self.by_set("shared-name")("CompanyService.ListCompanies").companies), 0)
+        self.put("shared-name", self.company)
+        self.assertEqual(len(self.by_set("shared-name", tenant="msp-two")("CompanyService.ListCompanies").companies), 0)
+        self.assertEqual(len(self.by_set("shared-name")("CompanyService.ListCompanies").companies), 1)
+
+    def test_a_token_says_one_or_the_other(self):
+        both = self.caller(companies="*", company_scope="mine")
+        self.assertFailure(both.fails("CompanyService.ListCompanies"), UNAUTHENTICATED, "TOKEN_INVALID")
+        self.assertEqual(len(self.caller(companies=None)("CompanyService.ListCompanies").companies), 0)
+
+    def test_sets_are_kept(self):
+        many = ["companies/m%05d" % number for number in range(10000)]
+        made = self.put("many", *many)
+        self.assertEqual((made.company_count, len(made.companies), made.etag), (10000, 10000, "r1"))
+        self.assertEqual(self.put("many", *many).etag, "r1")
+        self.assertEqual(list(self.api("CompanySetService.GetCompanySet", name=made.name).companies), many)
+        self.assertEqual(self.put("many", *many[:5], etag="r1").etag, "r2")
+        event = self.api("AuditService.ListAuditEvents", page_size=1).audit_events[0]
+        self.assertEqual((event.subject.resource, event.changes[0].old_value, event.changes[0].new_value),
+                         ("companySets/many", "10000", "5"))
+        stale = e2e.protos.v1.CompanySet(name="companySets/many", etag="r1")
+        self.assertFailure(self.api.fails("CompanySetService.UpsertCompanySet", company_set=stale),
+                           grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
+        over = e2e.protos.v1.CompanySet(name="companySets/over", companies=["c"] * 10001)
+        self.assertFailure(self.api.fails("CompanySetService.UpsertCompanySet", company_set=over),
+                           grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")
+        self.assertEqual(self.put("empty").company_count, 0)
+        self.assertEqual(self.put("one", "companies/x", "companies/x").company_count, 1)
+        names = [one.name for one in self.api.all("CompanySetService.ListCompanySets", "company_sets")]
+        self.assertEqual(sorted(names), names)
+        self.assertTrue({"companySets/empty", "companySets/many"} <= set(names))
+        self.assertNotIn("companySets/over", names)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import grpc
 import docbridge_e2e as e2e
 
 BUF = os.path.join(e2e.CHECKOUT, ".docbridge/node/node_modules/@bufbuild/buf-linux-x64/bin/buf")
-SERVICES = {"AccessService", "AuditService", "CompanyService", "ConfigService", "ConnectionService",
-            "DocumentationService", "MappingService", "PasswordService", "SyncService"}
+SERVICES = {"AccessService", "AuditService", "CompanyService", "CompanySetService", "ConfigService",
+            "ConnectionService", "DocumentationService", "MappingService", "PasswordService", "SyncService"}
 
 
 class Clients:

@@ -204,7 +204,7 @@ static void a_revoked_caller_does_nothing(void **state)
     assert_ok(fixture_finish(&tx, &revoke, ARGS(ARG_TEXT("gone"), ARG_TIME(REVOKED_US)), reterr));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         tx = fixture_begin(store, cases[i].tenant);
-        tx_refuse_revoked(tx, cases[i].subject, cases[i].issue_time_us);
+        tx_set_caller(tx, cases[i].subject, cases[i].issue_time_us, NULL);
         assert_code(fixture_finish(&tx, &write, ARGS(ARG_TEXT(cases[i].tenant)), reterr),
                     cases[i].expected);
         tx_abortp(&tx);
@@ -215,7 +215,7 @@ static void a_revoked_caller_does_nothing(void **state)
                             cases[i].expected == ERR_OK ? "1" : "0");
         // Without a statement the commit looks.
         tx = fixture_begin(store, cases[i].tenant);
-        tx_refuse_revoked(tx, cases[i].subject, cases[i].issue_time_us);
+        tx_set_caller(tx, cases[i].subject, cases[i].issue_time_us, NULL);
         assert_code(tx_commit(&tx, reterr), cases[i].expected);
     }
     all_given_back();

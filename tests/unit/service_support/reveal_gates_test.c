@@ -20,7 +20,7 @@ static const struct principal CALLER = {
 
 static enum err_code judge(const struct password_gates *gates, struct err *err)
 {
-    const struct reveal_case what = {&CALLER, "acme", COMPANY, NAME, gates};
+    const struct reveal_case what = {&CALLER, true, COMPANY, NAME, gates};
     return reveal_judge(&what, NULL, err);
 }
 
@@ -206,10 +206,9 @@ static void only_an_active_connection_reveals(void **state)
 static void the_caller_is_judged_first(void **state)
 {
     (void)state;
-    static const char *const other[] = {"beta"};
     struct password_gates gates = open_gates();
-    struct principal caller = {.companies = other, .company_count = 1};
-    struct reveal_case what = {&caller, "acme", COMPANY, NAME, &gates};
+    struct principal caller = {0};
+    struct reveal_case what = {&caller, false, COMPANY, NAME, &gates};
     struct err err = {0};
     Docbridge__V1__AccessGate gate;
     assert_int_equal(reveal_judge(&what, &gate, &err), ERR_MISSING_PERMISSION);
@@ -218,7 +217,7 @@ static void the_caller_is_judged_first(void **state)
     caller.permissions = CALLER.permissions;
     assert_int_equal(reveal_judge(&what, &gate, &err), ERR_RESOURCE_NOT_FOUND);
     assert_int_equal(gate, DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_COMPANY_SCOPE);
-    caller.all_companies = true;
+    what.in_sight = true;
     assert_int_equal(reveal_judge(&what, &gate, &err), ERR_OK);
     assert_int_equal(gate, DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_UNSPECIFIED);
     what.gates = NULL; // no such company
