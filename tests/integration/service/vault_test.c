@@ -13,7 +13,7 @@
 #include "server/store/connection.h"
 #include "server/store/vault_record.h"
 
-enum { TENANTS = 24, READERS = 3, CHANGES = 6 };
+enum { TENANTS = 24, TENANT_BYTES = 24, READERS = 3, CHANGES = 6 };
 
 static const struct principal operator_ = {.tenant = "ops",
                                            .subject = "olga",
@@ -68,9 +68,9 @@ static int fresh(void **state)
     return 0;
 }
 
-static const char *tenant_of(int i, char ret_tenant[16])
+static const char *tenant_of(int i, char ret_tenant[TENANT_BYTES])
 {
-    (void)snprintf(ret_tenant, 16, "tenant-%02d", i);
+    (void)snprintf(ret_tenant, TENANT_BYTES, "tenant-%02d", i);
     return ret_tenant;
 }
 
@@ -109,7 +109,7 @@ static void seed(struct fixture *fixture, const char *tenant, int64_t version)
 
 static void seed_all(struct fixture *fixture)
 {
-    char tenant[16];
+    char tenant[TENANT_BYTES];
     for (int i = 0; i < TENANTS; i++)
         seed(fixture, tenant_of(i, tenant), 1);
 }
@@ -143,7 +143,7 @@ static enum err_code open_record(struct store *store, const struct vault *vault,
 
 static void assert_all_open_with_the_new_key_alone(struct fixture *fixture)
 {
-    char tenant[16];
+    char tenant[TENANT_BYTES];
     struct err err;
     for (int i = 0; i < TENANTS; i++)
         if (open_record(fixture->store, fresh_alone, tenant_of(i, tenant), &err) != ERR_OK)
@@ -214,7 +214,7 @@ static void goes_on_where_it_stopped(void **state)
 static void wraps_every_version_page_by_page(void **state)
 {
     struct fixture *fixture = *state;
-    char tenant[16];
+    char tenant[TENANT_BYTES];
     for (int i = 0; i < 60; i++) {
         seed(fixture, tenant_of(i, tenant), 1);
         (void)fixture_sql(fixture, "UPDATE connection SET credential_version = 2");
@@ -320,7 +320,7 @@ struct reader {
 static void *read_on(void *context)
 {
     struct reader *reader = context;
-    char tenant[16];
+    char tenant[TENANT_BYTES];
     for (int i = reader->first; !atomic_load(reader->over); i++) {
         enum err_code code = open_record(reader->store, i % 2 == 0 ? changed : back,
                                          tenant_of(i % TENANTS, tenant), &reader->err);
@@ -401,7 +401,7 @@ static void is_killed_and_goes_on(void **state)
     tx_abortp(&tx);
     tx = NULL;
     // Each record is before or after, and as many have their event as were wrapped.
-    char tenant[16];
+    char tenant[TENANT_BYTES];
     for (int i = 0; i < TENANTS; i++)
         assert_int_equal(open_record(fixture->store, changed, tenant_of(i, tenant), NULL), ERR_OK);
     int64_t done = fixture_number(fixture, EVENTS);
