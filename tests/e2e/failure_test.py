@@ -336,8 +336,18 @@ class SyncFaults(Synced):
             self.assertEqual((answer.diagnosis, answer.http_status), (3, 403))
         finally:
             self.emulator.mutate("restore_key")
-        self.assertEqual(self.stack.run(self.api, self.connection).state, SUCCEEDED)
+        # Nothing is synced by a key that was refused, until a test says that it works again.
+        failure = self.api.fails("SyncService.RunSync", parent=self.connection)
+        self.assertFailure(failure, PRECONDITION, "CONNECTION_NOT_ACTIVE")
+        self.assertEqual(failure.metadata["state"], "ERROR")
+        self.assertIn("since", failure.metadata)
+        self.api("ConnectionService.TestConnection", name=self.connection)
         self.assertEqual(self.api("ConnectionService.GetConnection", name=self.connection).state, 1)
+        self.assertEqual(self.stack.run(self.api, self.connection).state, SUCCEEDED)
+        # Broken and mended: told once each, however many calls failed meanwhile.
+        moves = self.api("AuditService.ListAuditEvents", filter="type = CONNECTION_STATE").audit_events
+        self.assertEqual([[change.new_value for change in event.changes if change.field == "state"]
+                          for event in moves], [["ACTIVE"], ["ERROR"]])
         self.assertEqual(self.stack.mapping(self.api, self.connection), self.mapping)
 
     def test_deletions(self):

@@ -14,7 +14,8 @@ REQUIRED, OUTPUT_ONLY, IDENTIFIER = 2, 3, 8
 VALUES = {"region": 2, "level": 3, "psa_type": 1, "reason": "a test", "subject": "nobody-at-all",
           "display_name": "Sample", "request_id": ""}
 # Fields that are not REQUIRED but needed.
-ALSO = {("ConnectionCandidate", "region"), ("Connection", "display_name"), ("RunSyncRequest", "organizations")}
+ALSO = {("ConnectionCandidate", "region"), ("ConnectionCandidate", "api_key"), ("Connection", "display_name"),
+        ("RunSyncRequest", "organizations")}
 # Ids of what there is not.
 ABSENT = {"company": "qqq", "company_set": "qqq", "connection": "qqq", "organization": "999999001", "flexible_asset_type": "999999002",
           "password_category": "999999003", "sync_run": "qqq", "sync_issue": "qqq", "password": "999999004",
