@@ -21,6 +21,7 @@ int company_delete_run(struct session *session);
 
 int organization_refresh_run(struct session *session);
 int map_set_run(struct session *session);
+int map_swap_run(struct session *session);
 int map_clear_run(struct session *session);
 int map_ignore_run(struct session *session);
 int map_unignore_run(struct session *session);

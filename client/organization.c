@@ -37,6 +37,38 @@ static int fill_organization(struct session *session, ProtobufCMessage *request)
     return EXIT_OK;
 }
 
+static void note_counts(struct session *session, const char *what,
+                        const Docbridge__V1__BlastRadius__Counts *counts, const char *of,
+                        const char *company)
+{
+    if (counts == NULL ||
+        (counts->documents | counts->flexible_assets | counts->checklists | counts->passwords) == 0)
+        return;
+    session_note(session, "%s %d documents, %d flexible assets, %d checklists, %d passwords %s %s",
+                 what, counts->documents, counts->flexible_assets, counts->checklists,
+                 counts->passwords, of, company);
+}
+
+// What a change shows and hides; of a dry run also how to go on.
+static void note_blast_radius(struct session *session, const Docbridge__V1__BlastRadius *radius)
+{
+    bool dry_run = parse_has(session->arguments, "dry-run");
+    if (radius == NULL)
+        return;
+    for (size_t i = 0; i < radius->n_effects; i++) {
+        const Docbridge__V1__BlastRadius__Effect *effect = radius->effects[i];
+        note_counts(session, dry_run ? "would show" : "shows", effect->shown, "to readers of",
+                    effect->company);
+        note_counts(session, dry_run ? "would hide" : "hides", effect->hidden, "from readers of",
+                    effect->company);
+    }
+    if (radius->unsynced_count > 0)
+        session_note(session, "what %d not yet synced will show is not known before their sync",
+                     radius->unsynced_count);
+    if (dry_run)
+        session_note(session, "nothing was changed; to go on: --etag %s", radius->etag);
+}
+
 int map_set_run(struct session *session)
 {
     Docbridge__V1__SetMappingRequest request = DOCBRIDGE__V1__SET_MAPPING_REQUEST__INIT;
@@ -47,11 +79,13 @@ int map_set_run(struct session *session)
     if (class != EXIT_OK)
         return class;
     field_set_text(&request.base, "company", company);
+    request.validate_only = parse_has(session->arguments, "dry-run");
     const ProtobufCMessage *answer;
     class = session_call_own(session, &request.base, &answer);
     if (class != EXIT_OK)
         return class;
     const Docbridge__V1__SetMappingResponse *response = (const void *)answer;
+    note_blast_radius(session, response->blast_radius);
     if (response->sync_run[0] != '\0')
         session_note(session, "its content is fetched by %s", response->sync_run);
     return output_message(session, answer);
@@ -71,7 +105,73 @@ static int run_organization(struct session *session, ProtobufCMessage *request)
 int map_clear_run(struct session *session)
 {
     Docbridge__V1__ClearMappingRequest request = DOCBRIDGE__V1__CLEAR_MAPPING_REQUEST__INIT;
-    return run_organization(session, &request.base);
+    int class = fill_organization(session, &request.base);
+    if (class != EXIT_OK)
+        return class;
+    request.validate_only = parse_has(session->arguments, "dry-run");
+    const ProtobufCMessage *answer;
+    class = session_call_own(session, &request.base, &answer);
+    if (class != EXIT_OK)
+        return class;
+    const Docbridge__V1__Organization *cleared = (const void *)answer;
+    note_blast_radius(session, cleared->blast_radius);
+    return output_message(session, answer);
+}
+
+// The company of an organization, for the other one.
+static int read_company(struct session *session, char *organization, char **ret_company)
+{
+    Docbridge__V1__GetOrganizationRequest request = DOCBRIDGE__V1__GET_ORGANIZATION_REQUEST__INIT;
+    const ProtobufCMessage *answer;
+    request.name = organization;
+    int class = session_call(session,
+                             &(struct session_call){.service = session->command->service,
+                                                    .method = "GetOrganization",
+                                                    .request = &request.base},
+                             &answer);
+    if (class != EXIT_OK)
+        return class;
+    const Docbridge__V1__Organization *found = (const void *)answer;
+    if (found->mapping == NULL)
+        return session_usage(session, "only what is mapped can be swapped: see `map set`");
+    *ret_company = found->mapping->company;
+    return EXIT_OK;
+}
+
+int map_swap_run(struct session *session)
+{
+    Docbridge__V1__BatchUpdateMappingsRequest request =
+        DOCBRIDGE__V1__BATCH_UPDATE_MAPPINGS_REQUEST__INIT;
+    Docbridge__V1__MappingChange items[2] = {DOCBRIDGE__V1__MAPPING_CHANGE__INIT,
+                                             DOCBRIDGE__V1__MAPPING_CHANGE__INIT};
+    Docbridge__V1__MappingChange *changes[] = {&items[0], &items[1]};
+    const char *parent;
+    int class = session_connection(session, &parent);
+    for (size_t i = 0; class == EXIT_OK && i < 2; i++) {
+        const char *name;
+        class = session_argument(session, i,
+                                 "connections/{connection}/organizations/{organization}", &name);
+        if (class == EXIT_OK)
+            field_set_text(&items[i].base, "organization", name);
+    }
+    for (size_t i = 0; class == EXIT_OK && i < 2; i++)
+        class = read_company(session, items[i].organization, &items[1 - i].company);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&request.base, "parent", parent);
+    request.changes = changes;
+    request.n_changes = 2;
+    request.validate_only = parse_has(session->arguments, "dry-run");
+    const char *etag = parse_text(session->arguments, "etag");
+    if (etag != NULL)
+        field_set_text(&request.base, "etag", etag);
+    const ProtobufCMessage *answer;
+    class = session_call_own(session, &request.base, &answer);
+    if (class != EXIT_OK)
+        return class;
+    const Docbridge__V1__BatchUpdateMappingsResponse *response = (const void *)answer;
+    note_blast_radius(session, response->blast_radius);
+    return output_items(session, answer, "organizations", session->command->columns);
 }
 
 int map_ignore_run(struct session *session)

@@ -32,7 +32,8 @@ static const struct remedy table[] = {
     {"COMPANY_ALREADY_MAPPED", EXIT_PRECONDITION, "organization",
      "clear the company's other mapping first: docbridge map clear ORG"},
     {"ORGANIZATION_ALREADY_MAPPED", EXIT_PRECONDITION, "organization",
-     "clear this organization's mapping first: docbridge map clear ORG"},
+     "see what a move shows and hides: docbridge map set ORG COMPANY --dry-run; then send its "
+     "etag"},
     {"DOCUMENTATION_PROVIDER_ACTIVE", EXIT_PRECONDITION, "connection",
      "only one documentation system can be active: disconnect the other one first"},
     {"CONNECTION_NOT_ACTIVE", EXIT_PRECONDITION, "connection",

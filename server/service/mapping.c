@@ -1,18 +1,20 @@
-// MappingService: single organizations and their mappings. The list is in organization_list.c,
-// Quick Match in quick_match.c.
+// MappingService: its table, and single organizations. The list is in organization_list.c, Quick
+// Match in quick_match.c; how mappings change in mapping_change.c.
 #include "server/service/mapping.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/audit/audit.h"
 #include "server/service/begin.h"
 #include "server/service/field.h"
+#include "server/service/mapping_change.h"
 #include "server/service/name.h"
 #include "server/service/organization_message.h"
 #include "server/service/run_message.h"
 #include "server/service/services.h"
-#include "server/store/company.h"
 #include "server/store/mapping.h"
 #include "server/sync/sync.h"
 
@@ -20,6 +22,7 @@ HANDLER(get_organization, GetOrganizationRequest, Organization)
 HANDLER(refresh_organizations, RefreshOrganizationsRequest, SyncRun)
 HANDLER(set_mapping, SetMappingRequest, SetMappingResponse)
 HANDLER(clear_mapping, ClearMappingRequest, Organization)
+HANDLER(batch_update_mappings, BatchUpdateMappingsRequest, BatchUpdateMappingsResponse)
 HANDLER(ignore_organization, IgnoreOrganizationRequest, Organization)
 HANDLER(unignore_organization, UnignoreOrganizationRequest, Organization)
 
@@ -36,6 +39,7 @@ static const struct method methods[] = {
      .kind = METHOD_UNARY,
      .lane = LANE_STORE,
      .unary = mapping_quick_match_handler},
+    UNARY(BatchUpdateMappings, batch_update_mappings, LANE_STORE),
     UNARY(IgnoreOrganization, ignore_organization, LANE_STORE),
     UNARY(UnignoreOrganization, unignore_organization, LANE_STORE),
 };
@@ -148,125 +152,45 @@ enum err_code mapping_request_run(struct tx *tx, const struct request *request,
     return *ret_run_name == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
-static enum err_code audit_mapping(struct tx *tx, const struct request *request,
-                                   const struct subject *subject, const char *company_id,
-                                   const char *company_display_name, struct err *reterr)
+// Reads the names of a change; `place` is its field, such as "changes[3]." or "".
+static enum err_code parse_step(const struct request *request, const char *place,
+                                const char *organization_field, const char *organization,
+                                const char *company, const char *etag, struct mapping_step *step,
+                                const char **ret_connection_id, struct err *reterr)
 {
-    const struct organization *before = subject->organization;
-    const char *old_company = NULL;
-    const char *new_company = NULL;
-    if (before->company_id[0] != '\0')
-        old_company = arena_printf(request->arena, "companies/%s", before->company_id);
-    if (company_id != NULL)
-        new_company = arena_printf(request->arena, "companies/%s", company_id);
-    if ((company_id != NULL && new_company == NULL) ||
-        (before->company_id[0] != '\0' && old_company == NULL))
-        return err_no_memory(reterr);
-    const struct audit_change change = {"mapping.company", old_company, new_company};
-    return audit_append(tx, request,
-                        &(struct audit_event){
-                            .type = AUDIT_MAPPING,
-                            .phase = AUDIT_SINGLE,
-                            .outcome = AUDIT_SUCCEEDED,
-                            .resource = subject->name,
-                            .resource_display_name = before->display_name,
-                            .company_id = company_id != NULL ? company_id : before->company_id,
-                            .company_display_name = company_id != NULL
-                                                        ? company_display_name
-                                                        : before->company_display_name,
-                            .organization = subject->name,
-                            .changes = &change,
-                            .change_count = 1,
-                        },
-                        NULL, reterr);
-}
-
-static enum err_code already_mapped(enum err_code code, const char *connection_id,
-                                    int64_t organization_id, const char *company_id,
-                                    struct err *reterr)
-{
-    if (code == ERR_COMPANY_ALREADY_MAPPED)
-        (void)err_set(reterr, code, "the company has another organization: clear that one first");
-    else
-        (void)err_set(reterr, code,
-                      "the organization is another company: clear it first, or send its etag");
-    err_meta(reterr, "organization", "connections/%s/organizations/%" PRId64, connection_id,
-             organization_id);
-    err_meta(reterr, "company", "companies/%s", company_id);
-    return code;
-}
-
-// Whether the organization may be mapped to another company than it is.
-static enum err_code check_free(const struct request *request, const struct subject *subject,
-                                const char *etag, struct err *reterr)
-{
-    const struct organization *organization = subject->organization;
-    try_(field_etag_check(etag, organization->revision, request->arena, reterr));
-    if (organization->mapping_state == ORGANIZATION_ORPHANED) {
-        (void)err_set(reterr, ERR_INVALID_STATE_TRANSITION, "the organization is gone upstream");
-        err_meta(reterr, "state", "ORPHANED");
-        err_meta(reterr, "verb", "SetMapping");
-        return ERR_INVALID_STATE_TRANSITION;
-    }
-    if (organization->company_id[0] != '\0' && etag[0] == '\0')
-        return already_mapped(ERR_ORGANIZATION_ALREADY_MAPPED, subject->ids.connection,
-                              organization->id, organization->company_id, reterr);
+    char field[64];
+    struct name name;
+    *step = (struct mapping_step){
+        .organization = organization, .company = company, .company_id = "", .etag = etag};
+    (void)snprintf(field, sizeof(field), "%s%s", place, organization_field);
+    try_(name_parse(organization, "connections/{connection}/organizations/{organization}", field,
+                    request->arena, &name, reterr));
+    step->organization_id = name.organization;
+    *ret_connection_id = name.connection;
+    if (company[0] == '\0')
+        return ERR_OK;
+    (void)snprintf(field, sizeof(field), "%scompany", place);
+    try_(name_parse(company, "companies/{company}", field, request->arena, &name, reterr));
+    step->company_id = name.company;
     return ERR_OK;
-}
-
-static enum err_code map(struct tx *tx, const struct request *request, struct subject *subject,
-                         const char *company_id, const char *company_display_name,
-                         struct err *reterr)
-{
-    bool made;
-    int64_t holder;
-    const char *connection_id = subject->ids.connection;
-    int64_t organization_id = subject->ids.organization;
-    try_(mapping_set(tx, connection_id, organization_id, company_id, request->caller,
-                     clock_wall_us(), &made, reterr));
-    if (!made) {
-        try_(mapping_holder(tx, connection_id, company_id, &holder, reterr));
-        return already_mapped(ERR_COMPANY_ALREADY_MAPPED, connection_id, holder, company_id,
-                              reterr);
-    }
-    try_(audit_mapping(tx, request, subject, company_id, company_display_name, reterr));
-    return organization_get(tx, connection_id, organization_id, request->caller, false,
-                            request->arena, &subject->organization, reterr);
 }
 
 static enum err_code set_mapping(struct request *request,
                                  const Docbridge__V1__SetMappingRequest *in,
                                  Docbridge__V1__SetMappingResponse *out, struct err *reterr)
 {
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    const char *company_name;
-    struct subject subject;
-    struct name company;
-    try_(parse(request, in->name, &subject, reterr));
-    try_(name_parse(in->company, "companies/{company}", "company", request->arena, &company,
-                    reterr));
-    try_(request_begin(request, &tx, reterr));
-    try_(request_check_sight(tx, request, company.company, in->company, reterr));
-    try_(load(tx, request, true, &subject, reterr));
-    try_(company_lock(tx, company.company, request->arena, &company_name, reterr));
-    if (company_name == NULL)
-        return err_not_found(reterr, in->company);
-    // Said again, it is as it was said: only the run is asked for again.
-    if (strcmp(subject.organization->company_id, company.company) != 0) {
-        try_(check_free(request, &subject, in->etag, reterr));
-        try_(map(tx, request, &subject, company.company, company_name, reterr));
-    } else {
-        try_(field_etag_check(in->etag, subject.organization->revision, request->arena, reterr));
-    }
-    try_(mapping_request_run(tx, request, subject.connection, &subject.ids.organization, 1,
-                             &out->sync_run, reterr));
-    out->organization = arena_alloc(request->arena, sizeof(*out->organization));
-    if (out->organization == NULL)
-        return err_no_memory(reterr);
-    docbridge__v1__organization__init(out->organization);
-    try_(fill(request, &subject, out->organization, reterr));
-    try_(tx_commit(&tx, reterr));
-    sync_wake(request->backend->sync);
+    struct mapping_step step;
+    struct mapping_outcome outcome;
+    struct mapping_change change = {
+        .steps = &step, .count = 1, .etag = in->etag, .validate_only = in->validate_only};
+    if (in->company[0] == '\0')
+        return err_invalid(reterr, "company", "must name a company");
+    try_(parse_step(request, "", "name", in->name, in->company, in->etag, &step,
+                    &change.connection_id, reterr));
+    try_(mapping_change(request, &change, &outcome, reterr));
+    out->organization = outcome.organizations[0];
+    out->blast_radius = outcome.blast_radius;
+    out->sync_run = outcome.sync_run;
     return ERR_OK;
 }
 
@@ -274,28 +198,89 @@ static enum err_code clear_mapping(struct request *request,
                                    const Docbridge__V1__ClearMappingRequest *in,
                                    Docbridge__V1__Organization *out, struct err *reterr)
 {
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    struct subject subject;
-    try_(parse(request, in->name, &subject, reterr));
-    try_(request_begin(request, &tx, reterr));
-    try_(load(tx, request, true, &subject, reterr));
-    try_(field_etag_check(in->etag, subject.organization->revision, request->arena, reterr));
-    if (subject.organization->company_id[0] == '\0')
-        return fill(request, &subject, out, reterr);
-    try_(mapping_clear(tx, subject.ids.connection, subject.ids.organization, reterr));
-    try_(audit_mapping(tx, request, &subject, NULL, NULL, reterr));
-    // What was orphaned is no longer there to be read: it is shown as it ends.
-    struct organization cleared = *subject.organization;
-    try_(organization_get(tx, subject.ids.connection, subject.ids.organization, request->caller,
-                          false, request->arena, &subject.organization, reterr));
-    if (subject.organization == NULL) {
-        cleared.company_id = "";
-        cleared.mapping_state = ORGANIZATION_UNMAPPED;
-        cleared.revision++;
-        subject.organization = &cleared;
+    static const char none[] = "";
+    struct mapping_step step;
+    struct mapping_outcome outcome;
+    struct mapping_change change = {
+        .steps = &step, .count = 1, .etag = in->etag, .validate_only = in->validate_only};
+    try_(parse_step(request, "", "name", in->name, none, in->etag, &step, &change.connection_id,
+                    reterr));
+    try_(mapping_change(request, &change, &outcome, reterr));
+    *out = *outcome.organizations[0];
+    out->blast_radius = outcome.blast_radius;
+    return ERR_OK;
+}
+
+static int compare_steps(const void *a, const void *b)
+{
+    int64_t left = (*(const struct mapping_step *const *)a)->organization_id;
+    int64_t right = (*(const struct mapping_step *const *)b)->organization_id;
+    return (left > right) - (left < right);
+}
+
+// One organization twice in a batch has no order that could decide which counts.
+static enum err_code check_distinct(struct arena *arena, const struct mapping_step *steps,
+                                    size_t count, struct err *reterr)
+{
+    const struct mapping_step **sorted = arena_calloc(arena, count, sizeof(*sorted));
+    if (sorted == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &steps[i];
+    qsort(sorted, count, sizeof(*sorted), compare_steps);
+    for (size_t i = 1; i < count; i++)
+        if (compare_steps(&sorted[i - 1], &sorted[i]) == 0)
+            return err_invalid(reterr, "changes", "has %s twice", sorted[i]->organization);
+    return ERR_OK;
+}
+
+static enum err_code parse_batch(const struct request *request,
+                                 const Docbridge__V1__BatchUpdateMappingsRequest *in,
+                                 const char *connection_id, struct mapping_step **ret_steps,
+                                 struct err *reterr)
+{
+    struct mapping_step *steps = arena_calloc(request->arena, in->n_changes + 1, sizeof(*steps));
+    if (steps == NULL)
+        return err_no_memory(reterr);
+    if (in->n_changes == 0)
+        return err_invalid(reterr, "changes", "must not be empty");
+    for (size_t i = 0; i < in->n_changes; i++) {
+        const Docbridge__V1__MappingChange *change = in->changes[i];
+        const char *of;
+        char place[32], field[64];
+        (void)snprintf(place, sizeof(place), "changes[%zu].", i);
+        try_(parse_step(request, place, "organization", change->organization, change->company,
+                        change->etag, &steps[i], &of, reterr));
+        (void)snprintf(field, sizeof(field), "%sorganization", place);
+        if (strcmp(of, connection_id) != 0)
+            return err_invalid(reterr, field, "must be of %s", in->parent);
     }
-    try_(fill(request, &subject, out, reterr));
-    return tx_commit(&tx, reterr);
+    *ret_steps = steps;
+    return check_distinct(request->arena, steps, in->n_changes, reterr);
+}
+
+static enum err_code batch_update_mappings(struct request *request,
+                                           const Docbridge__V1__BatchUpdateMappingsRequest *in,
+                                           Docbridge__V1__BatchUpdateMappingsResponse *out,
+                                           struct err *reterr)
+{
+    struct mapping_step *steps;
+    struct mapping_outcome outcome;
+    struct name name;
+    try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
+                    reterr));
+    try_(parse_batch(request, in, name.connection, &steps, reterr));
+    const struct mapping_change change = {.connection_id = name.connection,
+                                          .steps = steps,
+                                          .count = in->n_changes,
+                                          .etag = in->etag,
+                                          .validate_only = in->validate_only};
+    try_(mapping_change(request, &change, &outcome, reterr));
+    out->organizations = outcome.organizations;
+    out->n_organizations = in->n_changes;
+    out->blast_radius = outcome.blast_radius;
+    out->sync_run = outcome.sync_run;
+    return ERR_OK;
 }
 
 static enum err_code audit_ignored(struct tx *tx, const struct request *request,

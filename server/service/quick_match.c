@@ -146,7 +146,12 @@ static enum err_code apply(struct tx *tx, const struct request *request,
                            Docbridge__V1__QuickMatchResponse *out, struct err *reterr)
 {
     if (match->count > 0) {
-        try_(mapping_apply(tx, connection->id, match, request->caller, clock_wall_us(), reterr));
+        bool all;
+        try_(
+            mapping_add(tx, connection->id, match, request->caller, clock_wall_us(), &all, reterr));
+        if (!all)
+            return err_set(reterr, ERR_CONFLICT, "a mapping was made meanwhile: try again");
+        try_(mapping_mark(tx, connection->id, match->organization_ids, match->count, reterr));
         try_(mapping_request_run(tx, request, connection, match->organization_ids, match->count,
                                  &out->sync_run, reterr));
     }

@@ -1,26 +1,36 @@
 #include "server/store/mapping.h"
 
 // ON CONFLICT waits until a concurrent mapping of the company is decided, and leaves the
-// transaction of the loser able to read who won.
-static const struct statement insert_sql = {
-    "mapping_insert",
+// transaction of the loser able to read who won. In the order of ids, so that two batches never
+// wait for each other in a circle.
+static const struct statement add_sql = {
+    "mapping_add",
     "INSERT INTO mapping (tenant, connection_id, organization_id, company_id, source,"
     "  actor_subject, actor_display_name, actor_kind, create_time)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"};
+    " SELECT $1, $2, g.organization_id, g.company_id, g.source, $6, $7, $8, $9"
+    " FROM unnest($3::bigint[], $4::text[], $5::bigint[]) AS g (organization_id, company_id,"
+    "  source) ORDER BY g.organization_id ON CONFLICT DO NOTHING"};
 
-static const struct statement delete_sql = {
-    "mapping_delete",
-    "DELETE FROM mapping WHERE tenant = $1 AND connection_id = $2 AND organization_id = $3"};
+static const struct statement missing_sql = {
+    "mapping_missing",
+    "SELECT g.company_id, t.organization_id"
+    " FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS g (organization_id, company_id,"
+    "  place)"
+    " LEFT JOIN mapping t ON t.tenant = $1 AND t.connection_id = $2"
+    "  AND t.company_id = g.company_id"
+    " WHERE NOT EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = $2"
+    "  AND m.organization_id = g.organization_id AND m.company_id = g.company_id)"
+    " ORDER BY g.place LIMIT 1"};
+
+static const struct statement drop_sql = {
+    "mapping_drop",
+    "DELETE FROM mapping WHERE tenant = $1 AND connection_id = $2 AND organization_id = ANY ($3)"};
 
 // What was renamed before it was mapped is no news.
 static const struct statement mark_sql = {
     "mapping_mark",
     "UPDATE organization SET revision = revision + 1, ignored = false, previous_display_name = ''"
-    " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
-
-static const struct statement holder_sql = {
-    "mapping_holder", "SELECT organization_id FROM mapping"
-                      " WHERE tenant = $1 AND connection_id = $2 AND company_id = $3"};
+    " WHERE tenant = $1 AND connection_id = $2 AND id = ANY ($3)"};
 
 // The outcome of a pass is a number of QuickMatchResponse.Outcome; 0: the pass says nothing.
 // `claim` is every pair of a live organization and a company with the same PSA identity; an
@@ -98,18 +108,6 @@ static const struct statement judge_sql = {
     "  CASE WHEN outcome IN (5, 9, 10) THEN coalesce(candidates, '{}') ELSE '{}' END"
     " FROM verdict ORDER BY display_name, id"};
 
-static const struct statement apply_sql = {
-    "mapping_apply",
-    "WITH made AS ("
-    " INSERT INTO mapping (tenant, connection_id, organization_id, company_id, source,"
-    "  actor_subject, actor_display_name, actor_kind, create_time)"
-    " SELECT $1, $2, g.organization_id, g.company_id, g.source, $6, $7, $8, $9"
-    " FROM unnest($3::bigint[], $4::text[], $5::bigint[]) AS g (organization_id, company_id,"
-    "  source) ORDER BY g.organization_id"
-    " RETURNING organization_id)"
-    " UPDATE organization o SET revision = o.revision + 1, previous_display_name = ''"
-    " FROM made WHERE o.tenant = $1 AND o.connection_id = $2 AND o.id = made.organization_id"};
-
 static const struct statement lock_sql = {
     "mapping_lock", "SELECT FROM connection WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE"};
 
@@ -118,50 +116,55 @@ enum err_code mapping_lock(struct tx *tx, const char *connection_id, struct err 
     return tx_run(tx, &lock_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
 }
 
-enum err_code mapping_set(struct tx *tx, const char *connection_id, int64_t organization_id,
-                          const char *company_id, const struct principal *actor, int64_t time_us,
-                          bool *ret_made, struct err *reterr)
+enum err_code mapping_add(struct tx *tx, const char *connection_id,
+                          const struct mapping_match *match, const struct principal *actor,
+                          int64_t time_us, bool *ret_all, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
-    struct rows gone _cleanup_(rows_done) = {0};
-    try_(
-        tx_query(tx, &delete_sql,
-                 ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(organization_id)),
-                 &gone, reterr));
-    try_(tx_query(tx, &insert_sql,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(organization_id),
-                       ARG_TEXT(company_id), ARG_INT64(MAPPING_SOURCE_MANUAL),
-                       ARG_TEXT(actor->subject), ARG_TEXT(actor->display_name),
-                       ARG_INT64(actor->actor), ARG_TIME(time_us)),
+    try_(tx_query(tx, &add_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_INT64S(match->organization_ids, match->count),
+                       ARG_TEXTS(match->company_ids, match->count),
+                       ARG_INT64S(match->sources, match->count), ARG_TEXT(actor->subject),
+                       ARG_TEXT(actor->display_name), ARG_INT64(actor->actor), ARG_TIME(time_us)),
                   &rows, reterr));
-    *ret_made = rows_affected(&rows) == 1;
-    if (!*ret_made)
-        return ERR_OK;
-    return tx_run(
-        tx, &mark_sql,
-        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(organization_id)), reterr);
-}
-
-enum err_code mapping_holder(struct tx *tx, const char *connection_id, const char *company_id,
-                             int64_t *ret_organization_id, struct err *reterr)
-{
-    struct rows rows _cleanup_(rows_done) = {0};
-    try_(tx_query(tx, &holder_sql,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(company_id)),
-                  &rows, reterr));
-    *ret_organization_id = rows_count(&rows) == 1 ? rows_int64(&rows, 0, 0) : 0;
+    *ret_all = rows_affected(&rows) == (int64_t)match->count;
     return ERR_OK;
 }
 
-enum err_code mapping_clear(struct tx *tx, const char *connection_id, int64_t organization_id,
-                            struct err *reterr)
+enum err_code mapping_missing(struct tx *tx, const char *connection_id,
+                              const struct mapping_match *match, struct arena *arena, bool *ret_all,
+                              const char **ret_company_id, int64_t *ret_organization_id,
+                              struct err *reterr)
 {
-    try_(tx_run(tx, &delete_sql,
-                ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(organization_id)),
-                reterr));
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &missing_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_INT64S(match->organization_ids, match->count),
+                       ARG_TEXTS(match->company_ids, match->count)),
+                  &rows, reterr));
+    *ret_all = rows_count(&rows) == 0;
+    *ret_company_id = *ret_all ? "" : rows_text_copy(&rows, 0, 0, arena);
+    *ret_organization_id = *ret_all ? 0 : rows_int64(&rows, 0, 1);
+    return *ret_company_id == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+enum err_code mapping_drop(struct tx *tx, const char *connection_id,
+                           const int64_t *organization_ids, size_t count, struct err *reterr)
+{
+    return tx_run(
+        tx, &drop_sql,
+        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(organization_ids, count)),
+        reterr);
+}
+
+enum err_code mapping_mark(struct tx *tx, const char *connection_id,
+                           const int64_t *organization_ids, size_t count, struct err *reterr)
+{
     return tx_run(
         tx, &mark_sql,
-        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(organization_id)), reterr);
+        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(organization_ids, count)),
+        reterr);
 }
 
 enum err_code mapping_judge(struct tx *tx, const char *connection_id, int psa_type,
@@ -191,17 +194,4 @@ enum err_code mapping_judge(struct tx *tx, const char *connection_id, int psa_ty
     *ret_verdicts = verdicts;
     *ret_count = count;
     return ERR_OK;
-}
-
-enum err_code mapping_apply(struct tx *tx, const char *connection_id,
-                            const struct mapping_match *match, const struct principal *actor,
-                            int64_t time_us, struct err *reterr)
-{
-    return tx_run(tx, &apply_sql,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
-                       ARG_INT64S(match->organization_ids, match->count),
-                       ARG_TEXTS(match->company_ids, match->count),
-                       ARG_INT64S(match->sources, match->count), ARG_TEXT(actor->subject),
-                       ARG_TEXT(actor->display_name), ARG_INT64(actor->actor), ARG_TIME(time_us)),
-                  reterr);
 }

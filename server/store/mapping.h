@@ -11,22 +11,38 @@ enum {
     MAPPING_SOURCE_NAME = 3,
 };
 
-// Maps an organization that the transaction holds (organization_get with lock) to a company, in
-// place of what it was mapped to. `*ret_made` is false if the company has another organization: the
-// transaction can still read (mapping_holder), then must be abandoned.
-enum err_code mapping_set(struct tx *tx, const char *connection_id, int64_t organization_id,
-                          const char *company_id, const struct principal *actor, int64_t time_us,
-                          bool *ret_made, struct err *reterr) _must_check_;
-// The organization of a company. 0 if it has none.
-enum err_code mapping_holder(struct tx *tx, const char *connection_id, const char *company_id,
-                             int64_t *ret_organization_id, struct err *reterr) _must_check_;
 // Keeps every other change of the connection's mappings waiting until the transaction ends: the
 // first thing that such a change locks.
 enum err_code mapping_lock(struct tx *tx, const char *connection_id,
                            struct err *reterr) _must_check_;
-// Unmaps an organization that the transaction holds.
-enum err_code mapping_clear(struct tx *tx, const char *connection_id, int64_t organization_id,
-                            struct err *reterr) _must_check_;
+
+// Mappings to be made.
+struct mapping_match {
+    const int64_t *organization_ids;
+    const char *const *company_ids;
+    const int64_t *sources;
+    size_t count;
+};
+// Maps organizations that the transaction holds (organization_get with lock, mapping_lock) and that
+// are mapped to nothing. `*ret_all` is false if some were not made, since their companies have
+// another organization: the transaction can still read (mapping_missing), then must be abandoned.
+enum err_code mapping_add(struct tx *tx, const char *connection_id,
+                          const struct mapping_match *match, const struct principal *actor,
+                          int64_t time_us, bool *ret_all, struct err *reterr) _must_check_;
+// The first that was not made, and the organization that its company has; 0: none any more.
+enum err_code mapping_missing(struct tx *tx, const char *connection_id,
+                              const struct mapping_match *match, struct arena *arena, bool *ret_all,
+                              const char **ret_company_id, int64_t *ret_organization_id,
+                              struct err *reterr) _must_check_;
+// Unmaps organizations that the transaction holds.
+enum err_code mapping_drop(struct tx *tx, const char *connection_id,
+                           const int64_t *organization_ids, size_t count,
+                           struct err *reterr) _must_check_;
+// Marks organizations whose mapping the transaction changed: their revisions grow, and that they
+// were set aside or renamed is over.
+enum err_code mapping_mark(struct tx *tx, const char *connection_id,
+                           const int64_t *organization_ids, size_t count,
+                           struct err *reterr) _must_check_;
 
 // What Quick Match says of one organization. Strings live in the arena.
 struct mapping_verdict {
@@ -42,14 +58,3 @@ struct mapping_verdict {
 enum err_code mapping_judge(struct tx *tx, const char *connection_id, int psa_type,
                             struct arena *arena, struct mapping_verdict **ret_verdicts,
                             size_t *ret_count, struct err *reterr) _must_check_;
-
-struct mapping_match {
-    const int64_t *organization_ids;
-    const char *const *company_ids;
-    const int64_t *sources;
-    size_t count;
-};
-// Maps all of them at once. Errors: CONFLICT if a mapping was made meanwhile.
-enum err_code mapping_apply(struct tx *tx, const char *connection_id,
-                            const struct mapping_match *match, const struct principal *actor,
-                            int64_t time_us, struct err *reterr) _must_check_;

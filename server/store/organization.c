@@ -27,10 +27,11 @@
 
 static const struct statement lock_sql = {
     "organization_lock",
-    "SELECT FROM organization WHERE tenant = $1 AND connection_id = $2 AND id = $3"
-    " FOR NO KEY UPDATE"};
+    "SELECT FROM organization WHERE tenant = $1 AND connection_id = $2 AND id = ANY ($3)"
+    " ORDER BY id FOR NO KEY UPDATE"};
 
-static const struct statement get_sql = {"organization_get", COLUMNS IN_SIGHT " AND o.id = $5"};
+static const struct statement get_sql = {"organization_get",
+                                         COLUMNS IN_SIGHT " AND o.id = ANY ($5)"};
 
 // The name in a page token may be cut: the row itself, if it is as it was, says where it ends.
 #define BY_NAME(beyond, way)                                                          \
@@ -110,21 +111,31 @@ static enum err_code read_rows(const struct rows *rows, struct arena *arena,
     return ERR_OK;
 }
 
+enum err_code organization_get_many(struct tx *tx, const char *connection_id, const int64_t *ids,
+                                    size_t count, const struct principal *sight, bool lock,
+                                    struct arena *arena, struct organization **ret_organizations,
+                                    size_t *ret_count, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    if (lock)
+        try_(tx_run(tx, &lock_sql,
+                    ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(ids, count)),
+                    reterr));
+    try_(tx_query(tx, &get_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_BOOL(sight->all_companies),
+                       ARG_TEXTS(sight->companies, sight->company_count), ARG_INT64S(ids, count)),
+                  &rows, reterr));
+    return read_rows(&rows, arena, ret_organizations, ret_count, reterr);
+}
+
 enum err_code organization_get(struct tx *tx, const char *connection_id, int64_t id,
                                const struct principal *sight, bool lock, struct arena *arena,
                                struct organization **ret_organization, struct err *reterr)
 {
-    struct rows rows _cleanup_(rows_done) = {0};
     size_t count;
-    if (lock)
-        try_(tx_run(tx, &lock_sql,
-                    ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(id)), reterr));
-    try_(tx_query(tx, &get_sql,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
-                       ARG_BOOL(sight->all_companies),
-                       ARG_TEXTS(sight->companies, sight->company_count), ARG_INT64(id)),
-                  &rows, reterr));
-    try_(read_rows(&rows, arena, ret_organization, &count, reterr));
+    try_(organization_get_many(tx, connection_id, &id, 1, sight, lock, arena, ret_organization,
+                               &count, reterr));
     if (count == 0)
         *ret_organization = NULL;
     return ERR_OK;

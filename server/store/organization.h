@@ -33,8 +33,13 @@ struct organization {
     int64_t mapping_time_us;
 };
 
-// Finds one in sight. NULL if there is none. `lock` holds its mapping as it is until the
-// transaction ends.
+// Finds some in sight, in no order; those that are not are left out. `lock` holds their mappings as
+// they are until the transaction ends.
+enum err_code organization_get_many(struct tx *tx, const char *connection_id, const int64_t *ids,
+                                    size_t count, const struct principal *sight, bool lock,
+                                    struct arena *arena, struct organization **ret_organizations,
+                                    size_t *ret_count, struct err *reterr) _must_check_;
+// Finds one in sight. NULL if there is none.
 enum err_code organization_get(struct tx *tx, const char *connection_id, int64_t id,
                                const struct principal *sight, bool lock, struct arena *arena,
                                struct organization **ret_organization,

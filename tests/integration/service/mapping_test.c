@@ -1,6 +1,7 @@
 // MappingService: lists that explain themselves, mappings one to one, and who sees what.
 #include "tests/integration/service/fixture.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "docbridge/v1/mapping.pb-c.h"
@@ -44,12 +45,31 @@ static enum err_code set(struct fixture *fixture, int organization, char *compan
     return fixture_call(fixture, &mapping_service, "SetMapping", &in, out);
 }
 
+// What a mapping would show and hide; gives the etag of that.
+static char *preview(struct fixture *fixture, int organization, char *company,
+                     Docbridge__V1__SetMappingResponse *out)
+{
+    static char name[64];
+    Docbridge__V1__SetMappingRequest in = DOCBRIDGE__V1__SET_MAPPING_REQUEST__INIT;
+    (void)snprintf(name, sizeof(name), "connections/c1/organizations/%d", organization);
+    in.name = name;
+    in.company = company;
+    in.validate_only = true;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "SetMapping", &in, out), ERR_OK);
+    assert_string_equal(out->sync_run, "");
+    return out->blast_radius->etag;
+}
+
 static void maps_one_to_one(void **state)
 {
     struct fixture *fixture = *state;
     Docbridge__V1__SetMappingResponse out;
-    char gamma[] = "companies/gamma";
+    char gamma[] = "companies/gamma"; // another tenant's
+    char delta[] = "companies/delta";
     seed(fixture);
+    (void)fixture_sql(fixture, "INSERT INTO company (tenant, id, display_name, name_key,"
+                               " create_time, update_time) VALUES ('t1', 'delta', 'Delta',"
+                               " 'delta', now(), now())");
     assert_int_equal(set(fixture, 41, acme, NULL, &out), ERR_OK);
     assert_int_equal(out.organization->mapping_state, 1);
     assert_string_equal(out.organization->mapping->company, acme);
@@ -69,8 +89,12 @@ static void maps_one_to_one(void **state)
     char stale[] = "r1";
     assert_int_equal(set(fixture, 41, beta, stale, &out), ERR_ETAG_MISMATCH);
     assert_string_equal(fixture_meta(fixture, "current_etag"), etag);
-    // With the etag that is right it moves; said twice it is as it was.
-    assert_int_equal(set(fixture, 41, beta, etag, &out), ERR_OK);
+    // It moves with the etag of the very move, previewed; said twice it is as it was.
+    assert_int_equal(set(fixture, 41, beta, etag, &out), ERR_ETAG_MISMATCH);
+    assert_string_equal(fixture_meta(fixture, "company"), acme);
+    assert_int_equal(set(fixture, 41, beta, preview(fixture, 41, delta, &out), &out),
+                     ERR_ETAG_MISMATCH);
+    assert_int_equal(set(fixture, 41, beta, preview(fixture, 41, beta, &out), &out), ERR_OK);
     assert_non_null(strstr(fixture_changes(fixture, 4), acme));
     assert_non_null(strstr(fixture_changes(fixture, 4), beta));
     int64_t events = fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4");
@@ -84,6 +108,167 @@ static void maps_one_to_one(void **state)
     // Mapping by hand takes back that it was set aside.
     assert_int_equal(set(fixture, 45, acme, NULL, &out), ERR_OK);
     assert_int_equal(out.organization->mapping_state, 1);
+}
+
+// A change of a batch; `company` NULL unmaps.
+struct batch_change {
+    int organization;
+    const char *company;
+};
+
+static enum err_code batch(struct fixture *fixture, const struct batch_change *changes,
+                           size_t count, const char *etag, bool validate_only,
+                           Docbridge__V1__BatchUpdateMappingsResponse *out)
+{
+    Docbridge__V1__BatchUpdateMappingsRequest in =
+        DOCBRIDGE__V1__BATCH_UPDATE_MAPPINGS_REQUEST__INIT;
+    Docbridge__V1__MappingChange *items = arena_calloc(&fixture->arena, count + 1, sizeof(*items));
+    in.parent = parent;
+    in.validate_only = validate_only;
+    in.etag = arena_strdup(&fixture->arena, etag);
+    in.changes = arena_calloc(&fixture->arena, count + 1, sizeof(*in.changes));
+    for (size_t i = 0; i < count; i++) {
+        docbridge__v1__mapping_change__init(&items[i]);
+        items[i].organization = arena_printf(&fixture->arena, "connections/c1/organizations/%d",
+                                             changes[i].organization);
+        if (changes[i].company != NULL)
+            items[i].company = arena_printf(&fixture->arena, "companies/%s", changes[i].company);
+        in.changes[in.n_changes++] = &items[i];
+    }
+    return fixture_call(fixture, &mapping_service, "BatchUpdateMappings", &in, out);
+}
+
+static const char *mappings(struct fixture *fixture)
+{
+    return fixture_sql(fixture, "SELECT coalesce(string_agg(organization_id || company_id, ','"
+                                " ORDER BY organization_id), '-') FROM mapping");
+}
+
+static void batches_are_all_or_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__BatchUpdateMappingsResponse out;
+    const struct batch_change both[] = {{41, "acme"}, {42, "beta"}};
+    const struct batch_change swap[] = {{41, "beta"}, {42, "acme"}};
+    const struct batch_change other_order[] = {{42, "acme"}, {41, "beta"}};
+    const struct batch_change one_taken[] = {{43, "beta"}, {41, NULL}};
+    const struct batch_change rest[] = {{41, NULL}, {42, NULL}, {44, NULL}};
+    seed(fixture);
+    assert_int_equal(batch(fixture, both, 2, "", false, &out), ERR_OK);
+    assert_string_equal(mappings(fixture), "41acme,42beta");
+    assert_int_equal(out.n_organizations, 2);
+    assert_string_equal(out.organizations[1]->mapping->company, beta);
+    assert_int_equal(out.blast_radius->unsynced_count, 2);
+    assert_string_equal(fixture_sql(fixture, "SELECT organization_ids FROM sync_run"), "{41,42}");
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4"), 2);
+    // A swap moves two at once, and must have been looked at.
+    assert_int_equal(batch(fixture, swap, 2, "", false, &out), ERR_ORGANIZATION_ALREADY_MAPPED);
+    assert_int_equal(batch(fixture, swap, 2, "", true, &out), ERR_OK);
+    assert_string_equal(mappings(fixture), "41acme,42beta");
+    assert_int_equal(out.blast_radius->n_effects, 2);
+    const char *etag = out.blast_radius->etag;
+    assert_int_equal(batch(fixture, other_order, 2, etag, false, &out), ERR_ETAG_MISMATCH);
+    assert_int_equal(batch(fixture, swap, 2, etag, false, &out), ERR_OK);
+    assert_string_equal(mappings(fixture), "41beta,42acme");
+    assert_int_equal(batch(fixture, swap, 2, etag, false, &out), ERR_OK); // said again
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event WHERE type = 4"), 4);
+    // What one change frees another may take; what is taken stops all of them.
+    assert_int_equal(batch(fixture, one_taken, 2, "", false, &out), ERR_OK);
+    assert_string_equal(mappings(fixture), "42acme,43beta");
+    const struct batch_change taken[] = {{44, "acme"}, {43, NULL}};
+    assert_int_equal(batch(fixture, taken, 2, "", false, &out), ERR_COMPANY_ALREADY_MAPPED);
+    assert_string_equal(fixture_meta(fixture, "organization"), "connections/c1/organizations/42");
+    assert_string_equal(fixture_meta(fixture, "company"), acme);
+    const struct batch_change twins[] = {{44, "acme"}, {41, "acme"}, {42, NULL}};
+    assert_int_equal(batch(fixture, twins, 3, "", false, &out), ERR_COMPANY_ALREADY_MAPPED);
+    assert_string_equal(mappings(fixture), "42acme,43beta");
+    assert_int_equal(batch(fixture, rest, 3, "", false, &out), ERR_OK);
+    assert_string_equal(mappings(fixture), "43beta");
+    assert_string_equal(out.sync_run, "");
+}
+
+static void batches_refuse_what_is_unclear(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__BatchUpdateMappingsResponse out;
+    const struct batch_change twice[] = {{41, "acme"}, {42, NULL}, {41, NULL}};
+    const struct batch_change unknown[] = {{41, "acme"}, {99, "beta"}};
+    const struct batch_change nobody[] = {{41, "acme"}, {42, "gamma"}};
+    seed(fixture);
+    assert_int_equal(batch(fixture, NULL, 0, "", false, &out), ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "changes");
+    assert_int_equal(batch(fixture, twice, 3, "", false, &out), ERR_FIELD_INVALID);
+    assert_int_equal(batch(fixture, unknown, 2, "", false, &out), ERR_RESOURCE_NOT_FOUND);
+    assert_string_equal(fixture_meta(fixture, "resource"), "connections/c1/organizations/99");
+    assert_int_equal(batch(fixture, nobody, 2, "", false, &out), ERR_RESOURCE_NOT_FOUND);
+    assert_string_equal(fixture_meta(fixture, "resource"), "companies/gamma");
+    Docbridge__V1__MappingChange change = DOCBRIDGE__V1__MAPPING_CHANGE__INIT;
+    Docbridge__V1__MappingChange *changes[] = {&change};
+    Docbridge__V1__BatchUpdateMappingsRequest in =
+        DOCBRIDGE__V1__BATCH_UPDATE_MAPPINGS_REQUEST__INIT;
+    char elsewhere[] = "connections/c2/organizations/41";
+    in.parent = parent;
+    in.changes = changes;
+    in.n_changes = 1;
+    change.organization = elsewhere;
+    assert_int_equal(fixture_call(fixture, &mapping_service, "BatchUpdateMappings", &in, &out),
+                     ERR_FIELD_INVALID);
+    assert_string_equal(fixture->err.field, "changes[0].organization");
+    assert_string_equal(mappings(fixture), "-");
+}
+
+struct racer {
+    struct fixture *fixture;
+    int organization;
+    enum err_code code;
+    struct err err;
+    pthread_t thread;
+};
+
+static void *map_alone(void *context)
+{
+    struct racer *racer = context;
+    struct arena arena _cleanup_(arena_done);
+    struct request request = racer->fixture->request;
+    Docbridge__V1__SetMappingRequest in = DOCBRIDGE__V1__SET_MAPPING_REQUEST__INIT;
+    Docbridge__V1__SetMappingResponse out = DOCBRIDGE__V1__SET_MAPPING_RESPONSE__INIT;
+    char name[64];
+    arena_init(&arena, 1 << 20);
+    request.arena = &arena;
+    (void)snprintf(name, sizeof(name), "connections/c1/organizations/%d", racer->organization);
+    in.name = name;
+    in.company = acme;
+    for (size_t i = 0; i < mapping_service.method_count; i++)
+        if (strcmp(mapping_service.methods[i].name, "SetMapping") == 0)
+            racer->code = mapping_service.methods[i].unary(&request, &in, &out, &racer->err);
+    return NULL;
+}
+
+// Of administrators who race for one company one wins, and the others are told who has it.
+static void racers_for_one_company(void **state)
+{
+    struct fixture *fixture = *state;
+    struct racer racers[4] = {0};
+    int winners = 0;
+    seed(fixture);
+    for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
+        racers[i].fixture = fixture;
+        racers[i].organization = 41 + (int)i;
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, map_alone, &racers[i]), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(racers); i++)
+        assert_int_equal(pthread_join(racers[i].thread, NULL), 0);
+    const char *holder = fixture_sql(
+        fixture, "SELECT 'connections/c1/organizations/' || organization_id FROM mapping");
+    for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
+        winners += racers[i].code == ERR_OK;
+        if (racers[i].code == ERR_OK)
+            continue;
+        assert_int_equal(racers[i].code, ERR_COMPANY_ALREADY_MAPPED);
+        assert_string_equal(err_meta_get(&racers[i].err, "organization"), holder);
+    }
+    assert_int_equal(winners, 1);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM mapping"), 1);
 }
 
 static void maps_while_syncs_are_held(void **state)
@@ -435,6 +620,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
         TEST(maps_one_to_one),
+        TEST(batches_are_all_or_nothing),
+        TEST(batches_refuse_what_is_unclear),
+        TEST(racers_for_one_company),
         TEST(maps_while_syncs_are_held),
         TEST(clears),
         TEST(lists_and_filters),

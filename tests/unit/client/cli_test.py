@@ -187,6 +187,43 @@ class CliTest(unittest.TestCase):
             request, = self.server.requests(method)
             self.assertEqual((request.name, request.etag), ("connections/main/organizations/7", "r3"))
 
+    def blast_radius(self):
+        return self.message("BlastRadius", etag="b-1", unsynced_count=1, effects=[
+            dict(company="companies/acme", hidden=dict(documents=3, passwords=2)),
+            dict(company="companies/beta", shown=dict(checklists=1))])
+
+    def test_a_move_is_looked_at_first(self):
+        radius = self.blast_radius()
+        self.answer("SetMapping", self.message("SetMappingResponse", blast_radius=radius))
+        self.answer("ClearMapping", self.message("Organization", blast_radius=radius))
+        for words, method in ((("map", "set", "7", "beta"), "SetMapping"),
+                              (("map", "clear", "7"), "ClearMapping")):
+            self.expect(self.run_cli(*words, "--dry-run"), 0,
+                        "would hide 3 documents, 0 flexible assets, 0 checklists, 2 passwords from "
+                        "readers of companies/acme", "would show 0 documents",
+                        "nothing was changed", "--etag b-1")
+            self.expect(self.run_cli(*words, "--etag", "b-1"), 0, "hides 3 documents")
+            dry, wet = self.server.requests(method)
+            self.assertEqual((dry.validate_only, dry.etag), (True, ""))
+            self.assertEqual((wet.validate_only, wet.etag), (False, "b-1"))
+
+    def test_swap(self):
+        def organization(request, _context):
+            company = {"7": "companies/acme", "8": "companies/beta", "9": ""}[request.name[-1]]
+            answer = self.message("Organization", name=request.name)
+            if company:
+                answer.mapping.company = company
+            return answer
+        self.answer("GetOrganization", organization)
+        self.answer("BatchUpdateMappings", self.message("BatchUpdateMappingsResponse",
+                                                        blast_radius=self.blast_radius()))
+        self.expect(self.run_cli("map", "swap", "7", "8", "--dry-run"), 0, "--etag b-1")
+        request, = self.server.requests("BatchUpdateMappings")
+        self.assertTrue(request.validate_only)
+        self.assertEqual([(c.organization[-1], c.company) for c in request.changes],
+                         [("7", "companies/beta"), ("8", "companies/acme")])
+        self.expect(self.run_cli("map", "swap", "7", "9"), 2, "only what is mapped")
+
     # Connections.
 
     def test_several_connections_need_a_choice(self):
