@@ -48,6 +48,11 @@ static const struct remedy table[] = {
      "Hudu can only be recorded; to read IT Glue: docbridge connection disconnect, then create"},
     {"REVEALS_PAUSED", EXIT_PRECONDITION, "connection",
      "an administrator has paused reveals; to go on: docbridge connection resume --scope reveals"},
+    {"CONNECTION_NOT_EMPTY", EXIT_PRECONDITION, "connection",
+     "see what would go, then confirm: docbridge connection delete --force"},
+    {"UPSTREAM_ACCOUNT_CHANGED", EXIT_PRECONDITION, "connection",
+     "enter a key of the same IT Glue account; to move to the other account and drop all mappings: "
+     "docbridge connection rotate --allow-account-change"},
     {"UPSTREAM_KEY_REJECTED", EXIT_UPSTREAM, "connection",
      "check region and key: docbridge connection test; make a new key in IT Glue if need be"},
     {"UPSTREAM_API_NOT_ENABLED", EXIT_UPSTREAM, "connection",

@@ -5,6 +5,7 @@
 #include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
+#include "server/service/parent.h"
 #include "server/service/services.h"
 #include "server/store/config.h"
 
@@ -59,10 +60,13 @@ enum err_code config_audit(struct tx *tx, const struct request *request,
     return audit_append(tx, request, &event, NULL, reterr);
 }
 
-static enum err_code load(struct tx *tx, const char *connection_id, const char *name, bool lock,
-                          struct config *ret_config, struct err *reterr)
+static enum err_code load(struct tx *tx, const struct request *request, const char *connection_id,
+                          const char *name, bool lock, struct config *ret_config,
+                          struct err *reterr)
 {
+    struct connection *connection;
     bool found;
+    try_(parent_connection(tx, request, connection_id, name, &connection, reterr));
     try_(config_get(tx, connection_id, lock, ret_config, &found, reterr));
     return found ? ERR_OK : err_not_found(reterr, name);
 }
@@ -111,7 +115,7 @@ static enum err_code update(const struct request *request, const struct change *
     struct audit_change changes[3];
     size_t count = 0;
     try_(request_begin(request, &tx, reterr));
-    try_(load(tx, change->connection_id, change->name, true, &old, reterr));
+    try_(load(tx, request, change->connection_id, change->name, true, &old, reterr));
     try_(field_etag_check(change->etag, old.revision, request->arena, reterr));
     struct config new = old;
     if (change->mask & DOCUMENTS)
@@ -134,7 +138,7 @@ static enum err_code update(const struct request *request, const struct change *
         try_(config_set(tx, change->connection_id, &new, clock_wall_us(), reterr));
         try_(config_audit(tx, request, &subject, changes, count, reterr));
     }
-    try_(load(tx, change->connection_id, change->name, false, ret_config, reterr));
+    try_(load(tx, request, change->connection_id, change->name, false, ret_config, reterr));
     return tx_commit(&tx, reterr);
 }
 
@@ -149,7 +153,7 @@ get_documentation_config(struct request *request,
     try_(name_parse(in->name, "connections/{connection}/documentationConfig", "name",
                     request->arena, &name, reterr));
     try_(request_begin(request, &tx, reterr));
-    try_(load(tx, name.connection, in->name, false, &config, reterr));
+    try_(load(tx, request, name.connection, in->name, false, &config, reterr));
     return fill_documentation(request->arena, in->name, &config, out, reterr);
 }
 
@@ -192,7 +196,7 @@ static enum err_code get_password_config(struct request *request,
     try_(name_parse(in->name, "connections/{connection}/passwordConfig", "name", request->arena,
                     &name, reterr));
     try_(request_begin(request, &tx, reterr));
-    try_(load(tx, name.connection, in->name, false, &config, reterr));
+    try_(load(tx, request, name.connection, in->name, false, &config, reterr));
     return fill_password(request->arena, in->name, &config, out, reterr);
 }
 

@@ -12,6 +12,7 @@
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/page.h"
+#include "server/service/parent.h"
 #include "server/service/word.h"
 #include "server/store/company.h"
 #include "server/store/config.h"
@@ -103,9 +104,7 @@ list_password_categories(struct request *request,
     try_(page_open(request, &list, in->page_token, &cursor, reterr));
     try_(cursor_open_number(arena, cursor, &after_id, &after_name, reterr));
     try_(request_begin(request, &tx, reterr));
-    try_(connection_get(tx, name.connection, arena, &connection, reterr));
-    if (connection == NULL)
-        return err_not_found(reterr, in->parent);
+    try_(parent_connection(tx, request, name.connection, in->parent, &connection, reterr));
     // One more than asked for tells whether there is another page.
     try_(config_list_categories(tx, name.connection, request->caller, after_name, after_id,
                                 size + 1, arena, &categories, &count, &uncategorized, reterr));

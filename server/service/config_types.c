@@ -13,6 +13,7 @@
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/page.h"
+#include "server/service/parent.h"
 #include "server/store/config.h"
 #include "server/sync/sync.h"
 
@@ -189,9 +190,7 @@ list_flexible_asset_types(struct request *request,
     try_(page_open(request, &list, in->page_token, &cursor, reterr));
     try_(cursor_open_number(arena, cursor, &after_id, &after_name, reterr));
     try_(request_begin(request, &tx, reterr));
-    try_(connection_get(tx, name.connection, arena, &connection, reterr));
-    if (connection == NULL)
-        return err_not_found(reterr, in->parent);
+    try_(parent_connection(tx, request, name.connection, in->parent, &connection, reterr));
     tx_commit_with_next(tx);
     // One more than asked for tells whether there is another page.
     try_(config_list_types(tx, name.connection, after_name, after_id, size + 1, arena, &types,
@@ -223,6 +222,7 @@ update_flexible_asset_type(struct request *request,
     static const char *const allowed[] = {"enabled", NULL};
     const Docbridge__V1__FlexibleAssetType *wanted = in->flexible_asset_type;
     struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct connection *connection;
     struct config_type *type;
     struct name name;
     unsigned mask;
@@ -233,6 +233,7 @@ update_flexible_asset_type(struct request *request,
                     "flexible_asset_type.name", request->arena, &name, reterr));
     try_(field_mask(in->update_mask, allowed, &mask, reterr));
     try_(request_begin(request, &tx, reterr));
+    try_(parent_connection(tx, request, name.connection, wanted->name, &connection, reterr));
     try_(config_get_type(tx, name.connection, name.flexible_asset_type, true, request->arena, &type,
                          reterr));
     if (type == NULL)
@@ -286,10 +287,8 @@ static enum err_code conclude(const struct request *request, const char *parent,
     struct connection *after;
     struct config_news news;
     char texts[3][24];
-    try_(request_begin_outcome(request, request->deadline, request->cancelled, &tx, reterr));
-    try_(connection_get(tx, connection->id, request->arena, &after, reterr));
-    if (after == NULL)
-        return err_not_found(reterr, parent);
+    try_(request_begin(request, &tx, reterr));
+    try_(parent_connection(tx, request, connection->id, parent, &after, reterr));
     try_(config_compare(tx, connection->id, snapshot, &news, reterr));
     const int64_t counts[] = {news.new_types, news.changed_types, news.new_categories};
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)

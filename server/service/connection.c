@@ -29,6 +29,9 @@ static const struct method methods[] = {
     ELSEWHERE(DisconnectConnection, disconnect_handler, LANE_STORE),
     UNARY(ListRegions, list_regions, LANE_NONE),
     ELSEWHERE(GetSetupProgress, get_setup_progress_handler, LANE_STORE),
+    ELSEWHERE(RotateCredential, rotate_handler, LANE_UPSTREAM),
+    ELSEWHERE(DeleteConnection, delete_handler, LANE_STORE),
+    ELSEWHERE(GetDeletionReceipt, receipt_handler, LANE_STORE),
 };
 
 const struct service connection_service = {

@@ -9,6 +9,7 @@
 #include "server/base/encoding.h"
 #include "server/base/utf8.h"
 #include "server/service/connection_message.h"
+#include "server/service/credential.h"
 #include "server/service/diagnosis.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
@@ -17,8 +18,7 @@
 #include "server/store/vault_record.h"
 #include "server/sync/sync.h"
 
-// Of a shorter key the last four characters would give too much away.
-enum { DISPLAY_NAME_MAX = 63, CONNECTION_ID_MAX = 63, LAST4_KEY_BYTES = 12 };
+enum { DISPLAY_NAME_MAX = 63, CONNECTION_ID_MAX = 63 };
 
 HANDLER(create_connection, CreateConnectionRequest, Connection)
 
@@ -137,15 +137,13 @@ static enum err_code parse(const struct request *request,
     return connection_transition(CONNECTION_ABSENT, CONNECTION_CREATE, &draft->state, reterr);
 }
 
-// Why no connection can be added: the slot, or else the id.
-static enum err_code check_slot(struct tx *tx, const struct request *request, bool refused,
-                                struct err *reterr)
+enum err_code connection_check_slot(struct tx *tx, const struct request *request,
+                                    struct err *reterr)
 {
     struct connection *active;
     try_(connection_get_active(tx, request->arena, &active, reterr));
     if (active == NULL)
-        return refused ? err_invalid(reterr, "connection_id", "names a connection that there is")
-                       : ERR_OK;
+        return ERR_OK;
     (void)err_set(reterr, ERR_DOCUMENTATION_PROVIDER_ACTIVE,
                   "another documentation system is connected: disconnect or delete it first");
     err_meta(reterr, "active_provider", "%s",
@@ -159,28 +157,7 @@ static enum err_code check_slot_early(const struct request *request, struct err 
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
-    return check_slot(tx, request, false, reterr);
-}
-
-static enum err_code describe_key(const struct request *request, const struct secret *key,
-                                  struct connection *draft, struct err *reterr)
-{
-    char *fingerprint = arena_alloc(request->arena, VAULT_FINGERPRINT_BYTES);
-    if (fingerprint == NULL)
-        return err_no_memory(reterr);
-    vault_fingerprint(request->backend->vault, request->caller->tenant, key, fingerprint);
-    const char *tail = "";
-    if (secret_len(key) >= LAST4_KEY_BYTES)
-        tail = secret_bytes(key) + secret_len(key) - 4;
-    for (size_t i = 0; tail[i] != '\0'; i++)
-        if (tail[i] <= ' ' || tail[i] > '~') {
-            tail = "";
-            break;
-        }
-    draft->key_last4 = arena_strdup(request->arena, tail);
-    draft->key_fingerprint = fingerprint;
-    draft->credential_version = 1;
-    return draft->key_last4 == NULL ? err_no_memory(reterr) : ERR_OK;
+    return connection_check_slot(tx, request, reterr);
 }
 
 static enum err_code audit_create(struct tx *tx, const struct request *request,
@@ -241,8 +218,11 @@ static enum err_code save(const struct request *request, const struct connection
     bool added;
     try_(request_begin(request, &tx, reterr));
     try_(connection_insert(tx, draft, &added, reterr));
-    if (!added)
-        return check_slot(tx, request, true, reterr);
+    if (!added) {
+        // The slot, or else the id.
+        try_(connection_check_slot(tx, request, reterr));
+        return err_invalid(reterr, "connection_id", "names a connection that there is, or was");
+    }
     if (sealed != NULL)
         try_(store_key(tx, draft, sealed, reterr));
     try_(audit_create(tx, request, draft, http_status, reterr));
@@ -268,7 +248,8 @@ static enum err_code try_key(const struct request *request, const struct secret 
     *ret_http_status = report.http_status;
     if (draft->account_subdomain == NULL || draft->capabilities == NULL)
         return err_no_memory(reterr);
-    return describe_key(request, key, draft, reterr);
+    draft->credential_version = 1;
+    return credential_describe(request, key, &draft->key_last4, &draft->key_fingerprint, reterr);
 }
 
 static enum err_code create_connection(struct request *request,

@@ -11,3 +11,8 @@
 enum err_code credential_open(const struct request *request, const char *id, const char *name,
                               enum connection_use use, struct connection **ret_connection,
                               struct secret **ret_key, struct err *reterr) _must_check_;
+// What may be shown of a key: its last four characters, if it is long enough and they are plain,
+// and its fingerprint. Errors: INTERNAL for want of memory.
+enum err_code credential_describe(const struct request *request, const struct secret *key,
+                                  const char **ret_last4, const char **ret_fingerprint,
+                                  struct err *reterr) _must_check_;

@@ -13,6 +13,7 @@
 #include "server/service/mapping_change.h"
 #include "server/service/name.h"
 #include "server/service/organization_message.h"
+#include "server/service/parent.h"
 #include "server/service/run_message.h"
 #include "server/service/services.h"
 #include "server/store/mapping.h"
@@ -61,9 +62,8 @@ struct subject {
 static enum err_code load(struct tx *tx, const struct request *request, bool lock,
                           struct subject *subject, struct err *reterr)
 {
-    try_(connection_get(tx, subject->ids.connection, request->arena, &subject->connection, reterr));
-    if (subject->connection == NULL)
-        return err_not_found(reterr, subject->name);
+    try_(parent_connection(tx, request, subject->ids.connection, subject->name,
+                           &subject->connection, reterr));
     if (lock)
         try_(mapping_lock(tx, subject->ids.connection, reterr));
     try_(organization_get(tx, subject->ids.connection, subject->ids.organization, request->caller,
@@ -112,9 +112,7 @@ static enum err_code refresh_organizations(struct request *request,
     try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
                     reterr));
     try_(request_begin(request, &tx, reterr));
-    try_(connection_get(tx, name.connection, request->arena, &connection, reterr));
-    if (connection == NULL)
-        return err_not_found(reterr, in->parent);
+    try_(parent_connection(tx, request, name.connection, in->parent, &connection, reterr));
     const struct sync_request asked = {.connection_id = name.connection,
                                        .tasks = SYNC_TASK_ORGANIZATIONS,
                                        .trigger = SYNC_TRIGGER_MANUAL};

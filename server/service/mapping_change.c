@@ -10,6 +10,7 @@
 #include "server/service/field.h"
 #include "server/service/mapping.h"
 #include "server/service/organization_message.h"
+#include "server/service/parent.h"
 #include "server/store/company.h"
 #include "server/store/mapping.h"
 #include "server/sync/sync.h"
@@ -333,9 +334,8 @@ enum err_code mapping_change(struct request *request, const struct mapping_chang
         if (change->steps[i].company_id[0] != '\0')
             try_(request_check_sight(tx, request, change->steps[i].company_id,
                                      change->steps[i].company, reterr));
-    try_(connection_get(tx, change->connection_id, request->arena, &work.connection, reterr));
-    if (work.connection == NULL)
-        return err_not_found(reterr, change->steps[0].organization);
+    try_(parent_connection(tx, request, change->connection_id, change->steps[0].organization,
+                           &work.connection, reterr));
     try_(load(tx, &work, reterr));
     try_(measure(tx, &work, reterr));
     for (size_t i = 0; i < change->count; i++)

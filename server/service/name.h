@@ -16,6 +16,7 @@ struct name {
     const char *company_set;
     const char *sync_run;
     const char *sync_issue;
+    const char *deletion_receipt;
     int64_t organization;
     int64_t flexible_asset_type;
     int64_t password_category;

@@ -8,6 +8,7 @@
 #include "server/service/name.h"
 #include "server/service/organization_message.h"
 #include "server/service/page.h"
+#include "server/service/parent.h"
 
 #define INVENTORY(name) \
     DOCBRIDGE__V1__LIST_ORGANIZATIONS_RESPONSE__INVENTORY_STATE__INVENTORY_STATE_##name
@@ -128,9 +129,7 @@ static enum err_code list_organizations(struct request *request,
     query.connection_id = name.connection;
     query.limit = size + 1; // one more tells whether there is another page
     try_(request_begin(request, &tx, reterr));
-    try_(connection_get(tx, name.connection, request->arena, &connection, reterr));
-    if (connection == NULL)
-        return err_not_found(reterr, in->parent);
+    try_(parent_connection(tx, request, name.connection, in->parent, &connection, reterr));
     try_(organization_list(tx, &query, request->arena, &organizations, &count, &counts, reterr));
     if (count > (size_t)size) {
         const struct organization *last = &organizations[size - 1];

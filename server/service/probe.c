@@ -8,8 +8,6 @@
 
 enum {
     PROBE_TIMEOUT_MS = 15000, // one request; the call's own deadline is the bound of all
-    // As large as upstream's own pages: the account's own organization is likely among them.
-    PROBE_ORGANIZATIONS = 50,
 };
 
 #define KIND(name) DOCBRIDGE__V1__CAPABILITY__KIND__KIND_##name
@@ -67,6 +65,8 @@ static bool on_record(void *context, const struct source_record *record)
         return true;
     if (probe->organization_id == 0)
         probe->organization_id = record->id;
+    if (probe->report->organization_count < PROBE_ORGANIZATIONS)
+        probe->report->organization_ids[probe->report->organization_count++] = record->id;
     json_t *body = json_loadb(record->body, record->body_len, 0, NULL);
     if (json_is_true(json_object_get(body, "primary")))
         probe->report->primary_organization_id = record->id;

@@ -2,7 +2,7 @@
 // TestConnection and CreateConnection.
 //
 // One cheap request a capability, two or three more about filters. Reads no password value, and
-// keeps nothing of what upstream answers but an id, a subdomain and statuses. Blocks on the
+// keeps nothing of what upstream answers but ids, a subdomain and statuses. Blocks on the
 // network: never call it with a transaction open.
 #pragma once
 
@@ -19,7 +19,12 @@ struct probe_target {
     bool probe_other_regions; // if it is refused here, send it to the other regions too
 };
 
-enum { PROBE_CAPABILITIES = 8, PROBE_SUBDOMAIN_BYTES = 64 };
+enum {
+    PROBE_CAPABILITIES = 8,
+    PROBE_SUBDOMAIN_BYTES = 64,
+    // As large as upstream's own pages: the account's own organization is likely among them.
+    PROBE_ORGANIZATIONS = 50,
+};
 
 struct probe_capability {
     Docbridge__V1__Capability__Kind kind;
@@ -41,8 +46,10 @@ struct probe_report {
     struct probe_capability capabilities[PROBE_CAPABILITIES];
     bool organizations_denied;
     bool filters_ignored; // upstream answered a filter that cannot exist with everything
-    char subdomain[PROBE_SUBDOMAIN_BYTES]; // of the account; "": not seen
-    int64_t primary_organization_id;       // 0: not seen
+    char subdomain[PROBE_SUBDOMAIN_BYTES];         // of the account; "": not seen
+    int64_t primary_organization_id;               // 0: not seen
+    int64_t organization_ids[PROBE_ORGANIZATIONS]; // those that were listed first
+    size_t organization_count;
 };
 
 // Whatever upstream does is in the report. Errors: CANCELLED, DEADLINE_EXCEEDED of the call itself,

@@ -17,6 +17,7 @@
 #include "server/service/begin.h"
 #include "server/service/mapping.h"
 #include "server/service/name.h"
+#include "server/service/parent.h"
 #include "server/service/word.h"
 #include "server/store/mapping.h"
 #include "server/sync/sync.h"
@@ -171,9 +172,7 @@ static enum err_code quick_match(struct request *request,
     try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
                     reterr));
     try_(request_begin(request, &tx, reterr));
-    try_(connection_get(tx, name.connection, request->arena, &connection, reterr));
-    if (connection == NULL)
-        return err_not_found(reterr, in->parent);
+    try_(parent_connection(tx, request, name.connection, in->parent, &connection, reterr));
     if (!in->validate_only)
         try_(mapping_lock(tx, connection->id, reterr));
     try_(mapping_judge(tx, connection->id, connection->psa_type, request->arena, &verdicts, &count,

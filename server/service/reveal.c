@@ -108,6 +108,29 @@ static enum err_code judge_stored(struct reveal *reveal, struct tx *tx, bool *re
     return reveal_judge(&what, NULL, reterr);
 }
 
+// The same, and the sealed key if the gates are open. `*ret_refusal`: what a failure is in the
+// trail.
+static enum err_code judge_and_open(struct reveal *reveal, struct tx *tx,
+                                    enum audit_outcome *ret_refusal, bool *ret_broken,
+                                    struct err *reterr)
+{
+    const struct password_gates *gates = &reveal->gates;
+    int64_t missed = 0;
+    for (;;) {
+        *ret_refusal = AUDIT_DENIED;
+        try_(judge_stored(reveal, tx, ret_broken, reterr));
+        *ret_refusal = AUDIT_FAILED;
+        int64_t version = gates->credential_version;
+        enum err_code code = vault_record_get(tx, gates->sight.connection_id, version,
+                                              reveal->request->arena, &reveal->sealed, reterr);
+        *ret_broken = code != ERR_OK && code != ERR_VAULT_RECORD_UNREADABLE;
+        // Between the two the credential may have been rotated: then there is a newer one.
+        if (code != ERR_VAULT_RECORD_UNREADABLE || version == missed)
+            return code;
+        missed = version;
+    }
+}
+
 // Judges the local gates. A closed gate leaves a DENIED event; open gates leave the intent.
 static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
 {
@@ -115,20 +138,12 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     struct audit_event event = {.phase = AUDIT_INTENT};
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
+    enum audit_outcome refusal;
     bool broken;
-    enum err_code verdict = judge_stored(reveal, tx, &broken, reterr);
+    enum err_code verdict = judge_and_open(reveal, tx, &refusal, &broken, reterr);
+    // Of a broken transaction nothing can be written.
     if (broken)
         return verdict;
-    enum audit_outcome refusal = AUDIT_DENIED;
-    if (verdict == ERR_OK) {
-        refusal = AUDIT_FAILED;
-        verdict = vault_record_get(tx, reveal->gates.sight.connection_id,
-                                   reveal->gates.credential_version, request->arena,
-                                   &reveal->sealed, reterr);
-        // Of a broken transaction nothing can be written.
-        if (verdict != ERR_OK && verdict != ERR_VAULT_RECORD_UNREADABLE)
-            return verdict;
-    }
     fill_event(reveal, &event);
     if (verdict != ERR_OK) {
         event.phase = AUDIT_SINGLE;

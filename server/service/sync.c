@@ -10,6 +10,7 @@
 #include "server/service/filter.h"
 #include "server/service/name.h"
 #include "server/service/page.h"
+#include "server/service/parent.h"
 #include "server/service/run_message.h"
 #include "server/service/services.h"
 #include "server/service/sync_message.h"
@@ -57,8 +58,7 @@ static enum err_code check_connection(struct tx *tx, const struct request *reque
                                       const char *name, struct err *reterr)
 {
     struct connection *connection;
-    try_(connection_get(tx, id, request->arena, &connection, reterr));
-    return connection == NULL ? err_not_found(reterr, name) : ERR_OK;
+    return parent_connection(tx, request, id, name, &connection, reterr);
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -5,7 +5,8 @@
 #define COLUMNS                                                                                 \
     "c.id, c.display_name, c.psa_type, c.psa_external_id, c.revision, c.update_time,"           \
     " ARRAY(SELECT 'connections/' || m.connection_id || '/organizations/' || m.organization_id" \
-    "       FROM mapping m WHERE m.tenant = c.tenant AND m.company_id = c.id"                   \
+    "       FROM mapping m JOIN connection n ON n.tenant = m.tenant AND n.id = m.connection_id" \
+    "       WHERE m.tenant = c.tenant AND m.company_id = c.id AND n.state <> 4"                 \
     "       ORDER BY m.connection_id, m.organization_id)"
 
 // In the order of the ids, so that two batches never wait for each other in a circle.
@@ -39,13 +40,15 @@ static const struct statement lock_sql = {
 static const struct statement delete_sql = {"company_delete",
                                             "DELETE FROM company WHERE tenant = $1 AND id = $2"};
 
-#define MATCHES                                                                           \
-    " FROM company c WHERE c.tenant = $1 AND ($2 OR c.id = ANY ($3) OR " OF_COMPANY_SET(  \
-        "c.id") ")"                                                                       \
-                " AND ($4::text IS NULL OR position($4 IN c.name_key) > 0)"               \
-                " AND ($5::text IS NULL OR (c.psa_type <> 0 AND c.psa_external_id = $5))" \
-                " AND ($6 < 0 OR EXISTS (SELECT FROM mapping m WHERE m.tenant = c.tenant" \
-                "                        AND m.company_id = c.id) = ($6 = 1))"            \
+#define MATCHES                                                                                  \
+    " FROM company c WHERE c.tenant = $1 AND ($2 OR c.id = ANY ($3) OR " OF_COMPANY_SET(         \
+        "c.id") ")"                                                                              \
+                " AND ($4::text IS NULL OR position($4 IN c.name_key) > 0)"                      \
+                " AND ($5::text IS NULL OR (c.psa_type <> 0 AND c.psa_external_id = $5))"        \
+                " AND ($6 < 0 OR EXISTS (SELECT FROM mapping m JOIN connection n ON n.tenant = " \
+                "m.tenant"                                                                       \
+                "  AND n.id = m.connection_id WHERE m.tenant = c.tenant AND m.company_id = c.id" \
+                "  AND n.state <> 4) = ($6 = 1))"                                                \
                 " AND ($7 = 0 OR c.psa_type = $7)"
 
 // The name in a page token may be cut: the row itself, if it is as it was, says where it ends.

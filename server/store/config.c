@@ -79,8 +79,10 @@ static const struct statement get_access_sql = {
     "config_get_access",
     "SELECT a.level, a.include_uncategorized, a.revision, a.update_time,"
     " ARRAY(SELECT 'connections/' || k.connection_id || '/passwordCategories/' || k.category_id"
-    "       FROM company_password_category k WHERE k.tenant = a.tenant"
-    "       AND k.company_id = a.company_id ORDER BY k.connection_id, k.category_id)"
+    "       FROM company_password_category k"
+    "       JOIN connection c ON c.tenant = k.tenant AND c.id = k.connection_id AND c.state <> 4"
+    "       WHERE k.tenant = a.tenant AND k.company_id = a.company_id"
+    "       ORDER BY k.connection_id, k.category_id)"
     " FROM company_password_access a WHERE a.tenant = $1 AND a.company_id = $2"};
 
 static const struct statement set_access_sql = {
@@ -99,13 +101,16 @@ static const struct statement add_categories_sql = {
     "INSERT INTO company_password_category (tenant, company_id, connection_id, category_id)"
     " SELECT DISTINCT $1, $2, k.connection_id, k.id FROM unnest($3::text[], $4::bigint[])"
     "  AS g (connection_id, id) JOIN password_category k ON k.tenant = $1"
-    "  AND k.connection_id = g.connection_id AND k.id = g.id"};
+    "  AND k.connection_id = g.connection_id AND k.id = g.id"
+    "  JOIN connection c ON c.tenant = $1 AND c.id = k.connection_id AND c.state <> 4"};
 static const struct statement unknown_category_sql = {
     "config_unknown_category",
     "SELECT g.place FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY"
     "  AS g (connection_id, id, place)"
-    " WHERE NOT EXISTS (SELECT FROM password_category k WHERE k.tenant = $1"
-    "  AND k.connection_id = g.connection_id AND k.id = g.id) ORDER BY g.place LIMIT 1"};
+    " WHERE NOT EXISTS (SELECT FROM password_category k"
+    "  JOIN connection c ON c.tenant = k.tenant AND c.id = k.connection_id AND c.state <> 4"
+    "  WHERE k.tenant = $1 AND k.connection_id = g.connection_id AND k.id = g.id)"
+    " ORDER BY g.place LIMIT 1"};
 
 enum err_code config_get(struct tx *tx, const char *connection_id, bool lock,
                          struct config *ret_config, bool *ret_found, struct err *reterr)

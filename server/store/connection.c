@@ -18,8 +18,9 @@ static const struct statement insert_sql = {
     "  credential_version, key_last4, key_fingerprint, key_create_time, key_last_success_time,"
     "  account_subdomain, account_primary_organization_id, capabilities, inventory_denied,"
     "  create_time, update_time)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14::jsonb, $15,"
-    "  $16, $16)"
+    " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14::jsonb, $15,"
+    "  $16, $16"
+    " WHERE NOT EXISTS (SELECT FROM deletion_receipt WHERE tenant = $1 AND connection_id = $2)"
     " ON CONFLICT DO NOTHING RETURNING tenant, id)"
     " INSERT INTO connection_config (tenant, connection_id, update_time)"
     " SELECT tenant, id, $16 FROM made"};

@@ -31,7 +31,7 @@ struct connection {
 };
 
 // Adds a connection with its settings, all off. `*ret_added` is false if the tenant's slot or the
-// id is taken; the transaction goes on.
+// id is taken, by a connection that there is or was; the transaction goes on.
 enum err_code connection_insert(struct tx *tx, const struct connection *connection, bool *ret_added,
                                 struct err *reterr) _must_check_;
 // Finds one. NULL if there is none.

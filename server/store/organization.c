@@ -195,3 +195,21 @@ enum err_code organization_latest_run(struct tx *tx, const char *connection_id, 
     *ret_live = found && rows_bool(&rows, 0, 1);
     return *ret_id == NULL ? err_no_memory(reterr) : ERR_OK;
 }
+
+enum err_code organization_any_known(struct tx *tx, const char *connection_id, const int64_t *ids,
+                                     size_t count, bool *ret_known, bool *ret_shared,
+                                     struct err *reterr)
+{
+    static const struct statement statement = {
+        "organization_any_known",
+        "SELECT EXISTS (SELECT FROM organization WHERE tenant = $1 AND connection_id = $2),"
+        " EXISTS (SELECT FROM organization WHERE tenant = $1 AND connection_id = $2"
+        "         AND id = ANY ($3))"};
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(ids, count)),
+                  &rows, reterr));
+    *ret_known = rows_bool(&rows, 0, 0);
+    *ret_shared = rows_bool(&rows, 0, 1);
+    return ERR_OK;
+}

@@ -70,6 +70,10 @@ enum err_code organization_list(struct tx *tx, const struct organization_query *
 // Sets an organization that the transaction holds aside, or takes that back.
 enum err_code organization_set_ignored(struct tx *tx, const char *connection_id, int64_t id,
                                        bool ignored, struct err *reterr) _must_check_;
+// Whether any organizations of the connection are known, and whether any of `ids` is among them.
+enum err_code organization_any_known(struct tx *tx, const char *connection_id, const int64_t *ids,
+                                     size_t count, bool *ret_known, bool *ret_shared,
+                                     struct err *reterr) _must_check_;
 
 // The run that fetches the organizations, or the last that did. `*ret_id` is "" if none ever was
 // asked to; `*ret_live` tells whether it is still to fetch them.

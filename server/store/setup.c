@@ -24,7 +24,7 @@ static const struct statement get_sql = {
     " EXISTS (SELECT FROM sync_task k WHERE k.tenant = c.tenant AND k.connection_id = c.id"
     "  AND k.kind > 1 AND k.state > 1)"
     " FROM connection c LEFT JOIN connection_config f ON f.tenant = c.tenant"
-    "  AND f.connection_id = c.id WHERE c.tenant = $1 AND c.id = $2"};
+    "  AND f.connection_id = c.id WHERE c.tenant = $1 AND c.id = $2 AND c.state <> 4"};
 
 enum err_code setup_get(struct tx *tx, const char *connection_id, struct setup *ret_setup,
                         bool *ret_found, struct err *reterr)

@@ -10,7 +10,9 @@
     " coalesce(s.checklists_enabled, false), coalesce(s.password_sharing_enabled, false)," \
     " EXISTS (SELECT FROM flexible_asset_type AS t WHERE t.tenant = c.tenant"              \
     "   AND t.connection_id = c.id AND t.enabled AND t.upstream_state = 1),"               \
-    " v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext, c.problem_time"              \
+    " v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext, c.problem_time,"             \
+    " EXISTS (SELECT FROM removal AS x WHERE x.tenant = c.tenant"                          \
+    "   AND x.connection_id = c.id)"                                                       \
     " FROM connection AS c"                                                                \
     " LEFT JOIN connection_config AS s ON s.tenant = c.tenant AND s.connection_id = c.id"  \
     " LEFT JOIN vault_record AS v ON v.tenant = c.tenant AND v.connection_id = c.id"       \
@@ -44,6 +46,7 @@ enum err_code sync_connection_load(struct tx *tx, const char *connection_id, boo
         .checklists_enabled = rows_bool(&rows, 0, 7),
         .passwords_enabled = rows_bool(&rows, 0, 8),
         .assets_enabled = rows_bool(&rows, 0, 9),
+        .removing = rows_bool(&rows, 0, 15),
     };
     if (rows_null(&rows, 0, 10))
         return ERR_OK;

@@ -10,6 +10,7 @@ struct sync_connection {
     int64_t credential_version; // 0: there is none
     int folder_filter;          // 0: not known
     bool documents_enabled, checklists_enabled, passwords_enabled, assets_enabled;
+    bool removing; // content of a former account is on its way out
     // The sealed key; scheme NULL: there is none.
     const char *scheme, *master_key_id;
     struct bytes wrapped_key, ciphertext;

@@ -132,6 +132,16 @@ enum err_code sync_lease_hurry(struct tx *tx, const char *connection_id, const c
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id)), reterr);
 }
 
+enum err_code sync_lease_pass_on(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_lease_pass_on",
+        "UPDATE sync_lease SET owner = '', fence = fence + 1, expire_time ="
+        " CASE expire_time WHEN 'infinity' THEN expire_time ELSE clock_timestamp() END"
+        " WHERE tenant = $1 AND connection_id = $2"};
+    return tx_run(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
+}
+
 enum err_code sync_lease_drop(struct tx *tx, const char *connection_id, struct err *reterr)
 {
     static const struct statement statement = {

@@ -49,6 +49,10 @@ enum err_code sync_lease_hold(struct tx *tx, const char *connection_id,
                               struct err *reterr) _must_check_;
 enum err_code sync_lease_unhold(struct tx *tx, const char *connection_id,
                                 struct err *reterr) _must_check_;
+// The same, but it is due now, unless it is held: for a holder that knows the connection as it is
+// from now on.
+enum err_code sync_lease_pass_on(struct tx *tx, const char *connection_id,
+                                 struct err *reterr) _must_check_;
 // The run has ended.
 enum err_code sync_lease_delete(struct tx *tx, const struct sync_lease *lease,
                                 struct err *reterr) _must_check_;

@@ -158,8 +158,9 @@ enum err_code sync_run_load(struct tx *tx, const char *connection_id, const char
 {
     static const struct statement statement = {
         "sync_run_load",
-        "SELECT " RUN_COLUMNS " FROM sync_run AS r WHERE r.tenant = $1 AND r.connection_id = $2"
-        " AND r.id = $3"};
+        "SELECT " RUN_COLUMNS " FROM sync_run AS r"
+        " JOIN connection AS c ON c.tenant = r.tenant AND c.id = r.connection_id AND c.state <> 4"
+        " WHERE r.tenant = $1 AND r.connection_id = $2 AND r.id = $3"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id)), &rows,

@@ -58,7 +58,7 @@ enum err_code sync_run_insert(struct tx *tx, const struct sync_run_new *run, boo
 enum err_code sync_run_find(struct tx *tx, const char *connection_id, const char *request_id,
                             struct arena *arena, const char **ret_run_id, bool *ret_repeated,
                             struct err *reterr) _must_check_;
-// Errors: RESOURCE_NOT_FOUND.
+// Errors: RESOURCE_NOT_FOUND, also when the connection is being deleted.
 enum err_code sync_run_load(struct tx *tx, const char *connection_id, const char *run_id,
                             struct arena *arena, struct sync_run_row *ret_run,
                             struct err *reterr) _must_check_;

@@ -17,9 +17,19 @@ static void poll_run(struct feed *feed, struct feed_run *run)
     size_t count;
     struct sync_issue_list list = {
         .connection_id = run->row.connection_id, .run_id = run->row.id, .limit = FEED_ISSUES_MAX};
-    if (store_begin(feed->store, run->tenant, deadline_in(POLL_MS), NULL, &tx, &err) != ERR_OK ||
-        sync_run_load(tx, run->row.connection_id, run->row.id, &arena, &row, &err) != ERR_OK ||
-        sync_issue_list(tx, &list, &arena, &issues, &count, &err) != ERR_OK) {
+    enum err_code code =
+        store_begin(feed->store, run->tenant, deadline_in(POLL_MS), NULL, &tx, &err);
+    if (code == ERR_OK)
+        code = sync_run_load(tx, run->row.connection_id, run->row.id, &arena, &row, &err);
+    if (code == ERR_OK)
+        code = sync_issue_list(tx, &list, &arena, &issues, &count, &err);
+    if (code == ERR_RESOURCE_NOT_FOUND) {
+        // Deleted with its connection, which cancelled it.
+        row = run->row;
+        row.state = RUN_CANCELLED;
+        row.end_time_us = clock_wall_us();
+        count = 0;
+    } else if (code != ERR_OK) {
         log_event(LOG_WARN, "a watched run could not be read", LOG_ERR(&err));
         return;
     }

@@ -156,8 +156,13 @@ enum err_code sync_request_run(struct tx *tx, const struct request *request,
     try_(sync_connection_load(tx, asked->connection_id, true, &arena, &connection, reterr));
     // A repeated request gets its answer whatever became of the connection.
     try_(find(tx, asked, ret_run_id, ret_joined, &repeated, reterr));
-    if (!repeated)
+    if (!repeated) {
         try_(connection_check_use(&connection.standing, CONNECTION_FOR_SYNC, reterr));
+        if (connection.removing)
+            return err_set(reterr, ERR_CONNECTION_NOT_ACTIVE,
+                           "the content of the former account is being removed; then a sync begins "
+                           "by itself");
+    }
     if (*ret_joined)
         try_(join(tx, asked, &connection, ret_run_id, ret_joined, reterr));
     if (*ret_joined)
@@ -193,6 +198,11 @@ enum err_code sync_hold_run(struct tx *tx, const char *connection_id, struct err
 enum err_code sync_unhold_run(struct tx *tx, const char *connection_id, struct err *reterr)
 {
     return sync_lease_unhold(tx, connection_id, reterr);
+}
+
+enum err_code sync_pass_on_run(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    return sync_lease_pass_on(tx, connection_id, reterr);
 }
 
 enum err_code sync_cancel_run(struct tx *tx, const struct request *request,

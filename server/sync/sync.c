@@ -36,6 +36,7 @@ static void init_threads(struct sync *sync)
     (void)pthread_cond_init(&sync->scheduler_wake, &steady);
     (void)pthread_cond_init(&sync->run_wake, &steady);
     (void)pthread_cond_init(&sync->keeper_wake, &steady);
+    (void)pthread_cond_init(&sync->remover_wake, &steady);
     (void)pthread_condattr_destroy(&steady);
 }
 
@@ -91,6 +92,9 @@ enum err_code sync_start(struct sync *sync, struct err *reterr)
     if (pthread_create(&sync->keeper, NULL, keeper_main, sync) != 0)
         return err_set(reterr, ERR_INTERNAL, "no thread for the keeper");
     sync->keeper_started = true;
+    if (pthread_create(&sync->remover, NULL, remover_main, sync) != 0)
+        return err_set(reterr, ERR_INTERNAL, "no thread for the remover");
+    sync->remover_started = true;
     return ERR_OK;
 }
 
@@ -101,12 +105,15 @@ void sync_stop(struct sync *sync)
     atomic_store(&sync->keeper_stop, true);
     (void)pthread_cond_signal(&sync->scheduler_wake);
     (void)pthread_cond_signal(&sync->keeper_wake);
+    (void)pthread_cond_signal(&sync->remover_wake);
     (void)pthread_mutex_unlock(&sync->lock);
     if (sync->started)
         (void)pthread_join(sync->scheduler, NULL);
     if (sync->keeper_started)
         (void)pthread_join(sync->keeper, NULL);
-    sync->started = sync->keeper_started = false;
+    if (sync->remover_started)
+        (void)pthread_join(sync->remover, NULL);
+    sync->started = sync->keeper_started = sync->remover_started = false;
     feed_stop(sync->feed);
 }
 
@@ -117,6 +124,7 @@ struct sync *sync_free(struct sync *sync)
     (void)feed_free(sync->feed);
     (void)budget_free(sync->budget);
     (void)pthread_cond_destroy(&sync->keeper_wake);
+    (void)pthread_cond_destroy(&sync->remover_wake);
     (void)pthread_cond_destroy(&sync->run_wake);
     (void)pthread_cond_destroy(&sync->scheduler_wake);
     (void)pthread_mutex_destroy(&sync->lock);
@@ -175,6 +183,7 @@ void sync_let_go(struct sync *sync, const char *tenant, const char *connection_i
 {
     // Should the run have begun anew already, it begins once more.
     stop_runs(sync, tenant, connection_id, NULL, RUN_STOP_HAND_OVER);
+    remover_call(sync);
 }
 
 struct sync_quota sync_get_quota(struct sync *sync, const char *tenant, const char *connection_id)

@@ -17,7 +17,7 @@
 
 struct sync_settings {
     struct store *store;           // under the serving role
-    struct store *scheduler_store; // under the scheduler's: sees sync_lease of all tenants
+    struct store *scheduler_store; // under the scheduler's: sees leases and removals of all tenants
     const struct vault *vault;
     const struct source_settings *source;
     int run_threads;           // 0: 16
@@ -108,8 +108,11 @@ enum err_code sync_hold_run(struct tx *tx, const char *connection_id,
 // It goes on:
 enum err_code sync_unhold_run(struct tx *tx, const char *connection_id,
                               struct err *reterr) _must_check_;
+// It goes on from its last page, by a thread that reads the connection and its key anew:
+enum err_code sync_pass_on_run(struct tx *tx, const char *connection_id,
+                               struct err *reterr) _must_check_;
 // Stops the request that a run of the connection has in flight, if it runs in this process, and
-// wakes the scheduler; another process notices with its next page.
+// wakes the scheduler and the remover; another process notices with its next page.
 void sync_let_go(struct sync *sync, const char *tenant, const char *connection_id);
 
 // Fetches flexible asset types with their fields, and password categories, and stores them: new

@@ -31,6 +31,10 @@ struct sync {
     atomic_bool keeper_stop;
     pthread_t keeper;
     bool keeper_started;
+
+    pthread_cond_t remover_wake; // called, stopping
+    pthread_t remover;
+    bool remover_started, remover_called;
 };
 
 // The scheduler's thread; `sync` is a struct sync.
@@ -39,5 +43,9 @@ void *scheduler_main(void *sync);
 void *keeper_main(void *sync);
 // A run that waits for quota is due in `ms`.
 void scheduler_park(struct sync *sync, int64_t ms);
+// The remover's thread; `sync` is a struct sync.
+void *remover_main(void *sync);
+// There is something to remove; else the remover looks within scheduler_ms.
+void remover_call(struct sync *sync);
 // Waits on `cond` under `lock` for at most `ms`.
 void sync_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms);

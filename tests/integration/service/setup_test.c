@@ -105,12 +105,16 @@ static void connects(void **state)
     struct fixture *fixture = *state;
     fixture_seed_connection(fixture);
     assert_step(fixture, CONNECT, "DONE", "");
-    for (int number = 2; number <= 4; number++) {
+    for (int number = 2; number <= 3; number++) {
         char sql[64];
         (void)snprintf(sql, sizeof(sql), "UPDATE connection SET state = %d", number);
         (void)fixture_sql(fixture, sql);
         assert_step(fixture, CONNECT, "BLOCKED CONNECTION_NOT_ACTIVE", "TestConnection");
     }
+    // Of what is being deleted nothing is shown.
+    Progress out;
+    (void)fixture_sql(fixture, "UPDATE connection SET state = 4");
+    assert_int_equal(ask(fixture, "connections/c1/setupProgress", &out), ERR_RESOURCE_NOT_FOUND);
 }
 
 static void maps(void **state)

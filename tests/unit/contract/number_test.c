@@ -20,6 +20,7 @@
 #include "server/store/connection_state.h"
 #include "server/store/mapping.h"
 #include "server/store/organization.h"
+#include "server/store/removal.h"
 #include "server/store/sight.h"
 #include "server/store/sync_issue.h"
 #include "server/store/sync_run.h"
@@ -163,12 +164,26 @@ static void audit_events(void **state)
         {AUDIT_CONNECTION_PAUSE, "CONNECTION_PAUSE"},
         {AUDIT_CONNECTION_RESUME, "CONNECTION_RESUME"},
         {AUDIT_CONNECTION_DISCONNECT, "CONNECTION_DISCONNECT"},
-        {AUDIT_CONNECTION_STATE, "CONNECTION_STATE"}, {AUDIT_VAULT_REWRAP, "VAULT_REWRAP"});
+        {AUDIT_CONNECTION_STATE, "CONNECTION_STATE"},
+        {AUDIT_CREDENTIAL_ROTATE, "CREDENTIAL_ROTATE"},
+        {AUDIT_CONNECTION_DELETE, "CONNECTION_DELETE"}, {AUDIT_VAULT_REWRAP, "VAULT_REWRAP"});
     ASSERT_NUMBERS(audit_event__phase, "PHASE_", true, {AUDIT_INTENT, "INTENT"},
                    {AUDIT_OUTCOME, "OUTCOME"}, {AUDIT_SINGLE, "SINGLE"});
     ASSERT_NUMBERS(audit_event__outcome, "OUTCOME_", true, {AUDIT_SUCCEEDED, "SUCCEEDED"},
                    {AUDIT_DENIED, "DENIED"}, {AUDIT_FAILED, "FAILED"}, {AUDIT_UNKNOWN, "UNKNOWN"},
                    {AUDIT_OUTCOME_UNRESOLVED, "UNRESOLVED"});
+}
+
+static void deletions(void **state)
+{
+    (void)state;
+    ASSERT_NUMBERS(deletion_receipt__count__kind, "KIND_", true, {REMOVAL_CREDENTIAL, "CREDENTIAL"},
+                   {REMOVAL_MAPPING, "MAPPING"}, {REMOVAL_SETTING, "SETTING"},
+                   {REMOVAL_DOCUMENT, "DOCUMENT"}, {REMOVAL_FLEXIBLE_ASSET, "FLEXIBLE_ASSET"},
+                   {REMOVAL_CHECKLIST, "CHECKLIST"}, {REMOVAL_PASSWORD, "PASSWORD"},
+                   {REMOVAL_FOLDER, "FOLDER"}, {REMOVAL_TYPE, "TYPE"},
+                   {REMOVAL_ORGANIZATION, "ORGANIZATION"}, {REMOVAL_SYNC_RUN, "SYNC_RUN"},
+                   {REMOVAL_SYNC_ISSUE, "SYNC_ISSUE"});
 }
 
 int main(void)
@@ -181,6 +196,7 @@ int main(void)
         cmocka_unit_test(sync_tasks),
         cmocka_unit_test(sync_states),
         cmocka_unit_test(audit_events),
+        cmocka_unit_test(deletions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
