@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/candidate.h"
 #include "client/group.h"
 #include "client/output.h"
-#include "client/prompt.h"
 #include "client/session.h"
 #include "docbridge/v1/connection.pb-c.h"
 
@@ -11,35 +11,6 @@
 static char *text_of(const char *text)
 {
     return (char *)(uintptr_t)(text == NULL ? "" : text);
-}
-
-// Provider, region and key, of which the key is borrowed from `*ret_key`.
-static int fill_candidate(struct session *session, Docbridge__V1__ConnectionCandidate *candidate,
-                          struct secret **ret_key)
-{
-    const struct arguments *arguments = session->arguments;
-    bool region = parse_has(arguments, "region"), uri = parse_has(arguments, "region-uri");
-    int provider = parse_enum(arguments, "provider");
-    if (provider == DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU) {
-        // Nothing is asked for; what was given all the same is the server's to refuse.
-        candidate->provider = DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU;
-        candidate->region = (Docbridge__V1__Region)parse_enum(arguments, "region");
-        candidate->region_uri = text_of(parse_text(arguments, "region-uri"));
-        return parse_has(arguments, "api-key-file")
-                   ? session_usage(session, "Hudu is recorded without a key")
-                   : EXIT_OK;
-    }
-    if (region == uri)
-        return session_usage(session, "give one of --region and --region-uri");
-    int class = prompt_api_key(session, ret_key);
-    if (class != EXIT_OK)
-        return class;
-    candidate->provider = provider == 0 ? DOCBRIDGE__V1__PROVIDER__PROVIDER_IT_GLUE
-                                        : (Docbridge__V1__Provider)provider;
-    candidate->region = (Docbridge__V1__Region)parse_enum(arguments, "region");
-    candidate->region_uri = text_of(parse_text(arguments, "region-uri"));
-    candidate->api_key = text_of(secret_bytes(*ret_key));
-    return EXIT_OK;
 }
 
 int connection_create_run(struct session *session)
@@ -58,7 +29,7 @@ int connection_create_run(struct session *session)
     request.connection_id = text_of(parse_text(session->arguments, "id"));
     int class = session_connect(session);
     if (class == EXIT_OK)
-        class = fill_candidate(session, &candidate, &key);
+        class = candidate_fill(session, 0, &candidate, &key);
     if (class != EXIT_OK)
         return class;
     const ProtobufCMessage *answer;
@@ -124,7 +95,7 @@ int connection_test_run(struct session *session)
     int class = session_connect(session);
     const char *name = NULL;
     if (class == EXIT_OK && unsaved)
-        class = fill_candidate(session, &candidate, &key);
+        class = candidate_fill(session, 0, &candidate, &key);
     else if (class == EXIT_OK)
         class = session_argument(session, 0, "connections/{connection}", &name);
     if (class != EXIT_OK)

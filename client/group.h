@@ -13,6 +13,8 @@ int connection_update_run(struct session *session);
 int connection_pause_run(struct session *session);
 int connection_resume_run(struct session *session);
 int connection_disconnect_run(struct session *session);
+int connection_rotate_run(struct session *session);
+int connection_delete_run(struct session *session);
 
 int setup_status_run(struct session *session);
 
