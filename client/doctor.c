@@ -176,8 +176,8 @@ static void check_connection(struct doctor *doctor, const Docbridge__V1__Connect
     } else {
         bool active = connection->state == CONNECTION(ACTIVE);
         doctor_say(doctor, active ? DOCTOR_OK : DOCTOR_WARN, EXIT_OK, "connection",
-                   active ? "" : "connect it with a key", "%s: %s", connection->name,
-                   state == NULL ? "?" : state);
+                   active ? "" : "docbridge connection rotate connects it again", "%s: %s",
+                   connection->name, state == NULL ? "?" : state);
     }
     if (connection->sync_paused || connection->reveals_paused)
         doctor_say(doctor, DOCTOR_WARN, EXIT_OK, "pause", "docbridge connection resume",

@@ -78,6 +78,10 @@ static struct step judge_connect(const struct setup *setup)
     struct step step = {.state = STATE(DONE)};
     if (setup->state != CONNECTION(ACTIVE))
         block(&step, BLOCKER(CONNECTION_NOT_ACTIVE));
+    if (setup->state == CONNECTION(DISCONNECTED)) {
+        step.method = CONNECTION_SERVICE "RotateCredential";
+        step.text = "Connect again with a key: mappings and settings are as they were.";
+    }
     return step;
 }
 

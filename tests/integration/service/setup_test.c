@@ -105,12 +105,10 @@ static void connects(void **state)
     struct fixture *fixture = *state;
     fixture_seed_connection(fixture);
     assert_step(fixture, CONNECT, "DONE", "");
-    for (int number = 2; number <= 3; number++) {
-        char sql[64];
-        (void)snprintf(sql, sizeof(sql), "UPDATE connection SET state = %d", number);
-        (void)fixture_sql(fixture, sql);
-        assert_step(fixture, CONNECT, "BLOCKED CONNECTION_NOT_ACTIVE", "TestConnection");
-    }
+    (void)fixture_sql(fixture, "UPDATE connection SET state = 2");
+    assert_step(fixture, CONNECT, "BLOCKED CONNECTION_NOT_ACTIVE", "TestConnection");
+    (void)fixture_sql(fixture, "UPDATE connection SET state = 3");
+    assert_step(fixture, CONNECT, "BLOCKED CONNECTION_NOT_ACTIVE", "RotateCredential");
     // Of what is being deleted nothing is shown.
     Progress out;
     (void)fixture_sql(fixture, "UPDATE connection SET state = 4");
