@@ -3,6 +3,7 @@
 
 #include "server/audit/audit.h"
 #include "server/base/encoding.h"
+#include "server/store/connection.h"
 #include "server/sync/sync_private.h"
 
 enum { FIND_TRIES = 3, FIND_ARENA_BYTES = 64 * 1024 };
@@ -182,16 +183,27 @@ enum err_code sync_request_run(struct tx *tx, const struct request *request,
     return err_set(reterr, ERR_CONFLICT, "runs of this connection begin and end too fast");
 }
 
+// Runs and those who join them lock the connection before the run.
+static enum err_code lock_connection(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, FIND_ARENA_BYTES);
+    struct connection *connection;
+    return connection_lock(tx, connection_id, &arena, &connection, reterr);
+}
+
 enum err_code sync_abandon_run(struct tx *tx, const char *connection_id, int64_t *ret_cancelled,
                                struct err *reterr)
 {
     try_(sync_lease_drop(tx, connection_id, reterr));
+    try_(lock_connection(tx, connection_id, reterr));
     return sync_run_cancel_live(tx, connection_id, clock_wall_us(), ret_cancelled, reterr);
 }
 
 enum err_code sync_hold_run(struct tx *tx, const char *connection_id, struct err *reterr)
 {
     try_(sync_lease_hold(tx, connection_id, reterr));
+    try_(lock_connection(tx, connection_id, reterr));
     return sync_run_hold(tx, connection_id, reterr);
 }
 
