@@ -1,5 +1,6 @@
 // MappingService: its table, and single organizations. The list is in organization_list.c, Quick
-// Match in quick_match.c; how mappings change in mapping_change.c.
+// Match in quick_match.c, suggestions in suggest_matches.c; how mappings change in
+// mapping_change.c.
 #include "server/service/mapping.h"
 
 #include <inttypes.h>
@@ -40,6 +41,10 @@ static const struct method methods[] = {
      .kind = METHOD_UNARY,
      .lane = LANE_STORE,
      .unary = mapping_quick_match_handler},
+    {.name = "SuggestMatches",
+     .kind = METHOD_UNARY,
+     .lane = LANE_STORE,
+     .unary = mapping_suggest_matches_handler},
     UNARY(BatchUpdateMappings, batch_update_mappings, LANE_STORE),
     UNARY(IgnoreOrganization, ignore_organization, LANE_STORE),
     UNARY(UnignoreOrganization, unignore_organization, LANE_STORE),

@@ -8,6 +8,7 @@
 
 unary_handler mapping_list_organizations_handler;
 unary_handler mapping_quick_match_handler;
+unary_handler mapping_suggest_matches_handler;
 
 // Queues a run of the content of newly mapped organizations, or joins one, and gives its name; ""
 // while the connection's syncs are held, since a mapping can be made then too. Call sync_wake()

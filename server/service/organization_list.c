@@ -134,7 +134,7 @@ static enum err_code list_organizations(struct request *request,
     if (count > (size_t)size) {
         const struct organization *last = &organizations[size - 1];
         count = (size_t)size;
-        try_(cursor_make_number(request->arena, last->id, last->display_name, &cursor, reterr));
+        try_(cursor_make_number(request->arena, last->id, last->name_key, &cursor, reterr));
         try_(page_make(request, &list, cursor, &out->next_page_token, reterr));
     }
     out->total_size = (int32_t)counts.matching;

@@ -18,11 +18,15 @@
 #include "server/service/mapping.h"
 #include "server/service/name.h"
 #include "server/service/parent.h"
+#include "server/service/suggestion_message.h"
 #include "server/service/word.h"
 #include "server/store/mapping.h"
 #include "server/sync/sync.h"
 
 #define OUTCOME(name) DOCBRIDGE__V1__QUICK_MATCH_RESPONSE__OUTCOME__OUTCOME_##name
+
+// So many of what did not match are told with the nearest names; each costs a search of its own.
+enum { NEAREST_MAX = 100 };
 
 // An event has room for so many mappings; each row of a mapping says who made it, and when.
 enum { OUTCOMES = OUTCOME(PSA_TYPE_UNKNOWN) + 1, AUDITED_MAX = 4000 };
@@ -104,6 +108,35 @@ static enum err_code fill(struct arena *arena, const char *connection_id,
     return ERR_OK;
 }
 
+// Whether nothing is said of an organization but that it did not match.
+static bool unexplained(const struct mapping_verdict *verdict)
+{
+    return !matched(verdict) && verdict->company_id[0] == '\0' && verdict->candidate_count == 0 &&
+           verdict->outcome != OUTCOME(IGNORED);
+}
+
+static enum err_code fill_nearest(struct tx *tx, const struct request *request,
+                                  const struct connection *connection,
+                                  const struct mapping_verdict *verdicts,
+                                  Docbridge__V1__QuickMatchResponse *out, struct err *reterr)
+{
+    struct suggestion_list lists[NEAREST_MAX];
+    size_t places[NEAREST_MAX], count = 0;
+    int64_t ids[NEAREST_MAX];
+    for (size_t i = 0; i < out->n_results && count < NEAREST_MAX; i++) {
+        if (!unexplained(&verdicts[i]))
+            continue;
+        places[count] = i;
+        ids[count++] = verdicts[i].organization_id;
+    }
+    try_(suggestion_lists(tx, request, connection, ids, count, 0, lists, reterr));
+    for (size_t i = 0; i < count; i++) {
+        out->results[places[i]]->nearest = lists[i].candidates;
+        out->results[places[i]]->n_nearest = lists[i].count;
+    }
+    return ERR_OK;
+}
+
 // One event: how many had which outcome, then the mappings made.
 static enum err_code audit_match(struct tx *tx, const struct request *request,
                                  const struct connection *connection,
@@ -178,6 +211,8 @@ static enum err_code quick_match(struct request *request,
     try_(mapping_judge(tx, connection->id, connection->psa_type, request->arena, &verdicts, &count,
                        reterr));
     try_(fill(request->arena, connection->id, verdicts, count, out, reterr));
+    if (!in->skip_nearest)
+        try_(fill_nearest(tx, request, connection, verdicts, out, reterr));
     if (in->validate_only)
         return ERR_OK;
     try_(collect(request->arena, verdicts, count, &match, reterr));

@@ -20,6 +20,7 @@ enum {
 struct organization {
     int64_t id;
     const char *display_name, *previous_display_name; // previous: since it was mapped; "": none
+    const char *name_key; // the first part of the name, by which lists go
     const char *web_url;
     const char *const *psa_ids; // upstream's, of the connection's kind of PSA
     size_t psa_id_count;
@@ -52,7 +53,7 @@ struct organization_query {
     const char *name_key_part; // NULL: any
     const char *company_id;    // NULL: any
     bool by_id, descending;    // otherwise by display name, ascending
-    // The row after which the page begins; "" and 0: the first.
+    // The name_key and id of the row after which the page begins; "" and 0: the first.
     const char *after_name;
     int64_t after_id;
     int limit;

@@ -196,7 +196,10 @@ bool page_batch(const struct page *page, const size_t *picks, size_t count, bool
         texts[i] = r->name;
         texts[count + i] = r->web_url;
         texts[2 * count + i] = r->body;
-        texts[3 * count + i] = with_keys ? name_key(arena, r->name) : NULL;
+        // A name too long for a key is like no other.
+        texts[3 * count + i] = !with_keys                             ? NULL
+                               : strlen(r->name) > NAME_KEY_MAX_BYTES ? ""
+                                                                      : name_key(arena, r->name);
         hashes[i] = (struct bytes){r->content_hash, sizeof(r->content_hash)};
         if (with_keys && texts[3 * count + i] == NULL)
             return false;

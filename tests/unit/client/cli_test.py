@@ -187,6 +187,15 @@ class CliTest(unittest.TestCase):
             request, = self.server.requests(method)
             self.assertEqual((request.name, request.etag), ("connections/main/organizations/7", "r3"))
 
+    def test_suggest(self):
+        self.answer("SuggestMatches", self.message("SuggestMatchesResponse", suggestions=[
+            dict(organization="connections/main/organizations/7", candidates=[
+                dict(company="companies/acme", company_display_name="Acme", source=3, confidence=95)])]))
+        done = self.run_cli("map", "suggest", "--no-header")
+        self.expect(done, 0)
+        for word in ("7", "acme", "Acme", "NAME_WITHOUT_LEGAL_FORM", "95"):
+            self.assertIn(word, done.stdout)
+
     def blast_radius(self):
         return self.message("BlastRadius", etag="b-1", unsynced_count=1, effects=[
             dict(company="companies/acme", hidden=dict(documents=3, passwords=2)),
