@@ -206,8 +206,10 @@ class Api:
     """Calls over one channel with one token. Everything received is kept in `heard` if it is a list.
 
     Calls wait for the channel: gRPC connects only while a call is there to poll, so of calls that
-    fail at once none lives long enough for a handshake with a slow server.
+    fail at once none lives long enough for a handshake with a slow server. One that must not outlive
+    the server turns `waits` off, over a channel that stands.
     """
+    waits = True
 
     def __init__(self, channel, token, heard=None):
         self.channel, self.token, self.heard = channel, token, heard
@@ -231,7 +233,8 @@ class Api:
         request, call = self.prepare(method, request, fields)
         try:
             response, self.call = call.with_call(request, timeout=timeout * PATIENCE if timeout else None,
-                                                 metadata=self.metadata() + tuple(metadata), wait_for_ready=True)
+                                                 metadata=self.metadata() + tuple(metadata),
+                                                 wait_for_ready=self.waits)
         except grpc.RpcError as error:
             if self.heard is not None:
                 self.heard += [error.details().encode(), repr(error.trailing_metadata()).encode(),
