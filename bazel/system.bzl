@@ -16,6 +16,7 @@ _LIBRARIES = {
     "protobuf_c": ("libprotobuf-c", "1.4.1", ["-lprotobuf-c"]),
     "smartcols": ("smartcols", "2.38", ["-lsmartcols"]),
     "sodium": ("libsodium", "1.0.18", ["-lsodium"]),
+    "ssl": ("libssl", "3.0.0", ["-lssl"]),
     "utf8proc": ("libutf8proc", "2.6.0", ["-lutf8proc"]),
     "yajl": ("yajl", "2.1.0", ["-lyajl"]),
 }

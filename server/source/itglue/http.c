@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -227,6 +228,15 @@ static void set_limits(CURL *easy, const struct source_settings *settings)
     (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(silent_s > 0 ? silent_s : 1));
 }
 
+// What TLS decrypted is wiped from its buffer as soon as it was handed over.
+static CURLcode on_tls(CURL *easy, void *context, void *unused)
+{
+    (void)easy;
+    (void)unused;
+    (void)SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
+    return CURLE_OK;
+}
+
 // False: an option that security rests on was refused.
 static bool set_options(struct itglue_http *http, struct transfer *transfer)
 {
@@ -240,6 +250,7 @@ static bool set_options(struct itglue_http *http, struct transfer *transfer)
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_PROXY, proxy) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "") != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) != CURLE_OK ||

@@ -1,0 +1,78 @@
+"""The memory of a server that has just revealed: what it holds of secrets, and where.
+
+Looked at from outside as root, for whom alone a process that cannot be dumped is open.
+"""
+
+import os
+import secrets
+import unittest
+
+import docbridge_e2e as e2e
+
+REVEALS = 40
+
+
+@unittest.skipIf(os.geteuid() != 0, "only root may look")
+@unittest.skipIf(e2e.PATIENCE > 1, "sanitizers keep what was freed")
+class Memory(e2e.Case):
+    @classmethod
+    def make(cls):
+        cls.key = "ITG." + secrets.token_hex(32)
+        return e2e.Stack(("--organizations", "4", "--passwords", "60", "--documents", "5", "--flexible-assets", "5",
+                          "--checklists", "2", "--api-key", cls.key))
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.api = cls.stack.api()
+        connection = cls.stack.connect(cls.api)
+        cls.stack.configure(cls.api, connection)
+        cls.stack.settle(cls.api, connection)
+        cls.stack.run(cls.api, connection)
+        cls.values = {}
+        for company in cls.stack.mapping(cls.api, connection).values():
+            for one in cls.api.all("PasswordService.ListPasswords", "passwords", parent=company):
+                if one.revealable and len(cls.values) < REVEALS:
+                    value = "value-" + secrets.token_hex(24)
+                    cls.emulator.mutate("set_password_value", id=one.name.rsplit("/", 1)[1], value=value)
+                    cls.values[one.name] = value
+
+    def lines(self):
+        with open("/proc/%d/maps" % self.stack.server.pid, encoding="utf-8") as maps:
+            return maps.read().splitlines()
+
+    def memory(self):
+        """Each mapping that can be read, by its line in maps."""
+        found = {}
+        with open("/proc/%d/mem" % self.stack.server.pid, "rb", buffering=0) as memory:
+            for line in self.lines():
+                span, rights = line.split()[:2]
+                if rights.startswith("r") and "[v" not in line:
+                    begin, end = (int(part, 16) for part in span.split("-"))
+                    memory.seek(begin)
+                    found[line] = memory.read(end - begin)
+        return found
+
+    def test_after_reveals(self):
+        for name, value in self.values.items():
+            last = value
+            self.assertEqual(self.api("PasswordService.RevealPassword", name=name, timeout=10).plaintext, value)
+        memory = self.memory()
+        found = {what: sum(data.count(what.encode()) for data in memory.values())
+                 for what in [self.key, "docbridge"] + list(self.values.values())}
+        # Something is found at all.
+        self.assertGreater(found.pop("docbridge"), 0)
+        # What gRPC last encrypted for a connection stays in a buffer of its own until the next.
+        self.assertLessEqual(found.pop(last), 1)
+        self.assertEqual({what: count for what, count in found.items() if count > 0}, {})
+        # Of the master key there is one copy, between two pages that nobody may touch.
+        places = [(line, data.count(self.stack.master_key)) for line, data in memory.items()
+                  if self.stack.master_key in data]
+        self.assertEqual([count for _, count in places], [1])
+        span = places[0][0].split()[0].split("-")
+        lines = self.lines()
+        guards = [line for line in lines if line.split()[0].endswith("-" + span[0]) or line.startswith(span[1] + "-")]
+        self.assertEqual([line.split()[1] for line in guards], ["---p", "---p"], guards)
+
+if __name__ == "__main__":
+    e2e.main()
