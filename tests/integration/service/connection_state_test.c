@@ -346,7 +346,7 @@ static void strangers_find_nothing(void **state)
                         "IT Glue1false1");
 }
 
-enum { HANDS = 4, ROUNDS = 25 };
+enum { HANDS = 4, ROUNDS = 50 };
 
 struct hand {
     const struct fixture *fixture;
@@ -386,6 +386,9 @@ static void verbs_at_once_do_not_collide(void **state)
     struct hand hands[HANDS];
     Connection out;
     fixture_seed_connection(fixture);
+    // A sync that joins a run of organizations alone wishes for more, and writes to the run.
+    (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = true");
+    assert_int_equal(run_refresh(fixture), ERR_OK);
     for (int i = 0; i < HANDS; i++) {
         hands[i] = (struct hand){fixture, i, 0};
         assert_int_equal(pthread_create(&threads[i], NULL, turn, &hands[i]), 0);
