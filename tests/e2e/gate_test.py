@@ -156,13 +156,15 @@ class Hidden(e2e.Case):
         last = lambda name: name.rsplit("/", 1)[1]
         first = lambda method, items, parent=cls.connection: last(cls.api.all(method, items, parent=parent)[0].name)
         event = cls.api("AuditService.ListAuditEvents", page_size=1).audit_events[0]
+        cls.stack.execute("INSERT INTO deletion_receipt VALUES ('%s', 'bygone', 'IT Glue', 1, 'ada', 'Ada', 1, 0, now())"
+                          % e2e.TENANT)
         return {
             "company": last(cls.company), "connection": last(cls.connection), "organization": cls.organization,
             "flexible_asset_type": first("ConfigService.ListFlexibleAssetTypes", "flexible_asset_types"),
             "password_category": first("ConfigService.ListPasswordCategories", "password_categories"),
             "sync_run": last(cls.api("SyncService.ListSyncRuns", parent=cls.connection).sync_runs[0].name),
             "password": last(cls.passwords[0].name), "document": last(cls.documents[0].name),
-            "audit_event": last(event.name), "company_set": "others"}
+            "audit_event": last(event.name), "company_set": "others", "deletion_receipt": "bygone"}
 
     def answer(self, caller, method, request):
         """Everything of an answer that is not its own: code, text and details, with ids as blanks."""

@@ -17,7 +17,8 @@ VALUES = {"region": 2, "level": 3, "psa_type": 1, "reason": "a test", "subject":
 ALSO = {("ConnectionCandidate", "region"), ("ConnectionCandidate", "api_key"), ("Connection", "display_name"),
         ("RunSyncRequest", "organizations")}
 # Ids of what there is not.
-ABSENT = {"company": "qqq", "company_set": "qqq", "connection": "qqq", "organization": "999999001", "flexible_asset_type": "999999002",
+ABSENT = {"company": "qqq", "company_set": "qqq", "connection": "qqq", "deletion_receipt": "qqq",
+          "organization": "999999001", "flexible_asset_type": "999999002",
           "password_category": "999999003", "sync_run": "qqq", "sync_issue": "qqq", "password": "999999004",
           "document": "999999005", "flexible_asset": "999999006", "checklist": "999999007",
           "audit_event": "999999008"}
