@@ -13,6 +13,8 @@ static const struct remedy table[] = {
      "ask an administrator of your portal for this permission"},
     {"TOKEN_REVOKED", EXIT_UNAUTHENTICATED, NULL,
      "sign in to your portal again for a new token; your old ones were ended"},
+    {"PEER_NOT_ALLOWED", EXIT_DENIED, NULL,
+     "use a client certificate that this server lists: --cert and --key"},
     {"ALL_COMPANIES_REQUIRED", EXIT_DENIED, NULL,
      "this concerns all companies: use a token that is not limited to some"},
     {"UPSTREAM_RECORD_RESTRICTED", EXIT_DENIED, "password",

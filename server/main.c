@@ -226,6 +226,8 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
         .queue_max = (int)settings->queue_max,
         .connections_max = (int)settings->connections_max,
         .deadline_max_ms = settings->deadline_max_ms,
+        .client_names = settings->tls_client_names,
+        .client_name_header = settings->proxy_client_name_header,
         .reflection = settings->reflection,
         .descriptor_set = descriptor_set,
         .descriptor_set_len = descriptor_set_len,

@@ -41,6 +41,7 @@ enum status {
     X(TOKEN_EXPIRED, UNAUTHENTICATED)                         \
     X(TOKEN_INVALID, UNAUTHENTICATED)                         \
     X(TOKEN_REVOKED, UNAUTHENTICATED)                         \
+    X(PEER_NOT_ALLOWED, PERMISSION_DENIED)                    \
     X(MISSING_PERMISSION, PERMISSION_DENIED)                  \
     X(ALL_COMPANIES_REQUIRED, PERMISSION_DENIED)              \
     X(UPSTREAM_RECORD_RESTRICTED, PERMISSION_DENIED)          \

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "server/rpc/codec.h"
+#include "server/rpc/peer.h"
 #include "server/rpc/state.h"
 #include "server/rpc/validation.h"
 
@@ -126,6 +127,7 @@ enum err_code gate_enter(struct call *call, struct err *reterr)
 {
     try_(admit(call, reterr));
     if (call->method->handler != NULL) {
+        try_(peer_check(call, reterr));
         try_(authenticate(call, reterr));
         try_(gate_authorise(call, reterr));
     }

@@ -9,8 +9,8 @@
 #include "server/rpc/call.h"
 
 // Admits, authenticates, authorises and sets the deadline. Errors: SHUTTING_DOWN, SERVER_BUSY,
-// TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, MISSING_PERMISSION, ALL_COMPANIES_REQUIRED,
-// DEADLINE_REQUIRED, DEADLINE_EXCEEDED.
+// PEER_NOT_ALLOWED, TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, MISSING_PERMISSION,
+// ALL_COMPANIES_REQUIRED, DEADLINE_REQUIRED, DEADLINE_EXCEEDED.
 enum err_code gate_enter(struct call *call, struct err *reterr) _must_check_;
 // Whether the caller holds the method's permission, and sees as far as the method reaches. Errors:
 // MISSING_PERMISSION, ALL_COMPANIES_REQUIRED.

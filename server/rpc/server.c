@@ -9,6 +9,7 @@
 
 #include "server/base/log.h"
 #include "server/rpc/health.h"
+#include "server/rpc/peer.h"
 #include "server/rpc/reflection.h"
 #include "server/rpc/state.h"
 #include "server/rpc/stream.h"
@@ -253,6 +254,7 @@ enum err_code rpc_server_new(const struct rpc_settings *settings,
                              void *verify_context, struct rpc_server **ret_server,
                              struct err *reterr)
 {
+    try_(peer_check_settings(settings, reterr));
     struct rpc_server *server = calloc(1, sizeof(*server));
     if (server == NULL)
         return err_no_memory(reterr);

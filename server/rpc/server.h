@@ -42,21 +42,23 @@ enum { RPC_LISTENERS_MAX = 16 };
 struct rpc_settings {
     const struct rpc_listener *listeners;
     size_t listener_count;
-    int pollers;                  // [one a core] completion queues and their threads
-    int store_workers;            // [8] threads of LANE_STORE
-    int upstream_workers;         // [16] threads of LANE_UPSTREAM
-    int queue_max;                // [1024] calls waiting for each lane
-    int64_t deadline_max_ms;      // [60,000] the longest a unary call may take
-    int request_max_bytes;        // [1 MiB]
-    int response_max_bytes;       // [3 MiB]
-    int metadata_max_bytes;       // [8 KiB]
-    int streams_per_connection;   // [100]
-    int connections_max;          // [8,192] of the process
-    int watchers_max;             // [10,000] open server streams of the process
-    int64_t handshake_timeout_ms; // [10,000]
-    int64_t connection_idle_ms;   // [300,000]
-    int64_t connection_age_ms;    // [1,800,000]
-    int64_t connection_grace_ms;  // [30,000]
+    const char *client_names;       // [any] comma-separated: who may call (peer.h); borrowed
+    const char *client_name_header; // [none] where a proxy on a Unix socket names its client
+    int pollers;                    // [one a core] completion queues and their threads
+    int store_workers;              // [8] threads of LANE_STORE
+    int upstream_workers;           // [16] threads of LANE_UPSTREAM
+    int queue_max;                  // [1024] calls waiting for each lane
+    int64_t deadline_max_ms;        // [60,000] the longest a unary call may take
+    int request_max_bytes;          // [1 MiB]
+    int response_max_bytes;         // [3 MiB]
+    int metadata_max_bytes;         // [8 KiB]
+    int streams_per_connection;     // [100]
+    int connections_max;            // [8,192] of the process
+    int watchers_max;               // [10,000] open server streams of the process
+    int64_t handshake_timeout_ms;   // [10,000]
+    int64_t connection_idle_ms;     // [300,000]
+    int64_t connection_age_ms;      // [1,800,000]
+    int64_t connection_grace_ms;    // [30,000]
     bool reflection;
     // The FileDescriptorSet of the contract, as protoc wrote it; borrowed.
     const unsigned char *descriptor_set;

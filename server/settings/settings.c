@@ -36,6 +36,8 @@ static const struct row {
     T(tls_certificate_file, NULL, "PEM certificate chain; without it plaintext, on loopback only"),
     T(tls_key_file, NULL, "PEM key of the certificate"),
     T(tls_client_ca_file, NULL, "PEM authorities of client certificates, then required"),
+    T(tls_client_names, NULL, "names of client certificates that may call; any without it"),
+    T(proxy_client_name_header, NULL, "header in which a proxy on a Unix socket names its client"),
     S(reflection, "false", "serve gRPC server reflection"),
     T(token_jwks_file, NULL, "JWK set that bearer tokens are verified with"),
     T(token_issuer, NULL, "the `iss` that tokens must have"),

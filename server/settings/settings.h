@@ -16,6 +16,8 @@ struct settings {
     const char *tls_certificate_file;
     const char *tls_key_file;
     const char *tls_client_ca_file;
+    const char *tls_client_names;
+    const char *proxy_client_name_header;
     bool reflection;
     // Callers.
     const char *token_jwks_file;

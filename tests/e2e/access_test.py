@@ -1,5 +1,6 @@
 """Who is let in: tokens that are ended before their time, on every server."""
 
+import subprocess
 import time
 import uuid
 
@@ -269,6 +270,86 @@ class CompanySets(e2e.Case):
         self.assertEqual(sorted(names), names)
         self.assertTrue({"companySets/empty", "companySets/many"} <= set(names))
         self.assertNotIn("companySets/over", names)
+
+
+class PeerNames(e2e.Case):
+    """Which machines may call, beside the token."""
+
+    @classmethod
+    def make(cls):
+        stack = e2e.Stack(serve=False)
+        stack.settings.update(
+            listen="127.0.0.1:0,unix:" + stack.path("docbridged.sock"), tls_client_ca_file=stack.path("ca.pem"),
+            tls_client_names="client, spiffe://example/portal,tool.internal", proxy_client_name_header="x-client-name")
+        stack.serve()
+        return stack
+
+    def certificate(self, name, names):
+        """A certificate of our authority: its key and chain."""
+        path = self.stack.path(name)
+        subprocess.run(["bash", "-c", """
+            openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$1.key" -out "$1.csr"
+            openssl x509 -req -in "$1.csr" -CA "$3/ca.pem" -CAkey "$3/ca.key" -CAcreateserial -days 2 \\
+              -extfile <(echo "subjectAltName=$4") -out "$1.pem" """, "bash", path, name, self.stack.dir, names],
+                       check=True, stderr=subprocess.DEVNULL)
+        parts = []
+        for end in (".key", ".pem"):
+            with open(path + end, "rb") as file:
+                parts.append(file.read())
+        return parts
+
+    def over_tls(self, name, names="DNS:elsewhere.internal"):
+        key, chain = self.certificate(name, names)
+        return e2e.Api(self.stack.channel(key=key, chain=chain), self.stack.token())
+
+    def over_socket(self):
+        channel = grpc.insecure_channel("unix:" + self.stack.path("docbridged.sock"),
+                                        (("grpc.default_authority", "localhost"),))
+        return e2e.Api(channel, self.stack.token())
+
+    def assertAllowed(self, api, *metadata):
+        api("CompanyService.ListCompanies", metadata=metadata)
+
+    def assertNotAllowed(self, api, *metadata):
+        # Whether the token is good plays no part yet.
+        for one in (api, api.with_token("x"), api.with_token(None)):
+            self.assertFailure(one.fails("CompanyService.ListCompanies", metadata=metadata),
+                               grpc.StatusCode.PERMISSION_DENIED, "PEER_NOT_ALLOWED")
+
+    def test_certificates(self):
+        self.assertAllowed(self.over_tls("client"))
+        self.assertAllowed(self.over_tls("other1", "DNS:tool.internal"))
+        self.assertAllowed(self.over_tls("other2", "DNS:a.internal,URI:spiffe://example/portal"))
+        for name, names in (("other3", "DNS:elsewhere.internal"), ("other4", "DNS:client.internal,DNS:xclient"),
+                            ("other5", "URI:spiffe://example/portal/x"), ("clien", "DNS:tool.interna")):
+            with self.subTest(name=name):
+                self.assertNotAllowed(self.over_tls(name, names))
+
+    def test_nobody_believes_the_header_over_tcp(self):
+        self.assertNotAllowed(self.over_tls("stranger"), ("x-client-name", "client"))
+        # Nor does it take anything away.
+        self.assertAllowed(self.over_tls("client"), ("x-client-name", "stranger"))
+
+    def test_the_proxys_word_on_a_socket(self):
+        api = self.over_socket()
+        for name in ("client", "tool.internal", "spiffe://example/portal"):
+            self.assertAllowed(api, ("x-client-name", name))
+        self.assertNotAllowed(api)
+        for names in (("stranger",), ("",), ("client,tool.internal",), ("client", "stranger"), ("client", "client"),
+                      ("client, spiffe://example/portal,tool.internal",), (",",), ("CLIENT",)):
+            with self.subTest(names=names):
+                self.assertNotAllowed(api, *(("x-client-name", name) for name in names))
+
+    def test_settings_that_cannot_be_kept(self):
+        for changes, words in (({"proxy_client_name_header": None}, "set proxy_client_name_header too"),
+                               ({"tls_client_ca_file": None}, "set tls_client_ca_file too"),
+                               ({"tls_client_names": " , "}, "must name a client"),
+                               ({"tls_client_names": None}, "set tls_client_names"),
+                               ({"proxy_client_name_header": "X-Client-Name"}, "lower-case")):
+            changes = dict({"listen": "127.0.0.1:0,unix:" + self.stack.path("second.sock")}, **changes)
+            with self.assertRaises(AssertionError) as refused:
+                self.stack.start_server("refused", 2, **changes)
+            self.assertIn(words, str(refused.exception))
 
 
 if __name__ == "__main__":
