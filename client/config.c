@@ -6,7 +6,7 @@
 #include "client/session.h"
 #include "docbridge/v1/config.pb-c.h"
 
-enum { CATEGORIES_MAX = 500, BATCH_MAX = 100 };
+enum { NAMES_MAX = 500, BATCH_MAX = 100 };
 
 // A switch of the command line as a field of an update; left alone if it was not given.
 static void mask_switch(struct mask *mask, const struct session *session, const char *flag,
@@ -110,30 +110,32 @@ int config_types_refresh_run(struct session *session)
     return call_and_print(session, &request.base);
 }
 
-// The names of --category, expanded; each option may hold several, joined by commas.
-static int read_categories(struct session *session, Docbridge__V1__CompanyPasswordAccess *access)
+// The names that an option gives, expanded by `pattern`; each may hold several, joined by commas.
+static int read_names(struct session *session, const char *flag, const char *pattern,
+                      char ***ret_names, size_t *ret_count)
 {
-    access->password_categories = arena_calloc(&session->arena, CATEGORIES_MAX, sizeof(char *));
-    if (access->password_categories == NULL)
+    char **names = arena_calloc(&session->arena, NAMES_MAX, sizeof(*names));
+    size_t count = 0;
+    if (names == NULL)
         return session_no_memory(session);
     const char *value;
-    for (size_t i = 0; (value = parse_each(session->arguments, "category", i)) != NULL; i++) {
+    for (size_t i = 0; (value = parse_each(session->arguments, flag, i)) != NULL; i++) {
         char *at = arena_strdup(&session->arena, value);
         for (char *next; at != NULL; at = next) {
             next = strchr(at, ',');
             if (next != NULL)
                 *next++ = '\0';
-            if (access->n_password_categories == CATEGORIES_MAX)
-                return session_usage(session, "more than %d categories", CATEGORIES_MAX);
+            if (count == NAMES_MAX)
+                return session_usage(session, "--%s: more than %d", flag, NAMES_MAX);
             const char *name;
-            int class = session_name(
-                session, "connections/{connection}/passwordCategories/{password_category}", at,
-                &name);
+            int class = session_name(session, pattern, at, &name);
             if (class != EXIT_OK)
                 return class;
-            access->password_categories[access->n_password_categories++] = (char *)(uintptr_t)name;
+            names[count++] = (char *)(uintptr_t)name;
         }
     }
+    *ret_names = names;
+    *ret_count = count;
     return EXIT_OK;
 }
 
@@ -161,7 +163,10 @@ static int read_access(struct session *session, struct mask *mask,
         mask_add(mask, "password_categories");
     mask_switch(mask, session, "uncategorized", "include_uncategorized",
                 &access->include_uncategorized);
-    return some ? read_categories(session, access) : EXIT_OK;
+    return some ? read_names(session, "category",
+                             "connections/{connection}/passwordCategories/{password_category}",
+                             &access->password_categories, &access->n_password_categories)
+                : EXIT_OK;
 }
 
 int config_access_set_run(struct session *session)
@@ -231,4 +236,38 @@ int config_access_set_many_run(struct session *session)
     return class == EXIT_OK ? output_items(session, answer, "company_password_accesses",
                                            session->command->columns)
                             : class;
+}
+
+int config_hidden_set_run(struct session *session)
+{
+    Docbridge__V1__UpdateCompanyDocumentationAccessRequest request =
+        DOCBRIDGE__V1__UPDATE_COMPANY_DOCUMENTATION_ACCESS_REQUEST__INIT;
+    Docbridge__V1__CompanyDocumentationAccess access =
+        DOCBRIDGE__V1__COMPANY_DOCUMENTATION_ACCESS__INIT;
+    bool some = parse_has(session->arguments, "type");
+    bool none = parse_has(session->arguments, "no-types");
+    struct mask mask;
+    const char *name;
+    mask_init(&mask);
+    mask_switch(&mask, session, "documents", "documents_hidden", &access.documents_hidden);
+    mask_switch(&mask, session, "checklists", "checklists_hidden", &access.checklists_hidden);
+    if (some || none)
+        mask_add(&mask, "hidden_flexible_asset_types");
+    if (some && none)
+        return session_usage(session, "--type and --no-types exclude each other");
+    if (mask.message.n_paths == 0)
+        return session_usage(session, "give --documents on|off, --checklists on|off, --type TYPE "
+                                      "or --no-types");
+    int class = session_argument(session, 0, "companies/{company}/documentationAccess", &name);
+    if (class == EXIT_OK && some)
+        class = read_names(
+            session, "type", "connections/{connection}/flexibleAssetTypes/{flexible_asset_type}",
+            &access.hidden_flexible_asset_types, &access.n_hidden_flexible_asset_types);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&access.base, "name", name);
+    mask_set_etag(session, &access.base);
+    request.company_documentation_access = &access;
+    request.update_mask = &mask.message;
+    return call_and_print(session, &request.base);
 }

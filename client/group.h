@@ -36,6 +36,7 @@ int config_type_disable_run(struct session *session);
 int config_types_refresh_run(struct session *session);
 int config_access_set_run(struct session *session);
 int config_access_set_many_run(struct session *session);
+int config_hidden_set_run(struct session *session);
 
 int sync_run_run(struct session *session);
 int sync_watch_run(struct session *session);

@@ -2,6 +2,7 @@
 // config_passwords.c.
 #include "server/service/config.h"
 
+#include "server/base/buffer.h"
 #include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
@@ -30,6 +31,9 @@ static const struct method methods[] = {
     ELSEWHERE(ListPasswordCategories, list_password_categories_handler, LANE_STORE),
     ELSEWHERE(GetCompanyPasswordAccess, get_company_password_access_handler, LANE_STORE),
     ELSEWHERE(UpdateCompanyPasswordAccess, update_company_password_access_handler, LANE_STORE),
+    ELSEWHERE(GetCompanyDocumentationAccess, get_company_documentation_access_handler, LANE_STORE),
+    ELSEWHERE(UpdateCompanyDocumentationAccess, update_company_documentation_access_handler,
+              LANE_STORE),
     ELSEWHERE(BatchUpdateCompanyPasswordAccess, batch_update_company_password_access_handler,
               LANE_STORE),
 };
@@ -40,11 +44,21 @@ const struct service config_service = {
     ARRAY_LEN(methods),
 };
 
+enum { JOINED_MAX_BYTES = 128 * 1024 };
 enum { DOCUMENTS = 1 << 0, CHECKLISTS = 1 << 1, PASSWORD_SHARING = 1 << 2 };
 
 struct audit_change config_bool_change(const char *field, bool old_value, bool new_value)
 {
     return (struct audit_change){field, old_value ? "true" : "false", new_value ? "true" : "false"};
+}
+
+char *config_join(struct arena *arena, const char *const *names, size_t count)
+{
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, JOINED_MAX_BYTES);
+    for (size_t i = 0; i < count; i++)
+        (void)buffer_printf(&text, "%s%s", i == 0 ? "" : ", ", names[i]);
+    return text.failed ? NULL : arena_strndup(arena, text.data == NULL ? "" : text.data, text.len);
 }
 
 enum err_code config_audit(struct tx *tx, const struct request *request,

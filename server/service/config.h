@@ -14,7 +14,12 @@ unary_handler config_list_password_categories_handler;
 unary_handler config_get_company_password_access_handler;
 unary_handler config_update_company_password_access_handler;
 unary_handler config_batch_update_company_password_access_handler;
+// Of config_documentation.c: which documentation of a company is hidden.
+unary_handler config_get_company_documentation_access_handler;
+unary_handler config_update_company_documentation_access_handler;
 
+// Names of resources as an event tells them, joined by commas. NULL: no memory.
+char *config_join(struct arena *arena, const char *const *names, size_t count);
 // A change of a switch, as an event tells it.
 struct audit_change config_bool_change(const char *field, bool old_value, bool new_value);
 // The event of a changed setting.

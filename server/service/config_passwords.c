@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/base/buffer.h"
 #include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
@@ -21,7 +20,7 @@
 #define LEVEL(name) DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__LEVEL__LEVEL_##name
 #define STATE(name) DOCBRIDGE__V1__PASSWORD_CATEGORY__STATE__STATE_##name
 
-enum { BATCH_MAX = 100, CATEGORIES_MAX = 500, CATEGORIES_TEXT_BYTES = 128 * 1024 };
+enum { BATCH_MAX = 100, CATEGORIES_MAX = 500 };
 enum { MASK_LEVEL = 1 << 0, MASK_CATEGORIES = 1 << 1, MASK_UNCATEGORIZED = 1 << 2 };
 
 HANDLER(list_password_categories, ListPasswordCategoriesRequest, ListPasswordCategoriesResponse)
@@ -214,15 +213,6 @@ static enum err_code merge(struct arena *arena, const Docbridge__V1__CompanyPass
     return parse_categories(arena, names, old->category_count, wanted, reterr);
 }
 
-static char *join(struct arena *arena, const char *const *names, size_t count)
-{
-    struct buffer text _cleanup_(buffer_done);
-    buffer_init(&text, CATEGORIES_TEXT_BYTES);
-    for (size_t i = 0; i < count; i++)
-        (void)buffer_printf(&text, "%s%s", i == 0 ? "" : ", ", names[i]);
-    return text.failed ? NULL : arena_strndup(arena, text.data == NULL ? "" : text.data, text.len);
-}
-
 // A change of one company's access on its way.
 struct update {
     const Docbridge__V1__CompanyPasswordAccess *access;
@@ -288,8 +278,8 @@ static enum err_code audit_access(struct tx *tx, const struct request *request,
     const struct config_access *new = &update->new;
     struct audit_change changes[3];
     size_t count = 0;
-    const char *before = join(request->arena, old->categories, old->category_count);
-    const char *after = join(request->arena, new->categories, new->category_count);
+    const char *before = config_join(request->arena, old->categories, old->category_count);
+    const char *after = config_join(request->arena, new->categories, new->category_count);
     if (before == NULL || after == NULL)
         return err_no_memory(reterr);
     if (old->level != new->level)

@@ -55,8 +55,10 @@ static const struct statement LIST_FLEXIBLE_ASSETS = {
     "documentation_list_flexible_assets",
     "WITH" SIGHT(5, " AND ($8::bigint = 0 OR r.type_id = $8)"
                     " AND EXISTS (SELECT FROM flexible_asset_type t WHERE t.tenant = $1"
-                    "             AND t.connection_id = $3 AND t.id = r.type_id AND t.enabled)")
-        COMMON
+                    "             AND t.connection_id = $3 AND t.id = r.type_id AND t.enabled)"
+                    " AND NOT EXISTS (SELECT FROM company_hidden_type h WHERE h.tenant = $1"
+                    "                 AND h.company_id = $2 AND h.connection_id = $3"
+                    "                 AND h.type_id = r.type_id)") COMMON
     ", r.type_id, t.display_name" PAGE(5) " JOIN flexible_asset_type t ON t.tenant = $1 AND "
                                           "t.connection_id = $3 AND t.id = r.type_id" AFTER,
 };

@@ -5,7 +5,9 @@
 static const struct statement GET = {
     "sight_get",
     "SELECT co.display_name, c.id, c.state, c.problem_time, c.provider, c.reveals_paused,"
-    "       m.organization_id IS NOT NULL, f.documents_enabled, f.checklists_enabled,"
+    "       m.organization_id IS NOT NULL,"
+    "       f.documents_enabled AND NOT coalesce(d.documents_hidden, false),"
+    "       f.checklists_enabled AND NOT coalesce(d.checklists_hidden, false),"
     "       f.password_sharing_enabled, coalesce(a.level, 1),"
     "       (SELECT max(s.complete_time) FROM sync_freshness s"
     "         WHERE s.tenant = $1 AND s.connection_id = c.id AND s.kind = $3"
@@ -17,6 +19,7 @@ static const struct statement GET = {
     "                      ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c ON true"
     "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"
     "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = co.id"
+    "  LEFT JOIN company_documentation_access d ON d.tenant = $1 AND d.company_id = co.id"
     "  LEFT JOIN LATERAL (SELECT * FROM mapping"
     "                      WHERE tenant = $1 AND connection_id = c.id AND company_id = co.id"
     "                      ORDER BY create_time LIMIT 1) m ON true"

@@ -17,7 +17,9 @@ struct sight {
     const char *connection_id;           // NULL: the tenant has none
     struct connection_standing standing; // of the connection
     bool mapped;                         // an organization is mapped to the company
-    bool documents_enabled, checklists_enabled, password_sharing_enabled;
+    // On for the connection, and not hidden for the company.
+    bool documents_enabled, checklists_enabled;
+    bool password_sharing_enabled;
     int password_level;
     // When the asked task last saw everything of the company; 0: never.
     int64_t as_of_time;

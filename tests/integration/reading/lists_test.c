@@ -302,6 +302,61 @@ static void checklists_carry_completion(void **state)
     assert_int_equal(out.n_checklists, 1);
 }
 
+// How many documents, flexible assets and checklists a company's readers see.
+static const char *counts(struct fixture *fixture, const char *company)
+{
+    static char text[32];
+    Docbridge__V1__ListDocumentsRequest documents_in;
+    Docbridge__V1__ListFlexibleAssetsRequest assets_in;
+    Docbridge__V1__ListFlexibleAssetsResponse assets;
+    Docbridge__V1__ListChecklistsRequest checklists_in;
+    Docbridge__V1__ListChecklistsResponse checklists;
+    docbridge__v1__list_documents_request__init(&documents_in);
+    docbridge__v1__list_documents_response__init(&documents);
+    docbridge__v1__list_flexible_assets_request__init(&assets_in);
+    docbridge__v1__list_flexible_assets_response__init(&assets);
+    docbridge__v1__list_checklists_request__init(&checklists_in);
+    docbridge__v1__list_checklists_response__init(&checklists);
+    documents_in.parent = assets_in.parent = checklists_in.parent =
+        arena_printf(&fixture->arena, "companies/%s", company);
+    assert_int_equal(
+        call(fixture, &documentation_service, "ListDocuments", &documents_in, &documents), ERR_OK);
+    assert_int_equal(
+        call(fixture, &documentation_service, "ListFlexibleAssets", &assets_in, &assets), ERR_OK);
+    assert_int_equal(
+        call(fixture, &documentation_service, "ListChecklists", &checklists_in, &checklists),
+        ERR_OK);
+    (void)snprintf(text, sizeof(text), "%zu %zu %zu", documents.n_documents,
+                   assets.n_flexible_assets, checklists.n_checklists);
+    return text;
+}
+
+static void a_company_hides_what_the_connection_shares(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *sql, *acme;
+    } rows[] = {
+        {"SELECT", "2 1 2"},
+        {"INSERT INTO company_documentation_access (tenant, company_id, update_time)"
+         " VALUES ('t1', 'acme', now())",
+         "2 1 2"},
+        {"UPDATE company_documentation_access SET documents_hidden = true", "0 1 2"},
+        {"UPDATE company_documentation_access SET checklists_hidden = true", "0 1 0"},
+        {"INSERT INTO company_hidden_type VALUES ('t1', 'acme', 'c1', 78)", "0 1 0"},
+        {"INSERT INTO company_hidden_type VALUES ('t1', 'acme', 'c1', 77)", "0 0 0"},
+        {"DELETE FROM company_documentation_access", "2 1 2"},
+    };
+    (void)fixture_sql(fixture, DOCUMENTS);
+    (void)fixture_sql(fixture, ASSETS);
+    (void)fixture_sql(fixture, CHECKLISTS);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)fixture_sql(fixture, rows[i].sql);
+        assert_string_equal(counts(fixture, "acme"), rows[i].acme);
+        assert_string_equal(counts(fixture, "beta"), "1 0 0"); // nobody else is touched
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
 
 int main(void)
@@ -318,6 +373,7 @@ int main(void)
         TEST(documents_hide_what_is_closed),
         TEST(assets_follow_their_types_switch),
         TEST(checklists_carry_completion),
+        TEST(a_company_hides_what_the_connection_shares),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

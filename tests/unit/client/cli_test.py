@@ -665,6 +665,22 @@ class CliTest(unittest.TestCase):
         terminal.type("q")
         self.assertEqual(terminal.end(5), 0)
 
+    def test_hides_documentation_of_a_company(self):
+        self.answer("UpdateCompanyDocumentationAccess", self.message(
+            "CompanyDocumentationAccess", name="companies/a/documentationAccess"))
+        self.expect(self.run_cli("config", "hidden", "set", "a", "--documents", "on", "--type",
+                                 "7,8"), 0)
+        request = self.server.requests("UpdateCompanyDocumentationAccess")[0]
+        self.assertEqual(list(request.update_mask.paths),
+                         ["documents_hidden", "hidden_flexible_asset_types"])
+        access = request.company_documentation_access
+        self.assertTrue(access.documents_hidden)
+        self.assertEqual(list(access.hidden_flexible_asset_types),
+                         ["connections/main/flexibleAssetTypes/%d" % i for i in (7, 8)])
+        self.expect(self.run_cli("config", "hidden", "set", "a"), 2, "--no-types")
+        self.expect(self.run_cli("config", "hidden", "set", "a", "--type", "7", "--no-types"), 2,
+                    "exclude")
+
     def test_access_of_many(self):
         self.answer("BatchUpdateCompanyPasswordAccess", self.message(
             "BatchUpdateCompanyPasswordAccessResponse", company_password_accesses=[
