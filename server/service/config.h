@@ -5,6 +5,8 @@
 #include "server/audit/audit.h"
 #include "server/service/method.h"
 
+struct config_type;
+
 // Of config_types.c: flexible asset types, and fetching them and the categories anew.
 unary_handler config_list_flexible_asset_types_handler;
 unary_handler config_update_flexible_asset_type_handler;
@@ -14,6 +16,9 @@ unary_handler config_list_password_categories_handler;
 unary_handler config_get_company_password_access_handler;
 unary_handler config_update_company_password_access_handler;
 unary_handler config_batch_update_company_password_access_handler;
+// Of config_fields.c: fills description, icon, fields and changes of fields. False: no memory.
+bool config_fill_fields(struct arena *arena, const struct config_type *type,
+                        Docbridge__V1__FlexibleAssetType *out);
 // Of config_documentation.c: which documentation of a company is hidden.
 unary_handler config_get_company_documentation_access_handler;
 unary_handler config_update_company_documentation_access_handler;

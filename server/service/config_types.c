@@ -3,7 +3,6 @@
 #include "server/service/config.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +17,6 @@
 #include "server/sync/sync.h"
 
 #define STATE(name) DOCBRIDGE__V1__FLEXIBLE_ASSET_TYPE__STATE__STATE_##name
-#define KIND(name) DOCBRIDGE__V1__FLEXIBLE_ASSET_TYPE__FIELD__KIND__KIND_##name
-
-enum { CHOICES_MAX = 1000 };
 
 HANDLER(list_flexible_asset_types, ListFlexibleAssetTypesRequest, ListFlexibleAssetTypesResponse)
 HANDLER(update_flexible_asset_type, UpdateFlexibleAssetTypeRequest, FlexibleAssetType)
@@ -45,100 +41,6 @@ enum err_code config_refresh_documentation_types_handler(struct request *request
     return refresh_documentation_types_handler(request, in, out, reterr);
 }
 
-// Upstream's words, such as "Textbox" or "Percent".
-static Docbridge__V1__FlexibleAssetType__Field__Kind kind_of(const char *word)
-{
-    static const struct {
-        const char *word;
-        Docbridge__V1__FlexibleAssetType__Field__Kind kind;
-    } kinds[] = {
-        {"Text", KIND(TEXT)},         {"Textbox", KIND(TEXTBOX)}, {"Select", KIND(SELECT)},
-        {"Number", KIND(NUMBER)},     {"Percent", KIND(PERCENT)}, {"Checkbox", KIND(CHECKBOX)},
-        {"Date", KIND(DATE)},         {"Tag", KIND(TAG)},         {"Upload", KIND(UPLOAD)},
-        {"Password", KIND(PASSWORD)}, {"Header", KIND(HEADER)},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        if (strcmp(kinds[i].word, word) == 0)
-            return kinds[i].kind;
-    return KIND(UNSPECIFIED);
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
-// The choices of a list stand in its default value, a line each.
-static bool fill_choices(struct arena *arena, const char *lines,
-                         Docbridge__V1__FlexibleAssetType__Field *out)
-{
-    size_t count = 1;
-    for (const char *c = lines; *c != '\0'; c++)
-        count += *c == '\n';
-    count = count < CHOICES_MAX ? count : CHOICES_MAX;
-    out->choices = arena_calloc(arena, count, sizeof(*out->choices));
-    if (out->choices == NULL)
-        return false;
-    while (*lines != '\0' && out->n_choices < count) {
-        size_t len = strcspn(lines, "\r\n");
-        if (len > 0) {
-            out->choices[out->n_choices] = arena_strndup(arena, lines, len);
-            if (out->choices[out->n_choices++] == NULL)
-                return false;
-        }
-        lines += len;
-        lines += strspn(lines, "\r\n");
-    }
-    return true;
-}
-
-static bool fill_field(struct arena *arena, const json_t *field,
-                       Docbridge__V1__FlexibleAssetType__Field *out)
-{
-    docbridge__v1__flexible_asset_type__field__init(out);
-    out->key = arena_strdup(arena, text_of(field, "key"));
-    out->display_name = arena_strdup(arena, text_of(field, "name"));
-    out->kind = kind_of(text_of(field, "kind"));
-    out->required = json_is_true(json_object_get(field, "required"));
-    out->used_for_title = json_is_true(json_object_get(field, "use_for_title"));
-    out->decimal_places = (int32_t)json_integer_value(json_object_get(field, "decimals"));
-    out->tag_type = arena_strdup(arena, text_of(field, "tag_type"));
-    return out->key != NULL && out->display_name != NULL && out->tag_type != NULL &&
-           (out->kind != KIND(SELECT) || fill_choices(arena, text_of(field, "default_value"), out));
-}
-
-static int compare_order(const void *a, const void *b)
-{
-    json_int_t x = json_integer_value(json_object_get(*(const json_t *const *)a, "order"));
-    json_int_t y = json_integer_value(json_object_get(*(const json_t *const *)b, "order"));
-    return (x > y) - (x < y);
-}
-
-static bool fill_body(struct arena *arena, const json_t *body,
-                      Docbridge__V1__FlexibleAssetType *out)
-{
-    const json_t *fields = json_object_get(body, "fields");
-    size_t count = json_array_size(fields);
-    const json_t **sorted = arena_calloc(arena, count + 1, sizeof(*sorted));
-    Docbridge__V1__FlexibleAssetType__Field *items = arena_calloc(arena, count + 1, sizeof(*items));
-    out->description = arena_strdup(arena, text_of(body, "description"));
-    out->icon = arena_strdup(arena, text_of(body, "icon"));
-    out->fields = arena_calloc(arena, count + 1, sizeof(*out->fields));
-    if (sorted == NULL || items == NULL || out->description == NULL || out->icon == NULL ||
-        out->fields == NULL)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = json_array_get(fields, i);
-    qsort(sorted, count, sizeof(*sorted), compare_order);
-    for (size_t i = 0; i < count; i++) {
-        if (!fill_field(arena, sorted[i], &items[i]))
-            return false;
-        out->fields[out->n_fields++] = &items[i];
-    }
-    return true;
-}
-
 static Docbridge__V1__FlexibleAssetType__State state_of(const struct config_type *type)
 {
     if (type->upstream_state == 3)
@@ -154,9 +56,7 @@ static enum err_code fill(struct arena *arena, const char *connection_id,
                           const struct config_type *type, Docbridge__V1__FlexibleAssetType *out,
                           struct err *reterr)
 {
-    json_t *body = json_loads(type->body, 0, NULL);
-    bool good = fill_body(arena, body, out);
-    json_decref(body);
+    bool good = config_fill_fields(arena, type, out);
     out->name =
         arena_printf(arena, "connections/%s/flexibleAssetTypes/%" PRId64, connection_id, type->id);
     out->display_name = arena_strdup(arena, type->display_name);
@@ -239,8 +139,9 @@ update_flexible_asset_type(struct request *request,
     if (type == NULL)
         return err_not_found(reterr, wanted->name);
     try_(field_etag_check(wanted->etag, type->revision, request->arena, reterr));
-    // Leaving a new type off is a choice too: it is no longer NEW.
-    if (!type->chosen || type->enabled != wanted->enabled) {
+    // Leaving a new type off is a choice too: it is no longer NEW. So is leaving a type whose
+    // fields changed as it is: the change is taken note of.
+    if (!type->chosen || type->drifted || type->enabled != wanted->enabled) {
         const struct audit_change change =
             config_bool_change("enabled", type->enabled, wanted->enabled);
         const struct audit_event subject = {.resource = wanted->name,

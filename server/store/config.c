@@ -19,7 +19,9 @@ static const struct statement set_sql = {
 
 #define TYPE                                                                      \
     "SELECT t.id, t.display_name, t.body, t.enabled, t.chosen, t.upstream_state," \
-    " t.discover_time, t.revision FROM flexible_asset_type t"                     \
+    " t.discover_time, t.revision,"                                               \
+    " t.chosen AND t.chosen_fields IS DISTINCT FROM t.body -> 'fields',"          \
+    " coalesce(t.chosen_fields, '[]') FROM flexible_asset_type t"                 \
     " WHERE t.tenant = $1 AND t.connection_id = $2"
 
 // The name in a page token may be cut: the row itself, if it is as it was, says where it ends.
@@ -34,9 +36,9 @@ static const struct statement get_type_locked_sql = {"config_get_type_locked",
                                                      TYPE " AND t.id = $3 FOR NO KEY UPDATE"};
 
 static const struct statement set_type_sql = {
-    "config_set_type",
-    "UPDATE flexible_asset_type SET enabled = $4, chosen = true, revision = revision + 1"
-    " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
+    "config_set_type", "UPDATE flexible_asset_type SET enabled = $4, chosen = true,"
+                       "  chosen_fields = body -> 'fields', revision = revision + 1"
+                       " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
 
 #define MARK "t.id || ' ' || t.upstream_state || ' ' || encode(t.content_hash, 'hex')"
 static const struct statement snapshot_sql = {
@@ -191,8 +193,11 @@ static enum err_code read_types(const struct rows *rows, struct arena *arena,
             .upstream_state = (int)rows_int64(rows, row, 5),
             .discover_time_us = rows_time(rows, row, 6),
             .revision = rows_int64(rows, row, 7),
+            .drifted = rows_bool(rows, row, 8),
+            .chosen_fields = rows_text_copy(rows, row, 9, arena),
         };
-        if (types[i].display_name == NULL || types[i].body == NULL)
+        if (types[i].display_name == NULL || types[i].body == NULL ||
+            types[i].chosen_fields == NULL)
             return err_no_memory(reterr);
     }
     *ret_types = types;

@@ -25,6 +25,9 @@ struct config_type {
     const char *display_name;
     const char *body; // JSON, as source.h says
     bool enabled, chosen;
+    // Its fields are not those of the last choice any more, which are `chosen_fields`: JSON.
+    bool drifted;
+    const char *chosen_fields;
     int upstream_state; // 1 on, 2 off, 3 gone
     int64_t discover_time_us, revision;
 };
@@ -54,7 +57,7 @@ enum err_code config_list_types(struct tx *tx, const char *connection_id, const 
 enum err_code config_get_type(struct tx *tx, const char *connection_id, int64_t id, bool lock,
                               struct arena *arena, struct config_type **ret_type,
                               struct err *reterr) _must_check_;
-// Turns it on or off by a person's choice; the revision grows.
+// Turns it on or off by a person's choice, made by the fields as they are; the revision grows.
 enum err_code config_set_type(struct tx *tx, const char *connection_id, int64_t id, bool enabled,
                               struct err *reterr) _must_check_;
 

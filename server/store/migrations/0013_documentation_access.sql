@@ -22,3 +22,7 @@ CREATE TABLE company_hidden_type (
     FOREIGN KEY (tenant, connection_id, type_id) REFERENCES flexible_asset_type ON DELETE CASCADE
 );
 CALL protect_table('company_hidden_type', 'SELECT, INSERT, UPDATE, DELETE');
+
+-- The fields of a type as they were when somebody last chose: what differs since is told.
+ALTER TABLE flexible_asset_type ADD chosen_fields jsonb;
+UPDATE flexible_asset_type SET chosen_fields = body -> 'fields' WHERE chosen;

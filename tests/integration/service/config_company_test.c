@@ -2,10 +2,11 @@
 // hides of its documentation.
 #include "tests/integration/service/fixture.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "docbridge/v1/company.pb-c.h"
 #include "docbridge/v1/config.pb-c.h"
+#include "server/base/encoding.h"
 
 static char parent[] = "connections/c1";
 static char name[] = "companies/acme/documentationAccess";
@@ -162,6 +163,69 @@ static void masks_name_known_fields(void **state)
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event"), 0);
 }
 
+static const char *first_changes(const Docbridge__V1__FlexibleAssetType *type)
+{
+    static char text[256];
+    text[0] = '\0';
+    for (size_t i = 0; i < type->n_field_changes; i++) {
+        const Docbridge__V1__FlexibleAssetType__FieldChange *change = type->field_changes[i];
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof(text) - len, "%s%s %d%s %d>%d", i == 0 ? "" : ", ",
+                       change->key, (int)change->kind, change->breaking ? "!" : "",
+                       (int)change->old_kind, (int)change->new_kind);
+    }
+    return text;
+}
+
+// Fields that came, went or became something else are told until somebody chooses again.
+static void tells_how_fields_changed(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__UpdateFlexibleAssetTypeRequest in =
+        DOCBRIDGE__V1__UPDATE_FLEXIBLE_ASSET_TYPE_REQUEST__INIT;
+    Docbridge__V1__FlexibleAssetType wanted = DOCBRIDGE__V1__FLEXIBLE_ASSET_TYPE__INIT;
+    Docbridge__V1__FlexibleAssetType out;
+    Docbridge__V1__ListFlexibleAssetTypesRequest list =
+        DOCBRIDGE__V1__LIST_FLEXIBLE_ASSET_TYPES_REQUEST__INIT;
+    Docbridge__V1__ListFlexibleAssetTypesResponse page;
+    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    static char type[] = "connections/c1/flexibleAssetTypes/1", enabled[] = "enabled";
+    char *paths[] = {enabled};
+    seed(fixture);
+    list.parent = parent;
+    mask.paths = paths;
+    mask.n_paths = 1;
+    wanted.name = type;
+    wanted.enabled = true;
+    in.flexible_asset_type = &wanted;
+    in.update_mask = &mask;
+    (void)fixture_sql(fixture,
+                      "UPDATE flexible_asset_type SET body = '{\"fields\": ["
+                      "{\"key\": \"a\", \"name\": \"A\", \"kind\": \"Text\"},"
+                      "{\"key\": \"b\", \"name\": \"B\", \"kind\": \"Number\"},"
+                      "{\"key\": \"c\", \"name\": \"C\", \"kind\": \"Date\"},"
+                      "{\"key\": \"d\", \"name\": \"D\", \"kind\": \"Text\"}]}' WHERE id = 1");
+    assert_int_equal(fixture_call(fixture, &config_service, "UpdateFlexibleAssetType", &in, &out),
+                     ERR_OK);
+    assert_string_equal(first_changes(&out), "");
+    (void)fixture_sql(fixture,
+                      "UPDATE flexible_asset_type SET body = '{\"fields\": ["
+                      "{\"key\": \"e\", \"name\": \"E\", \"kind\": \"Select\"},"
+                      "{\"key\": \"d\", \"name\": \"D\", \"kind\": \"Text\"},"
+                      "{\"key\": \"b\", \"name\": \"B\", \"kind\": \"Password\"},"
+                      "{\"key\": \"a\", \"name\": \"Alpha\", \"kind\": \"Text\"}]}' WHERE id = 1");
+    assert_int_equal(fixture_call(fixture, &config_service, "ListFlexibleAssetTypes", &list, &page),
+                     ERR_OK);
+    assert_string_equal(first_changes(page.flexible_asset_types[0]),
+                        "e 1 0>3, b 3! 4>10, a 4 1>1, c 2! 7>0");
+    // A type that nobody chose has nothing to compare with.
+    assert_string_equal(first_changes(page.flexible_asset_types[1]), "");
+    assert_int_equal(fixture_call(fixture, &config_service, "UpdateFlexibleAssetType", &in, &out),
+                     ERR_OK);
+    assert_string_equal(first_changes(&out), "");
+    assert_true(out.enabled);
+}
+
 // A page token is good for its caller, its list and its filter, and for nothing else.
 static void tokens_are_bound(void **state)
 {
@@ -254,7 +318,10 @@ static void pages_ten_thousand_categories(void **state)
         for (size_t i = 0; i < out.n_password_categories; i++) {
             assert_int_equal(out.password_categories[i]->state,
                              DOCBRIDGE__V1__PASSWORD_CATEGORY__STATE__STATE_NEW);
-            sum += strtol(strrchr(out.password_categories[i]->name, '/') + 1, NULL, 10);
+            const char *id = strrchr(out.password_categories[i]->name, '/') + 1;
+            int64_t number;
+            assert_true(encoding_int64(id, strlen(id), &number));
+            sum += number;
         }
         seen += out.n_password_categories;
         in.page_token = out.next_page_token;
@@ -268,9 +335,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
-        TEST(hides_documentation_of_a_company),
-        TEST(masks_name_known_fields),
-        TEST(tokens_are_bound),
+        TEST(hides_documentation_of_a_company), TEST(masks_name_known_fields),
+        TEST(tells_how_fields_changed),         TEST(tokens_are_bound),
         TEST(pages_ten_thousand_categories),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
