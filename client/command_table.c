@@ -129,6 +129,28 @@ static void note_organizations(struct session *session, const ProtobufCMessage *
                  list->sync_run[0] == '\0' ? "" : ", run ", list->sync_run);
 }
 
+// How old the list is, and what became of the fields of its types since somebody last chose.
+static void note_types(struct session *session, const ProtobufCMessage *response)
+{
+    const Docbridge__V1__ListFlexibleAssetTypesResponse *list = (const void *)response;
+    struct buffer time _cleanup_(buffer_done);
+    buffer_init(&time, 64);
+    field_text(&time, response, "refresh_time", FIELD_FULL);
+    session_note(session, "fetched %.*s; docbridge config types refresh fetches them now",
+                 time.len == 0 ? 5 : (int)time.len, time.len == 0 ? "never" : time.data);
+    for (size_t i = 0; i < list->n_flexible_asset_types; i++) {
+        const Docbridge__V1__FlexibleAssetType *type = list->flexible_asset_types[i];
+        for (size_t k = 0; k < type->n_field_changes; k++) {
+            const Docbridge__V1__FlexibleAssetType__FieldChange *change = type->field_changes[k];
+            const char *kind =
+                field_enum_name(&docbridge__v1__flexible_asset_type__field_change__kind__descriptor,
+                                (int)change->kind);
+            session_note(session, "%s: field %s: %s%s", type->display_name, change->display_name,
+                         kind == NULL ? "changed" : kind, change->breaking ? ", breaking" : "");
+        }
+    }
+}
+
 static void note_categories(struct session *session, const ProtobufCMessage *response)
 {
     const Docbridge__V1__ListPasswordCategoriesResponse *list = (const void *)response;

@@ -107,7 +107,17 @@ int config_types_refresh_run(struct session *session)
     if (class != EXIT_OK)
         return class;
     field_set_text(&request.base, "parent", parent);
-    return call_and_print(session, &request.base);
+    const ProtobufCMessage *answer;
+    class = session_call_own(session, &request.base, &answer);
+    if (class != EXIT_OK)
+        return class;
+    const Docbridge__V1__RefreshDocumentationTypesResponse *response = (const void *)answer;
+    if (response->held_removal_count > 0)
+        session_note(session,
+                     "IT Glue listed none: %d types and categories stay as they were; see what the "
+                     "key may read: docbridge connection test",
+                     response->held_removal_count);
+    return output_message(session, answer);
 }
 
 // The names that an option gives, expanded by `pattern`; each may hold several, joined by commas.

@@ -681,6 +681,19 @@ class CliTest(unittest.TestCase):
         self.expect(self.run_cli("config", "hidden", "set", "a", "--type", "7", "--no-types"), 2,
                     "exclude")
 
+    def test_types_say_their_age_and_what_changed(self):
+        self.answer("ListFlexibleAssetTypes", self.message(
+            "ListFlexibleAssetTypesResponse", flexible_asset_types=[
+                dict(name="connections/main/flexibleAssetTypes/7", display_name="Backup",
+                     state="STATE_NEW", field_changes=[
+                         dict(key="job", display_name="Job", kind="KIND_REMOVED", breaking=True)])]))
+        done = self.run_cli("config", "types", "list")
+        self.expect(done, 0, "fetched never", "Backup: field Job: REMOVED, breaking")
+        self.assertRegex(done.stdout, "7 +Backup +no +NEW")
+        self.answer("RefreshDocumentationTypes", self.message(
+            "RefreshDocumentationTypesResponse", held_removal_count=3))
+        self.expect(self.run_cli("config", "types", "refresh"), 0, "3 types and categories stay")
+
     def test_access_of_many(self):
         self.answer("BatchUpdateCompanyPasswordAccess", self.message(
             "BatchUpdateCompanyPasswordAccessResponse", company_password_accesses=[
