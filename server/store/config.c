@@ -56,26 +56,31 @@ static const struct statement compare_sql = {
     "  FROM unnest($3::text[]) AS u (m)) o ON o.id = t.id"
     " WHERE t.tenant = $1 AND t.connection_id = $2"};
 
-#define PASSWORDS                                                                       \
-    "(SELECT count(*) FROM record r JOIN mapping m ON m.tenant = r.tenant"              \
-    "  AND m.connection_id = r.connection_id AND m.organization_id = r.organization_id" \
-    " WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind = 9"                      \
-    "  AND ($3 OR m.company_id = ANY ($4) OR " OF_COMPANY_SET(                          \
-        "m.company_id") ") AND r.category_id = "
+// Passwords of mapped organizations in the caller's sight, by category; read once for a page.
+#define PASSWORDS                                                           \
+    "WITH passwords AS MATERIALIZED ("                                      \
+    " SELECT r.category_id, count(*) AS count FROM record r JOIN mapping m" \
+    "  ON m.tenant = r.tenant AND m.connection_id = r.connection_id"        \
+    "  AND m.organization_id = r.organization_id"                           \
+    " WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind = 9"          \
+    "  AND ($3 OR m.company_id = ANY ($4) OR " OF_COMPANY_SET(              \
+        "m.company_id") ") GROUP BY r.category_id) "
 
 static const struct statement list_categories_sql = {
-    "config_list_categories",
+    "config_list_categories", PASSWORDS
     "SELECT k.id, k.display_name, k.upstream_state = 3,"
     " NOT EXISTS (SELECT FROM company_password_access a WHERE a.tenant = k.tenant"
     "             AND a.update_time >= k.discover_time),"
-    " " PASSWORDS "k.id), k.discover_time FROM password_category k"
+    " coalesce(p.count, 0), k.discover_time"
+    " FROM password_category k LEFT JOIN passwords p ON p.category_id = k.id"
     " WHERE k.tenant = $1 AND k.connection_id = $2"
     " AND ($6 = 0 OR (k.display_name, k.id) > (coalesce("
     "  (SELECT a.display_name FROM password_category a WHERE a.tenant = $1"
     "   AND a.connection_id = $2 AND a.id = $6 AND starts_with(a.display_name, $5)), $5), $6))"
     " ORDER BY k.display_name, k.id LIMIT $7"};
-static const struct statement count_uncategorized_sql = {"config_count_uncategorized",
-                                                         "SELECT " PASSWORDS "0)"};
+static const struct statement count_uncategorized_sql = {
+    "config_count_uncategorized",
+    PASSWORDS "SELECT coalesce((SELECT count FROM passwords WHERE category_id = 0), 0)"};
 
 static const struct statement get_access_sql = {
     "config_get_access",
