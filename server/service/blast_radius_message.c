@@ -167,8 +167,8 @@ enum err_code blast_radius_message(struct tx *tx, const struct request *request,
 {
     struct arena *arena = request->arena;
     Docbridge__V1__BlastRadius *out = arena_alloc(arena, sizeof(*out));
-    struct passage *passages;
-    size_t passage_count;
+    struct passage *passages = NULL;
+    size_t passage_count = 0;
     if (out == NULL)
         return err_no_memory(reterr);
     docbridge__v1__blast_radius__init(out);

@@ -362,8 +362,8 @@ static enum err_code batch_update_company_password_access(
     Docbridge__V1__BatchUpdateCompanyPasswordAccessResponse *out, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    struct update *updates;
-    struct update **sorted;
+    struct update *updates = NULL;
+    struct update **sorted = NULL;
     size_t count = in->n_requests;
     try_(check_batch(request, in, &updates, &sorted, reterr));
     Docbridge__V1__CompanyPasswordAccess *items =

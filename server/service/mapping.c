@@ -267,7 +267,7 @@ static enum err_code batch_update_mappings(struct request *request,
                                            Docbridge__V1__BatchUpdateMappingsResponse *out,
                                            struct err *reterr)
 {
-    struct mapping_step *steps;
+    struct mapping_step *steps = NULL;
     struct mapping_outcome outcome;
     struct name name;
     try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,

@@ -120,9 +120,9 @@ static enum err_code fill_nearest(struct tx *tx, const struct request *request,
                                   const struct mapping_verdict *verdicts,
                                   Docbridge__V1__QuickMatchResponse *out, struct err *reterr)
 {
-    struct suggestion_list lists[NEAREST_MAX];
-    size_t places[NEAREST_MAX], count = 0;
-    int64_t ids[NEAREST_MAX];
+    struct suggestion_list lists[NEAREST_MAX] = {0};
+    size_t places[NEAREST_MAX] = {0}, count = 0;
+    int64_t ids[NEAREST_MAX] = {0};
     for (size_t i = 0; i < out->n_results && count < NEAREST_MAX; i++) {
         if (!unexplained(&verdicts[i]))
             continue;

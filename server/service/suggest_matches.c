@@ -63,8 +63,8 @@ static enum err_code read_named(struct tx *tx, const struct request *request,
                                 const char *connection_id, int64_t **ret_ids, size_t *ret_count,
                                 struct err *reterr)
 {
-    struct organization *found;
-    size_t asked, count, kept = 0;
+    struct organization *found = NULL;
+    size_t asked = 0, count = 0, kept = 0;
     try_(parse(request, in, connection_id, ret_ids, &asked, reterr));
     try_(organization_get_many(tx, connection_id, *ret_ids, asked, request->caller, false,
                                request->arena, &found, &count, reterr));
@@ -152,8 +152,8 @@ static enum err_code suggest_matches(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct connection *connection;
     struct name name;
-    int64_t *ids;
-    size_t count;
+    int64_t *ids = NULL;
+    size_t count = 0;
     try_(name_parse(in->parent, "connections/{connection}", "parent", request->arena, &name,
                     reterr));
     if (in->min_confidence < 0 || in->min_confidence > 100)
