@@ -239,7 +239,7 @@ class BadInput(e2e.Case):
             self.assertEqual(failure.metadata["rpc"], "docbridge.v1." + method.replace(".", "/"))
             needed.setdefault(failure.metadata["permission"], []).append(method)
         self.assertEqual(set(needed), {"read_integrations", "manage_integrations", "read_documentation",
-                                       "read_documentation_passwords", "read_audit"})
+                                       "read_documentation_passwords", "read_audit", "operate_service"})
         self.assertEqual(needed["read_documentation_passwords"], ["PasswordService.RevealPassword"])
         # manage contains read, and nothing else does.
         manager = self.api.with_token(self.stack.token(permissions=("manage_integrations",), subject="max"))
