@@ -3,6 +3,7 @@
 One story in order: each method goes on where the one before it ended.
 """
 
+import os
 import re
 import unicodedata
 
@@ -473,7 +474,6 @@ class Path(e2e.Case):
         self.assertEqual((shown["displayName"], shown.get("previousDisplayName"), shown["mapping"]["company"]),
                          ("Renamed Ltd", old, self.some_company))
 
-
     def test_16_doctor_and_setup(self):
         found = {one["check"]: one for one in self.json("doctor")}
         for check in ("settings", "token", "server", "serving", "clock", "caller", "connection", "key age", "upstream",
@@ -485,6 +485,41 @@ class Path(e2e.Case):
         self.assertEqual([step["state"] for step in progress["steps"]], ["STATE_DONE"] * 4)
         table = self.cli("setup", "status")
         self.assertIn("the setup is complete", table.err)
+
+    def key_file(self, key):
+        path = self.stack.path("new-key")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(key + "\n")
+        return "--api-key-file", path
+
+    def test_17_the_key_is_replaced(self):
+        before = self.json("connection", "show")["credential"]
+        refused = self.cli("connection", "rotate", *self.key_file("ITG." + "0" * 64), code=None)
+        self.assertIn("UPSTREAM_KEY_REJECTED", refused.err)
+        new = self.emulator.mutate("add_key")[0]["key"]
+        tried = self.cli("connection", "rotate", "--dry-run", *self.key_file(new))
+        self.assertIn("was not changed", tried.err)
+        self.assertEqual(self.json("connection", "show")["credential"]["fingerprint"], before["fingerprint"])
+        done = self.cli("connection", "rotate", *self.key_file(new), output="json")
+        self.assertEqual(done.json["credential"]["last4"], new[-4:])
+        self.assertNotEqual(done.json["credential"]["fingerprint"], before["fingerprint"])
+        self.assertNotIn(new, done.out + done.err + tried.out + tried.err)
+        self.cli("connection", "test", done.json["name"])
+
+    def test_18_the_connection_is_deleted(self):
+        unasked = self.cli("connection", "delete", code=2)
+        self.assertIn("--force", unasked.err)
+        told = self.cli("connection", "delete", "--dry-run")
+        self.assertRegex(told.err, r"has [1-9]\d* mappings, [1-9]\d* organizations and [1-9]\d* records")
+        name = tail(self.json("connection", "show")["name"])
+        receipt = self.json("connection", "delete", "--force", "--wait")
+        self.assertTrue(receipt["endTime"], receipt)
+        self.assertEqual(self.json("connection", "receipt", name), receipt)
+        self.assertEqual(self.json("connection", "list").get("connections", []), [])
+        self.assertEqual(self.json("docs", "list", self.some_company).get("documents", []), [])
+        # The trail stays, and says who did it.
+        self.assertTrue(self.json("audit", "list", "--type", "password_reveal")["auditEvents"])
+
 
 if __name__ == "__main__":
     e2e.main()
