@@ -145,7 +145,7 @@ static enum err_code update_company_documentation_access(
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct documentation_access old;
     struct documentation_access new;
-    struct types types;
+    struct types types = {0};
     struct name name;
     const char *company_name;
     unsigned mask;

@@ -15,11 +15,15 @@
     "   LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = $2 AND p.kind = " kind \
     "    AND p.id = a.id::bigint WHERE p.id IS NULL OR p.restricted)))"
 
-#define DOCUMENT "f.documents_enabled AND r.publish_time IS NOT NULL AND " FOLDER_OPEN("3")
-#define ASSET                                                       \
-    "EXISTS (SELECT FROM flexible_asset_type t WHERE t.tenant = $1" \
-    " AND t.connection_id = $2 AND t.id = r.type_id AND t.enabled)"
-#define CHECKLIST "f.checklists_enabled"
+#define DOCUMENT                                                      \
+    "f.documents_enabled AND NOT coalesce(d.documents_hidden, false)" \
+    " AND r.publish_time IS NOT NULL AND " FOLDER_OPEN("3")
+#define ASSET                                                                \
+    "EXISTS (SELECT FROM flexible_asset_type t WHERE t.tenant = $1"          \
+    " AND t.connection_id = $2 AND t.id = r.type_id AND t.enabled)"          \
+    " AND NOT EXISTS (SELECT FROM company_hidden_type h WHERE h.tenant = $1" \
+    "  AND h.company_id = g.company_id AND h.connection_id = $2 AND h.type_id = r.type_id)"
+#define CHECKLIST "f.checklists_enabled AND NOT coalesce(d.checklists_hidden, false)"
 #define PASSWORD                                                               \
     "f.password_sharing_enabled AND NOT r.personal"                            \
     " AND (a.level = 3 OR (a.level = 2 AND ("                                  \
@@ -37,6 +41,7 @@ static const struct statement count_sql = {
     "  AS g (organization_id, company_id, place)"
     " LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = $2"
     " LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = g.company_id"
+    " LEFT JOIN company_documentation_access d ON d.tenant = $1 AND d.company_id = g.company_id"
     " ORDER BY g.place"};
 
 enum err_code blast_radius_count(struct tx *tx, const char *connection_id,

@@ -108,6 +108,12 @@ static void clearing_hides_what_is_listed(void **state)
         "UPDATE connection_config SET password_sharing_enabled = false",
         "UPDATE flexible_asset_type SET enabled = NOT enabled",
         "DELETE FROM company_password_access",
+        "UPDATE connection_config SET documents_enabled = true, checklists_enabled = true;"
+        "UPDATE flexible_asset_type SET enabled = true;"
+        "INSERT INTO company_documentation_access VALUES ('t1', 'acme', true, false, 1, now())",
+        "UPDATE company_documentation_access SET documents_hidden = false, checklists_hidden = "
+        "true",
+        "INSERT INTO company_hidden_type VALUES ('t1', 'acme', 'c1', 1)",
     };
     struct fixture *fixture = *state;
     Docbridge__V1__ClearMappingRequest in = DOCBRIDGE__V1__CLEAR_MAPPING_REQUEST__INIT;
