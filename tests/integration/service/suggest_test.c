@@ -269,7 +269,7 @@ static void names_of_four_kilobytes_and_of_none(void **state)
     add(fixture, 203, "\u00a0 \u3000", "{}");
     add(fixture, 204, ", & co. Inc", "{}");
     for (int id = 201; id <= 204; id++) {
-        char text[8];
+        char text[16];
         (void)snprintf(text, sizeof(text), "%d", id);
         assert_string_equal(candidates(fixture, text), "");
         assert_int_not_equal(match_one(fixture, id, false)->outcome, OUTCOME(MATCHED_NAME));

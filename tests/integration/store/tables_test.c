@@ -68,7 +68,7 @@ static int stop(void **state)
 static const char *sql_of(const char *before, const char *table, const char *after)
 {
     static char sql[256];
-    (void)snprintf(sql, sizeof(sql), "%s %s %s", before, table, after);
+    (void)snprintf(sql, sizeof(sql), "%s %.*s %s", before, NAME_BYTES, table, after);
     return sql;
 }
 
