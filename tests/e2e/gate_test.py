@@ -1,9 +1,10 @@
-"""The gate as a table: each method of the contract, each kind of caller, and what is answered.
+"""The gate as tables: each method of the contract, each kind of caller, and what is answered.
 
-gate.golden has a line a method. A new method fails here until its line is written: read the
-difference that the test prints, then
+gate.golden has a line a method, and gate_states.golden one for each state of the connection. A new
+method fails here until its lines are written: read the difference that the test prints, then
 
-    GATE_GOLDEN=$PWD/tests/e2e/gate.golden bazel-bin/tests/e2e/gate_test tests/e2e/gate_test.py
+    GATE_GOLDEN=$PWD/tests/e2e/gate.golden GATE_STATES_GOLDEN=$PWD/tests/e2e/gate_states.golden \\
+        bazel-bin/tests/e2e/gate_test tests/e2e/gate_test.py
 
 Requests are right in form, and name what there is not, so that who is let in changes nothing of
 what other lines need. What there is, and is another's, is asked for in Hidden.
@@ -20,6 +21,8 @@ import samples
 
 POLICY, IDEMPOTENCY_LEVEL = 52301, 34
 GOLDEN = os.path.join(e2e.ROOT, "tests/e2e/gate.golden")
+STATES_GOLDEN = os.path.join(e2e.ROOT, "tests/e2e/gate_states.golden")
+STATES = {"ACTIVE": 1, "ERROR": 2, "DISCONNECTED": 3, "DELETING": 4}
 PERMISSIONS = ("read_integrations", "manage_integrations", "read_documentation", "read_documentation_passwords",
                "read_audit", "operate_service")
 ALL = list(PERMISSIONS)
@@ -46,7 +49,18 @@ def policy(method):
     return PERMISSIONS[permission[0] - 1], reach[0] == 1 if reach else not read_only
 
 
-class Matrix(e2e.Case):
+class Table(e2e.Case):
+    def compare(self, lines, variable, golden):
+        """With the table that is kept; writes it where the environment says."""
+        if variable in os.environ:
+            with open(os.environ[variable], "w", encoding="ascii") as file:
+                file.write("\n".join(lines) + "\n")
+            return
+        with open(golden, encoding="ascii") as file:
+            self.assertEqual(lines, file.read().splitlines())
+
+
+class Matrix(Table):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -100,12 +114,7 @@ class Matrix(e2e.Case):
         lines = ["# " + ", ".join(callers),
                  "# " + ", ".join("%s %s" % (letter, reason) for reason, letter in LETTERS.items()) + ", + let in"]
         lines += [self.line(method, callers) for method in e2e.protos.methods()]
-        if "GATE_GOLDEN" in os.environ:
-            with open(os.environ["GATE_GOLDEN"], "w", encoding="ascii") as file:
-                file.write("\n".join(lines) + "\n")
-            return
-        with open(GOLDEN, encoding="ascii") as file:
-            self.assertEqual(lines, file.read().splitlines())
+        self.compare(lines, "GATE_GOLDEN", GOLDEN)
 
     def test_the_table_agrees_with_the_contract(self):
         """What a right or a scope opens, as the policies say; so the table cannot be wrong on both sides."""
@@ -126,7 +135,7 @@ class Matrix(e2e.Case):
             self.assertEqual(marks[:6], "mieipp", line)
 
 
-class Hidden(e2e.Case):
+class Hidden(Table):
     """What is another's answers like what there is not: the same bytes but for the name."""
 
     @classmethod
@@ -233,6 +242,30 @@ class Hidden(e2e.Case):
                     # Of a connection, which is in sight, the organization is what is hidden.
                     self.assertHidden(caller, method, variables - {"connection"}, limited=True)
             self.assertNotIn(self.company, str(caller("CompanyService.ListCompanies", page_size=1000)))
+
+    def test_states(self):
+        """What a state of the connection leaves open, of what there is. Verbs that end a state are
+        judged by connection_state_test."""
+        lines = ["# " + ", ".join(STATES)]
+        for method in e2e.protos.methods():
+            if "connection" not in {name for pattern in self.known.names(method)
+                                    for name in samples.variables(pattern)} | self.reads_content(method):
+                continue
+            if method.split(".")[1] in ("DisconnectConnection", "RotateCredential", "DeleteConnection"):
+                continue
+            answers = [self.in_state(state, method) for state in STATES.values()]
+            lines.append("%-22s %-28s %s" % (*method.split("."), " ".join(answers)))
+        self.in_state(STATES["ACTIVE"], "ConnectionService.GetConnection")
+        self.compare(lines, "GATE_STATES_GOLDEN", STATES_GOLDEN)
+
+    def reads_content(self, method):
+        """What is a company's comes from the connection too."""
+        return {"connection"} if method.split(".")[0] in ("DocumentationService", "PasswordService") else set()
+
+    def in_state(self, state, method):
+        self.stack.execute("UPDATE connection SET state = %d WHERE tenant = '%s'" % (state, e2e.TENANT))
+        code, reason = self.answer(self.api, method, self.known(method))[:2]
+        return "OK" if code == "OK" else reason
 
 
 if __name__ == "__main__":
