@@ -9,7 +9,7 @@ static struct store *store;
 
 #define INSERT_COMPANY(tenant)                                                           \
     "INSERT INTO company (tenant, id, display_name, name_key, create_time, update_time)" \
-    " VALUES ('" tenant "', '" tenant "', '', '', now(), now())"
+    " VALUES ('" tenant "', '" tenant "', '', 'the same name', now(), now())"
 
 static void run(const char *tenant, const char *sql, enum err_code expected)
 {
@@ -47,6 +47,20 @@ static void a_statement_without_its_tenant_sees_only_it(void **state)
     for (size_t i = 0; i < ARRAY_LEN(tenants); i++) {
         _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, tenants[i][0]);
         assert_string_equal(fixture_value(tx, all_tenants), tenants[i][1]);
+    }
+}
+
+// It runs with its owner's rights, so the wall does not hold it.
+static void the_search_for_names_keeps_to_the_tenant(void **state)
+{
+    (void)state;
+    static const char search[] = "SELECT coalesce(string_agg(company_id, ','), '-')"
+                                 " FROM company_like('none', ARRAY['the same name'])";
+    static const char *const tenants[][2] = {
+        {"red", "red"}, {"blue", "blue"}, {"green", "-"}, {NULL, "-"}};
+    for (size_t i = 0; i < ARRAY_LEN(tenants); i++) {
+        _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, tenants[i][0]);
+        assert_string_equal(fixture_value(tx, search), tenants[i][1]);
     }
 }
 
@@ -159,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_statement_without_its_tenant_sees_only_it),
+        cmocka_unit_test(the_search_for_names_keeps_to_the_tenant),
         cmocka_unit_test(the_setting_ends_with_its_transaction),
         cmocka_unit_test(no_row_of_another_tenant_is_touched),
         cmocka_unit_test(the_login_alone_has_no_rights),
