@@ -792,15 +792,16 @@ class EmulatorTest(unittest.TestCase):
         self.it.fault(path="/groups", action="trickle", bytes=200, ms=50)
         started = time.time()
         self.assertEqual(len(self.it.get("/groups")["data"]), 4)
-        self.assertGreater(time.time() - started, 0.15)
+        # Three pauses; clocks need not agree to the millisecond.
+        self.assertGreater(time.time() - started, 0.12)
         self.it.fault(path="/groups", action="delay", ms=300)
         started = time.time()
         self.it.get("/groups")
-        self.assertGreater(time.time() - started, 0.29)
+        self.assertGreater(time.time() - started, 0.25)
         self.it.switch(latency_ms=200)
         started = time.time()
         self.it.get("/groups")
-        self.assertGreater(time.time() - started, 0.19)
+        self.assertGreater(time.time() - started, 0.15)
         self.it.switch(latency_ms=0, latency_jitter_ms=200)
         started = time.time()
         for _ in range(8):
@@ -830,7 +831,7 @@ class EmulatorTest(unittest.TestCase):
         started = time.time()
         with self.assertRaises((urllib.error.URLError, ConnectionError, http.client.HTTPException)):
             self.it.raw("/groups")
-        self.assertGreater(time.time() - started, 0.29)
+        self.assertGreater(time.time() - started, 0.25)
 
     def test_redirect_names_a_trap(self):
         self.it.fault(path="/groups", action="redirect")
