@@ -127,6 +127,9 @@ static void note_organizations(struct session *session, const ProtobufCMessage *
                  list->orphaned_count,
                  state == NULL || list->inventory_state == 0 ? "unknown" : state,
                  list->sync_run[0] == '\0' ? "" : ", run ", list->sync_run);
+    if (list->upstream_count > 0)
+        session_note(session, "%d of %d are fetched; docbridge sync watch %s", list->fetched_count,
+                     list->upstream_count, list->sync_run);
 }
 
 // How old the list is, and what became of the fields of its types since somebody last chose.

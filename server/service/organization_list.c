@@ -58,6 +58,18 @@ static enum err_code parse_order(const char *order_by, struct organization_query
     return ERR_OK;
 }
 
+// How far a fetch is, and when it will be over if it goes on at its pace.
+static void fill_fetch(struct arena *arena, const struct organization_fetch *fetch, int64_t now_us,
+                       Docbridge__V1__ListOrganizationsResponse *out)
+{
+    out->fetched_count = (int32_t)fetch->done;
+    out->upstream_count = (int32_t)fetch->total;
+    int64_t spent_us = now_us - fetch->start_time_us;
+    if (fetch->start_time_us != 0 && spent_us > 0 && fetch->done > 0 && fetch->total > fetch->done)
+        out->estimated_end_time =
+            field_time(arena, now_us + spent_us / fetch->done * (fetch->total - fetch->done));
+}
+
 // An empty list is never unexplained.
 static enum err_code fill_inventory(struct tx *tx, const struct request *request,
                                     const struct connection *connection, int64_t total,
@@ -65,14 +77,15 @@ static enum err_code fill_inventory(struct tx *tx, const struct request *request
                                     struct err *reterr)
 {
     struct arena *arena = request->arena;
-    const char *run_id;
-    bool live;
+    struct organization_fetch fetch;
     tx_commit_with_next(tx);
-    try_(organization_latest_run(tx, connection->id, arena, &run_id, &live, reterr));
-    out->sync_run = run_id[0] == '\0'
-                        ? arena_strdup(arena, "")
-                        : arena_printf(arena, "connections/%s/syncRuns/%s", connection->id, run_id);
-    out->inventory_state = live                                 ? INVENTORY(FETCHING)
+    try_(organization_get_fetch(tx, connection->id, arena, &fetch, reterr));
+    if (fetch.live)
+        fill_fetch(arena, &fetch, clock_wall_us(), out);
+    out->sync_run = fetch.run_id[0] == '\0' ? arena_strdup(arena, "")
+                                            : arena_printf(arena, "connections/%s/syncRuns/%s",
+                                                           connection->id, fetch.run_id);
+    out->inventory_state = fetch.live                           ? INVENTORY(FETCHING)
                            : connection->inventory_denied       ? INVENTORY(PERMISSION_DENIED)
                            : connection->inventory_time_us == 0 ? INVENTORY(NEVER_FETCHED)
                            : total == 0                         ? INVENTORY(FETCHED_EMPTY)

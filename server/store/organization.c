@@ -63,9 +63,10 @@ static const struct statement ignore_sql = {
                            " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
 
 // Of a task: 1 is DISABLED, 2 to 4 are states in which it is still to do its work.
-static const struct statement latest_run_sql = {
-    "organization_latest_run",
-    "SELECT r.id, r.state IN (1, 2, 3, 4) AND t.state IN (2, 3, 4) FROM sync_run r"
+static const struct statement get_fetch_sql = {
+    "organization_get_fetch",
+    "SELECT r.id, r.state IN (1, 2, 3, 4) AND t.state IN (2, 3, 4), t.done_count, t.total_count,"
+    " r.start_time FROM sync_run r"
     " JOIN sync_task t ON t.tenant = r.tenant AND t.connection_id = r.connection_id"
     "  AND t.run_id = r.id AND t.kind = 1 AND t.state <> 1"
     " WHERE r.tenant = $1 AND r.connection_id = $2 ORDER BY r.create_time DESC, r.id LIMIT 1"};
@@ -185,16 +186,23 @@ enum err_code organization_set_ignored(struct tx *tx, const char *connection_id,
         reterr);
 }
 
-enum err_code organization_latest_run(struct tx *tx, const char *connection_id, struct arena *arena,
-                                      const char **ret_id, bool *ret_live, struct err *reterr)
+enum err_code organization_get_fetch(struct tx *tx, const char *connection_id, struct arena *arena,
+                                     struct organization_fetch *ret_fetch, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
-    try_(tx_query(tx, &latest_run_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)),
-                  &rows, reterr));
-    bool found = rows_count(&rows) == 1;
-    *ret_id = found ? rows_text_copy(&rows, 0, 0, arena) : "";
-    *ret_live = found && rows_bool(&rows, 0, 1);
-    return *ret_id == NULL ? err_no_memory(reterr) : ERR_OK;
+    try_(tx_query(tx, &get_fetch_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), &rows,
+                  reterr));
+    *ret_fetch = (struct organization_fetch){.run_id = ""};
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    *ret_fetch = (struct organization_fetch){
+        .run_id = rows_text_copy(&rows, 0, 0, arena),
+        .live = rows_bool(&rows, 0, 1),
+        .done = rows_int64(&rows, 0, 2),
+        .total = rows_int64(&rows, 0, 3),
+        .start_time_us = rows_time(&rows, 0, 4),
+    };
+    return ret_fetch->run_id == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
 enum err_code organization_any_known(struct tx *tx, const char *connection_id, const int64_t *ids,

@@ -76,8 +76,13 @@ enum err_code organization_any_known(struct tx *tx, const char *connection_id, c
                                      size_t count, bool *ret_known, bool *ret_shared,
                                      struct err *reterr) _must_check_;
 
-// The run that fetches the organizations, or the last that did. `*ret_id` is "" if none ever was
-// asked to; `*ret_live` tells whether it is still to fetch them.
-enum err_code organization_latest_run(struct tx *tx, const char *connection_id, struct arena *arena,
-                                      const char **ret_id, bool *ret_live,
-                                      struct err *reterr) _must_check_;
+// The run that fetches the organizations, or the last that did.
+struct organization_fetch {
+    const char *run_id;    // "": none ever was asked to
+    bool live;             // it is still to fetch them
+    int64_t done, total;   // records; a total of 0 is not known
+    int64_t start_time_us; // of the run; 0: it has not started
+};
+enum err_code organization_get_fetch(struct tx *tx, const char *connection_id, struct arena *arena,
+                                     struct organization_fetch *ret_fetch,
+                                     struct err *reterr) _must_check_;

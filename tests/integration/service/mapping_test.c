@@ -530,13 +530,28 @@ static void explains_its_length(void **state)
     list(fixture, "", &out);
     assert_int_equal(out.inventory_state, INVENTORY(FETCHING));
     assert_string_equal(out.sync_run, run.name);
-    (void)fixture_sql(fixture, "UPDATE sync_run SET state = 5; UPDATE sync_task SET state = 5"
+    assert_int_equal(out.upstream_count, 0);
+    assert_null(out.estimated_end_time);
+    // A tenth after a minute: nine more.
+    int64_t now_s = clock_wall_us() / 1000000;
+    (void)fixture_sql(fixture,
+                      "UPDATE sync_run SET state = 2, start_time = now() - interval '1 minute';"
+                      " UPDATE sync_task SET state = 3, done_count = 100, total_count = 1000"
+                      " WHERE kind = 1");
+    list(fixture, "", &out);
+    assert_int_equal(out.inventory_state, INVENTORY(FETCHING));
+    assert_int_equal(out.fetched_count, 100);
+    assert_int_equal(out.upstream_count, 1000);
+    assert_in_range(out.estimated_end_time->seconds, now_s + 530, now_s + 900);
+    (void)fixture_sql(fixture, "UPDATE sync_task SET state = 2 WHERE state = 3;"
+                               " UPDATE sync_run SET state = 5; UPDATE sync_task SET state = 5"
                                " WHERE state = 2; INSERT INTO organization (tenant, connection_id,"
                                " id, display_name, name_key, body, content_hash, discover_time,"
                                " update_time) VALUES ('t1', 'c1', 1, 'A', 'a', '{}', '', now(),"
                                " now())");
     list(fixture, "", &out);
     assert_int_equal(out.inventory_state, INVENTORY(FETCHED));
+    assert_int_equal(out.upstream_count, 0);
     char absent[] = "connections/c9";
     refresh.parent = absent;
     assert_int_equal(
