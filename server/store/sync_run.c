@@ -73,9 +73,10 @@ static enum err_code read_numbers(const struct rows *rows, int row, int column, 
     size_t count = 0;
     const char *const *texts = rows_texts(rows, row, column, arena, &count);
     int64_t *numbers = arena_calloc(arena, count + 1, sizeof(*numbers));
+    // "{}" has two bytes and no texts.
     if (numbers == NULL || (texts == NULL && rows_len(rows, row, column) > 2))
         return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; texts != NULL && i < count; i++)
         (void)encoding_int64(texts[i], strlen(texts[i]), &numbers[i]);
     *ret_numbers = numbers;
     *ret_count = count;
