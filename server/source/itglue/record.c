@@ -8,6 +8,8 @@
 #include "server/source/itglue/draft.h"
 #include "server/source/itglue/text.h"
 
+enum { FEW_TRAITS = 32 };
+
 static const char *text_of(const struct itglue_draft *draft, const struct itglue_value *value)
 {
     return draft->scratch.data + value->text.offset;
@@ -139,13 +141,28 @@ static int by_key(const void *a, const void *b, void *draft)
     return order;
 }
 
+// As by_key; most records have a dozen traits, for which qsort costs more than the comparisons.
+static void sort_traits(const struct itglue_draft *draft)
+{
+    struct itglue_trait *traits = draft->traits;
+    if (draft->trait_count > FEW_TRAITS) {
+        qsort_r(traits, draft->trait_count, sizeof(traits[0]), by_key, (void *)(uintptr_t)draft);
+        return;
+    }
+    for (size_t i = 1; i < draft->trait_count; i++) {
+        struct itglue_trait one = traits[i];
+        size_t at = i;
+        for (; at > 0 && compare_keys(draft, &one, &traits[at - 1]) < 0; at--)
+            traits[at] = traits[at - 1];
+        traits[at] = one;
+    }
+}
+
 // In the order of their keys, so that an answer in another order is the same record. Of a key
 // that comes twice the last one counts, as in jsonb.
 static bool write_traits(const struct itglue_draft *draft, struct itglue_out *body)
 {
-    if (draft->trait_count > 1)
-        qsort_r(draft->traits, draft->trait_count, sizeof(draft->traits[0]), by_key,
-                (void *)(uintptr_t)draft);
+    sort_traits(draft);
     bool first = true, good = itglue_out_append(body, "{", 1);
     for (size_t i = 0; good && i < draft->trait_count; i++) {
         const struct itglue_trait *trait = &draft->traits[i];

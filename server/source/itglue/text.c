@@ -9,10 +9,10 @@ static const char replacement[] = "\xef\xbf\xbd";
 
 enum { NUMBER_MAX_LEN = 64 };
 
-// Whether any of eight bytes is not plain: no ASCII, a control character, and in JSON the quote or
-// the backslash. (x - n) & ~x has the high bit of a byte set where the byte is below n; a borrow
-// may also mark the byte after a true one, which only costs a second look.
-static bool special(uint64_t x, bool json)
+// The first of eight bytes (in memory's order) that is not plain: no ASCII, a control character,
+// and in JSON the quote or the backslash; 8: none. (x - n) & ~x has the high bit of a byte set
+// where the byte is below n; a borrow marks only bytes after a true one.
+static inline size_t first_special(uint64_t x, bool json)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
     uint64_t found = x | ((x - ones * (json ? 0x20 : 0x01)) & ~x);
@@ -20,7 +20,8 @@ static bool special(uint64_t x, bool json)
         uint64_t quote = x ^ (ones * '"'), backslash = x ^ (ones * '\\');
         found |= ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
     }
-    return (found & highs) != 0;
+    found &= highs;
+    return found == 0 ? 8 : (size_t)__builtin_ctzll(found) / 8;
 }
 
 // The length of the character at `text` if it can be copied as it is; else 0.
@@ -36,27 +37,45 @@ static inline size_t good_character(const char *text, size_t len, bool json)
     return utf8_decode(text, len, &point);
 }
 
-// How many bytes can be copied as they are.
-static inline size_t good_run(const char *text, size_t len, bool json)
+// The first bytes of a text, up to eight, zeros after its end; of which first_special() says that
+// they are not plain.
+static inline uint64_t load(const char *text, size_t len)
+{
+    uint64_t eight = 0;
+    uint32_t low, high;
+    if (len >= sizeof(eight)) {
+        memcpy(&eight, text, sizeof(eight));
+    } else if (len >= sizeof(low)) {
+        memcpy(&low, text, sizeof(low));
+        memcpy(&high, text + len - sizeof(high), sizeof(high));
+        eight = low | (uint64_t)high << (8 * (len - sizeof(high)));
+    } else {
+        for (size_t i = 0; i < len; i++)
+            eight |= (uint64_t)(unsigned char)text[i] << (8 * i);
+    }
+    return eight;
+}
+
+enum { COPY_SLACK = sizeof(uint64_t) };
+
+// Copies the bytes that can be copied as they are; returns how many. `to` has room for all `len`
+// and COPY_SLACK more. Looks and copies in one pass, eight bytes at a time.
+static inline size_t copy_good(char *to, const char *text, size_t len, bool json)
 {
     size_t i = 0;
     while (i < len) {
-        uint64_t eight;
-        size_t end = len;
-        if (len - i >= sizeof(eight)) {
-            memcpy(&eight, text + i, sizeof(eight));
-            end = i + sizeof(eight);
-            if (!special(eight, json)) {
-                i = end;
-                continue;
-            }
-        }
-        while (i < end) {
-            size_t bytes = good_character(text + i, len - i, json);
-            if (bytes == 0)
-                return i;
-            i += bytes;
-        }
+        uint64_t eight = load(text + i, len - i);
+        memcpy(to + i, &eight, sizeof(eight));
+        size_t plain = first_special(eight, json);
+        i += plain;
+        if (plain == sizeof(eight) || i == len)
+            continue;
+        size_t bytes = good_character(text + i, len - i, json);
+        if (bytes == 0)
+            return i;
+        for (size_t k = 0; k < bytes; k++)
+            to[i + k] = text[i + k];
+        i += bytes;
     }
     return i;
 }
@@ -64,9 +83,10 @@ static inline size_t good_run(const char *text, size_t len, bool json)
 bool itglue_text_clean(struct itglue_out *out, const char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {
-        size_t run = good_run(text + i, len - i, false);
-        if (!itglue_out_append(out, text + i, run))
+        if (!itglue_out_room(out, len - i + COPY_SLACK))
             return false;
+        size_t run = copy_good(out->data + out->len, text + i, len - i, false);
+        out->len += run;
         i += run;
         if (i < len) {
             if (!itglue_out_text(out, replacement))
@@ -74,7 +94,7 @@ bool itglue_text_clean(struct itglue_out *out, const char *text, size_t len)
             i++;
         }
     }
-    return true;
+    return itglue_out_append(out, "", 0);
 }
 
 static bool escape(struct itglue_out *out, unsigned char byte)
@@ -92,14 +112,13 @@ static bool escape(struct itglue_out *out, unsigned char byte)
 
 bool itglue_text_json(struct itglue_out *out, const char *text, size_t len)
 {
-    // Mostly all of it is plain: then one look for room is enough.
-    if (!itglue_out_room(out, len + 2))
+    if (!itglue_out_append(out, "\"", 1))
         return false;
-    out->data[out->len++] = '"';
     for (size_t i = 0; i < len;) {
-        size_t run = good_run(text + i, len - i, true);
-        if (!itglue_out_append(out, text + i, run))
+        if (!itglue_out_room(out, len - i + COPY_SLACK))
             return false;
+        size_t run = copy_good(out->data + out->len, text + i, len - i, true);
+        out->len += run;
         i += run;
         if (i < len && !escape(out, (unsigned char)text[i++]))
             return false;

@@ -20,20 +20,29 @@ static const struct name secret_keys[] = {NAME("password"), NAME("otp-secret")};
 static const struct name changing_keys[] = {NAME("created-at"), NAME("updated-at"),
                                             NAME("rendered-content")};
 
-static bool key_among(const char *key, size_t len, const struct name *names, size_t count)
+static char folded(char c)
 {
-    char lower[24];
-    bool possible = false;
-    for (size_t i = 0; i < count; i++)
-        possible |= names[i].len == len;
-    if (!possible || len >= sizeof(lower))
+    if (c == '_')
+        return '-';
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+// Whether `key` is `name`, which is in kebab-case, in any of its spellings.
+static bool key_is(const char *key, size_t len, const struct name *name)
+{
+    if (len != name->len)
         return false;
     for (size_t i = 0; i < len; i++)
-        lower[i] = (char)(key[i] >= 'A' && key[i] <= 'Z' ? key[i] - 'A' + 'a' : key[i]);
-    for (size_t i = 0; i < count; i++) {
-        if (itglue_text_key_is(lower, len, names[i].text))
+        if (folded(key[i]) != name->text[i])
+            return false;
+    return true;
+}
+
+static bool key_among(const char *key, size_t len, const struct name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (key_is(key, len, &names[i]))
             return true;
-    }
     return false;
 }
 
@@ -41,13 +50,6 @@ static void check(struct itglue_draft *draft, bool good)
 {
     if (!good)
         itglue_draft_fault(draft, "RECORD_TOO_LARGE", "the record has more than may be kept");
-}
-
-static char folded(char c)
-{
-    if (c == '_')
-        return '-';
-    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 // Whether `key` is in the list, in any of its spellings.
