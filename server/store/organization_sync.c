@@ -10,8 +10,8 @@ enum err_code organization_diff(struct tx *tx, const char *connection_id, const 
         "SELECT i.place, o.id IS NULL"
         " FROM unnest($3::bigint[], $4::bytea[]) WITH ORDINALITY AS i(id, hash, place)"
         " LEFT JOIN LATERAL (SELECT id, content_hash, gone FROM organization WHERE tenant = $1"
-        "   AND connection_id = $2 AND organization.id <= i.id"
-        "   ORDER BY organization.id DESC LIMIT 1) AS o ON o.id = i.id"
+        "   AND connection_id = $2 AND organization.id >= i.id AND organization.id <= i.id"
+        "   ORDER BY organization.id LIMIT 1) AS o ON o.id = i.id"
         " WHERE o.id IS NULL OR o.content_hash <> i.hash OR o.gone"};
     for (size_t i = 0; i < count; i++)
         ret_changes[i] = RECORD_SAME;

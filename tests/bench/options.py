@@ -29,7 +29,7 @@ SHARES = {"unary": 0.45, "mtls": 0.05, "lists": 0.08, "memory": 0.08, "start": 0
 FULL = Plan(rounds=5, seconds=1.2, stall_requests=200000, stall_rounds=3, connections=2000, wave=5000, sync_rounds=3,
             sync_seconds=60, reveals=1000, tokens=2000, budget=780)
 QUICK = Plan(rounds=3, seconds=0.4, stall_requests=60000, stall_rounds=1, connections=400, wave=1500, sync_rounds=1,
-             sync_seconds=20, reveals=200, tokens=400, budget=170)
+             sync_seconds=60, reveals=200, tokens=400, budget=170)
 SECTIONS = list(SHARES)
 
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # A private Postgres cluster in a directory, reached by a Unix socket in it and by nothing else.
 #
-#   postgres.sh start DIR [durable]  makes the cluster if there is none, and starts it
+#   postgres.sh start DIR [durable]  makes the cluster if there is none, and starts it; durable: with
+#                                    fsync, and with the memory of a small server
 #   postgres.sh stop DIR             stops it, as a careful operator would; halt DIR leaves its pooler
 #   postgres.sh kill DIR             as if the power went: kill -9 of all of its processes
 #   postgres.sh stall DIR            stops all of its processes in their tracks; resume DIR undoes it
@@ -63,7 +64,8 @@ END
 }
 
 start() {
-    [ "${1:-}" = durable ] && speed= || speed='-c fsync=off -c full_page_writes=off -c synchronous_commit=off'
+    [ "${1:-}" = durable ] && speed='-c shared_buffers=512MB -c max_wal_size=4GB' ||
+        speed='-c fsync=off -c full_page_writes=off -c synchronous_commit=off'
     mkdir -p "$dir"
     dir=$(cd "$dir" && pwd)
     new=
