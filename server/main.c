@@ -175,6 +175,7 @@ static enum err_code make_sync(struct server *server, const struct settings *set
         .vault = server->vault,
         .source = &server->source,
         .run_threads = (int)settings->sync_run_threads,
+        .window = (int)settings->sync_window,
         .lease_ms = settings->sync_lease_ms,
         .request_limit = (int)settings->sync_request_limit,
         .request_window_ms = settings->sync_request_window_ms,

@@ -59,6 +59,7 @@ static const struct row {
     N(deadline_max_ms, 60000, 1000, 600000, "longest time of a unary call"),
     N(drain_ms, 10000, 0, 600000, "time that running calls get when the server stops"),
     N(sync_run_threads, 16, 1, 256, "sync runs at once"),
+    N(sync_window, 4, 1, 16, "requests of a sync run to IT Glue at once"),
     N(sync_lease_ms, 30000, 1000, 600000, "silence after which another process takes a run over"),
     N(sync_request_limit, 3000, 1, 1000000, "requests to IT Glue in a window, a credential"),
     N(sync_request_window_ms, 300000, 1000, 3600000, "length of that window"),

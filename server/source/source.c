@@ -18,6 +18,7 @@ enum {
 
 struct source {
     struct source_settings settings;
+    const struct source_region_info *region;
     struct itglue *itglue;
 };
 
@@ -253,8 +254,23 @@ enum err_code source_open(const struct source_settings *settings, enum source_pr
     if (source == NULL)
         return err_no_memory(reterr);
     source->settings = *settings;
+    source->region = info;
     try_(itglue_open(&source->settings, info, key, &source->itglue, reterr));
     *ret_source = steal(source);
+    return ERR_OK;
+}
+
+enum err_code source_open_again(const struct source *source, struct source **ret_source,
+                                struct err *reterr)
+{
+    struct source *again _cleanup_(source_closep) = calloc(1, sizeof(*again));
+    if (again == NULL)
+        return err_no_memory(reterr);
+    again->settings = source->settings;
+    again->region = source->region;
+    try_(itglue_open(&again->settings, again->region, itglue_key(source->itglue), &again->itglue,
+                     reterr));
+    *ret_source = steal(again);
     return ERR_OK;
 }
 

@@ -82,6 +82,9 @@ struct source;
 enum err_code source_open(const struct source_settings *settings, enum source_provider provider,
                           enum source_region region, const struct secret *key,
                           struct source **ret_source, struct err *reterr) _must_check_;
+// Opens the same account once more, for another thread.
+enum err_code source_open_again(const struct source *source, struct source **ret_source,
+                                struct err *reterr) _must_check_;
 struct source *source_close(struct source *source);
 void source_closep(struct source **source);
 
@@ -138,6 +141,20 @@ struct source_query {
     size_t known_trait_count;
     bool impossible_filter; // adds a filter that no server knows, to learn whether such are ignored
 };
+
+// Whether two queries ask for the same page. Lists of traits are the same if they are one list.
+static inline bool source_query_same(const struct source_query *one,
+                                     const struct source_query *other)
+{
+    return one->kind == other->kind && one->organization_id == other->organization_id &&
+           one->type_id == other->type_id && one->folder_filter == other->folder_filter &&
+           one->folder_id == other->folder_id && one->page_number == other->page_number &&
+           one->page_size == other->page_size && one->secret_traits == other->secret_traits &&
+           one->secret_trait_count == other->secret_trait_count &&
+           one->known_traits == other->known_traits &&
+           one->known_trait_count == other->known_trait_count &&
+           one->impossible_filter == other->impossible_filter;
+}
 
 // One record. Strings are UTF-8 without NUL, valid until the callback returns.
 //

@@ -71,6 +71,9 @@ void tx_set_caller(struct tx *tx, const char *subject, int64_t issue_time_us,
 // Commits and gives the connection back; `*tx` becomes NULL whatever happens. After an error the
 // outcome may be unknown only if it is STORE_UNAVAILABLE or DEADLINE_EXCEEDED.
 enum err_code tx_commit(struct tx **tx, struct err *reterr) _must_check_;
+// The commit does not wait for the disk: a crash of the database (not of this process) may undo it,
+// whole, as if it had never been. For what upstream has anyway.
+void tx_commit_lazily(struct tx *tx);
 // Sends the COMMIT with the next statement, in the same round trip: nothing may follow but
 // tx_commit, which then has nothing left to send, or tx_abortp, which only gives the connection
 // back.

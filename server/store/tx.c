@@ -14,6 +14,7 @@ struct tx {
     struct pg *pg;
     struct pg_wait wait;
     bool begun;          // BEGIN is sent
+    bool lazy;           // the commit waits for no disk
     bool last;           // the next flight takes the COMMIT along
     bool ended;          // it is committed
     bool failed;         // only good for a rollback
@@ -38,6 +39,8 @@ static const struct statement set_all = {
                " set_config('idle_in_transaction_session_timeout', $5, true),"
                " set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true),"
                " set_config('bytea_output', 'hex', true)"};
+
+static const struct statement set_lazy = {"set_lazy", "SET LOCAL synchronous_commit = off"};
 
 // A statement of its own: the tenant and, behind a pooler, the role must be set before it looks.
 static const struct statement set_caller = {
@@ -108,6 +111,8 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
     size_t at = count;
     if (statement != NULL)
         queries[count++] = (struct pg_query){statement, args, arg_count};
+    if (ends && tx->lazy)
+        queries[count++] = (struct pg_query){&set_lazy, NULL, 0};
     if (ends)
         queries[count++] = (struct pg_query){&commit, NULL, 0};
     tx->begun = true;
@@ -152,6 +157,11 @@ void tx_abortp(struct tx **tx)
 {
     if (*tx != NULL)
         end(tx, /* rolls_back= */ true);
+}
+
+void tx_commit_lazily(struct tx *tx)
+{
+    tx->lazy = true;
 }
 
 void tx_commit_with_next(struct tx *tx)

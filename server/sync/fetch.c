@@ -5,7 +5,12 @@
 
 #include "server/sync/sync_private.h"
 
-enum { TRIES_MAX = 5, SHORT_WAIT_MS = 2000, FETCH_MS = 120000 };
+enum { TRIES_MAX = 5, SHORT_WAIT_MS = 2000 };
+
+bool run_may_take(struct run *run)
+{
+    return budget_take(run->account) == 0;
+}
 
 enum err_code run_take(struct run *run, struct err *reterr)
 {
@@ -22,8 +27,7 @@ enum err_code run_take(struct run *run, struct err *reterr)
     }
 }
 
-// Notes what an attempt cost.
-static void count(struct run *run, const struct source_attempt *attempt)
+void run_count(struct run *run, const struct source_attempt *attempt)
 {
     run->requests += attempt->request_count;
     if (attempt->request_count > 1)
@@ -43,18 +47,43 @@ static int64_t pause_ms(const struct sync *sync, int tries)
     return ms / 2 + (int64_t)randombytes_uniform((uint32_t)ms / 2 + 1);
 }
 
+// Takes the page if it was read ahead. `*ret_code` and `reterr` say how that ended.
+static bool take_ahead(struct run *run, struct fetch *fetch, struct source_attempt *ret_attempt,
+                       enum err_code *ret_code, struct err *reterr)
+{
+    struct ahead_result result;
+    if (!ahead_take(run->ahead, fetch->query, fetch->page, &result))
+        return false;
+    fetch->answer = result.answer;
+    *ret_attempt = result.attempt;
+    *ret_code = result.code;
+    if (result.code != ERR_OK && reterr != NULL)
+        *reterr = result.err;
+    return true;
+}
+
+// Asks upstream, when the budget has a request. `*ret_code` says how that ended.
+static enum err_code ask(struct run *run, struct fetch *fetch, struct source_attempt *ret_attempt,
+                         enum err_code *ret_code, struct err *reterr)
+{
+    try_(run_take(run, reterr));
+    page_reset(fetch->page);
+    struct source_sink sink = page_sink(fetch->page);
+    fetch->answer = (struct source_page){.total_count = -1};
+    *ret_code = source_fetch_page(run->source, fetch->query, &sink, deadline_in(RUN_FETCH_MS),
+                                  &run->stop, &fetch->answer, ret_attempt, reterr);
+    return ERR_OK;
+}
+
 enum err_code run_fetch(struct run *run, struct fetch *fetch, struct err *reterr)
 {
     for (int tries = 0;; tries++) {
-        try_(run_take(run, reterr));
-        page_reset(fetch->page);
-        struct source_sink sink = page_sink(fetch->page);
         struct source_attempt attempt = {0};
-        fetch->answer = (struct source_page){.total_count = -1};
-        enum err_code code =
-            source_fetch_page(run->source, fetch->query, &sink, deadline_in(FETCH_MS), &run->stop,
-                              &fetch->answer, &attempt, reterr);
-        count(run, &attempt);
+        enum err_code code;
+        try_(tries == 0 && take_ahead(run, fetch, &attempt, &code, reterr)
+                 ? ERR_OK
+                 : ask(run, fetch, &attempt, &code, reterr));
+        run_count(run, &attempt);
         fetch->http_status = attempt.http_status;
         if (code == ERR_OK)
             budget_served(run->account);

@@ -19,12 +19,17 @@ void page_done(struct page *page)
 void page_reset(struct page *page)
 {
     struct page scope = *page;
+    page_scope(page, &scope);
+}
+
+void page_scope(struct page *page, const struct page *other)
+{
     arena_done(&page->arena);
     page_init(page);
-    page->organizations = scope.organizations;
-    page->organization_count = scope.organization_count;
-    page->asked_organization = scope.asked_organization;
-    page->any_organization = scope.any_organization;
+    page->organizations = other->organizations;
+    page->organization_count = other->organization_count;
+    page->asked_organization = other->asked_organization;
+    page->any_organization = other->any_organization;
 }
 
 static bool grow(struct page *page, void **items, size_t *capacity, size_t count, size_t item_bytes)

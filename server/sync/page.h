@@ -34,6 +34,8 @@ void page_init(struct page *page);
 void page_done(struct page *page);
 // Drops the rows, keeps the scope.
 void page_reset(struct page *page);
+// Drops the rows, takes the scope of another page.
+void page_scope(struct page *page, const struct page *other);
 struct source_sink page_sink(struct page *page);
 // Sorts the records by id and drops the second of two with the same.
 void page_sort(struct page *page);

@@ -33,6 +33,7 @@ struct run *run_free(struct run *run)
 {
     if (run == NULL)
         return NULL;
+    run->ahead = ahead_free(run->ahead);
     source_closep(&run->source);
     arena_done(&run->arena);
     free(run);
@@ -203,6 +204,7 @@ static enum err_code open_source(struct run *run, struct err *reterr)
     try_(vault_unseal(run->sync->vault, &context, &sealed, &key, reterr));
     try_(source_open(&run->sync->source, (enum source_provider)connection->standing.provider,
                      (enum source_region)connection->region, key, &run->source, reterr));
+    run->ahead = run->sync->window > 1 ? ahead_new(run, run->sync->window - 1) : NULL;
     return budget_open(run->sync->budget, run->lease.tenant, run->lease.connection_id,
                        connection->credential_version, &run->account, reterr);
 }

@@ -12,6 +12,7 @@
 #include "server/store/sync_issue.h"
 #include "server/store/sync_lease.h"
 #include "server/store/sync_run.h"
+#include "server/sync/ahead.h"
 #include "server/sync/budget.h"
 #include "server/sync/checkpoint.h"
 #include "server/sync/page.h"
@@ -38,6 +39,7 @@ struct run {
     struct sync_run_row row;
     struct sync_connection connection;
     struct source *source;
+    struct ahead *ahead; // NULL: nothing is read ahead
     struct budget_account *account;
     struct feed_run *feed;
     int64_t wait_ms;                   // when out of quota
@@ -81,8 +83,10 @@ enum err_code run_settle(struct run *run, enum err_code code, struct err *reterr
 
 struct sync_task_row *run_task(struct run *run, int kind);
 
-// Fetches a page with the budget, with retries of what passes by itself. `page` (may be NULL with
-// another sink in `sink`) is emptied before each try. `*ret_too_heavy`: ask for less.
+enum { RUN_FETCH_MS = 120000 };
+
+// Fetches a page with the budget, with retries of what passes by itself; one that was read ahead is
+// its first try. `page` is emptied before each try. `too_heavy`: ask for less.
 struct fetch {
     const struct source_query *query;
     struct page *page;
@@ -92,5 +96,9 @@ struct fetch {
 };
 enum err_code run_fetch(struct run *run, struct fetch *fetch, struct err *reterr) _must_check_;
 
+// Takes a request of the budget if there is one left now.
+bool run_may_take(struct run *run);
+// Notes what an attempt cost.
+void run_count(struct run *run, const struct source_attempt *attempt);
 // Takes a request of the budget; waits for a short time, else fails with UPSTREAM_RATE_LIMITED.
 enum err_code run_take(struct run *run, struct err *reterr) _must_check_;

@@ -13,6 +13,7 @@ enum {
     DEFAULT_SCHEDULER_MS = 5000,
     DEFAULT_PAGE_SIZE = 1000,
     DEFAULT_DOCUMENT_PAGE_SIZE = 100,
+    DEFAULT_WINDOW = 4,
     DEFAULT_REQUEST_LIMIT = 3000,
     DEFAULT_REQUEST_WINDOW_MS = 300000,
     DEFAULT_RESERVE_PERCENT = 20,
@@ -45,7 +46,7 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
 {
     if (settings->page_size < 0 || settings->page_size > 1000 || settings->document_page_size < 0 ||
         settings->document_page_size > 1000 || settings->reserve_percent > 90 ||
-        settings->request_limit < 0 || settings->run_threads < 0)
+        settings->request_limit < 0 || settings->run_threads < 0 || settings->window < 0)
         return err_invalid(reterr, "sync", "a setting of the sync is out of bounds");
     struct sync *sync = calloc(1, sizeof(*sync));
     if (sync == NULL)
@@ -58,6 +59,7 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     sync->page_size = (int)or_default(settings->page_size, DEFAULT_PAGE_SIZE);
     sync->document_page_size =
         (int)or_default(settings->document_page_size, DEFAULT_DOCUMENT_PAGE_SIZE);
+    sync->window = (int)or_default(settings->window, DEFAULT_WINDOW);
     sync->retry_ms = (int)or_default(settings->retry_ms, DEFAULT_RETRY_MS);
     sync->lease_ms = or_default(settings->lease_ms, DEFAULT_LEASE_MS);
     sync->scheduler_ms = or_default(settings->scheduler_ms, DEFAULT_SCHEDULER_MS);

@@ -25,6 +25,7 @@ struct sync_settings {
     int64_t scheduler_ms;      // 0: 5 s between looks at the lease table
     int page_size;             // 0: 1000 for small rows
     int document_page_size;    // 0: 100
+    int window;                // 0: 4 requests of a run in flight at once, at most 16
     int request_limit;         // 0: 3,000 requests ...
     int64_t request_window_ms; // 0: ... in any 5 minutes, a credential
     int reserve_percent;       // of the limit belong to reveals and tests; negative: 20

@@ -12,7 +12,7 @@ struct sync {
     struct store *store, *scheduler_store;
     const struct vault *vault;
     struct source_settings source;
-    int run_threads, page_size, document_page_size, retry_ms;
+    int run_threads, page_size, document_page_size, window, retry_ms;
     int64_t lease_ms, scheduler_ms, deletion_hold_ms, keep_alive_ms;
     struct budget *budget;
     struct feed *feed;

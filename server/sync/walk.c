@@ -8,8 +8,9 @@
 #include "server/sync/sync_private.h"
 
 enum {
-    PAGES_MAX = 10000,      // of a list whose length upstream does not tell
-    SOURCE_PAGE_MAX = 1000, // rows
+    PAGES_MAX = 10000,              // of a list whose length upstream does not tell
+    SOURCE_PAGE_MAX = 1000,         // rows
+    AHEAD_BYTES = 16 * 1024 * 1024, // of pages that wait to be stored, of one run
 };
 
 const char *walk_collection(enum source_kind kind)
@@ -66,6 +67,38 @@ static void begin(struct task *task, const struct walk *walk)
     };
 }
 
+static struct source_query query_at(const struct walk *walk, int64_t offset, int page_size)
+{
+    return (struct source_query){
+        .kind = walk->kind,
+        .organization_id = walk->organization_id,
+        .type_id = walk->type_id,
+        .folder_filter = walk->folder_filter,
+        .page_number = (int)(offset / page_size) + 1,
+        .page_size = page_size,
+        .secret_traits = walk->secret_traits,
+        .secret_trait_count = walk->secret_trait_count,
+        .known_traits = walk->known_traits,
+        .known_trait_count = walk->known_trait_count,
+    };
+}
+
+// Has the pages after `page` read while it is stored, as far as they surely exist, and as many as
+// together stay small in memory.
+static void read_ahead(struct task *task, const struct walk *walk, const struct checkpoint *to,
+                       const struct page *page)
+{
+    size_t page_bytes = arena_used(&page->arena) + 1;
+    size_t bytes = page_bytes;
+    for (int64_t offset = to->offset; offset < to->total && bytes + page_bytes < AHEAD_BYTES;
+         offset += to->page_size) {
+        struct source_query query = query_at(walk, offset, to->page_size);
+        if (!ahead_hint(task->run->ahead, &query, page))
+            return;
+        bytes += page_bytes;
+    }
+}
+
 // Fetches the page at the checkpoint, in smaller pieces if upstream cannot bear it.
 static enum err_code fetch_page(struct task *task, const struct walk *walk, struct fetch *fetch,
                                 struct err *reterr)
@@ -73,18 +106,7 @@ static enum err_code fetch_page(struct task *task, const struct walk *walk, stru
     struct run *run = task->run;
     struct checkpoint *at = &task->at;
     for (;;) {
-        struct source_query query = {
-            .kind = walk->kind,
-            .organization_id = walk->organization_id,
-            .type_id = walk->type_id,
-            .folder_filter = walk->folder_filter,
-            .page_number = (int)(at->offset / at->page_size) + 1,
-            .page_size = at->page_size,
-            .secret_traits = walk->secret_traits,
-            .secret_trait_count = walk->secret_trait_count,
-            .known_traits = walk->known_traits,
-            .known_trait_count = walk->known_trait_count,
-        };
+        struct source_query query = query_at(walk, at->offset, at->page_size);
         fetch->query = &query;
         enum err_code code = run_fetch(run, fetch, reterr);
         fetch->query = NULL;
@@ -236,8 +258,10 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
             progress = (struct progress){.last = true, .moved = !at->again};
         if (is_endless(&to, &fetch.answer, page_number))
             progress = (struct progress){.last = true};
-        if (!progress.last)
+        if (!progress.last) {
             grow(task, walk, &to);
+            read_ahead(task, walk, &to, page);
+        }
         try_(apply_page(task, walk, page, &to, reterr));
         task->run->page_sizes[walk->kind] = at->page_size;
         bool confirm = false;
@@ -269,7 +293,9 @@ enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_lef
     page.organization_count = walk->organization_count;
     page.asked_organization = walk->organization_id;
     page.any_organization = walk->any_organization;
-    return walk_pages(task, walk, &page, ret_left, reterr);
+    enum err_code code = walk_pages(task, walk, &page, ret_left, reterr);
+    ahead_forget(task->run->ahead);
+    return code;
 }
 
 static void add_counts(struct sync_task_row *row, const struct sync_counts *add)

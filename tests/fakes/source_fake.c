@@ -288,6 +288,13 @@ enum err_code source_open(const struct source_settings *settings, enum source_pr
     return *ret_source == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
+enum err_code source_open_again(const struct source *source, struct source **ret_source,
+                                struct err *reterr)
+{
+    (void)source;
+    return source_open(NULL, SOURCE_PROVIDER_IT_GLUE, SOURCE_REGION_US, NULL, ret_source, reterr);
+}
+
 struct source *source_close(struct source *source)
 {
     free(source);

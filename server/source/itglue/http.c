@@ -70,6 +70,11 @@ struct itglue_http *itglue_http_close(struct itglue_http *http)
     return NULL;
 }
 
+const struct secret *itglue_http_key(const struct itglue_http *http)
+{
+    return http->key;
+}
+
 static void closep_http(struct itglue_http **http)
 {
     *http = itglue_http_close(*http);

@@ -31,6 +31,8 @@ enum err_code itglue_http_open(const struct source_settings *settings, const cha
                                bool official, const struct secret *key,
                                struct itglue_http **ret_http, struct err *reterr) _must_check_;
 struct itglue_http *itglue_http_close(struct itglue_http *http);
+// The key that it sends, borrowed.
+const struct secret *itglue_http_key(const struct itglue_http *http);
 
 enum itglue_http_end {
     ITGLUE_HTTP_ANSWERED,  // completely

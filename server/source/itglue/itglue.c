@@ -54,6 +54,11 @@ struct itglue *itglue_close(struct itglue *itglue)
     return NULL;
 }
 
+const struct secret *itglue_key(const struct itglue *itglue)
+{
+    return itglue_http_key(itglue->http);
+}
+
 static void exchange_done(struct itglue_exchange *exchange)
 {
     // An error body may echo what was submitted.

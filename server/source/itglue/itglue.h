@@ -11,6 +11,8 @@ enum err_code itglue_open(const struct source_settings *settings,
                           const struct source_region_info *region, const struct secret *key,
                           struct itglue **ret_itglue, struct err *reterr) _must_check_;
 struct itglue *itglue_close(struct itglue *itglue);
+// Its key, borrowed.
+const struct secret *itglue_key(const struct itglue *itglue);
 
 enum err_code itglue_fetch_page(struct itglue *itglue, const struct source_query *query,
                                 const struct source_sink *sink, struct deadline deadline,

@@ -93,6 +93,7 @@ int fixture_fresh(void **state)
         .vault = fixture->vault,
         .source = &fixture->source,
         .scheduler_ms = 100,
+        .window = 1, // one request after the other
         .reserve_percent = -1,
         .retry_ms = 1,
     };
