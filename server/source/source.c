@@ -302,14 +302,14 @@ enum err_code source_fetch_page(struct source *source, const struct source_query
 }
 
 enum err_code source_fetch_password(struct source *source, int64_t organization_id,
-                                    int64_t password_id, struct deadline deadline,
-                                    const atomic_bool *cancelled,
+                                    int64_t password_id, const char *user_email,
+                                    struct deadline deadline, const atomic_bool *cancelled,
                                     struct source_password *ret_password,
                                     struct source_attempt *ret_attempt, struct err *reterr)
 {
     (void)organization_id; // IT Glue's password is found by its id alone; the caller compares
-    return itglue_fetch_password(source->itglue, password_id, deadline, cancelled, ret_password,
-                                 ret_attempt, reterr);
+    return itglue_fetch_password(source->itglue, password_id, user_email, deadline, cancelled,
+                                 ret_password, ret_attempt, reterr);
 }
 
 enum err_code source_probe(struct source *source, struct deadline deadline,

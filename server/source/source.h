@@ -236,18 +236,21 @@ struct source_password {
     int64_t category_id; // 0: none
     int64_t folder_id;   // 0: none, or not given
     bool restricted, archived, vaulted, personal;
+    bool user_authorized; // the e-mail asked for is among those that upstream lets see it
     int64_t password_update_time_us; // 0: not known
     struct secret *value;            // NULL: upstream gave none
 };
 void source_password_done(struct source_password *password);
 
 // Fetches one password with its value, by one GET, never retried. The body is parsed in guarded
-// memory and wiped.
+// memory and wiped. With `user_email` the same GET asks for the users whom upstream lets see the
+// record; they are compared with it without regard to the case of ASCII letters. NULL: they are not
+// asked for.
 // Errors: as source_fetch_page, and UPSTREAM_PASSWORD_ACCESS_DISABLED cannot be told from
 // UPSTREAM_ACCESS_DENIED here: the caller says what it knows.
 enum err_code source_fetch_password(struct source *source, int64_t organization_id,
-                                    int64_t password_id, struct deadline deadline,
-                                    const atomic_bool *cancelled,
+                                    int64_t password_id, const char *user_email,
+                                    struct deadline deadline, const atomic_bool *cancelled,
                                     struct source_password *ret_password,
                                     struct source_attempt *ret_attempt,
                                     struct err *reterr) _must_check_;

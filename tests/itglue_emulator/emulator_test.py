@@ -635,6 +635,12 @@ class EmulatorTest(unittest.TestCase):
         self.assertTrue(all(email.endswith("@msp.example") for email in users.values()))
         linked = answer["data"]["relationships"]["authorized-users"]["data"]
         self.assertEqual({link["id"] for link in linked}, set(users))
+        self.it.switch(authorized_users="unlinked")
+        answer = self.it.get(path, include="authorized_users")
+        self.assertEqual({row["id"] for row in answer["included"]}, set(users))
+        self.assertNotIn("authorized-users", answer["data"].get("relationships", {}))
+        self.it.switch(authorized_users="absent")
+        self.assertFalse(self.it.get(path, include="authorized_users").get("included"))
 
     def test_category_counts(self):
         for row in self.it.walk("/password_categories"):

@@ -130,9 +130,14 @@ char *includes_collect(struct includes *includes, struct call *call, const struc
     for (size_t i = 0; i < includes->count; i++) {
         const struct include_rule *rule = includes->rules[i];
         text_clear(&data);
-        if (rule->kind == INCLUDE_AUTHORIZED_USERS)
+        if (rule->kind == INCLUDE_AUTHORIZED_USERS) {
+            if (switch_is(call->switches, SWITCH_AUTHORIZED_USERS, "absent"))
+                continue;
             collect_users(includes, call, row, &data);
-        else if (rule->kind == INCLUDE_CHILDREN)
+            if (switch_is(call->switches, SWITCH_AUTHORIZED_USERS, "unlinked"))
+                continue;
+        }
+        if (rule->kind == INCLUDE_CHILDREN)
             collect_children(includes, call, row, rule->collection, &data);
         put_relationship(&out, rule->name, &data);
         fields_done |= rule->collection == COLLECTION_FLEXIBLE_ASSET_FIELDS;

@@ -68,6 +68,8 @@ enum switch_kind { SWITCH_KIND_BOOL, SWITCH_KIND_INT, SWITCH_KIND_CHOICE, SWITCH
       "filter[psa_id] without psa_integration_type")                                              \
     X(UNKNOWN_INCLUDE, "unknown_include", CHOICE, "\"ignored\"", "ignored|400", "?",              \
       "an include that the endpoint does not list")                                               \
+    X(AUTHORIZED_USERS, "authorized_users", CHOICE, "\"linked\"", "linked|unlinked|absent", "?",  \
+      "what the include adds: users and links to them, users alone, nothing")                     \
     X(INCLUDED_ID, "included_id", CHOICE, "\"string\"", "string|integer", "O", "ids in included") \
     X(MISSING_RECORD, "missing_record_status", INT, "404", "401|404", "L", "an id nobody has")    \
     X(HTML_404, "html_404", BOOL, "true", "", "L", "an unknown route answers with a web page")    \

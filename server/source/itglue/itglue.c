@@ -239,19 +239,20 @@ static bool feed_reveal(void *reveal, const char *bytes, size_t len)
 }
 
 enum err_code itglue_fetch_password(struct itglue *itglue, int64_t password_id,
-                                    struct deadline deadline, const atomic_bool *cancelled,
+                                    const char *user_email, struct deadline deadline,
+                                    const atomic_bool *cancelled,
                                     struct source_password *ret_password,
                                     struct source_attempt *ret_attempt, struct err *reterr)
 {
-    char target[64];
+    char target[96];
     // The one form whose parameter is documented; that the record belongs to the organization, the
     // caller sees from the answer.
-    (void)snprintf(target, sizeof(target), "/passwords/%" PRId64 "?show_password=true",
-                   password_id);
+    (void)snprintf(target, sizeof(target), "/passwords/%" PRId64 "?show_password=true%s",
+                   password_id, user_email == NULL ? "" : "&include=authorized_users");
     *ret_password = (struct source_password){0};
     *ret_attempt = (struct source_attempt){0};
     struct itglue_reveal reveal _cleanup_(itglue_reveal_done) = {0};
-    if (!itglue_reveal_init(&reveal))
+    if (!itglue_reveal_init(&reveal, user_email))
         return err_no_memory(reterr);
     struct itglue_exchange exchange _cleanup_(exchange_done) = {.target = target,
                                                                 .on_body = feed_reveal,

@@ -20,7 +20,8 @@ enum err_code itglue_fetch_page(struct itglue *itglue, const struct source_query
                                 struct source_attempt *ret_attempt,
                                 struct err *reterr) _must_check_;
 enum err_code itglue_fetch_password(struct itglue *itglue, int64_t password_id,
-                                    struct deadline deadline, const atomic_bool *cancelled,
+                                    const char *user_email, struct deadline deadline,
+                                    const atomic_bool *cancelled,
                                     struct source_password *ret_password,
                                     struct source_attempt *ret_attempt,
                                     struct err *reterr) _must_check_;

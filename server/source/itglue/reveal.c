@@ -44,6 +44,7 @@ static int on_start(struct itglue_reveal *reveal, bool is_map)
 {
     if (++reveal->depth > DEPTH_MAX || (reveal->depth == 1 && !is_map))
         return 0;
+    itglue_authorized_start(&reveal->authorized, reveal->depth);
     bool inside = reveal->attributes_depth != 0 && reveal->depth == reveal->attributes_depth + 1;
     if (inside && reveal->key == KEY_VAULT)
         reveal->password.vaulted = true;
@@ -60,6 +61,7 @@ static int on_start(struct itglue_reveal *reveal, bool is_map)
 
 static int on_end(struct itglue_reveal *reveal)
 {
+    itglue_authorized_end(&reveal->authorized, reveal->depth);
     if (reveal->depth == reveal->attributes_depth)
         reveal->attributes_depth = 0;
     if (reveal->depth == reveal->data_depth)
@@ -88,6 +90,7 @@ static int on_key(void *context, const unsigned char *bytes, size_t len)
 {
     struct itglue_reveal *reveal = context;
     const char *key = (const char *)bytes;
+    itglue_authorized_key(&reveal->authorized, reveal->depth, key, len);
     reveal->key = KEY_NONE;
     if (reveal->depth == 1 && itglue_text_key_is(key, len, "data"))
         reveal->key = KEY_DATA;
@@ -156,6 +159,7 @@ static int on_scalar(struct itglue_reveal *reveal, const struct itglue_scalar *s
     struct source_password *password = &reveal->password;
     int key = reveal->key;
     reveal->key = KEY_NONE;
+    itglue_authorized_scalar(&reveal->authorized, reveal->depth, scalar);
     switch (key) {
     case KEY_ID:
         return set_id(&password->id, scalar);
@@ -215,9 +219,9 @@ static const yajl_callbacks callbacks = {
     .yajl_end_array = on_end_container,
 };
 
-bool itglue_reveal_init(struct itglue_reveal *reveal)
+bool itglue_reveal_init(struct itglue_reveal *reveal, const char *email)
 {
-    *reveal = (struct itglue_reveal){0};
+    *reveal = (struct itglue_reveal){.authorized = {.email = email}};
     if (!itglue_guard_init(&reveal->guard))
         return false;
     reveal->yajl = yajl_alloc(&callbacks, &reveal->guard.funcs, reveal);
@@ -250,6 +254,7 @@ enum err_code itglue_reveal_finish(struct itglue_reveal *reveal, int64_t passwor
     if (reveal->password.id != password_id || reveal->password.organization_id == 0)
         return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID,
                        "the answer is not the record that was asked for");
+    reveal->password.user_authorized = itglue_authorized_found(&reveal->authorized);
     *ret_password = reveal->password;
     reveal->password.value = NULL;
     return ERR_OK;

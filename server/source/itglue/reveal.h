@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <yajl/yajl_parse.h>
 
+#include "server/source/itglue/authorized.h"
 #include "server/source/itglue/draft.h"
 #include "server/source/itglue/memory.h"
 #include "server/source/source.h"
@@ -20,11 +21,13 @@ struct itglue_reveal {
     int attributes_depth; // of its attributes; 0: outside
     int key;
     struct source_password password;
+    struct itglue_authorized authorized;
     bool malformed;
 };
 
-// False: no memory. The reveal must not be moved from then on.
-bool itglue_reveal_init(struct itglue_reveal *reveal);
+// `email` (NULL: nobody) is looked for among the authorized users; borrowed. False: no memory. The
+// reveal must not be moved from then on.
+bool itglue_reveal_init(struct itglue_reveal *reveal, const char *email);
 void itglue_reveal_done(struct itglue_reveal *reveal);
 // Parses the next piece. False: it is no such answer.
 bool itglue_reveal_feed(struct itglue_reveal *reveal, const char *bytes, size_t len);

@@ -14,14 +14,14 @@
 
 #define OK "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 
-// Parses `text` in pieces as the answer about password 778201.
-static enum err_code parse(const char *text, size_t len, size_t piece,
-                           struct source_password *password)
+// Parses `text` in pieces as the answer about password 778201, with a look for a user.
+static enum err_code parse_for(const char *email, const char *text, size_t len, size_t piece,
+                               struct source_password *password)
 {
     struct itglue_reveal reveal;
     struct err err = {0};
     *password = (struct source_password){0};
-    assert_true(itglue_reveal_init(&reveal));
+    assert_true(itglue_reveal_init(&reveal, email));
     for (size_t at = 0; at < len;) {
         size_t now = piece == 0 || piece > len - at ? len - at : piece;
         char *bytes _cleanup_(freep) = malloc(now);
@@ -34,6 +34,12 @@ static enum err_code parse(const char *text, size_t len, size_t piece,
     itglue_reveal_done(&reveal);
     assert_null(strstr(err.text, "CANARY"));
     return code;
+}
+
+static enum err_code parse(const char *text, size_t len, size_t piece,
+                           struct source_password *password)
+{
+    return parse_for(NULL, text, len, piece, password);
 }
 
 static void test_what_an_answer_says(void **state)
@@ -166,10 +172,108 @@ static void test_long_values(void **state)
     }
 }
 
-static enum err_code reveal(struct account *account, struct source_password *password)
+// A restricted record with what stands behind its attributes.
+static bool authorizes(const char *email, const char *rest)
 {
-    return source_fetch_password(account->source, 4102, 778201, deadline_in(3000), NULL, password,
-                                 &account->attempt, &account->err);
+    char text[1024];
+    bool found = false;
+    (void)snprintf(text, sizeof(text),
+                   "{\"data\":{\"id\":\"778201\",\"attributes\":{\"organization-id\":1,"
+                   "\"restricted\":true,\"email\":\"ada@msp.example\",\"password\":\"x\"}%s}",
+                   rest);
+    for (size_t piece = 0; piece < 30; piece++) {
+        struct source_password password;
+        assert_int_equal(parse_for(email, text, strlen(text), piece, &password), ERR_OK);
+        assert_true(piece == 0 || found == password.user_authorized);
+        found = password.user_authorized;
+        source_password_done(&password);
+    }
+    return found;
+}
+
+#define USER(id, type, email) \
+    "{\"id\":" id ",\"type\":\"" type "\",\"attributes\":{\"email\":\"" email "\"}}"
+#define LINKED(links) ",\"relationships\":{\"authorized-users\":{\"data\":[" links "]}}}"
+#define INCLUDED(rows) ",\"included\":[" rows "]"
+
+static void test_who_is_authorized(void **state)
+{
+    (void)state;
+    static const char ada[] = "ada@msp.example";
+    static const struct {
+        const char *email, *rest;
+        bool found;
+    } rows[] = {
+        {ada,
+         LINKED("{\"id\":\"5\",\"type\":\"users\"}")
+             INCLUDED(USER("\"5\"", "users", "ada@msp.example")),
+         true},
+        // Ids are texts or numbers; keys and types have hyphens or underscores.
+        {ada,
+         LINKED("{\"id\":4},{\"id\":5}")
+             INCLUDED(USER("4", "users", "bob@x") "," USER("\"5\"", "users", "ADA@msp.Example")),
+         true},
+        {"Ada@MSP.example", "}" INCLUDED(USER("5", "authorized_users", "ada@msp.example")), true},
+        // The users may come before the record does; then the links come last.
+        {ada,
+         ",\"relationships\":{\"other\":{\"data\":[{\"id\":9}]}}}" INCLUDED(
+             USER("5", "users", "ada@msp.example")),
+         true},
+        // Nobody, another, or no list at all: also the record's own attributes are none.
+        {ada, "}", false},
+        {ada, "}" INCLUDED(""), false},
+        {ada, LINKED("") INCLUDED(USER("5", "users", "ada@msp.example")), false},
+        {ada, LINKED("{\"id\":6}") INCLUDED(USER("5", "users", "ada@msp.example")), false},
+        {ada,
+         ",\"relationships\":{\"authorized-users\":{}}}" INCLUDED(
+             USER("5", "users", "ada@msp.example")),
+         false},
+        {ada, "}" INCLUDED(USER("5", "users", "bob@msp.example")), false},
+        {ada, "}" INCLUDED(USER("5", "contacts", "ada@msp.example")), false},
+        {ada, "}" INCLUDED("{\"id\":5,\"type\":\"users\",\"email\":\"ada@msp.example\"}"), false},
+        {ada, "}" INCLUDED("{\"type\":\"users\",\"attributes\":{\"email\":\"ada@msp.example\"}}"),
+         false},
+        {ada,
+         "}" INCLUDED("{\"id\":5,\"type\":\"users\",\"attributes\":{\"x\":{\"email\":\"ada@msp."
+                      "example\"}}}"),
+         false},
+        {ada, "}" INCLUDED("[" USER("5", "users", "ada@msp.example") "]"), false},
+        // No prefix, no suffix, nothing behind a NUL, no look-alike: the K is the Kelvin sign.
+        {ada, "}" INCLUDED(USER("5", "users", "ada@msp.example ")), false},
+        {ada, "}" INCLUDED(USER("5", "users", "ada@msp.exampl")), false},
+        {ada, "}" INCLUDED(USER("5", "users", "ada@msp.example\\u0000")), false},
+        {"kim@x", "}" INCLUDED(USER("5", "users", "\\u212aim@x")), false},
+        {"", "}" INCLUDED(USER("5", "users", "")), false},
+        {NULL, "}" INCLUDED(USER("5", "users", "")), false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (authorizes(rows[i].email, rows[i].rest) != rows[i].found)
+            fail_msg("row %zu", i);
+}
+
+// More users than there is room for: whoever is looked for may be one that was not kept.
+static void test_too_many_are_nobody(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        struct buffer text _cleanup_(buffer_done);
+        struct source_password password;
+        buffer_init(&text, 1 << 20);
+        buffer_text(&text, "{\"data\":{\"id\":778201,\"attributes\":{\"organization-id\":1},"
+                           "\"relationships\":{\"authorized-users\":{\"data\":[{\"id\":5}");
+        for (int i = 1; i < ITGLUE_AUTHORIZED_MAX + over; i++)
+            buffer_text(&text, ",{\"id\":9}");
+        buffer_text(&text, "]}}},\"included\":[" USER("5", "users", "ada@x") "]}");
+        assert_int_equal(parse_for("ada@x", text.data, text.len, 0, &password), ERR_OK);
+        assert_int_equal(password.user_authorized, !over);
+    }
+}
+
+static enum err_code reveal(struct account *account, const char *email,
+                            struct source_password *password)
+{
+    return source_fetch_password(account->source, 4102, 778201, email, deadline_in(3000), NULL,
+                                 password, &account->attempt, &account->err);
 }
 
 static void test_one_get_and_no_repetition(void **state)
@@ -198,11 +302,14 @@ static void test_one_get_and_no_repetition(void **state)
     account_open(&account);
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         struct source_password password;
-        assert_int_equal(reveal(&account, &password), codes[i]);
+        const char *email = i == 1 ? "ada@x" : NULL;
+        assert_int_equal(reveal(&account, email, &password), codes[i]);
         assert_int_equal(atomic_load(&account.server.request_count), i + 1);
         assert_int_equal(account.attempt.request_count, 1);
         assert_non_null(strstr(account.server.requests[i],
-                               "GET /passwords/778201?show_password=true HTTP/1.1\r\n"));
+                               i == 1 ? "GET /passwords/778201?show_password=true"
+                                        "&include=authorized_users HTTP/1.1\r\n"
+                                      : "GET /passwords/778201?show_password=true HTTP/1.1\r\n"));
         if (codes[i] == ERR_OK)
             assert_string_equal(secret_bytes(password.value), i == 0 ? "one" : "two");
         else
@@ -272,7 +379,7 @@ static void test_no_trace_stays(void **state)
     account_start(&account, answers, 1);
     account_open(&account);
     struct source_password password;
-    assert_int_equal(reveal(&account, &password), ERR_OK);
+    assert_int_equal(reveal(&account, NULL, &password), ERR_OK);
     explicit_bzero(answer, ANSWER_MAX);
     free(answer);
     assert_int_equal(secret_len(password.value), VALUE_LEN + 1);
@@ -287,9 +394,14 @@ int main(void)
     if (source_global_init(NULL) != ERR_OK)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_an_answer_says),       cmocka_unit_test(test_values),
-        cmocka_unit_test(test_what_is_no_password),       cmocka_unit_test(test_long_values),
-        cmocka_unit_test(test_one_get_and_no_repetition), cmocka_unit_test(test_no_trace_stays),
+        cmocka_unit_test(test_what_an_answer_says),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_what_is_no_password),
+        cmocka_unit_test(test_long_values),
+        cmocka_unit_test(test_who_is_authorized),
+        cmocka_unit_test(test_too_many_are_nobody),
+        cmocka_unit_test(test_one_get_and_no_repetition),
+        cmocka_unit_test(test_no_trace_stays),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     source_global_done();
