@@ -40,6 +40,14 @@ static int read_companies(struct session *session, Subject *subject)
 
 static int read_subject(struct session *session, Subject *subject)
 {
+    const char *email = parse_text(session->arguments, "assume-email");
+    const char *kind = parse_text(session->arguments, "assume-actor");
+    int number = 0;
+    if (kind != NULL)
+        (void)field_enum_number(&docbridge__v1__actor__kind__descriptor, kind, &number);
+    subject->actor_kind = (Docbridge__V1__Actor__Kind)number;
+    if (email != NULL)
+        field_set_text(&subject->base, "email", email);
     subject->all_companies = parse_has(session->arguments, "assume-all-companies");
     subject->permissions =
         arena_calloc(&session->arena, ASSUMED_MAX, sizeof(subject->permissions[0]));
@@ -92,7 +100,8 @@ int passwords_explain_run(struct session *session)
         return class;
     field_set_text(&request.base, "name", name);
     if (parse_has(arguments, "assume-permission") || parse_has(arguments, "assume-company") ||
-        subject.all_companies)
+        subject.all_companies || parse_has(arguments, "assume-email") ||
+        parse_has(arguments, "assume-actor"))
         request.assumed_subject = &subject;
     class = session_call_own(session, &request.base, &answer);
     return class == EXIT_OK ? print_answer(session, (const void *)answer) : class;

@@ -45,6 +45,8 @@ int sync_cancel_run(struct session *session);
 int passwords_reveal_run(struct session *session);
 int passwords_explain_run(struct session *session);
 
+int reveal_policy_set_run(struct session *session);
+
 int access_revoke_run(struct session *session);
 
 int vault_rewrap_run(struct session *session);

@@ -4,7 +4,7 @@
 #include "client/session.h"
 #include "google/protobuf/field_mask.pb-c.h"
 
-enum { MASK_PATHS_MAX = 4 };
+enum { MASK_PATHS_MAX = 16 };
 
 struct mask {
     Google__Protobuf__FieldMask message;

@@ -7,6 +7,7 @@
 
 #include "client/group.h"
 #include "client/output.h"
+#include "client/prompt.h"
 #include "client/session.h"
 #include "client/terminal.h"
 #include "docbridge/v1/password.pb-c.h"
@@ -63,18 +64,50 @@ static int64_t show_ms(const Docbridge__V1__RevealPasswordResponse *response)
     return ms > 0 ? ms : SHOW_DEFAULT_MS;
 }
 
-// Takes the value out of the message and leaves none in it. NULL: it has none, or no memory.
-static struct secret *take_value(const ProtobufCMessage *message)
+// What the value is sealed to: made for one call, its secret half in guarded memory.
+struct recipient {
+    unsigned char public_key[crypto_box_PUBLICKEYBYTES];
+    struct secret *secret_key;
+};
+
+static bool recipient_make(struct recipient *recipient)
+{
+    recipient->secret_key = secret_new(crypto_box_SECRETKEYBYTES);
+    return recipient->secret_key != NULL &&
+           crypto_box_keypair(recipient->public_key, secret_bytes_mut(recipient->secret_key)) == 0;
+}
+
+static void recipient_done(struct recipient *recipient)
+{
+    recipient->secret_key = secret_free(recipient->secret_key);
+}
+
+// Opens the value into guarded memory. NULL: there is none that is sealed to the recipient. What
+// came in the clear is not taken: somebody has changed the request or the answer.
+static struct secret *open_value(const Docbridge__V1__RevealPasswordResponse *response,
+                                 const struct recipient *recipient)
+{
+    const ProtobufCBinaryData *sealed = &response->sealed;
+    if (response->value_case != DOCBRIDGE__V1__REVEAL_PASSWORD_RESPONSE__VALUE_SEALED ||
+        sealed->len < crypto_box_SEALBYTES)
+        return NULL;
+    struct secret *value _cleanup_(secret_freep) = secret_new(sealed->len - crypto_box_SEALBYTES);
+    if (value == NULL ||
+        crypto_box_seal_open(secret_bytes_mut(value), sealed->data, sealed->len,
+                             recipient->public_key,
+                             (const unsigned char *)secret_bytes(recipient->secret_key)) != 0)
+        return NULL;
+    return steal(value);
+}
+
+// The message without its value, for printing.
+static void drop_value(const ProtobufCMessage *message)
 {
     Docbridge__V1__RevealPasswordResponse *response =
         (Docbridge__V1__RevealPasswordResponse *)(uintptr_t)message;
-    if (response->value_case != DOCBRIDGE__V1__REVEAL_PASSWORD_RESPONSE__VALUE_PLAINTEXT)
-        return response->empty ? secret_new(0) : NULL;
-    size_t len = strlen(response->plaintext);
-    struct secret *value = secret_copy(response->plaintext, len);
-    sodium_memzero(response->plaintext, len);
+    if (response->value_case == DOCBRIDGE__V1__REVEAL_PASSWORD_RESPONSE__VALUE_PLAINTEXT)
+        sodium_memzero(response->plaintext, strlen(response->plaintext));
     response->value_case = DOCBRIDGE__V1__REVEAL_PASSWORD_RESPONSE__VALUE__NOT_SET;
-    return value;
 }
 
 static int hand_out(struct session *session, int fd, const struct secret *value, int64_t ms)
@@ -89,36 +122,79 @@ static int hand_out(struct session *session, int fd, const struct secret *value,
     return EXIT_OK;
 }
 
-static int reveal(struct session *session, const char *name, int fd, struct arena *arena)
+static int64_t reveal_timeout_ms(const struct session *session)
+{
+    int64_t ms = session->options.timeout_s * 1000;
+    return ms <= 0 || ms > REVEAL_MS ? REVEAL_MS : ms;
+}
+
+// Asks for the reason and the ticket that the policy wants and the command line lacks. Where that
+// cannot be learned or asked the server will say what is missing.
+static void ask_for_missing(struct session *session, const char *name, const char **reason,
+                            const char **ticket)
+{
+    Docbridge__V1__ExplainPasswordAccessRequest request =
+        DOCBRIDGE__V1__EXPLAIN_PASSWORD_ACCESS_REQUEST__INIT;
+    const ProtobufCMessage *message;
+    if ((*reason != NULL && *ticket != NULL) || session_connect(session) != EXIT_OK)
+        return;
+    field_set_text(&request.base, "name", name);
+    if (!session_try(session,
+                     &(struct session_call){.service = session->command->service,
+                                            .method = "ExplainPasswordAccess",
+                                            .request = &request.base,
+                                            .timeout_ms = reveal_timeout_ms(session)},
+                     &message))
+        return;
+    const Docbridge__V1__ExplainPasswordAccessResponse *answer = (const void *)message;
+    if (answer->allowed && answer->reason_required && *reason == NULL)
+        *reason = prompt_text(session, "Reason");
+    if (answer->allowed && answer->ticket_required && *ticket == NULL)
+        *ticket = prompt_text(session, "Ticket");
+}
+
+static int call_reveal(struct session *session, const char *name, const struct recipient *recipient,
+                       struct arena *arena, const ProtobufCMessage **ret_message)
 {
     Docbridge__V1__RevealPasswordRequest request = DOCBRIDGE__V1__REVEAL_PASSWORD_REQUEST__INIT;
-    field_set_text(&request.base, "name", name);
     const char *reason = parse_text(session->arguments, "reason");
     const char *ticket = parse_text(session->arguments, "ticket");
+    ask_for_missing(session, name, &reason, &ticket);
+    field_set_text(&request.base, "name", name);
     field_set_text(&request.base, "reason", reason == NULL ? "" : reason);
     field_set_text(&request.base, "ticket", ticket == NULL ? "" : ticket);
-    int64_t timeout_ms = session->options.timeout_s * 1000;
-    if (timeout_ms <= 0 || timeout_ms > REVEAL_MS)
-        timeout_ms = REVEAL_MS;
-    const ProtobufCMessage *message;
+    request.recipient_public_key.data = (uint8_t *)(uintptr_t)recipient->public_key;
+    request.recipient_public_key.len = sizeof(recipient->public_key);
     int class = session_call(session,
                              &(struct session_call){.service = session->command->service,
                                                     .method = session->command->method,
                                                     .request = &request.base,
                                                     .secret_response = true,
-                                                    .timeout_ms = timeout_ms,
+                                                    .timeout_ms = reveal_timeout_ms(session),
                                                     .arena = arena},
-                             &message);
+                             ret_message);
     // A call that broke off may have been served; trying again blindly would be a second reveal.
     if (class == EXIT_OTHER || class == EXIT_UPSTREAM)
         session_note(session, "the audit trail knows whether it was revealed: docbridge audit list "
                               "--type password-reveal --limit 5");
+    return class;
+}
+
+static int reveal(struct session *session, const char *name, int fd, struct arena *arena)
+{
+    struct recipient recipient _cleanup_(recipient_done) = {.secret_key = NULL};
+    const ProtobufCMessage *message;
+    if (!recipient_make(&recipient))
+        return session_no_memory(session);
+    int class = call_reveal(session, name, &recipient, arena, &message);
     if (class != EXIT_OK)
         return class;
-    struct secret *value _cleanup_(secret_freep) = take_value(message);
-    if (value == NULL)
-        return session_error(session, EXIT_OTHER, "the server sent no value");
     const Docbridge__V1__RevealPasswordResponse *response = (const void *)message;
+    struct secret *value _cleanup_(secret_freep) = open_value(response, &recipient);
+    drop_value(message);
+    if (value == NULL)
+        return session_error(session, EXIT_OTHER,
+                             "the server sent no value that is sealed for this call");
     session_note(session, "%srecorded as %s", secret_len(value) == 0 ? "the value is empty; " : "",
                  response->audit_event);
     if (secret_len(value) > 0 || fd >= 0)

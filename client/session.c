@@ -87,12 +87,9 @@ int session_connect(struct session *session)
     return EXIT_OK;
 }
 
-int session_call(struct session *session, const struct session_call *call,
-                 const ProtobufCMessage **ret_response)
+static bool call_channel(struct session *session, const struct session_call *call,
+                         const ProtobufCMessage **ret_response, struct failure *ret_failure)
 {
-    int class = session_connect(session);
-    if (class != EXIT_OK)
-        return class;
     int64_t seconds =
         session->options.timeout_s > 0 ? session->options.timeout_s : TIMEOUT_DEFAULT_S;
     struct channel_call full = {
@@ -104,10 +101,25 @@ int session_call(struct session *session, const struct session_call *call,
         .timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : seconds * 1000,
         .arena = call->arena != NULL ? call->arena : &session->arena,
     };
+    return channel_call(session->channel, &full, ret_response, ret_failure);
+}
+
+int session_call(struct session *session, const struct session_call *call,
+                 const ProtobufCMessage **ret_response)
+{
     struct failure failure;
-    if (channel_call(session->channel, &full, ret_response, &failure))
-        return EXIT_OK;
-    return session_fail(session, &failure);
+    int class = session_connect(session);
+    if (class != EXIT_OK)
+        return class;
+    return call_channel(session, call, ret_response, &failure) ? EXIT_OK
+                                                               : session_fail(session, &failure);
+}
+
+bool session_try(struct session *session, const struct session_call *call,
+                 const ProtobufCMessage **ret_response)
+{
+    struct failure failure;
+    return session->channel != NULL && call_channel(session, call, ret_response, &failure);
 }
 
 int session_call_own(struct session *session, const ProtobufCMessage *request,

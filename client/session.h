@@ -33,6 +33,9 @@ struct session_call {
 // Calls and unpacks. On failure prints it and returns its class; EXIT_OK otherwise.
 int session_call(struct session *session, const struct session_call *call,
                  const ProtobufCMessage **ret_response);
+// As session_call, but says nothing of a failure. False: it failed, or there is no server to call.
+bool session_try(struct session *session, const struct session_call *call,
+                 const ProtobufCMessage **ret_response);
 // As session_call with the method of the command itself.
 int session_call_own(struct session *session, const ProtobufCMessage *request,
                      const ProtobufCMessage **ret_response);

@@ -116,6 +116,7 @@ static const struct {
     {"passwordCategories", "PasswordCategory"},
     {"passwordConfig", "PasswordConfig"},
     {"passwords", "Password"},
+    {"revealPolicy", "RevealPolicy"},
     {"setupProgress", "SetupProgress"},
     {"syncIssues", "SyncIssue"},
     {"syncRuns", "SyncRun"},

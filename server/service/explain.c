@@ -26,6 +26,7 @@ enum decider {
     BY_SHARING,
     BY_ACCESS,
     BY_ENTRY,
+    BY_POLICY,
 };
 
 // The gates that can be asked, by number. The words of a shut gate are those of its error; where
@@ -50,12 +51,16 @@ static const struct {
     [GATE(NOT_ARCHIVED)] = {"the password is not archived", NULL, BY_ENTRY},
     [GATE(NOT_RESTRICTED)] = {"neither the password nor a folder above it is restricted", NULL,
                               BY_ENTRY},
+    [GATE(ACTOR_ALLOWED)] = {"the policy lets callers of this kind reveal", NULL, BY_POLICY},
+    [GATE(REASON_GIVEN)] = {"no reason is needed", NULL, BY_POLICY},
+    [GATE(TICKET_GIVEN)] = {"no ticket is needed", NULL, BY_POLICY},
+    [GATE(SEALED)] = {"the value need not be sealed", NULL, BY_POLICY},
 };
 
 // What is settled in the course of a reveal, after the gates above.
 static const Docbridge__V1__AccessGate live[] = {
-    GATE(AUDIT_INTENT),  GATE(KEY_PASSWORD_ACCESS), GATE(LIVE_ORGANIZATION),
-    GATE(LIVE_CATEGORY), GATE(LIVE_RECORD),         GATE(AUDIT_OUTCOME),
+    GATE(AUDIT_INTENT), GATE(KEY_PASSWORD_ACCESS), GATE(LIVE_ORGANIZATION), GATE(LIVE_CATEGORY),
+    GATE(LIVE_RECORD),  GATE(LIVE_AUTHORIZED),     GATE(AUDIT_OUTCOME),
 };
 
 static enum err_code assume_companies(const struct request *request, char *const *names,
@@ -88,8 +93,13 @@ assume(const struct request *request,
         err_meta(reterr, "permission", "%s", text);
         return ERR_MISSING_PERMISSION;
     }
-    *subject = (struct principal){.tenant = request->caller->tenant,
-                                  .all_companies = assumed->all_companies};
+    if (assumed->actor_kind > DOCBRIDGE__V1__ACTOR__KIND__KIND_AGENT)
+        return err_invalid(reterr, "assumed_subject.actor_kind", "must be HUMAN, SERVICE or AGENT");
+    *subject = (struct principal){
+        .tenant = request->caller->tenant,
+        .email = assumed->email[0] == '\0' ? NULL : assumed->email,
+        .actor = assumed->actor_kind == 0 ? ACTOR_HUMAN : (enum actor_kind)assumed->actor_kind,
+        .all_companies = assumed->all_companies};
     for (size_t i = 0; i < assumed->n_permissions; i++) {
         if (permission_text((enum permission)assumed->permissions[i]) == NULL)
             return err_invalid(reterr, "assumed_subject.permissions", "must name permissions");
@@ -116,10 +126,29 @@ static const char *decider_name(struct arena *arena, enum decider decider,
         return arena_printf(arena, "%s/passwordAccess", what->company);
     case BY_ENTRY:
         return what->name;
+    case BY_POLICY:
+        return "revealPolicy";
     case BY_TOKEN:
         break;
     }
     return "";
+}
+
+// Of an open gate.
+static const char *open_words(Docbridge__V1__AccessGate gate, const struct reveal_case *what)
+{
+    const struct password_gates *gates = what->gates;
+    if (gate == GATE(NOT_RESTRICTED) && (gates->restricted || gates->folder_restricted))
+        return gates->policy.restricted_records == REVEAL_RESTRICTED_KEY_ONLY
+                   ? "it is restricted, which the policy does not heed"
+                   : "it is restricted: IT Glue will be asked whether the caller may see it";
+    if (gate == GATE(REASON_GIVEN) && reveal_needs_reason(what))
+        return "a reason must be given with the reveal";
+    if (gate == GATE(TICKET_GIVEN) && gates->policy.ticket_required)
+        return "a ticket must be named with the reveal";
+    if (gate == GATE(SEALED) && reveal_needs_sealing(what))
+        return "a key to seal the value to must be sent with the reveal";
+    return words[gate].open;
 }
 
 static enum err_code add_gate(struct arena *arena, Docbridge__V1__AccessGate gate,
@@ -159,7 +188,7 @@ static enum err_code fill_gates(struct arena *arena, const struct reveal_case *w
         const char *shut = words[gate].shut != NULL ? words[gate].shut : verdict->text;
         reached = gate != closed;
         try_(add_gate(arena, gate, reached ? RESULT(PASS) : RESULT(FAIL),
-                      reached ? words[gate].open : shut,
+                      reached ? open_words(gate, what) : shut,
                       decider_name(arena, words[gate].decider, what), out, reterr));
     }
     for (size_t i = 0; i < ARRAY_LEN(live); i++)
@@ -212,6 +241,9 @@ enum err_code password_explain(struct request *request,
     enum err_code code = reveal_judge(&what, &closed, &verdict);
     out->basis = in->assumed_subject != NULL ? BASIS(ASSUMED) : BASIS(CALLER);
     out->allowed = code == ERR_OK;
+    out->reason_required = reveal_needs_reason(&what);
+    out->ticket_required = gates.policy.ticket_required;
+    out->sealed_required = reveal_needs_sealing(&what);
     if (code != ERR_OK)
         out->error_reason = arena_strdup(request->arena, err_reason(code));
     if (out->error_reason == NULL)

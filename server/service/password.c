@@ -14,6 +14,8 @@
 #include "server/service/services.h"
 #include "server/store/password.h"
 
+#define FLAG(name) DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_##name
+
 HANDLER(list_passwords, ListPasswordsRequest, ListPasswordsResponse)
 HANDLER(reveal_password, RevealPasswordRequest, RevealPasswordResponse)
 HANDLER(explain_password_access, ExplainPasswordAccessRequest, ExplainPasswordAccessResponse)
@@ -59,21 +61,46 @@ static enum err_code parse_query(struct request *request,
 
 // The reason that a reveal of a listed entry would give this caller; ERR_OK: none.
 static enum err_code blocked_by(const struct request *request, const struct sight *sight,
-                                const struct password_row *row)
+                                const struct reveal_policy *policy, const struct password_row *row)
 {
     // What lists let through passed the other gates.
     const struct password_gates gates = {.sight = *sight,
                                          .found = true,
                                          .category_allowed = true,
                                          .vaulted = row->vaulted,
-                                         .web_url = row->web_url};
+                                         .restricted = row->restricted,
+                                         .folder_restricted = row->folder_restricted,
+                                         .web_url = row->web_url,
+                                         .policy = *policy};
     const struct reveal_case what = {
         .caller = request->caller, .in_sight = true, .company = "", .name = "", .gates = &gates};
     return reveal_judge(&what, NULL, NULL);
 }
 
+static bool fill_flags(struct arena *arena, const struct password_row *row,
+                       Docbridge__V1__Password *password)
+{
+    const struct {
+        bool set;
+        Docbridge__V1__Password__Flag flag;
+    } flags[] = {
+        {row->vaulted, FLAG(VAULTED)},
+        {row->has_one_time_code, FLAG(HAS_ONE_TIME_CODE)},
+        {row->restricted || row->folder_restricted, FLAG(RESTRICTED)},
+        {row->embedded, FLAG(EMBEDDED)},
+    };
+    password->flags = arena_calloc(arena, ARRAY_LEN(flags), sizeof(*password->flags));
+    if (password->flags == NULL)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+        if (flags[i].set)
+            password->flags[password->n_flags++] = flags[i].flag;
+    return true;
+}
+
 static enum err_code fill_password(const struct request *request, const struct sight *sight,
-                                   const char *parent, const struct password_row *row,
+                                   const struct reveal_policy *policy, const char *parent,
+                                   const struct password_row *row,
                                    Docbridge__V1__Password *password, struct err *reterr)
 {
     struct arena *arena = request->arena;
@@ -89,17 +116,13 @@ static enum err_code fill_password(const struct request *request, const struct s
             arena_printf(arena, "connections/%s/passwordCategories/%" PRId64, sight->connection_id,
                          row->category_id);
     password->password_update_time = field_time(arena, row->password_update_time);
-    password->flags = arena_calloc(arena, 2, sizeof(*password->flags));
+    password->embedded_in_display_name = arena_strdup(arena, row->embedded_in);
     if (password->name == NULL || password->display_name == NULL || password->username == NULL ||
-        password->login_uri == NULL || password->upstream_uri == NULL || password->flags == NULL ||
-        password->password_category_display_name == NULL || password->password_category == NULL)
+        password->login_uri == NULL || password->upstream_uri == NULL ||
+        password->password_category_display_name == NULL || password->password_category == NULL ||
+        password->embedded_in_display_name == NULL || !fill_flags(arena, row, password))
         return err_no_memory(reterr);
-    if (row->vaulted)
-        password->flags[password->n_flags++] = DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_VAULTED;
-    if (row->has_one_time_code)
-        password->flags[password->n_flags++] =
-            DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_HAS_ONE_TIME_CODE;
-    enum err_code blocked = blocked_by(request, sight, row);
+    enum err_code blocked = blocked_by(request, sight, policy, row);
     password->revealable = blocked == ERR_OK;
     if (blocked != ERR_OK)
         password->blocked_reason = arena_strdup(arena, err_reason(blocked));
@@ -143,7 +166,8 @@ static enum err_code list_passwords(struct request *request,
         return err_no_memory(reterr);
     for (size_t i = 0; i < shown; i++) {
         out->passwords[i] = &all[i];
-        try_(fill_password(request, &sight, in->parent, &page.rows[i], &all[i], reterr));
+        try_(fill_password(request, &sight, &page.policy, in->parent, &page.rows[i], &all[i],
+                           reterr));
     }
     out->n_passwords = shown;
     out->total_size = (int32_t)page.total_size;

@@ -11,17 +11,17 @@
 #include "server/audit/audit.h"
 #include "server/base/log.h"
 #include "server/service/begin.h"
-#include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/password.h"
 #include "server/service/reading.h"
 #include "server/service/reveal.h"
+#include "server/service/reveal_release.h"
 #include "server/source/source.h"
 #include "server/store/connection_finding.h"
 #include "server/store/vault_record.h"
 
 // The outcome is written even if the caller has gone and the call's deadline has passed.
-enum { OUTCOME_MS = 5000, NOTE_MS = 1000, DISPLAY_SECONDS = 30, STORED_CATEGORY = -1 };
+enum { OUTCOME_MS = 5000, NOTE_MS = 1000, STORED_CATEGORY = -1 };
 
 // One reveal on its way.
 struct reveal {
@@ -30,6 +30,7 @@ struct reveal {
     const char *company_id;
     const char *company; // resource name
     int64_t password_id;
+    struct reveal_asks asks;
     struct password_gates gates;
     struct sealed sealed;
     int64_t intent_sequence;
@@ -47,7 +48,7 @@ static void fill_event(const struct reveal *reveal, struct audit_event *event)
     event->company_display_name = gates->sight.company_display_name;
     event->reason = reveal->in->reason;
     event->ticket = reveal->in->ticket;
-    event->policy_version = gates->access_revision;
+    event->policy_version = gates->policy.revision;
     if (!gates->found)
         return;
     event->resource_display_name = gates->display_name;
@@ -80,14 +81,18 @@ static enum err_code append(struct reveal *reveal, struct tx **tx, const struct 
     return ERR_OK;
 }
 
-// What the gates are asked about; `gates` as reveal_case says, read of a company in sight alone.
-static struct reveal_case case_of(const struct reveal *reveal, const struct password_gates *gates)
+// What the gates are asked about; `gates` and `live` as reveal_case says, read of a company in
+// sight alone.
+static struct reveal_case case_of(const struct reveal *reveal, const struct password_gates *gates,
+                                  const struct source_password *live)
 {
     return (struct reveal_case){.caller = reveal->request->caller,
                                 .in_sight = gates != NULL,
                                 .company = reveal->company,
                                 .name = reveal->in->name,
-                                .gates = gates};
+                                .gates = gates,
+                                .asks = &reveal->asks,
+                                .live = live};
 }
 
 // Reads what the local gates look at, of a company in the caller's scope, and judges it.
@@ -104,7 +109,7 @@ static enum err_code judge_stored(struct reveal *reveal, struct tx *tx, bool *re
     if (*ret_broken)
         return code;
     const struct password_gates *gates = code == ERR_OK ? &reveal->gates : NULL;
-    const struct reveal_case what = case_of(reveal, gates);
+    const struct reveal_case what = case_of(reveal, gates, NULL);
     return reveal_judge(&what, NULL, reterr);
 }
 
@@ -154,6 +159,15 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     return verdict;
 }
 
+// Whom upstream lets see a restricted record is asked only of one that is known to be restricted:
+// no other reveal shall depend on that part of the answer.
+static const char *email_to_ask_for(const struct reveal *reveal)
+{
+    bool ask = reveal->gates.restricted &&
+               reveal->gates.policy.restricted_records == REVEAL_RESTRICTED_PER_USER;
+    return ask ? reveal->request->caller->email : NULL;
+}
+
 static enum err_code fetch(struct reveal *reveal, struct err *reterr)
 {
     struct request *request = reveal->request;
@@ -167,9 +181,9 @@ static enum err_code fetch(struct reveal *reveal, struct err *reterr)
     try_(vault_unseal(request->backend->vault, &context, &reveal->sealed, &key, reterr));
     try_(source_open(request->backend->source, (enum source_provider)gates->sight.standing.provider,
                      (enum source_region)gates->region, key, &source, reterr));
-    enum err_code code = source_fetch_password(source, gates->organization_id, reveal->password_id,
-                                               request->deadline, request->cancelled, &reveal->live,
-                                               &reveal->attempt, reterr);
+    enum err_code code = source_fetch_password(
+        source, gates->organization_id, reveal->password_id, email_to_ask_for(reveal),
+        request->deadline, request->cancelled, &reveal->live, &reveal->attempt, reterr);
     // The list showed the entry to this key; refusing its value is what a key without Password
     // Access looks like (itglue: 401).
     if (code == ERR_UPSTREAM_ACCESS_DENIED) {
@@ -203,7 +217,7 @@ static enum err_code judge_live(struct reveal *reveal, struct tx *tx, struct err
     now.archived = now.archived || live->archived;
     now.vaulted = now.vaulted || live->vaulted;
     now.personal = now.personal || live->personal;
-    const struct reveal_case what = case_of(reveal, &now);
+    const struct reveal_case what = case_of(reveal, &now, live);
     return reveal_judge(&what, NULL, reterr);
 }
 
@@ -269,27 +283,6 @@ static void note_key(const struct reveal *reveal)
         log_event(LOG_WARN, "the use of a key was not noted", LOG_ERR(&err));
 }
 
-static enum err_code release(const struct reveal *reveal,
-                             Docbridge__V1__RevealPasswordResponse *out, struct err *reterr)
-{
-    struct arena *arena = reveal->request->arena;
-    const struct source_password *live = &reveal->live;
-    size_t len = live->value == NULL ? 0 : secret_len(live->value);
-    out->value_case = DOCBRIDGE__V1__REVEAL_PASSWORD_RESPONSE__VALUE_PLAINTEXT;
-    out->plaintext = arena_strndup(arena, len == 0 ? "" : secret_bytes(live->value), len);
-    out->empty = len == 0;
-    out->password_update_time = field_time(arena, live->password_update_time_us);
-    out->audit_event = arena_printf(arena, "auditEvents/%" PRId64, reveal->outcome_sequence);
-    out->display_ttl = field_duration(arena, DISPLAY_SECONDS * INT64_C(1000000));
-    if (live->category_id != 0)
-        out->password_category = arena_printf(arena, "connections/%s/passwordCategories/%" PRId64,
-                                              reveal->gates.sight.connection_id, live->category_id);
-    if (out->plaintext == NULL || out->audit_event == NULL || out->display_ttl == NULL ||
-        out->password_category == NULL)
-        return err_no_memory(reterr);
-    return ERR_OK;
-}
-
 enum err_code password_reveal(struct request *request,
                               const Docbridge__V1__RevealPasswordRequest *in,
                               Docbridge__V1__RevealPasswordResponse *out, struct err *reterr)
@@ -298,6 +291,8 @@ enum err_code password_reveal(struct request *request,
     struct name name;
     try_(name_parse(in->name, "companies/{company}/passwords/{record}", "name", request->arena,
                     &name, reterr));
+    reveal.asks = (struct reveal_asks){.reason = in->reason, .ticket = in->ticket};
+    try_(reveal_check_key(&in->recipient_public_key, &reveal.asks.sealed, reterr));
     reveal.company_id = name.company;
     reveal.password_id = name.record;
     reveal.company = arena_printf(request->arena, "companies/%s", name.company);
@@ -309,7 +304,8 @@ enum err_code password_reveal(struct request *request,
     enum err_code verdict = conclude(&reveal, fetched, reterr);
     if (verdict == ERR_OK) {
         note_key(&reveal);
-        verdict = release(&reveal, out, reterr);
+        verdict = reveal_release(request, in, &reveal.gates, &reveal.live, reveal.outcome_sequence,
+                                 out, reterr);
     }
     source_password_done(&reveal.live);
     return verdict;

@@ -6,7 +6,14 @@
 
 #include "docbridge/v1/password.pb-c.h"
 #include "server/service/request.h"
+#include "server/source/source.h"
 #include "server/store/password.h"
+
+// What a reveal comes with.
+struct reveal_asks {
+    const char *reason, *ticket;
+    bool sealed; // a key to seal the value to
+};
 
 // Who asks for what.
 struct reveal_case {
@@ -16,14 +23,22 @@ struct reveal_case {
     const char *name;    // the entry's
     // NULL: there is no such company, or it is out of the caller's scope and was not read.
     const struct password_gates *gates;
+    // NULL: what the policy may ask for is taken as given.
+    const struct reveal_asks *asks;
+    // Upstream's answer; NULL: it was not asked yet, and may name the caller authorized.
+    const struct source_password *live;
 };
 
 // The first closed gate decides. ERR_OK: all local gates are open. `ret_gate` (NULL: not wanted)
 // gets the gate that decided, UNSPECIFIED if all are open.
 // Errors: MISSING_PERMISSION, RESOURCE_NOT_FOUND, CONNECTION_NOT_ACTIVE, REVEALS_PAUSED,
 // PASSWORD_SHARING_DISABLED, COMPANY_NO_ACCESS, CATEGORY_NOT_ALLOWED, PASSWORD_VAULTED_UPSTREAM,
-// PASSWORD_PERSONAL_UPSTREAM, PASSWORD_ARCHIVED_UPSTREAM, UPSTREAM_RECORD_RESTRICTED.
+// PASSWORD_PERSONAL_UPSTREAM, PASSWORD_ARCHIVED_UPSTREAM, UPSTREAM_RECORD_RESTRICTED,
+// ACTOR_NOT_ALLOWED, REVEAL_REASON_REQUIRED, TICKET_REQUIRED, SEALED_REVEAL_REQUIRED.
 enum err_code reveal_judge(const struct reveal_case *what, Docbridge__V1__AccessGate *ret_gate,
                            struct err *reterr) _must_check_;
+// Whether the caller must give a reason, and have the value sealed. For a case with gates.
+bool reveal_needs_reason(const struct reveal_case *what);
+bool reveal_needs_sealing(const struct reveal_case *what);
 // The gates that reveal_judge asks, in its order: the i-th, UNSPECIFIED behind the last.
 Docbridge__V1__AccessGate reveal_gate(size_t i);

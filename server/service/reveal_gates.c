@@ -1,5 +1,11 @@
 #include "server/service/reveal.h"
 
+#include <string.h>
+
+#include "docbridge/v1/reveal_policy.pb-c.h"
+#include "server/base/utf8.h"
+#include "server/service/word.h"
+
 #define GATE(name) DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_##name
 
 static enum err_code permission(const struct reveal_case *what, struct err *reterr)
@@ -101,14 +107,107 @@ static enum err_code not_archived(const struct reveal_case *what, struct err *re
                   reterr);
 }
 
+// What a folder restricts is shut under PER_USER: no answer tells whom the folder lets in.
+static bool may_see_restricted(const struct reveal_case *what)
+{
+    const struct password_gates *gates = what->gates;
+    if (gates->policy.restricted_records == REVEAL_RESTRICTED_KEY_ONLY)
+        return true;
+    if (gates->folder_restricted || what->caller->email == NULL)
+        return false;
+    return what->live == NULL || what->live->user_authorized;
+}
+
 static enum err_code not_restricted(const struct reveal_case *what, struct err *reterr)
 {
-    if (!what->gates->restricted)
+    const struct password_gates *gates = what->gates;
+    if ((!gates->restricted && !gates->folder_restricted) || may_see_restricted(what))
         return ERR_OK;
     (void)refuse(ERR_UPSTREAM_RECORD_RESTRICTED, what,
                  "IT Glue restricts who may see this password: open it there", reterr);
     err_meta(reterr, "password", "%s", what->name);
+    err_meta(reterr, "mode", "%s",
+             word_of(&docbridge__v1__reveal_policy__restricted_records__descriptor,
+                     "RESTRICTED_RECORDS_", gates->policy.restricted_records));
     return ERR_UPSTREAM_RECORD_RESTRICTED;
+}
+
+// Of the policy. What is asked of agents is asked whatever the policy says.
+static bool is_like_agent(const struct reveal_case *what)
+{
+    return what->caller->actor == ACTOR_AGENT ||
+           (what->caller->actor == ACTOR_SERVICE &&
+            what->gates->policy.service_callers == REVEAL_SERVICES_LIKE_AGENTS);
+}
+
+bool reveal_needs_reason(const struct reveal_case *what)
+{
+    return what->gates->policy.reason_required || is_like_agent(what);
+}
+
+bool reveal_needs_sealing(const struct reveal_case *what)
+{
+    return what->gates->policy.sealed_required || is_like_agent(what);
+}
+
+static enum err_code refuse_by_policy(enum err_code code, const char *field, const char *text,
+                                      struct err *reterr)
+{
+    (void)err_set(reterr, code, "%s", text);
+    err_field(reterr, "%s", field);
+    err_meta(reterr, "policy", "revealPolicy");
+    return code;
+}
+
+static enum err_code actor_allowed(const struct reveal_case *what, struct err *reterr)
+{
+    int services = what->gates->policy.service_callers;
+    if (what->caller->actor != ACTOR_SERVICE || services == REVEAL_SERVICES_LIKE_HUMANS ||
+        services == REVEAL_SERVICES_LIKE_AGENTS)
+        return ERR_OK;
+    (void)err_set(reterr, ERR_ACTOR_NOT_ALLOWED, "the policy gives services no passwords");
+    err_meta(reterr, "policy", "revealPolicy");
+    err_meta(reterr, "actor_kind", "SERVICE");
+    return ERR_ACTOR_NOT_ALLOWED;
+}
+
+// Characters without the white space around them.
+static size_t length_of(const char *text)
+{
+    static const char blanks[] = " \t\r\n";
+    text += strspn(text, blanks);
+    size_t len = strlen(text);
+    while (len > 0 && strchr(blanks, text[len - 1]) != NULL)
+        len--;
+    return utf8_length(text, len);
+}
+
+static enum err_code reason_given(const struct reveal_case *what, struct err *reterr)
+{
+    int min = what->gates->policy.reason_min_length;
+    size_t least = min > 0 ? (size_t)min : 1;
+    if (!reveal_needs_reason(what) || what->asks == NULL || length_of(what->asks->reason) >= least)
+        return ERR_OK;
+    (void)refuse_by_policy(ERR_REVEAL_REASON_REQUIRED, "reason",
+                           "a reason must be given, and long enough", reterr);
+    err_meta(reterr, "min_length", "%zu", least);
+    return ERR_REVEAL_REASON_REQUIRED;
+}
+
+static enum err_code ticket_given(const struct reveal_case *what, struct err *reterr)
+{
+    if (!what->gates->policy.ticket_required || what->asks == NULL ||
+        length_of(what->asks->ticket) > 0)
+        return ERR_OK;
+    return refuse_by_policy(ERR_TICKET_REQUIRED, "ticket", "a ticket must be named", reterr);
+}
+
+static enum err_code sealed(const struct reveal_case *what, struct err *reterr)
+{
+    if (!reveal_needs_sealing(what) || what->asks == NULL || what->asks->sealed)
+        return ERR_OK;
+    return refuse_by_policy(ERR_SEALED_REVEAL_REQUIRED, "recipient_public_key",
+                            "the value is given out sealed only: send a public key", reterr);
 }
 
 // The order is the order of the gates.
@@ -129,6 +228,10 @@ static const struct {
     {GATE(NOT_PERSONAL), not_personal},
     {GATE(NOT_ARCHIVED), not_archived},
     {GATE(NOT_RESTRICTED), not_restricted},
+    {GATE(ACTOR_ALLOWED), actor_allowed},
+    {GATE(REASON_GIVEN), reason_given},
+    {GATE(TICKET_GIVEN), ticket_given},
+    {GATE(SEALED), sealed},
 };
 
 Docbridge__V1__AccessGate reveal_gate(size_t i)

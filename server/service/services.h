@@ -12,5 +12,6 @@ extern const struct service config_service;
 extern const struct service sync_service;
 extern const struct service documentation_service;
 extern const struct service password_service;
+extern const struct service reveal_policy_service;
 extern const struct service audit_service;
 extern const struct service admin_service;

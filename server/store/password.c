@@ -1,5 +1,9 @@
 #include "server/store/password.h"
 
+// What it is part of upstream, and the name of that; '' if it stands by itself.
+#define EMBEDDED \
+    " coalesce(r.body->>'resource_type', '') <> '', coalesce(r.body->>'resource_name', '')"
+
 // A folder must be known and open, with all folders above it. $1 tenant, $3 connection.
 #define FOLDER_OPEN(folder)                                                           \
     " (" folder " = 0 OR EXISTS ("                                                    \
@@ -12,6 +16,9 @@
     "                   AND p.kind = 8 AND p.id = a.id::bigint"                       \
     "             WHERE p.id IS NULL OR p.restricted)))"
 
+#define STORED_FOLDER_OPEN FOLDER_OPEN("r.folder_id")
+#define LIVE_FOLDER_OPEN FOLDER_OPEN("$6::bigint")
+
 // $1 tenant, $2 company, $3 connection, $4 name contains, $5 last name, $6 last id, $7 limit,
 // $8 category.
 static const struct statement LIST = {
@@ -19,36 +26,35 @@ static const struct statement LIST = {
     "WITH access AS ("
     "  SELECT level, include_uncategorized FROM company_password_access"
     "   WHERE tenant = $1 AND company_id = $2 AND level <> 1),"
+    " policy AS ("
+    "  SELECT" REVEAL_POLICY_COLUMNS " FROM (SELECT 1) one" REVEAL_POLICY_JOIN "),"
     " sight AS MATERIALIZED ("
     "  SELECT r.id, left(r.display_name, 96) AS name_key"
     "    FROM access a"
+    "    CROSS JOIN policy y"
     "    JOIN mapping m ON m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2"
     "    JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9"
     "         AND r.organization_id = m.organization_id"
-    "   WHERE NOT r.restricted AND NOT r.archived AND NOT r.personal"
+    "   WHERE NOT r.archived AND NOT r.personal"
     "     AND (a.level = 3 OR (r.category_id = 0 AND a.include_uncategorized)"
     "          OR EXISTS (SELECT FROM company_password_category k WHERE k.tenant = $1"
     "                     AND k.company_id = $2 AND k.connection_id = $3"
     "                     AND k.category_id = r.category_id))"
     "     AND ($4::text IS NULL OR strpos(lower(r.display_name), lower($4)) > 0)"
     "     AND ($8::bigint = 0 OR r.category_id = $8)"
-    "     AND" FOLDER_OPEN(
-        "r.folder_id") ")"
-                       " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, "
-                       "r.web_url,"
-                       "        coalesce(r.body->>'username', ''), coalesce(r.body->>'url', ''), "
-                       "r.category_id,"
-                       "        coalesce(c.display_name, r.body->>'category_name', ''), r.vaulted,"
-                       "        coalesce((r.body->>'otp_enabled')::boolean, false), "
-                       "r.password_update_time"
-                       "   FROM sight s"
-                       "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 "
-                       "AND r.id = s.id"
-                       "   LEFT JOIN password_category c ON c.tenant = $1 AND c.connection_id = $3 "
-                       "AND c.id = "
-                       "r.category_id"
-                       "  WHERE (s.name_key, s.id) > ($5, $6)"
-                       "  ORDER BY s.name_key, s.id LIMIT $7",
+    "     AND (y.restricted_listed OR (NOT r.restricted AND" STORED_FOLDER_OPEN ")))"
+    " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, r.web_url,"
+    "        coalesce(r.body->>'username', ''), coalesce(r.body->>'url', ''), r.category_id,"
+    "        coalesce(c.display_name, r.body->>'category_name', ''), r.vaulted,"
+    "        coalesce((r.body->>'otp_enabled')::boolean, false), r.password_update_time,"
+    "        r.restricted, NOT" STORED_FOLDER_OPEN "," EMBEDDED ", policy.*"
+    "   FROM sight s"
+    "   CROSS JOIN policy"
+    "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = s.id"
+    "   LEFT JOIN password_category c ON c.tenant = $1 AND c.connection_id = $3"
+    "        AND c.id = r.category_id"
+    "  WHERE (s.name_key, s.id) > ($5, $6)"
+    "  ORDER BY s.name_key, s.id LIMIT $7",
 };
 
 enum err_code password_list(struct tx *tx, const struct password_query *query, struct arena *arena,
@@ -79,14 +85,20 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
             .vaulted = rows_bool(&rows, row, 9),
             .has_one_time_code = rows_bool(&rows, row, 10),
             .password_update_time = rows_time(&rows, row, 11),
+            .restricted = rows_bool(&rows, row, 12),
+            .folder_restricted = rows_bool(&rows, row, 13),
+            .embedded = rows_bool(&rows, row, 14),
+            .embedded_in = rows_text_copy(&rows, row, 15, arena),
         };
         if (all[i].display_name == NULL || all[i].name_key == NULL || all[i].web_url == NULL ||
             all[i].username == NULL || all[i].login_url == NULL ||
-            all[i].category_display_name == NULL)
+            all[i].category_display_name == NULL || all[i].embedded_in == NULL)
             return err_no_memory(reterr);
     }
     *ret_page = (struct password_page){
         .rows = all, .count = count, .total_size = count == 0 ? 0 : rows_int64(&rows, 0, 0)};
+    if (count > 0)
+        ret_page->policy = reveal_policy_read(&rows, 0, 16);
     return ERR_OK;
 }
 
@@ -95,35 +107,27 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
 static const struct statement GATES = {
     "password_gates_get",
     "SELECT c.region, c.credential_version, coalesce(a.revision, 0),"
-    "       r.id IS NOT NULL, r.organization_id, j.category_id, "
-    "       r.restricted OR NOT" FOLDER_OPEN("r.folder_id") " OR NOT" FOLDER_OPEN(
-        "$6::bigint") ","
-                      "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
-                      "       coalesce(k.display_name, ''),"
-                      "       coalesce(a.level = 3 OR (a.level = 2 AND ("
-                      "         (j.category_id = 0 AND a.include_uncategorized)"
-                      "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant "
-                      "= $1"
-                      "                    AND s.company_id = $2 AND s.connection_id = $3"
-                      "                    AND s.category_id = j.category_id))), false),"
-                      "       coalesce(c.key_last_success_time < now() - interval '1 day'"
-                      "                OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]', false)"
-                      "  FROM (SELECT 1) one"
-                      "  LEFT JOIN connection c ON c.tenant = $1 AND c.id = $3"
-                      "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
-                      "  LEFT JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = "
-                      "9 AND r.id = $4"
-                      "       AND EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND "
-                      "m.connection_id = $3"
-                      "                   AND m.company_id = $2 AND m.organization_id = "
-                      "r.organization_id)"
-                      "  LEFT JOIN LATERAL (SELECT CASE WHEN $5::bigint = -1 THEN r.category_id "
-                      "ELSE $5 END) "
-                      "j(category_id)"
-                      "       ON true"
-                      "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = $3 "
-                      "AND k.id = "
-                      "j.category_id",
+    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted,"
+    "       NOT" STORED_FOLDER_OPEN " OR NOT" LIVE_FOLDER_OPEN ","
+    "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
+    "       coalesce(k.display_name, ''),"
+    "       coalesce(a.level = 3 OR (a.level = 2 AND ("
+    "         (j.category_id = 0 AND a.include_uncategorized)"
+    "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant = $1"
+    "                    AND s.company_id = $2 AND s.connection_id = $3"
+    "                    AND s.category_id = j.category_id))), false),"
+    "       coalesce(c.key_last_success_time < now() - interval '1 day'"
+    "                OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]', false)," EMBEDDED
+    "," REVEAL_POLICY_COLUMNS "  FROM (SELECT 1) one"
+    "  LEFT JOIN connection c ON c.tenant = $1 AND c.id = $3"
+    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
+    "  LEFT JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = $4"
+    "       AND EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = $3"
+    "                   AND m.company_id = $2 AND m.organization_id = r.organization_id)"
+    "  LEFT JOIN LATERAL (SELECT CASE WHEN $5::bigint = -1 THEN r.category_id ELSE $5 END)"
+    "       j(category_id) ON true"
+    "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = $3"
+    "       AND k.id = j.category_id" REVEAL_POLICY_JOIN,
 };
 
 enum { PASSWORDS_TASK = 3 }; // docbridge.v1.SyncTaskKind
@@ -147,15 +151,18 @@ enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t 
     gates.organization_id = rows_int64(&rows, 0, 4);
     gates.category_id = rows_int64(&rows, 0, 5);
     gates.restricted = rows_bool(&rows, 0, 6);
-    gates.archived = rows_bool(&rows, 0, 7);
-    gates.vaulted = rows_bool(&rows, 0, 8);
-    gates.personal = rows_bool(&rows, 0, 9);
-    gates.display_name = rows_text_copy(&rows, 0, 10, arena);
-    gates.web_url = rows_text_copy(&rows, 0, 11, arena);
-    gates.category_display_name = rows_text_copy(&rows, 0, 12, arena);
-    gates.category_allowed = rows_bool(&rows, 0, 13);
-    gates.key_unproven = rows_bool(&rows, 0, 14);
-    if (gates.category_display_name == NULL ||
+    gates.folder_restricted = rows_bool(&rows, 0, 7);
+    gates.archived = rows_bool(&rows, 0, 8);
+    gates.vaulted = rows_bool(&rows, 0, 9);
+    gates.personal = rows_bool(&rows, 0, 10);
+    gates.display_name = rows_text_copy(&rows, 0, 11, arena);
+    gates.web_url = rows_text_copy(&rows, 0, 12, arena);
+    gates.category_display_name = rows_text_copy(&rows, 0, 13, arena);
+    gates.category_allowed = rows_bool(&rows, 0, 14);
+    gates.key_unproven = rows_bool(&rows, 0, 15);
+    gates.embedded_in = rows_text_copy(&rows, 0, 17, arena);
+    gates.policy = reveal_policy_read(&rows, 0, 18);
+    if (gates.category_display_name == NULL || gates.embedded_in == NULL ||
         (gates.found && (gates.display_name == NULL || gates.web_url == NULL)))
         return err_no_memory(reterr);
     *ret_gates = gates;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/store/reveal_policy.h"
 #include "server/store/sight.h"
 #include "server/store/store.h"
 
@@ -26,6 +27,9 @@ struct password_row {
     int64_t category_id; // 0: none
     const char *category_display_name;
     bool vaulted, has_one_time_code;
+    bool restricted, folder_restricted; // itself; by a folder above it
+    bool embedded;                      // part of another record, which is called
+    const char *embedded_in;
     int64_t password_update_time; // 0: not known
 };
 
@@ -33,10 +37,12 @@ struct password_page {
     const struct password_row *rows;
     size_t count;
     int64_t total_size;
+    struct reveal_policy policy; // if there is a row
 };
 
 // The entries in sight of a company: of a mapped organization, in a category that its level allows,
-// neither restricted (itself or by a folder, an unknown folder too), archived nor personal.
+// neither archived nor personal, nor, unless the policy has them listed, restricted (itself or by a
+// folder, an unknown folder too).
 enum err_code password_list(struct tx *tx, const struct password_query *query, struct arena *arena,
                             struct password_page *ret_page, struct err *reterr) _must_check_;
 
@@ -51,7 +57,10 @@ struct password_gates {
     int64_t organization_id;
     int64_t category_id;
     bool restricted, archived, vaulted, personal;
+    bool folder_restricted; // a folder above it is, or is not known
     const char *display_name, *web_url, *category_display_name;
+    const char *embedded_in;     // the name of the record that it is part of; "": none
+    struct reveal_policy policy; // of the tenant
     bool key_unproven; // a value served would tell something new: see connection_note_reveal()
 };
 

@@ -53,13 +53,19 @@ static enum err_code reveal(struct fixture *fixture, int password)
     return password_reveal(&fixture->request, &in, &response, NULL);
 }
 
+// Whether only a reveal can tell.
+static bool is_live(Docbridge__V1__AccessGate gate)
+{
+    return (gate >= GATE(AUDIT_INTENT) && gate <= GATE(AUDIT_OUTCOME)) ||
+           gate == GATE(LIVE_AUTHORIZED);
+}
+
 // The gate that failed; all before it must have passed and none behind it been reached.
 static const Docbridge__V1__ExplainPasswordAccessResponse__GateResult *first_fail(void)
 {
     const Docbridge__V1__ExplainPasswordAccessResponse__GateResult *failed = NULL;
     for (size_t i = 0; i < out.n_gates; i++) {
-        bool live = out.gates[i]->gate >= GATE(AUDIT_INTENT);
-        if (live || failed != NULL)
+        if (is_live(out.gates[i]->gate) || failed != NULL)
             assert_int_equal(out.gates[i]->result, RESULT(NOT_REACHED));
         else if (out.gates[i]->result == RESULT(FAIL))
             failed = out.gates[i];
@@ -99,13 +105,18 @@ static const struct row {
     {GATE(NOT_ARCHIVED), NULL, NULL, PASSWORD_ARCHIVED, "companies/acme/passwords/9004"},
     {GATE(NOT_RESTRICTED), NULL, NULL, PASSWORD_RESTRICTED, "companies/acme/passwords/9006"},
     {GATE(NOT_RESTRICTED), NULL, NULL, PASSWORD_IN_CLOSED_FOLDER, "companies/acme/passwords/9007"},
+    {GATE(ACTOR_ALLOWED), "UPDATE reveal_policy SET service_callers = 3",
+     "UPDATE reveal_policy SET service_callers = 1", PASSWORD_PLAIN, "revealPolicy"},
 };
 
 static void before(struct fixture *fixture)
 {
     (void)fixture_sql(fixture,
                       "INSERT INTO company (tenant, id, display_name, name_key, create_time,"
-                      " update_time) VALUES ('t1', 'gone', 'Gone', 'gone', now(), now())");
+                      " update_time) VALUES ('t1', 'gone', 'Gone', 'gone', now(), now());"
+                      "INSERT INTO reveal_policy VALUES ('t1', 1, false, false, 0, false, false,"
+                      " 1, 1, now())");
+    fixture->caller.actor = ACTOR_SERVICE; // like a human, unless the policy says otherwise
 }
 
 // The reason of a reveal is the reason of its explanation, whichever gate is shut.
@@ -134,8 +145,10 @@ static void says_what_a_reveal_says(void **state)
         if (row->open != NULL)
             (void)fixture_sql(fixture, row->open);
     }
-    // No gate that can be asked is missing above.
-    assert_int_equal(seen, (1u << GATE(AUDIT_INTENT)) - 2);
+    // No gate that can be asked is missing above, but those that an explanation takes as open.
+    seen |= 1u << GATE(REASON_GIVEN) | 1u << GATE(TICKET_GIVEN) | 1u << GATE(SEALED);
+    for (size_t i = 0; i < out.n_gates; i++)
+        assert_true(is_live(out.gates[i]->gate) || (seen >> out.gates[i]->gate & 1));
     assert_int_equal(explain(fixture, PASSWORD_PLAIN), ERR_OK);
     assert_null(first_fail());
     assert_true(out.allowed);
@@ -251,6 +264,64 @@ static void assumes_a_subject(void **state)
     assert_int_equal(upstream.calls, 0);
 }
 
+static const char *detail_of(Docbridge__V1__AccessGate gate)
+{
+    for (size_t i = 0; i < out.n_gates; i++)
+        if (out.gates[i]->gate == gate)
+            return out.gates[i]->detail;
+    return "";
+}
+
+// Whom upstream lets see a restricted entry only a reveal can tell.
+static void tells_that_upstream_will_be_asked(void **state)
+{
+    struct fixture *fixture = *state;
+    static char email[] = "tom@msp.example";
+    Subject subject;
+    docbridge__v1__explain_password_access_request__assumed_subject__init(&subject);
+    Docbridge__V1__Permission permission =
+        DOCBRIDGE__V1__PERMISSION__PERMISSION_READ_DOCUMENTATION_PASSWORDS;
+    subject.permissions = &permission;
+    subject.n_permissions = 1;
+    subject.all_companies = true;
+    fixture->caller.permissions = ADMINISTRATOR;
+    // The administrator's own e-mail is not the subject's.
+    fixture->caller.email = email;
+    const char *name = "companies/acme/passwords/9006";
+    assert_int_equal(explain_as(fixture, name, &subject), ERR_OK);
+    assert_int_equal(first_fail()->gate, GATE(NOT_RESTRICTED));
+    subject.email = email;
+    assert_int_equal(explain_as(fixture, name, &subject), ERR_OK);
+    assert_true(out.allowed);
+    assert_non_null(strstr(detail_of(GATE(NOT_RESTRICTED)), "will be asked"));
+}
+
+// What the policy asks of a reveal, an explanation tells everybody who may ask.
+static void tells_what_a_reveal_must_come_with(void **state)
+{
+    struct fixture *fixture = *state;
+    Subject subject;
+    docbridge__v1__explain_password_access_request__assumed_subject__init(&subject);
+    assert_int_equal(explain(fixture, PASSWORD_PLAIN), ERR_OK);
+    assert_false(out.reason_required || out.ticket_required || out.sealed_required);
+    (void)fixture_sql(fixture, "INSERT INTO reveal_policy VALUES ('t1', 1, false, false, 0, true,"
+                               " false, 2, 1, now())");
+    assert_int_equal(explain(fixture, PASSWORD_PLAIN), ERR_OK);
+    assert_true(out.allowed && out.ticket_required);
+    assert_false(out.reason_required || out.sealed_required);
+    fixture->caller.permissions = ADMINISTRATOR;
+    static const Docbridge__V1__Actor__Kind kinds[] = {DOCBRIDGE__V1__ACTOR__KIND__KIND_AGENT,
+                                                       DOCBRIDGE__V1__ACTOR__KIND__KIND_SERVICE};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        subject.actor_kind = kinds[i];
+        assert_int_equal(explain_as(fixture, "companies/acme/passwords/9001", &subject), ERR_OK);
+        assert_true(out.reason_required && out.sealed_required);
+    }
+    subject.actor_kind = DOCBRIDGE__V1__ACTOR__KIND__KIND_SYSTEM;
+    assert_int_equal(explain_as(fixture, "companies/acme/passwords/9001", &subject),
+                     ERR_FIELD_INVALID);
+}
+
 static void needs_a_connection(void **state)
 {
     struct fixture *fixture = *state;
@@ -272,6 +343,8 @@ int main(void)
         TEST(tells_others_no_more_than_a_reveal),
         TEST(hides_companies_out_of_scope),
         TEST(assumes_a_subject),
+        TEST(tells_that_upstream_will_be_asked),
+        TEST(tells_what_a_reveal_must_come_with),
         TEST(needs_a_connection),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);

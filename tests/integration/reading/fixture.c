@@ -15,14 +15,14 @@
 struct upstream upstream;
 
 enum err_code __wrap_source_fetch_password(struct source *source, int64_t organization_id,
-                                           int64_t password_id, struct deadline deadline,
-                                           const atomic_bool *cancelled,
+                                           int64_t password_id, const char *user_email,
+                                           struct deadline deadline, const atomic_bool *cancelled,
                                            struct source_password *ret_password,
                                            struct source_attempt *ret_attempt, struct err *reterr);
 
 enum err_code __wrap_source_fetch_password(struct source *source, int64_t organization_id,
-                                           int64_t password_id, struct deadline deadline,
-                                           const atomic_bool *cancelled,
+                                           int64_t password_id, const char *user_email,
+                                           struct deadline deadline, const atomic_bool *cancelled,
                                            struct source_password *ret_password,
                                            struct source_attempt *ret_attempt, struct err *reterr)
 {
@@ -32,12 +32,15 @@ enum err_code __wrap_source_fetch_password(struct source *source, int64_t organi
     (void)cancelled;
     assert_non_null(source);
     upstream.calls++;
+    upstream.user_email = user_email;
     if (upstream.while_asked != NULL)
         upstream.while_asked(upstream.context);
     *ret_attempt = (struct source_attempt){.http_status = upstream.http_status, .request_count = 1};
     if (upstream.code != ERR_OK)
         return err_set(reterr, upstream.code, "upstream says no");
     *ret_password = upstream.live;
+    ret_password->user_authorized = user_email != NULL && upstream.authorized != NULL &&
+                                    strcmp(user_email, upstream.authorized) == 0;
     ret_password->value =
         upstream.value == NULL ? NULL : secret_copy(upstream.value, strlen(upstream.value));
     return ERR_OK;
@@ -46,6 +49,12 @@ enum err_code __wrap_source_fetch_password(struct source *source, int64_t organi
 const char *fixture_sql(const struct fixture *fixture, const char *sql)
 {
     return test_postgres_value(fixture->database->admin_dsn, sql);
+}
+
+void fixture_run_sql(void *fixture_and_sql)
+{
+    const void *const *pair = fixture_and_sql;
+    (void)fixture_sql(pair[0], pair[1]);
 }
 
 int fixture_start(void **state)

@@ -16,6 +16,8 @@ struct upstream {
     int http_status;
     struct source_password live;
     const char *value;                  // NULL: none
+    const char *authorized;             // whom upstream lets see the record; NULL: nobody
+    const char *user_email;             // whom it was last asked about; NULL: nobody
     void (*while_asked)(void *context); // runs in the middle of the call
     void *context;
 };
@@ -59,3 +61,5 @@ int fixture_drop(void **state);
 
 // SQL as the superuser; the first value as text.
 const char *fixture_sql(const struct fixture *fixture, const char *sql);
+// The same for `upstream.while_asked`: the context is an array of the fixture and the SQL.
+void fixture_run_sql(void *fixture_and_sql);

@@ -49,6 +49,8 @@ static const char *event_count(struct fixture *fixture)
 static void reveals_with_intent_and_outcome(void **state)
 {
     struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "INSERT INTO reveal_policy VALUES ('t1', 1, false, true, 0, true,"
+                               " false, 1, 3, now())");
     assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
     assert_string_equal(out.plaintext, "s3cret-c4nary");
     assert_false(out.empty);
@@ -65,10 +67,10 @@ static void reveals_with_intent_and_outcome(void **state)
                     " reason, ticket, request_id, peer, upstream_status, policy_version,"
                     " intent_sequence), E'\\n' ORDER BY sequence) FROM audit_event"),
         "1|1|0|tom|Tom Technician|companies/acme/passwords/9001|Firewall admin|acme|Acme GmbH|"
-        "connections/c1/organizations/41|Infrastructure|printer|T-1|req-1|ipv4:127.0.0.1:5|0|5|0\n"
+        "connections/c1/organizations/41|Infrastructure|printer|T-1|req-1|ipv4:127.0.0.1:5|0|3|0\n"
         "2|2|1|tom|Tom Technician|companies/acme/passwords/9001|Firewall admin|acme|Acme GmbH|"
         "connections/c1/organizations/"
-        "41|Infrastructure|printer|T-1|req-1|ipv4:127.0.0.1:5|200|5|1");
+        "41|Infrastructure|printer|T-1|req-1|ipv4:127.0.0.1:5|200|3|1");
 }
 
 static void never_stores_the_value(void **state)
@@ -255,12 +257,6 @@ static void a_lost_credential_is_a_recorded_failure(void **state)
     assert_int_equal(upstream.calls, 0);
 }
 
-static void run_sql(void *context)
-{
-    const void *const *pair = context;
-    (void)fixture_sql(pair[0], pair[1]);
-}
-
 // What an administrator changes while upstream is asked counts before the value is released.
 static void a_change_in_the_middle_closes_the_gate(void **state)
 {
@@ -283,7 +279,7 @@ static void a_change_in_the_middle_closes_the_gate(void **state)
         if (i > 0)
             (void)fixture_sql(fixture, "UPDATE connection SET reveals_paused = false;"
                                        "UPDATE company_password_access SET level = 2");
-        upstream.while_asked = run_sql;
+        upstream.while_asked = fixture_run_sql;
         upstream.context = pair;
         assert_int_equal(reveal(fixture, PASSWORD_PLAIN), rows[i].code);
         assert_true(out.plaintext == NULL || out.plaintext[0] == '\0');
@@ -304,7 +300,7 @@ static void no_durable_outcome_no_value(void **state)
 {
     struct fixture *fixture = *state;
     const void *pair[] = {fixture, "REVOKE INSERT ON audit_event FROM docbridge_server"};
-    upstream.while_asked = run_sql;
+    upstream.while_asked = fixture_run_sql;
     upstream.context = pair;
     assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_AUDIT_UNAVAILABLE);
     assert_true(out.plaintext == NULL || out.plaintext[0] == '\0');

@@ -2,6 +2,7 @@
 with; the terminal by a pty."""
 
 import base64
+import ctypes
 import json
 import os
 import pty
@@ -20,6 +21,8 @@ from fake_server import Contract, FakeServer, Refusal
 
 PROGRAM, DESCRIPTORS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 CODE = grpc.StatusCode
+SODIUM = ctypes.CDLL("libsodium.so.23")
+SODIUM.sodium_init()
 
 
 class Terminal:
@@ -614,9 +617,21 @@ class CliTest(unittest.TestCase):
 
     NAME = "companies/acme/passwords/9"
 
-    def revealed(self, **more):
-        return self.message("RevealPasswordResponse", plaintext="s3cr\x1b[31met",
-                            audit_event="auditEvents/5", display_ttl=dict(seconds=1), **more)
+    def revealed(self, value=b"s3cr\x1b[31met", seconds=1, **more):
+        """An answer that is sealed to the key of the request, as the server does it."""
+        def answer(request, context):
+            self.assertEqual(len(request.recipient_public_key), 32)
+            sealed = ctypes.create_string_buffer(len(value) + 48)
+            self.assertEqual(SODIUM.crypto_box_seal(sealed, value, ctypes.c_ulonglong(len(value)),
+                                                    request.recipient_public_key), 0)
+            return self.message("RevealPasswordResponse", audit_event="auditEvents/5",
+                                display_ttl=dict(seconds=seconds),
+                                **(dict(sealed=sealed.raw, empty=not value) | more))
+        return answer
+
+    def asked_for(self, **needs):
+        self.answer("ExplainPasswordAccess", self.message("ExplainPasswordAccessResponse",
+                                                          allowed=True, **needs))
 
     def test_reveal_refuses_a_redirected_output(self):
         self.answer("RevealPassword", self.revealed())
@@ -634,10 +649,68 @@ class CliTest(unittest.TestCase):
             self.assertEqual(target.read(), b"s3cr\x1b[31met")
         self.assertEqual(json.loads(done.stdout)["auditEvent"], "auditEvents/5")
         self.assertNotIn("s3cr", done.stdout + done.stderr)
+        self.assertNotIn("sealed", json.loads(done.stdout))
         request = self.server.requests("RevealPassword")[0]
         self.assertEqual((request.name, request.reason), (self.NAME, "r"))
         deadline = self.server.calls[-1][3]
         self.assertTrue(5 < deadline <= 10.5, deadline)
+
+    def test_reveal_takes_no_value_in_the_clear(self):
+        for wrong in (dict(sealed=b"", plaintext="s3cr"), dict(sealed=b"x" * 60), dict(sealed=b"x")):
+            if not wrong["sealed"]:
+                del wrong["sealed"]
+            answer = self.message("RevealPasswordResponse", audit_event="auditEvents/5", **wrong)
+            self.answer("RevealPassword", answer)
+            done = self.run_cli("-o", "json", "passwords", "reveal", self.NAME, "--fd", "1")
+            self.expect(done, 1, "sealed for this call")
+            self.assertNotIn("s3cr", done.stdout + done.stderr)
+        keys = [one.recipient_public_key for one in self.server.requests("RevealPassword")]
+        self.assertEqual(len(set(keys)), 3)
+
+    def test_reveal_of_an_empty_value(self):
+        self.answer("RevealPassword", self.revealed(b""))
+        done = self.run_cli("passwords", "reveal", self.NAME, "--fd", "1")
+        self.expect(done, 0, "the value is empty")
+        self.assertEqual(done.stdout, "")
+
+    def test_reveal_asks_for_what_the_policy_wants(self):
+        self.answer("RevealPassword", self.revealed())
+        self.asked_for(reason_required=True, ticket_required=True)
+        terminal = Terminal(self, ["passwords", "reveal", self.NAME])
+        terminal.until("Reason: ")
+        terminal.type("router down\n")
+        terminal.until("Ticket: ")
+        terminal.type("T-5\n")
+        terminal.until("s3cr")
+        self.assertEqual(terminal.end(), 0)
+        request = self.server.requests("RevealPassword")[0]
+        self.assertEqual((request.reason, request.ticket), ("router down", "T-5"))
+        # What is given is not asked for, nor is anything that is not wanted.
+        self.asked_for(reason_required=True)
+        terminal = Terminal(self, ["passwords", "reveal", self.NAME, "--reason", "r"])
+        terminal.until("s3cr")
+        self.assertEqual(terminal.end(), 0)
+        self.assertNotIn(b"Ticket:", terminal.output)
+        # Without a terminal the server's refusal says what to give.
+        self.answer("RevealPassword", Refusal(CODE.INVALID_ARGUMENT, "no", "REVEAL_REASON_REQUIRED",
+                                              field=("reason", "no")))
+        self.expect(self.run_cli("passwords", "reveal", self.NAME, "--fd", "1"), 2, "--reason TEXT")
+
+    def test_policy_of_reveals(self):
+        self.answer("UpdateRevealPolicy", self.message("RevealPolicy", name="revealPolicy"))
+        self.expect(self.run_cli("policy", "set", "--restricted", "key-only", "--reason", "on",
+                                 "--reason-min", "8", "--services", "like-agents", "--etag", "r3"), 0)
+        request = self.server.requests("UpdateRevealPolicy")[0]
+        self.assertEqual(set(request.update_mask.paths), {
+            "restricted_records", "service_callers", "reason_min_length", "reason_required"})
+        policy = request.reveal_policy
+        self.assertEqual((policy.name, policy.restricted_records, policy.reason_required,
+                          policy.reason_min_length, policy.service_callers, policy.etag),
+                         ("revealPolicy", 2, True, 8, 2, "r3"))
+        self.expect(self.run_cli("policy", "set"), 2, "what to change")
+        self.answer("GetRevealPolicy", self.message("RevealPolicy", ticket_required=True))
+        self.expect(self.run_cli("policy", "show"), 0)
+        self.assertEqual(self.server.requests("GetRevealPolicy")[0].name, "revealPolicy")
 
     def test_reveal_is_not_repeated(self):
         self.answer("RevealPassword", Refusal(CODE.UNAVAILABLE, "audit", "AUDIT_UNAVAILABLE"))
@@ -657,9 +730,7 @@ class CliTest(unittest.TestCase):
         self.assertEqual(terminal.end(), 0)
         self.assertGreater(time.time() - shown, 0.5)
         self.assertTrue(terminal.output.endswith(b"\x1b[2J\x1b[H\x1b[?1049l"), terminal.output)
-        slow = self.revealed()
-        slow.display_ttl.seconds = 60
-        self.answer("RevealPassword", slow)
+        self.answer("RevealPassword", self.revealed(seconds=60))
         terminal = Terminal(self, ["passwords", "reveal", self.NAME])
         terminal.until("by a key")
         terminal.type("q")

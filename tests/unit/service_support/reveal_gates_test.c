@@ -12,15 +12,18 @@ static const char COMPANY[] = "companies/acme";
 static const char NAME[] = "companies/acme/passwords/7";
 static const char WEB_URL[] = "https://acme.itglue.com/1/passwords/7";
 
+// A service that asks for a value in the clear without a word: what the policy may refuse.
 static const struct principal CALLER = {
     .tenant = "t1",
+    .actor = ACTOR_SERVICE,
     .permissions = 1u << PERMISSION_READ_DOCUMENTATION_PASSWORDS,
     .all_companies = true,
 };
 
 static enum err_code judge(const struct password_gates *gates, struct err *err)
 {
-    const struct reveal_case what = {&CALLER, true, COMPANY, NAME, gates};
+    static const struct reveal_asks ASKS = {.reason = "", .ticket = " "};
+    const struct reveal_case what = {&CALLER, true, COMPANY, NAME, gates, &ASKS, NULL};
     return reveal_judge(&what, NULL, err);
 }
 
@@ -34,6 +37,8 @@ static struct password_gates open_gates(void)
         .found = true,
         .category_allowed = true,
         .web_url = WEB_URL,
+        .policy = {.restricted_records = REVEAL_RESTRICTED_PER_USER,
+                   .service_callers = REVEAL_SERVICES_LIKE_HUMANS},
     };
 }
 
@@ -97,6 +102,31 @@ static void close_restricted(struct password_gates *gates)
     gates->restricted = true;
 }
 
+static void close_folder(struct password_gates *gates)
+{
+    gates->folder_restricted = true;
+}
+
+static void close_actor(struct password_gates *gates)
+{
+    gates->policy.service_callers = REVEAL_SERVICES_REFUSED;
+}
+
+static void close_reason(struct password_gates *gates)
+{
+    gates->policy.reason_required = true;
+}
+
+static void close_ticket(struct password_gates *gates)
+{
+    gates->policy.ticket_required = true;
+}
+
+static void close_sealed(struct password_gates *gates)
+{
+    gates->policy.sealed_required = true;
+}
+
 // In the order in which they are asked; `key` is a line of metadata that helps a person on.
 static const struct gate {
     void (*close)(struct password_gates *gates);
@@ -120,6 +150,11 @@ static const struct gate {
      WEB_URL},
     {close_restricted, ERR_UPSTREAM_RECORD_RESTRICTED, STATUS_PERMISSION_DENIED, "upstream_uri",
      WEB_URL},
+    {close_folder, ERR_UPSTREAM_RECORD_RESTRICTED, STATUS_PERMISSION_DENIED, "mode", "PER_USER"},
+    {close_actor, ERR_ACTOR_NOT_ALLOWED, STATUS_PERMISSION_DENIED, "actor_kind", "SERVICE"},
+    {close_reason, ERR_REVEAL_REASON_REQUIRED, STATUS_INVALID_ARGUMENT, "min_length", "1"},
+    {close_ticket, ERR_TICKET_REQUIRED, STATUS_INVALID_ARGUMENT, "policy", "revealPolicy"},
+    {close_sealed, ERR_SEALED_REVEAL_REQUIRED, STATUS_INVALID_ARGUMENT, "policy", "revealPolicy"},
 };
 
 static void assert_decides(const struct gate *gate, const struct password_gates *gates)
@@ -208,7 +243,7 @@ static void the_caller_is_judged_first(void **state)
     (void)state;
     struct password_gates gates = open_gates();
     struct principal caller = {0};
-    struct reveal_case what = {&caller, false, COMPANY, NAME, &gates};
+    struct reveal_case what = {&caller, false, COMPANY, NAME, &gates, NULL, NULL};
     struct err err = {0};
     Docbridge__V1__AccessGate gate;
     assert_int_equal(reveal_judge(&what, &gate, &err), ERR_MISSING_PERMISSION);
@@ -234,6 +269,21 @@ static void an_unknown_level_reveals_nothing(void **state)
         struct password_gates gates = open_gates();
         gates.sight.password_level = levels[i];
         assert_int_equal(judge(&gates, NULL), ERR_COMPANY_NO_ACCESS);
+    }
+}
+
+static void an_unknown_policy_opens_nothing(void **state)
+{
+    (void)state;
+    static const int numbers[] = {0, 4, -1};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        struct password_gates gates = open_gates();
+        gates.policy.service_callers = numbers[i];
+        assert_int_equal(judge(&gates, NULL), ERR_ACTOR_NOT_ALLOWED);
+        gates = open_gates();
+        gates.restricted = true;
+        gates.policy.restricted_records = numbers[i];
+        assert_int_equal(judge(&gates, NULL), ERR_UPSTREAM_RECORD_RESTRICTED);
     }
 }
 
@@ -271,6 +321,7 @@ int main(void)
         cmocka_unit_test(the_caller_is_judged_first),
         cmocka_unit_test(only_an_active_connection_reveals),
         cmocka_unit_test(an_unknown_level_reveals_nothing),
+        cmocka_unit_test(an_unknown_policy_opens_nothing),
         cmocka_unit_test(an_unmapped_entry_is_simply_not_found),
         cmocka_unit_test(names_no_page_that_there_is_not),
     };

@@ -1,0 +1,204 @@
+// RevealPolicyService: what a reveal asks for.
+#include "docbridge/v1/reveal_policy.pb-c.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "server/audit/audit.h"
+#include "server/service/begin.h"
+#include "server/service/config.h"
+#include "server/service/field.h"
+#include "server/service/services.h"
+#include "server/service/word.h"
+#include "server/store/reveal_policy.h"
+
+#define RECORDS(name) DOCBRIDGE__V1__REVEAL_POLICY__RESTRICTED_RECORDS__RESTRICTED_RECORDS_##name
+#define SERVICES(name) DOCBRIDGE__V1__REVEAL_POLICY__SERVICE_CALLERS__SERVICE_CALLERS_##name
+
+static const char POLICY[] = "revealPolicy";
+
+enum { REASON_MIN_LENGTH_MAX = 200, CHANGES_MAX = 7, NUMBER_BYTES = 16 };
+
+// The fields of an update, in the order of `allowed`.
+enum {
+    RESTRICTED_RECORDS = 1 << 0,
+    RESTRICTED_LISTED = 1 << 1,
+    REASON_REQUIRED = 1 << 2,
+    REASON_MIN_LENGTH = 1 << 3,
+    TICKET_REQUIRED = 1 << 4,
+    SEALED_REQUIRED = 1 << 5,
+    SERVICE_CALLERS = 1 << 6,
+};
+static const char *const allowed[] = {"restricted_records", "restricted_passwords_listed",
+                                      "reason_required",    "reason_min_length",
+                                      "ticket_required",    "sealed_required",
+                                      "service_callers",    NULL};
+
+HANDLER(get_reveal_policy, GetRevealPolicyRequest, RevealPolicy)
+HANDLER(update_reveal_policy, UpdateRevealPolicyRequest, RevealPolicy)
+
+static const struct method methods[] = {
+    UNARY(GetRevealPolicy, get_reveal_policy, LANE_STORE),
+    UNARY(UpdateRevealPolicy, update_reveal_policy, LANE_STORE),
+};
+
+const struct service reveal_policy_service = {
+    &docbridge__v1__reveal_policy_service__descriptor,
+    methods,
+    ARRAY_LEN(methods),
+};
+
+static enum err_code check_name(const char *name, const char *field, struct err *reterr)
+{
+    if (strcmp(name, POLICY) != 0)
+        return err_invalid(reterr, field, "must be %s", POLICY);
+    return ERR_OK;
+}
+
+static enum err_code fill(struct arena *arena, const struct reveal_policy *policy,
+                          Docbridge__V1__RevealPolicy *out, struct err *reterr)
+{
+    out->name = arena_strdup(arena, POLICY);
+    out->restricted_records =
+        (Docbridge__V1__RevealPolicy__RestrictedRecords)policy->restricted_records;
+    out->restricted_passwords_listed = policy->restricted_listed;
+    out->reason_required = policy->reason_required;
+    out->reason_min_length = policy->reason_min_length;
+    out->ticket_required = policy->ticket_required;
+    out->sealed_required = policy->sealed_required;
+    out->service_callers = (Docbridge__V1__RevealPolicy__ServiceCallers)policy->service_callers;
+    out->update_time = field_time(arena, policy->update_time_us);
+    out->etag = field_etag(arena, policy->revision);
+    return out->name == NULL || out->etag == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+static enum err_code check(const Docbridge__V1__RevealPolicy *wanted, unsigned mask,
+                           struct err *reterr)
+{
+    if ((mask & RESTRICTED_RECORDS) && wanted->restricted_records > RECORDS(KEY_ONLY))
+        return err_invalid(reterr, "reveal_policy.restricted_records", "must be a known value");
+    if ((mask & SERVICE_CALLERS) && wanted->service_callers > SERVICES(REFUSED))
+        return err_invalid(reterr, "reveal_policy.service_callers", "must be a known value");
+    if ((mask & REASON_MIN_LENGTH) &&
+        (wanted->reason_min_length < 0 || wanted->reason_min_length > REASON_MIN_LENGTH_MAX))
+        return err_invalid(reterr, "reveal_policy.reason_min_length", "must be 0 to %d",
+                           REASON_MIN_LENGTH_MAX);
+    return ERR_OK;
+}
+
+// What stood, but for what the mask names.
+static struct reveal_policy merge(const struct reveal_policy *old,
+                                  const Docbridge__V1__RevealPolicy *wanted, unsigned mask)
+{
+    struct reveal_policy new = *old;
+    if (mask & RESTRICTED_RECORDS)
+        new.restricted_records =
+            wanted->restricted_records == 0 ? RECORDS(PER_USER) : (int)wanted->restricted_records;
+    if (mask & RESTRICTED_LISTED)
+        new.restricted_listed = wanted->restricted_passwords_listed;
+    if (mask & REASON_REQUIRED)
+        new.reason_required = wanted->reason_required;
+    if (mask & REASON_MIN_LENGTH)
+        new.reason_min_length = wanted->reason_min_length;
+    if (mask & TICKET_REQUIRED)
+        new.ticket_required = wanted->ticket_required;
+    if (mask & SEALED_REQUIRED)
+        new.sealed_required = wanted->sealed_required;
+    if (mask & SERVICE_CALLERS)
+        new.service_callers =
+            wanted->service_callers == 0 ? SERVICES(LIKE_HUMANS) : (int)wanted->service_callers;
+    return new;
+}
+
+// What differs, as an event tells it.
+struct changes {
+    struct audit_change all[CHANGES_MAX];
+    size_t count;
+    char numbers[CHANGES_MAX][2][NUMBER_BYTES];
+};
+
+static void add_bool(struct changes *changes, const char *field, bool old_value, bool new_value)
+{
+    if (old_value != new_value)
+        changes->all[changes->count++] = config_bool_change(field, old_value, new_value);
+}
+
+static void add_number(struct changes *changes, const char *field, int old_value, int new_value)
+{
+    if (old_value == new_value)
+        return;
+    char(*text)[NUMBER_BYTES] = changes->numbers[changes->count];
+    (void)snprintf(text[0], NUMBER_BYTES, "%d", old_value);
+    (void)snprintf(text[1], NUMBER_BYTES, "%d", new_value);
+    changes->all[changes->count++] = (struct audit_change){field, text[0], text[1]};
+}
+
+static void add_word(struct changes *changes, const char *field,
+                     const ProtobufCEnumDescriptor *type, const char *prefix, int old_value,
+                     int new_value)
+{
+    if (old_value != new_value)
+        changes->all[changes->count++] = (struct audit_change){
+            field, word_of(type, prefix, old_value), word_of(type, prefix, new_value)};
+}
+
+static void compare(const struct reveal_policy *old, const struct reveal_policy *new,
+                    struct changes *changes)
+{
+    add_word(changes, "restricted_records",
+             &docbridge__v1__reveal_policy__restricted_records__descriptor, "RESTRICTED_RECORDS_",
+             old->restricted_records, new->restricted_records);
+    add_bool(changes, "restricted_passwords_listed", old->restricted_listed,
+             new->restricted_listed);
+    add_bool(changes, "reason_required", old->reason_required, new->reason_required);
+    add_number(changes, "reason_min_length", old->reason_min_length, new->reason_min_length);
+    add_bool(changes, "ticket_required", old->ticket_required, new->ticket_required);
+    add_bool(changes, "sealed_required", old->sealed_required, new->sealed_required);
+    add_word(changes, "service_callers", &docbridge__v1__reveal_policy__service_callers__descriptor,
+             "SERVICE_CALLERS_", old->service_callers, new->service_callers);
+}
+
+static enum err_code get_reveal_policy(struct request *request,
+                                       const Docbridge__V1__GetRevealPolicyRequest *in,
+                                       Docbridge__V1__RevealPolicy *out, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct reveal_policy policy;
+    try_(check_name(in->name, "name", reterr));
+    try_(request_begin(request, &tx, reterr));
+    tx_commit_with_next(tx);
+    try_(reveal_policy_get(tx, &policy, reterr));
+    try_(tx_commit(&tx, reterr));
+    return fill(request->arena, &policy, out, reterr);
+}
+
+static enum err_code update_reveal_policy(struct request *request,
+                                          const Docbridge__V1__UpdateRevealPolicyRequest *in,
+                                          Docbridge__V1__RevealPolicy *out, struct err *reterr)
+{
+    const Docbridge__V1__RevealPolicy *wanted = in->reveal_policy;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct changes changes = {.count = 0};
+    struct reveal_policy old;
+    unsigned mask;
+    if (wanted == NULL)
+        return err_invalid(reterr, "reveal_policy", "must be set");
+    try_(check_name(wanted->name, "reveal_policy.name", reterr));
+    try_(field_mask(in->update_mask, allowed, &mask, reterr));
+    try_(check(wanted, mask, reterr));
+
+    try_(request_begin(request, &tx, reterr));
+    try_(reveal_policy_get(tx, &old, reterr));
+    try_(field_etag_check(wanted->etag, old.revision, request->arena, reterr));
+    const struct reveal_policy new = merge(&old, wanted, mask);
+    compare(&old, &new, &changes);
+    // What is so already is neither written nor told.
+    if (changes.count > 0) {
+        const struct audit_event subject = {.resource = POLICY};
+        try_(reveal_policy_set(tx, &new, clock_wall_us(), reterr));
+        try_(config_audit(tx, request, &subject, changes.all, changes.count, reterr));
+        try_(reveal_policy_get(tx, &old, reterr));
+    }
+    try_(tx_commit(&tx, reterr));
+    return fill(request->arena, &old, out, reterr);
+}

@@ -1,0 +1,59 @@
+#include "server/store/reveal_policy.h"
+
+static const struct statement get_sql = {
+    "reveal_policy_get", "SELECT" REVEAL_POLICY_COLUMNS " FROM (SELECT 1) one" REVEAL_POLICY_JOIN};
+
+// Of two that change the same the later one touches no row.
+static const struct statement set_sql = {
+    "reveal_policy_set",
+    "INSERT INTO reveal_policy AS p (tenant, restricted_records, restricted_listed,"
+    "  reason_required, reason_min_length, ticket_required, sealed_required, service_callers,"
+    "  update_time)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    " ON CONFLICT (tenant) DO UPDATE SET restricted_records = excluded.restricted_records,"
+    "  restricted_listed = excluded.restricted_listed,"
+    "  reason_required = excluded.reason_required,"
+    "  reason_min_length = excluded.reason_min_length,"
+    "  ticket_required = excluded.ticket_required, sealed_required = excluded.sealed_required,"
+    "  service_callers = excluded.service_callers, revision = p.revision + 1,"
+    "  update_time = excluded.update_time"
+    " WHERE p.revision = $10"};
+
+struct reveal_policy reveal_policy_read(const struct rows *rows, int row, int first)
+{
+    return (struct reveal_policy){
+        .restricted_records = (int)rows_int64(rows, row, first),
+        .restricted_listed = rows_bool(rows, row, first + 1),
+        .reason_required = rows_bool(rows, row, first + 2),
+        .reason_min_length = (int)rows_int64(rows, row, first + 3),
+        .ticket_required = rows_bool(rows, row, first + 4),
+        .sealed_required = rows_bool(rows, row, first + 5),
+        .service_callers = (int)rows_int64(rows, row, first + 6),
+        .revision = rows_int64(rows, row, first + 7),
+        .update_time_us = rows_time(rows, row, first + 8),
+    };
+}
+
+enum err_code reveal_policy_get(struct tx *tx, struct reveal_policy *ret_policy, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &get_sql, ARGS(ARG_TEXT(tx_tenant(tx))), &rows, reterr));
+    *ret_policy = reveal_policy_read(&rows, 0, 0);
+    return ERR_OK;
+}
+
+enum err_code reveal_policy_set(struct tx *tx, const struct reveal_policy *policy, int64_t time_us,
+                                struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &set_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_INT64(policy->restricted_records),
+                       ARG_BOOL(policy->restricted_listed), ARG_BOOL(policy->reason_required),
+                       ARG_INT64(policy->reason_min_length), ARG_BOOL(policy->ticket_required),
+                       ARG_BOOL(policy->sealed_required), ARG_INT64(policy->service_callers),
+                       ARG_TIME(time_us), ARG_INT64(policy->revision)),
+                  &rows, reterr));
+    if (rows_affected(&rows) == 0)
+        return err_set(reterr, ERR_CONFLICT, "the policy was changed meanwhile");
+    return ERR_OK;
+}

@@ -1,0 +1,327 @@
+// What a reveal asks for: the policy as it is read and changed, its gates, and the sealed value.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "docbridge/v1/reveal_policy.pb-c.h"
+#include "server/service/services.h"
+#include "tests/integration/reading/reveals.h"
+
+#define RECORDS(name) DOCBRIDGE__V1__REVEAL_POLICY__RESTRICTED_RECORDS__RESTRICTED_RECORDS_##name
+#define SERVICES(name) DOCBRIDGE__V1__REVEAL_POLICY__SERVICE_CALLERS__SERVICE_CALLERS_##name
+
+typedef Docbridge__V1__RevealPolicy Policy;
+
+static Policy policy;
+
+static const struct method *method(const char *name)
+{
+    for (size_t i = 0; i < reveal_policy_service.method_count; i++)
+        if (strcmp(reveal_policy_service.methods[i].name, name) == 0)
+            return &reveal_policy_service.methods[i];
+    fail_msg("no method %s", name);
+    return NULL;
+}
+
+static enum err_code get_named(struct fixture *fixture, const char *name)
+{
+    Docbridge__V1__GetRevealPolicyRequest in;
+    docbridge__v1__get_reveal_policy_request__init(&in);
+    docbridge__v1__reveal_policy__init(&policy);
+    in.name = arena_strdup(&fixture->arena, name);
+    return method("GetRevealPolicy")->unary(&fixture->request, &in, &policy, &reveal_err);
+}
+
+// Changes the fields of `paths`, separated by commas.
+static enum err_code update(struct fixture *fixture, const Policy *wanted, const char *paths)
+{
+    Docbridge__V1__UpdateRevealPolicyRequest in;
+    Google__Protobuf__FieldMask mask;
+    char *names[16];
+    docbridge__v1__update_reveal_policy_request__init(&in);
+    google__protobuf__field_mask__init(&mask);
+    Policy asked = *wanted;
+    if (asked.name[0] == '\0')
+        asked.name = arena_strdup(&fixture->arena, "revealPolicy");
+    mask.paths = names;
+    char *rest = arena_strdup(&fixture->arena, paths);
+    for (char *path; (path = strsep(&rest, ",")) != NULL;)
+        if (path[0] != '\0')
+            names[mask.n_paths++] = path;
+    in.reveal_policy = &asked;
+    in.update_mask = &mask;
+    docbridge__v1__reveal_policy__init(&policy);
+    reveal_err = (struct err){0};
+    return method("UpdateRevealPolicy")->unary(&fixture->request, &in, &policy, &reveal_err);
+}
+
+static Policy wish(void)
+{
+    Policy wanted;
+    docbridge__v1__reveal_policy__init(&wanted);
+    return wanted;
+}
+
+static const char *changes(struct fixture *fixture)
+{
+    return fixture_sql(fixture, "SELECT type || ' ' || resource || ' ' || changes FROM audit_event"
+                                " ORDER BY sequence DESC LIMIT 1");
+}
+
+static void has_defaults_and_changes_with_its_event(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(get_named(fixture, "revealPolicy"), ERR_OK);
+    assert_string_equal(policy.name, "revealPolicy");
+    assert_int_equal(policy.restricted_records, RECORDS(PER_USER));
+    assert_int_equal(policy.service_callers, SERVICES(LIKE_HUMANS));
+    assert_false(policy.reason_required || policy.ticket_required || policy.sealed_required ||
+                 policy.restricted_passwords_listed);
+    assert_null(policy.update_time);
+    assert_string_equal(policy.etag, "r0");
+
+    Policy wanted = wish();
+    wanted.restricted_records = RECORDS(KEY_ONLY);
+    wanted.reason_required = true;
+    wanted.reason_min_length = 12;
+    wanted.ticket_required = true; // not of the mask
+    assert_int_equal(
+        update(fixture, &wanted, "restricted_records,reason_required,reason_min_length"), ERR_OK);
+    assert_true(policy.reason_required && !policy.ticket_required && policy.update_time != NULL);
+    assert_string_equal(policy.etag, "r1");
+    assert_string_equal(
+        changes(fixture),
+        "6 revealPolicy [{\"field\":\"restricted_records\",\"old\":\"PER_USER\",\"new\":"
+        "\"KEY_ONLY\"},{\"field\":\"reason_required\",\"old\":\"false\",\"new\":\"true\"},"
+        "{\"field\":\"reason_min_length\",\"old\":\"0\",\"new\":\"12\"}]");
+
+    wanted = wish();
+    wanted.restricted_passwords_listed = wanted.sealed_required = true;
+    wanted.service_callers = SERVICES(REFUSED);
+    assert_int_equal(
+        update(fixture, &wanted, "restricted_passwords_listed,sealed_required,service_callers"),
+        ERR_OK);
+    assert_int_equal(get_named(fixture, "revealPolicy"), ERR_OK);
+    assert_int_equal(policy.restricted_records, RECORDS(KEY_ONLY));
+    assert_int_equal(policy.service_callers, SERVICES(REFUSED));
+    assert_int_equal(policy.reason_min_length, 12);
+    assert_true(policy.restricted_passwords_listed && policy.sealed_required);
+    assert_string_equal(policy.etag, "r2");
+
+    // What is so already is no change; what is unset is the default.
+    assert_int_equal(update(fixture, &wanted, "sealed_required"), ERR_OK);
+    assert_string_equal(policy.etag, "r2");
+    wanted = wish();
+    assert_int_equal(update(fixture, &wanted, "*"), ERR_OK);
+    assert_int_equal(policy.restricted_records, RECORDS(PER_USER));
+    assert_int_equal(policy.service_callers, SERVICES(LIKE_HUMANS));
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM audit_event"), "3");
+}
+
+static void refuses_what_is_no_policy(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *paths, *field;
+    } rows[] = {
+        {"", "update_mask"},
+        {"etag", "update_mask"},
+        {"restricted_records", "reveal_policy.restricted_records"},
+        {"service_callers", "reveal_policy.service_callers"},
+        {"reason_min_length", "reveal_policy.reason_min_length"},
+        {"reason_min_length,reason_required", "reveal_policy.reason_min_length"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Policy wanted = wish();
+        wanted.restricted_records = (Docbridge__V1__RevealPolicy__RestrictedRecords)3;
+        wanted.service_callers = (Docbridge__V1__RevealPolicy__ServiceCallers)4;
+        wanted.reason_min_length = i % 2 == 0 ? -1 : 201;
+        assert_int_equal(update(fixture, &wanted, rows[i].paths), ERR_FIELD_INVALID);
+        assert_string_equal(reveal_err.field, rows[i].field);
+    }
+    Policy wanted = wish();
+    wanted.name = arena_strdup(&fixture->arena, "revealPolicies");
+    assert_int_equal(update(fixture, &wanted, "*"), ERR_FIELD_INVALID);
+    assert_int_equal(get_named(fixture, ""), ERR_FIELD_INVALID);
+    wanted = wish();
+    wanted.etag = arena_strdup(&fixture->arena, "r7");
+    assert_int_equal(update(fixture, &wanted, "*"), ERR_ETAG_MISMATCH);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM audit_event"), "0");
+}
+
+static void assert_denied(struct fixture *fixture, enum err_code code, const char *field)
+{
+    int calls = upstream.calls;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), code);
+    assert_string_equal(reveal_err.field, field);
+    assert_string_equal(err_meta_get(&reveal_err, "policy"), "revealPolicy");
+    assert_int_equal(revealed.value_case, 0);
+    assert_int_equal(upstream.calls, calls);
+    assert_string_equal(last_event(fixture),
+                        arena_printf(&fixture->arena, "3 2 %s 0 f 0", err_reason(code)));
+    // Which policy it was stands in the event.
+    assert_string_equal(fixture_sql(fixture, "SELECT policy_version = coalesce((SELECT revision"
+                                             " FROM reveal_policy), 0) FROM audit_event"
+                                             " ORDER BY sequence DESC LIMIT 1"),
+                        "t");
+}
+
+static void asks_for_a_reason_and_a_ticket(void **state)
+{
+    struct fixture *fixture = *state;
+    Policy wanted = wish();
+    wanted.reason_required = wanted.ticket_required = true;
+    wanted.reason_min_length = 5;
+    assert_int_equal(update(fixture, &wanted, "*"), ERR_OK);
+    // The reason comes first; the white space around it does not count, and characters do.
+    static const char *const short_reasons[] = {NULL, "", "why?", "  why? \n\t",
+                                                "\xc3\xa4\xc3\xa4"};
+    for (size_t i = 0; i < ARRAY_LEN(short_reasons); i++) {
+        asks.reason = short_reasons[i];
+        assert_denied(fixture, ERR_REVEAL_REASON_REQUIRED, "reason");
+        assert_string_equal(err_meta_get(&reveal_err, "min_length"), "5");
+    }
+    asks.reason = "\xc3\xa4-1-2";
+    assert_denied(fixture, ERR_TICKET_REQUIRED, "ticket");
+    asks.ticket = " ";
+    assert_denied(fixture, ERR_TICKET_REQUIRED, "ticket");
+    asks.ticket = "T-7";
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+    // The gates of the record come first.
+    asks.reason = NULL;
+    assert_int_equal(reveal(fixture, PASSWORD_VAULTED), ERR_PASSWORD_VAULTED_UPSTREAM);
+    // A policy that came while upstream was asked counts too.
+    (void)fixture_sql(fixture, "UPDATE reveal_policy SET reason_required = false");
+    const void *pair[] = {fixture, "UPDATE reveal_policy SET reason_required = true"};
+    upstream.while_asked = fixture_run_sql;
+    upstream.context = pair;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_REVEAL_REASON_REQUIRED);
+    assert_int_equal(revealed.value_case, 0);
+}
+
+// Agents need a reason and a key whatever the policy says; services as it says.
+static void asks_more_of_agents(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned char key[crypto_box_PUBLICKEYBYTES], secret[crypto_box_SECRETKEYBYTES];
+    (void)crypto_box_keypair(key, secret);
+    fixture->caller.actor = ACTOR_AGENT;
+    assert_denied(fixture, ERR_REVEAL_REASON_REQUIRED, "reason");
+    asks.reason = "asked by Ada";
+    assert_denied(fixture, ERR_SEALED_REVEAL_REQUIRED, "recipient_public_key");
+    asks.key = key;
+    asks.key_len = sizeof(key);
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+
+    asks = (struct asks){0};
+    fixture->caller.actor = ACTOR_SERVICE;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+    Policy wanted = wish();
+    wanted.service_callers = SERVICES(LIKE_AGENTS);
+    assert_int_equal(update(fixture, &wanted, "*"), ERR_OK);
+    assert_denied(fixture, ERR_REVEAL_REASON_REQUIRED, "reason");
+    asks.reason = "nightly";
+    assert_denied(fixture, ERR_SEALED_REVEAL_REQUIRED, "recipient_public_key");
+    wanted.service_callers = SERVICES(REFUSED);
+    assert_int_equal(update(fixture, &wanted, "*"), ERR_OK);
+    assert_denied(fixture, ERR_ACTOR_NOT_ALLOWED, "");
+    fixture->caller.actor = ACTOR_HUMAN;
+    asks = (struct asks){0};
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+}
+
+// Seals to the key alone: nothing in the clear, and only its secret half opens it.
+static void seals_the_value(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned char key[crypto_box_PUBLICKEYBYTES], secret[crypto_box_SECRETKEYBYTES], opened[64];
+    static const char *const values[] = {"s3cret-c4nary", ""};
+    Policy wanted = wish();
+    wanted.sealed_required = true;
+    assert_int_equal(update(fixture, &wanted, "*"), ERR_OK);
+    assert_denied(fixture, ERR_SEALED_REVEAL_REQUIRED, "recipient_public_key");
+    asks.key = key;
+    asks.key_len = sizeof(key);
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        size_t len = strlen(values[i]);
+        upstream.value = values[i];
+        (void)crypto_box_keypair(key, secret);
+        assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+        assert_int_equal(revealed.value_case,
+                         DOCBRIDGE__V1__REVEAL_PASSWORD_RESPONSE__VALUE_SEALED);
+        assert_int_equal(revealed.empty, len == 0);
+        assert_int_equal(revealed.sealed.len, len + crypto_box_SEALBYTES);
+        assert_int_equal(
+            crypto_box_seal_open(opened, revealed.sealed.data, revealed.sealed.len, key, secret),
+            0);
+        assert_memory_equal(opened, values[i], len);
+        secret[5] ^= 1;
+        assert_int_not_equal(
+            crypto_box_seal_open(opened, revealed.sealed.data, revealed.sealed.len, key, secret),
+            0);
+    }
+}
+
+// Refused before anything is written or asked: other lengths, and keys that keep no secret.
+static void refuses_keys_that_keep_no_secret(void **state)
+{
+    struct fixture *fixture = *state;
+    static const unsigned char small[][32] = {
+        {0},
+        {1},
+        // The points of order 8.
+        {0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
+         0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32,
+         0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+        {0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1,
+         0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c,
+         0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57},
+        // p - 1, p and p + 1.
+        {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+        {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+        {0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+    };
+    unsigned char good[33], secret[32];
+    (void)crypto_box_keypair(good, secret);
+    static const size_t lengths[] = {1, 31, 33};
+    asks.key = good;
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        asks.key_len = lengths[i];
+        assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_FIELD_INVALID);
+        assert_string_equal(reveal_err.field, "recipient_public_key");
+    }
+    asks.key_len = 32;
+    for (size_t i = 0; i < ARRAY_LEN(small); i++) {
+        asks.key = small[i];
+        assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_FIELD_INVALID);
+        assert_string_equal(reveal_err.field, "recipient_public_key");
+    }
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM audit_event"), "0");
+    assert_int_equal(upstream.calls, 0);
+    asks.key = good;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, reveals_fresh, fixture_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(has_defaults_and_changes_with_its_event),
+        TEST(refuses_what_is_no_policy),
+        TEST(asks_for_a_reason_and_a_ticket),
+        TEST(asks_more_of_agents),
+        TEST(seals_the_value),
+        TEST(refuses_keys_that_keep_no_secret),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}

@@ -1,0 +1,38 @@
+#include "tests/integration/reading/reveals.h"
+
+#include "server/service/password.h"
+
+struct asks asks;
+Docbridge__V1__RevealPasswordResponse revealed;
+struct err reveal_err;
+
+int reveals_fresh(void **state)
+{
+    asks = (struct asks){0};
+    return fixture_fresh(state);
+}
+
+enum err_code reveal(struct fixture *fixture, int password)
+{
+    struct arena *arena = &fixture->arena;
+    Docbridge__V1__RevealPasswordRequest in;
+    docbridge__v1__reveal_password_request__init(&in);
+    docbridge__v1__reveal_password_response__init(&revealed);
+    reveal_err = (struct err){0};
+    in.name = arena_printf(arena, "companies/%s/passwords/%d",
+                           asks.company == NULL ? "acme" : asks.company, password);
+    in.reason = arena_strdup(arena, asks.reason == NULL ? "" : asks.reason);
+    in.ticket = arena_strdup(arena, asks.ticket == NULL ? "" : asks.ticket);
+    in.recipient_public_key.data = (uint8_t *)(uintptr_t)asks.key;
+    in.recipient_public_key.len = asks.key_len;
+    upstream.live.id = password;
+    return password_reveal(&fixture->request, &in, &revealed, &reveal_err);
+}
+
+const char *last_event(struct fixture *fixture)
+{
+    return fixture_sql(fixture,
+                       "SELECT concat_ws(' ', phase, outcome, error_reason, upstream_status,"
+                       " upstream_served, intent_sequence) FROM audit_event WHERE tenant = 't1'"
+                       " ORDER BY sequence DESC LIMIT 1");
+}
