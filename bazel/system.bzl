@@ -18,6 +18,7 @@ _LIBRARIES = {
     "sodium": ("libsodium", "1.0.18", ["-lsodium"]),
     "ssl": ("libssl", "3.0.0", ["-lssl"]),
     "utf8proc": ("libutf8proc", "2.6.0", ["-lutf8proc"]),
+    "xxhash": ("libxxhash", "0.8.1", ["-lxxhash"]),
     "yajl": ("yajl", "2.1.0", ["-lyajl"]),
 }
 

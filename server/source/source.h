@@ -190,7 +190,7 @@ struct source_record {
     int64_t password_update_time_us; // of a password; 0: not known
     const char *body;
     size_t body_len;
-    unsigned char content_hash[32]; // BLAKE2b of every field above but what changes by itself
+    unsigned char content_hash[16]; // of every field above but what changes by itself
 };
 
 // A record that could not be read. `id` 0: not even that.

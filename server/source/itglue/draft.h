@@ -126,7 +126,8 @@ bool itglue_draft_body(const struct itglue_draft *draft, bool open, struct itglu
 // cannot be understood becomes the draft's fault, and the result false.
 bool itglue_draft_record(struct itglue_draft *draft, const struct itglue_kind *kind,
                          const struct source_query *query, struct source_record *record);
-// Fills content_hash from everything else.
+// Fills content_hash from everything else, with XXH3. It tells whether a record changed, not who
+// changed it: whoever could forge a collision upstream can write there what they like anyway.
 void itglue_record_hash(struct source_record *record);
 
 // Makes room for one item more in a growing array. False: no memory.

@@ -50,9 +50,9 @@ void itglue_page_freep(struct itglue_page **page)
 }
 
 // yajl collects a string that spans pieces until it ends, however long. So that a page cannot make
-// it collect more than a record may have, what follows the last event of a piece is looked at here,
-// and a string beyond the limit is cut: its rest never reaches yajl. Its record is too large
-// anyway.
+// it collect more than a record may have, what follows the last event (page_frame.h) of a piece is
+// looked at here, and a string beyond the limit is cut: its rest never reaches yajl. Its record is
+// too large anyway.
 //
 // Follows the text `bytes` from outside or inside a string. Returns how many bytes come before the
 // end of the string that it was in at first.

@@ -336,7 +336,6 @@ static int on_key(void *context, const unsigned char *bytes, size_t len)
 {
     struct itglue_page *page = context;
     const char *key = (const char *)bytes;
-    // No itglue_page_event(): the value's follows at once.
     if (page->skipping != 0)
         return 1;
     page->key = KEY_NONE;

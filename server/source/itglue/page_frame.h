@@ -75,7 +75,7 @@ struct itglue_page {
     int trait_depth;
     size_t section; // index
 
-    // Bytes: before the current piece, and at the last event inside it.
+    // Bytes: before the current piece, and at the last opening or closing inside it.
     size_t fed;
     size_t event_offset;
     size_t record_start;
@@ -102,7 +102,8 @@ struct itglue_page {
     bool swallowing;
 };
 
-// Every event begins here: notes where it is and checks the record's size.
+// What opens and closes begins here: notes where it is and checks the record's size. Keys and
+// scalars need not: follow() in page.c finds its way among them.
 void itglue_page_event(struct itglue_page *page);
 // Something is wrong with the record: from here on only its id is of interest.
 void itglue_page_fault(struct itglue_page *page, const char *reason, const char *detail);

@@ -64,7 +64,6 @@ static void add_id(struct itglue_page *page, const struct itglue_scalar *scalar)
 
 static int on_scalar(struct itglue_page *page, const struct itglue_scalar *scalar)
 {
-    itglue_page_event(page);
     if (page->depth == 0) {
         page->refusal = "the page is no object";
         return 0;

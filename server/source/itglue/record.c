@@ -1,8 +1,10 @@
 // The second half of draft.h: from a finished draft to a record.
 #include <inttypes.h>
-#include <sodium.h>
 #include <string.h>
 #include <strings.h>
+
+#define XXH_STATIC_LINKING_ONLY // for a state on the stack
+#include <xxhash.h>
 
 #include "server/base/encoding.h"
 #include "server/source/itglue/draft.h"
@@ -337,12 +339,13 @@ void itglue_record_hash(struct source_record *record)
         (int64_t)strlen(url),
         (int64_t)record->body_len,
     };
-    crypto_generichash_state state;
-    (void)crypto_generichash_init(&state, NULL, 0, sizeof(record->content_hash));
-    (void)crypto_generichash_update(&state, (const unsigned char *)numbers, sizeof(numbers));
-    (void)crypto_generichash_update(&state, (const unsigned char *)record->name,
-                                    strlen(record->name));
-    (void)crypto_generichash_update(&state, (const unsigned char *)url, strlen(url));
-    (void)crypto_generichash_update(&state, (const unsigned char *)record->body, record->body_len);
-    (void)crypto_generichash_final(&state, record->content_hash, sizeof(record->content_hash));
+    XXH3_state_t state;
+    XXH128_canonical_t hash;
+    (void)XXH3_128bits_reset(&state);
+    (void)XXH3_128bits_update(&state, numbers, sizeof(numbers));
+    (void)XXH3_128bits_update(&state, record->name, strlen(record->name));
+    (void)XXH3_128bits_update(&state, url, strlen(url));
+    (void)XXH3_128bits_update(&state, record->body, record->body_len);
+    XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(&state));
+    memcpy(record->content_hash, hash.digest, sizeof(record->content_hash));
 }

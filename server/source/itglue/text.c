@@ -112,16 +112,20 @@ static bool escape(struct itglue_out *out, unsigned char byte)
 
 bool itglue_text_json(struct itglue_out *out, const char *text, size_t len)
 {
-    if (!itglue_out_append(out, "\"", 1))
+    static const size_t quotes = 2;
+    if (!itglue_out_room(out, len + quotes + COPY_SLACK))
         return false;
-    for (size_t i = 0; i < len;) {
-        if (!itglue_out_room(out, len - i + COPY_SLACK))
+    char *to = out->data + out->len;
+    *to++ = '"';
+    size_t i = copy_good(to, text, len, true);
+    out->len += 1 + i;
+    while (i < len) {
+        if (!escape(out, (unsigned char)text[i++]) ||
+            !itglue_out_room(out, len - i + quotes + COPY_SLACK))
             return false;
         size_t run = copy_good(out->data + out->len, text + i, len - i, true);
         out->len += run;
         i += run;
-        if (i < len && !escape(out, (unsigned char)text[i++]))
-            return false;
     }
     return itglue_out_append(out, "\"", 1);
 }

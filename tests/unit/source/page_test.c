@@ -390,7 +390,8 @@ static void assert_same(const struct collector *one, const struct collector *oth
     for (size_t i = 0; i < one->record_count; i++) {
         assert_string_equal(one->records[i].name, other->records[i].name);
         assert_string_equal(one->records[i].body, other->records[i].body);
-        assert_memory_equal(one->records[i].content_hash, other->records[i].content_hash, 32);
+        assert_memory_equal(one->records[i].content_hash, other->records[i].content_hash,
+                            sizeof(one->records[i].content_hash));
     }
 }
 
@@ -463,8 +464,10 @@ static void test_each_change_changes_the_hash(void **state)
         assert_int_equal(strlen(changes[i][0]), strlen(changes[i][1]));
         memcpy(at, changes[i][1], strlen(changes[i][1]));
         parse(&other, SOURCE_PASSWORDS, text, 0, &page);
-        assert_memory_not_equal(one.records[0].content_hash, other.records[0].content_hash, 32);
-        assert_memory_equal(one.records[1].content_hash, other.records[1].content_hash, 32);
+        assert_memory_not_equal(one.records[0].content_hash, other.records[0].content_hash,
+                                sizeof(one.records[0].content_hash));
+        assert_memory_equal(one.records[1].content_hash, other.records[1].content_hash,
+                            sizeof(one.records[1].content_hash));
         collector_done(&other);
     }
     // What is not kept does not count.
