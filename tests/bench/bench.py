@@ -37,7 +37,7 @@ def measure(report, chosen, plan):
         "start": lambda: memory.start(report, plan),
         "token": lambda: tokens.tokens(report, server, tenant, plan),
         "parse": lambda: sync.parse(report, plan),
-        "sync": lambda: sync.sync(report, server, plan),
+        "sync": lambda: sync.sync(report, plan),
         "reveal": lambda: reveal.reveal(report, server, tenant, plan),
     }
     over = time.monotonic() + plan.budget

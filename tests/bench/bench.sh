@@ -73,8 +73,8 @@ END
 }
 stack_docbridged_start() { :; }
 
-rows=60000
-case " $* " in *" --quick "*) rows=${BENCH_ROWS:-20000} ;; esac
+rows=200000
+case " $* " in *" --quick "*) rows=40000 ;; esac
 trap stack_stop EXIT
 trap 'exit 130' INT TERM
 ulimit -n "$(ulimit -Hn)"

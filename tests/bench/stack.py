@@ -31,7 +31,8 @@ def docbridged(name, core="0", pollers=1, **settings):
     port = free_port()
     lines = {"listen": f"127.0.0.1:{port}", "pollers": pollers, "store_workers": POOL, **settings}
     with open(path("docbridged.ini"), encoding="utf-8") as common:
-        text = common.read() + "".join(f"{key} = {value}\n" for key, value in lines.items())
+        kept = [line for line in common if line.split("=")[0].strip() not in lines]
+    text = "".join(kept) + "".join(f"{key} = {value}\n" for key, value in lines.items())
     config = write(f"{name}.ini", text.encode())
     program = Program([os.environ["DOCBRIDGED"], "--config", config], path(f"{name}.log"), '"message":"serving"', core)
     program.address = f"127.0.0.1:{port}"
