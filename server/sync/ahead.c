@@ -161,19 +161,31 @@ bool ahead_take(struct ahead *ahead, const struct source_query *query, struct pa
     return true;
 }
 
-void ahead_forget(struct ahead *ahead)
+static bool is_of_list(const struct reader *reader, const struct source_query *list)
+{
+    if (reader->state == READER_IDLE || list == NULL)
+        return reader->state != READER_IDLE;
+    struct source_query page = *list;
+    page.page_number = reader->query.page_number;
+    page.page_size = reader->query.page_size;
+    return source_query_same(&page, &reader->query);
+}
+
+void ahead_forget(struct ahead *ahead, const struct source_query *query)
 {
     if (ahead == NULL)
         return;
-    for (int i = 0; i < ahead->reader_count; i++)
-        atomic_store(&ahead->readers[i].cancelled, true);
     (void)pthread_mutex_lock(&ahead->lock);
-    while (find(ahead, READER_READING, NULL) != NULL)
-        (void)pthread_cond_wait(&ahead->wake, &ahead->lock);
+    for (int i = 0; i < ahead->reader_count; i++)
+        if (is_of_list(&ahead->readers[i], query))
+            atomic_store(&ahead->readers[i].cancelled, true);
     for (int i = 0; i < ahead->reader_count; i++) {
         struct reader *reader = &ahead->readers[i];
-        if (reader->state == READER_DONE)
-            run_count(ahead->run, &reader->result.attempt);
+        if (!is_of_list(reader, query))
+            continue;
+        while (reader->state == READER_READING)
+            (void)pthread_cond_wait(&ahead->wake, &ahead->lock);
+        run_count(ahead->run, &reader->result.attempt);
         reader->state = READER_IDLE;
         page_reset(&reader->page);
     }
@@ -184,7 +196,7 @@ struct ahead *ahead_free(struct ahead *ahead)
 {
     if (ahead == NULL)
         return NULL;
-    ahead_forget(ahead);
+    ahead_forget(ahead, NULL);
     (void)pthread_mutex_lock(&ahead->lock);
     ahead->ending = true;
     (void)pthread_cond_broadcast(&ahead->wake);

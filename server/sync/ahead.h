@@ -32,5 +32,5 @@ struct ahead_result {
 // run is told to stop.
 bool ahead_take(struct ahead *ahead, const struct source_query *query, struct page *page,
                 struct ahead_result *ret_result);
-// Drops what was hinted and not taken.
-void ahead_forget(struct ahead *ahead);
+// Drops what was hinted and not taken: of the list that `query` is a page of, or all if it is NULL.
+void ahead_forget(struct ahead *ahead, const struct source_query *query);

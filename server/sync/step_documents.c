@@ -69,16 +69,9 @@ static enum err_code choose(struct task *task, int64_t organization_id,
     return ERR_OK;
 }
 
-static enum err_code walk_organization(struct task *task, const int64_t *organization_id,
-                                       struct err *reterr)
+static struct walk walk_of(const int64_t *organization_id)
 {
-    enum plan_folders folders;
-    enum err_code code = choose(task, *organization_id, &folders, reterr);
-    // It vanished upstream since the inventory; the next one notes it.
-    if (code == ERR_UPSTREAM_RECORD_GONE)
-        return ERR_OK;
-    try_(code);
-    struct walk walk = {
+    return (struct walk){
         .kind = SOURCE_DOCUMENTS,
         .key = *organization_id,
         .organization_id = *organization_id,
@@ -88,6 +81,33 @@ static enum err_code walk_organization(struct task *task, const int64_t *organiz
         .parts = 1,
         .last_part = true,
     };
+}
+
+// The organizations after the i-th, as far as readers are idle and the form is known.
+static void read_ahead(struct task *task, size_t i)
+{
+    int folders = task->run->connection.folder_filter;
+    if (folders == PLAN_FOLDERS_UNKNOWN)
+        return;
+    for (size_t k = i + 1; k < task->organization_count; k++) {
+        struct walk next = walk_of(&task->organizations[k]);
+        if (folders == PLAN_FOLDERS_UNION)
+            next.folder_filter = SOURCE_FOLDER_NONE;
+        if (!walk_hint(task, &next))
+            return;
+    }
+}
+
+static enum err_code walk_organization(struct task *task, const int64_t *organization_id,
+                                       struct err *reterr)
+{
+    enum plan_folders folders;
+    enum err_code code = choose(task, *organization_id, &folders, reterr);
+    // It vanished upstream since the inventory; the next one notes it.
+    if (code == ERR_UPSTREAM_RECORD_GONE)
+        return ERR_OK;
+    try_(code);
+    struct walk walk = walk_of(organization_id);
     if (folders == PLAN_FOLDERS_NULL)
         return walk_run(task, &walk, NULL, reterr);
     walk.parts = 2;
@@ -106,6 +126,7 @@ enum err_code step_documents(struct task *task, struct err *reterr)
         // Without a look at the filter for organizations that are complete.
         if (begun && (task->at.stage > 0 || task->at.key > task->organizations[i]))
             continue;
+        read_ahead(task, i);
         try_(walk_organization(task, &task->organizations[i], reterr));
     }
     return step_folders(task, SOURCE_DOCUMENTS, SOURCE_DOCUMENT_FOLDERS, reterr);

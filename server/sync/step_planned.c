@@ -3,18 +3,28 @@
 #include "server/sync/plan.h"
 #include "server/sync/walk.h"
 
+static struct walk walk_of(enum source_kind kind, const int64_t *organization_id)
+{
+    return (struct walk){
+        .kind = kind,
+        .key = *organization_id,
+        .organization_id = *organization_id,
+        .organizations = organization_id,
+        .organization_count = 1,
+        .parts = 1,
+        .last_part = true,
+    };
+}
+
 static enum err_code by_organizations(struct task *task, enum source_kind kind, struct err *reterr)
 {
     for (size_t i = 0; i < task->organization_count; i++) {
-        struct walk walk = {
-            .kind = kind,
-            .key = task->organizations[i],
-            .organization_id = task->organizations[i],
-            .organizations = &task->organizations[i],
-            .organization_count = 1,
-            .parts = 1,
-            .last_part = true,
-        };
+        struct walk walk = walk_of(kind, &task->organizations[i]);
+        for (size_t k = i + 1; k < task->organization_count; k++) {
+            struct walk next = walk_of(kind, &task->organizations[k]);
+            if (!walk_hint(task, &next))
+                break;
+        }
         try_(walk_run(task, &walk, NULL, reterr));
     }
     return ERR_OK;
@@ -42,6 +52,14 @@ enum err_code step_planned(struct task *task, enum source_kind kind, struct err 
     return left ? by_organizations(task, kind, reterr) : ERR_OK;
 }
 
+static struct walk folder_walk(enum source_kind kind, const int64_t *organization_id)
+{
+    struct walk walk = walk_of(kind, organization_id);
+    walk.stage = 1;
+    walk.optional = true;
+    return walk;
+}
+
 enum err_code step_folders(struct task *task, enum source_kind kind, enum source_kind folder_kind,
                            struct err *reterr)
 {
@@ -55,17 +73,12 @@ enum err_code step_folders(struct task *task, enum source_kind kind, enum source
                              task->organization_count, &run->arena, &ids, &count, reterr));
     }
     for (size_t i = 0; i < count; i++) {
-        struct walk walk = {
-            .kind = folder_kind,
-            .stage = 1,
-            .key = ids[i],
-            .organization_id = ids[i],
-            .organizations = &ids[i],
-            .organization_count = 1,
-            .optional = true,
-            .parts = 1,
-            .last_part = true,
-        };
+        struct walk walk = folder_walk(folder_kind, &ids[i]);
+        for (size_t k = i + 1; k < count; k++) {
+            struct walk next = folder_walk(folder_kind, &ids[k]);
+            if (!walk_hint(task, &next))
+                break;
+        }
         try_(walk_run(task, &walk, NULL, reterr));
     }
     return ERR_OK;

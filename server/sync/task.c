@@ -101,7 +101,9 @@ enum err_code task_run(struct run *run, int kind, struct err *reterr)
         code = begin(&task, reterr);
     } while (run_try_again(run, code, &tries));
     try_(code);
-    try_(steps[kind - 1](&task, reterr));
+    code = steps[kind - 1](&task, reterr);
+    ahead_forget(run->ahead, NULL);
+    try_(code);
     return settle(&task, reterr);
 }
 

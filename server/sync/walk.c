@@ -53,15 +53,20 @@ static int page_size_most(const struct run *run, enum source_kind kind)
     return kind == SOURCE_DOCUMENTS ? run->sync->document_page_size : run->sync->page_size;
 }
 
+static int first_page_size(const struct run *run, enum source_kind kind)
+{
+    int size = run->page_sizes[kind];
+    return size != 0 ? size : page_size_most(run, kind);
+}
+
 static void begin(struct task *task, const struct walk *walk)
 {
-    int size = task->run->page_sizes[walk->kind];
     task->at = (struct checkpoint){
         .mode = walk->organization_id == 0 ? PLAN_ACCOUNT : PLAN_ORGANIZATIONS,
         .stage = walk->stage,
         .key = walk->key,
         .filter = (int)walk->folder_filter,
-        .page_size = size != 0 ? size : page_size_most(task->run, walk->kind),
+        .page_size = first_page_size(task->run, walk->kind),
         .total = -1,
         .unsure = task->at.unsure,
     };
@@ -276,6 +281,15 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
     }
 }
 
+static void take_scope(struct page *page, const struct walk *walk)
+{
+    page_init(page);
+    page->organizations = walk->organizations;
+    page->organization_count = walk->organization_count;
+    page->asked_organization = walk->organization_id;
+    page->any_organization = walk->any_organization;
+}
+
 enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_left,
                        struct err *reterr)
 {
@@ -288,14 +302,21 @@ enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_lef
         begin(task, walk);
     }
     struct page page _cleanup_(page_done);
-    page_init(&page);
-    page.organizations = walk->organizations;
-    page.organization_count = walk->organization_count;
-    page.asked_organization = walk->organization_id;
-    page.any_organization = walk->any_organization;
+    take_scope(&page, walk);
     enum err_code code = walk_pages(task, walk, &page, ret_left, reterr);
-    ahead_forget(task->run->ahead);
+    struct source_query list = query_at(walk, 0, 1);
+    ahead_forget(task->run->ahead, &list);
     return code;
+}
+
+bool walk_hint(struct task *task, const struct walk *walk)
+{
+    if (task->text[0] != '\0' && compare(&task->at, walk) >= 0)
+        return true;
+    struct page scope;
+    take_scope(&scope, walk);
+    struct source_query query = query_at(walk, 0, first_page_size(task->run, walk->kind));
+    return ahead_hint(task->run->ahead, &query, &scope);
 }
 
 static void add_counts(struct sync_task_row *row, const struct sync_counts *add)

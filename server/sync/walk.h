@@ -47,6 +47,10 @@ struct walk {
 enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_left,
                        struct err *reterr) _must_check_;
 
+// Has the first page of a walk that comes later in the task read meanwhile. What the walk points at
+// must live as long as the task. False: no more can be read now.
+bool walk_hint(struct task *task, const struct walk *walk);
+
 // What follows are the parts of a walk.
 
 // Stores a page and moves the checkpoint from `task->at` to `to`, in one transaction.

@@ -8,6 +8,7 @@ enum { PASSWORDS = 95, PAGE = 10, PAGES_MAX = 20 };
 
 // What the hook below does; set by each test.
 static struct {
+    enum source_kind kind;
     atomic_int in_flight, most;
     atomic_int failures; // of pages after the first
     atomic_bool hold;    // until the run is told to stop
@@ -17,7 +18,7 @@ static struct {
 static enum err_code slowly(const struct source_query *query, const atomic_bool *cancelled,
                             struct source_attempt *attempt, struct err *reterr)
 {
-    if (query->kind != SOURCE_PASSWORDS)
+    if (query->kind != plan.kind)
         return ERR_OK;
     int now = atomic_fetch_add(&plan.in_flight, 1) + 1;
     if (now > atomic_load(&plan.most))
@@ -44,6 +45,7 @@ static struct fixture *begin(void **state, int window, int failures)
         &(struct fake_record){
             .kind = SOURCE_PASSWORDS, .id = 7000, .organization_id = 3, .name = "Many"},
         PASSWORDS);
+    plan.kind = SOURCE_PASSWORDS;
     atomic_store(&plan.in_flight, 0);
     atomic_store(&plan.most, 0);
     atomic_store(&plan.failures, failures);
@@ -77,6 +79,21 @@ static void pages_are_read_at_once_and_none_twice(void **state)
     for (int page = 1; page <= last; page++)
         assert_int_equal(asked[page], 1);
     assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9 AND id >= 7000", "95");
+}
+
+// Documents are listed an organization at a time.
+static void lists_that_follow_are_read_at_once(void **state)
+{
+    struct fixture *fixture = begin(state, 4, 0);
+    for (int64_t id = 6; id <= 12; id++)
+        fixture_map(fixture, id);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fake_forget_requests();
+    plan.kind = SOURCE_DOCUMENTS;
+    atomic_store(&plan.most, 0);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_in_range(atomic_load(&plan.most), 2, 4);
+    assert_int_equal(fake_request_count(SOURCE_DOCUMENTS), 9);
 }
 
 static void a_window_of_one_reads_one_after_the_other(void **state)
@@ -134,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(pages_are_read_at_once_and_none_twice),
+        TEST(lists_that_follow_are_read_at_once),
         TEST(a_window_of_one_reads_one_after_the_other),
         TEST(what_failed_ahead_is_tried_again),
         TEST(requests_ahead_are_counted),
