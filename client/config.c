@@ -34,8 +34,12 @@ int config_documentation_set_run(struct session *session)
     mask_init(&mask);
     mask_switch(&mask, session, "documents", "documents_enabled", &config.documents_enabled);
     mask_switch(&mask, session, "checklists", "checklists_enabled", &config.checklists_enabled);
+    mask_switch(&mask, session, "restricted", "restricted_shown", &config.restricted_shown);
+    mask_switch(&mask, session, "unpublished", "unpublished_shown", &config.unpublished_shown);
+    mask_switch(&mask, session, "archived", "archived_shown", &config.archived_shown);
     if (mask.message.n_paths == 0)
-        return session_usage(session, "give --documents on|off, --checklists on|off or both");
+        return session_usage(session, "give --documents, --checklists, --restricted, "
+                                      "--unpublished or --archived, each on|off");
     const char *name;
     int class = session_name(session, "connections/{connection}/documentationConfig", NULL, &name);
     if (class != EXIT_OK)

@@ -2,6 +2,8 @@
 // config_passwords.c.
 #include "server/service/config.h"
 
+#include <stddef.h>
+
 #include "server/base/buffer.h"
 #include "server/service/begin.h"
 #include "server/service/field.h"
@@ -45,7 +47,20 @@ const struct service config_service = {
 };
 
 enum { JOINED_MAX_BYTES = 128 * 1024 };
-enum { DOCUMENTS = 1 << 0, CHECKLISTS = 1 << 1, PASSWORD_SHARING = 1 << 2 };
+
+// What can be changed, in the order of the bits of a mask.
+static const struct {
+    const char *field;
+    size_t offset; // of a bool in struct config
+} switches[] = {
+    {"documents_enabled", offsetof(struct config, documents_enabled)},
+    {"checklists_enabled", offsetof(struct config, checklists_enabled)},
+    {"password_sharing_enabled", offsetof(struct config, password_sharing_enabled)},
+    {"restricted_shown", offsetof(struct config, restricted_shown)},
+    {"unpublished_shown", offsetof(struct config, unpublished_shown)},
+    {"archived_shown", offsetof(struct config, archived_shown)},
+};
+enum { PASSWORD_SHARING = 1 << 2 };
 
 struct audit_change config_bool_change(const char *field, bool old_value, bool new_value)
 {
@@ -93,6 +108,9 @@ static enum err_code fill_documentation(struct arena *arena, const char *name,
     out->documents_enabled = config->documents_enabled;
     out->checklists_enabled = config->checklists_enabled;
     out->password_sharing_enabled = config->password_sharing_enabled;
+    out->restricted_shown = config->restricted_shown;
+    out->unpublished_shown = config->unpublished_shown;
+    out->archived_shown = config->archived_shown;
     out->enabled_flexible_asset_type_count = (int32_t)config->enabled_type_count;
     out->update_time = field_time(arena, config->update_time_us);
     out->etag = field_etag(arena, config->revision);
@@ -126,27 +144,20 @@ static enum err_code update(const struct request *request, const struct change *
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct config old;
-    struct audit_change changes[3];
+    struct audit_change changes[ARRAY_LEN(switches)];
     size_t count = 0;
     try_(request_begin(request, &tx, reterr));
     try_(load(tx, request, change->connection_id, change->name, true, &old, reterr));
     try_(field_etag_check(change->etag, old.revision, request->arena, reterr));
     struct config new = old;
-    if (change->mask & DOCUMENTS)
-        new.documents_enabled = change->wanted.documents_enabled;
-    if (change->mask & CHECKLISTS)
-        new.checklists_enabled = change->wanted.checklists_enabled;
-    if (change->mask & PASSWORD_SHARING)
-        new.password_sharing_enabled = change->wanted.password_sharing_enabled;
-    if (new.documents_enabled != old.documents_enabled)
-        changes[count++] =
-            config_bool_change("documents_enabled", old.documents_enabled, new.documents_enabled);
-    if (new.checklists_enabled != old.checklists_enabled)
-        changes[count++] = config_bool_change("checklists_enabled", old.checklists_enabled,
-                                              new.checklists_enabled);
-    if (new.password_sharing_enabled != old.password_sharing_enabled)
-        changes[count++] = config_bool_change(
-            "password_sharing_enabled", old.password_sharing_enabled, new.password_sharing_enabled);
+    for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
+        const bool *wanted = (const bool *)((const char *)&change->wanted + switches[i].offset);
+        bool *value = (bool *)((char *)&new + switches[i].offset);
+        if ((change->mask & 1u << i) == 0 || *value == *wanted)
+            continue;
+        changes[count++] = config_bool_change(switches[i].field, *value, *wanted);
+        *value = *wanted;
+    }
     if (count > 0) {
         const struct audit_event subject = {.resource = change->name};
         try_(config_set(tx, change->connection_id, &new, clock_wall_us(), reterr));
@@ -176,8 +187,7 @@ update_documentation_config(struct request *request,
                             const Docbridge__V1__UpdateDocumentationConfigRequest *in,
                             Docbridge__V1__DocumentationConfig *out, struct err *reterr)
 {
-    static const char *const allowed[] = {"documents_enabled", "checklists_enabled",
-                                          "password_sharing_enabled", NULL};
+    const char *allowed[ARRAY_LEN(switches) + 1] = {NULL};
     const Docbridge__V1__DocumentationConfig *wanted = in->documentation_config;
     struct config config;
     struct name name;
@@ -186,6 +196,8 @@ update_documentation_config(struct request *request,
         return err_invalid(reterr, "documentation_config", "must be set");
     try_(name_parse(wanted->name, "connections/{connection}/documentationConfig",
                     "documentation_config.name", request->arena, &name, reterr));
+    for (size_t i = 0; i < ARRAY_LEN(switches); i++)
+        allowed[i] = switches[i].field;
     try_(field_mask(in->update_mask, allowed, &mask, reterr));
     const struct change change = {
         .name = wanted->name,
@@ -194,7 +206,10 @@ update_documentation_config(struct request *request,
         .mask = mask,
         .wanted = {.documents_enabled = wanted->documents_enabled,
                    .checklists_enabled = wanted->checklists_enabled,
-                   .password_sharing_enabled = wanted->password_sharing_enabled},
+                   .password_sharing_enabled = wanted->password_sharing_enabled,
+                   .restricted_shown = wanted->restricted_shown,
+                   .unpublished_shown = wanted->unpublished_shown,
+                   .archived_shown = wanted->archived_shown},
     };
     try_(update(request, &change, &config, reterr));
     return fill_documentation(request->arena, wanted->name, &config, out, reterr);

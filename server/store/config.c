@@ -6,7 +6,8 @@
     "SELECT f.documents_enabled, f.checklists_enabled, f.password_sharing_enabled,"     \
     " (SELECT count(*) FROM flexible_asset_type t WHERE t.tenant = f.tenant"            \
     "   AND t.connection_id = f.connection_id AND t.enabled AND t.upstream_state = 1)," \
-    " f.revision, f.update_time FROM connection_config f"                               \
+    " f.revision, f.update_time, f.restricted_shown, f.unpublished_shown,"              \
+    " f.archived_shown FROM connection_config f"                                        \
     " WHERE f.tenant = $1 AND f.connection_id = $2"
 
 static const struct statement get_sql = {"config_get", CONFIG};
@@ -14,7 +15,8 @@ static const struct statement get_locked_sql = {"config_get_locked", CONFIG " FO
 
 static const struct statement set_sql = {
     "config_set", "UPDATE connection_config SET documents_enabled = $3, checklists_enabled = $4,"
-                  " password_sharing_enabled = $5, revision = revision + 1, update_time = $6"
+                  " password_sharing_enabled = $5, revision = revision + 1, update_time = $6,"
+                  " restricted_shown = $7, unpublished_shown = $8, archived_shown = $9"
                   " WHERE tenant = $1 AND connection_id = $2"};
 
 #define TYPE                                                                      \
@@ -134,6 +136,9 @@ enum err_code config_get(struct tx *tx, const char *connection_id, bool lock,
             .enabled_type_count = rows_int64(&rows, 0, 3),
             .revision = rows_int64(&rows, 0, 4),
             .update_time_us = rows_time(&rows, 0, 5),
+            .restricted_shown = rows_bool(&rows, 0, 6),
+            .unpublished_shown = rows_bool(&rows, 0, 7),
+            .archived_shown = rows_bool(&rows, 0, 8),
         };
     return ERR_OK;
 }
@@ -144,7 +149,9 @@ enum err_code config_set(struct tx *tx, const char *connection_id, const struct 
     return tx_run(tx, &set_sql,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
                        ARG_BOOL(config->documents_enabled), ARG_BOOL(config->checklists_enabled),
-                       ARG_BOOL(config->password_sharing_enabled), ARG_TIME(time_us)),
+                       ARG_BOOL(config->password_sharing_enabled), ARG_TIME(time_us),
+                       ARG_BOOL(config->restricted_shown), ARG_BOOL(config->unpublished_shown),
+                       ARG_BOOL(config->archived_shown)),
                   reterr);
 }
 

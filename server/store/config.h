@@ -7,6 +7,8 @@
 // What a connection syncs and shares.
 struct config {
     bool documents_enabled, checklists_enabled, password_sharing_enabled;
+    // Classes of records that are hidden from readers unless opened (documentation_sight.h).
+    bool restricted_shown, unpublished_shown, archived_shown;
     int64_t enabled_type_count; // flexible asset types that are on
     int64_t revision, update_time_us;
 };
@@ -15,7 +17,7 @@ struct config {
 enum err_code config_get(struct tx *tx, const char *connection_id, bool lock,
                          struct config *ret_config, bool *ret_found,
                          struct err *reterr) _must_check_;
-// Replaces the three switches; the revision grows.
+// Replaces the switches; the revision grows.
 enum err_code config_set(struct tx *tx, const char *connection_id, const struct config *config,
                          int64_t time_us, struct err *reterr) _must_check_;
 

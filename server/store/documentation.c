@@ -1,5 +1,7 @@
 #include "server/store/documentation.h"
 
+#include "server/store/documentation_sight.h"
+
 // Parameters of every list: $1 tenant, $2 company, $3 connection, $4 name contains, $5 last name,
 // $6 last id, $7 limit. `sight` is narrow, so that counting it is cheap; bodies are read for one
 // page.
@@ -7,11 +9,12 @@
     " sight AS MATERIALIZED ("                                                        \
     "  SELECT r.id, left(r.display_name, 96) AS name_key, r.folder_id"                \
     "    FROM mapping m"                                                              \
+    "    JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $3"          \
     "    JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind \
     "         AND r.organization_id = m.organization_id"                              \
     "   WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2"           \
-    "     AND NOT r.restricted AND NOT r.archived"                                    \
-    "     AND ($4::text IS NULL OR strpos(lower(r.display_name), lower($4)) > 0)" condition ")"
+    "     AND" SIGHT_SHOWN("r", "k") "     AND ($4::text IS NULL OR "                 \
+                                     "strpos(lower(r.display_name), lower($4)) > 0)" condition ")"
 
 #define PAGE(kind)                                                                               \
     "  FROM sight s JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind \
@@ -27,38 +30,25 @@
 
 enum { COMMON_COLUMNS = 8 };
 
-// A folder is open if neither it nor any folder above it is restricted or unknown.
 static const struct statement LIST_DOCUMENTS = {
     "documentation_list_documents",
-    "WITH open_folder AS MATERIALIZED ("
-    "  SELECT f.id, array_append(ARRAY("
-    "           SELECT p.display_name FROM jsonb_array_elements_text(f.body->'ancestor_ids')"
-    "                  WITH ORDINALITY a(id, place)"
-    "             JOIN record p ON p.tenant = $1 AND p.connection_id = $3 AND p.kind = 3"
-    "                  AND p.id = a.id::bigint ORDER BY a.place), f.display_name) AS path"
-    "    FROM mapping m"
-    "    JOIN record f ON f.tenant = $1 AND f.connection_id = $3 AND f.kind = 3"
-    "         AND f.organization_id = m.organization_id"
-    "   WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2 AND NOT f.restricted"
-    "     AND NOT EXISTS ("
-    "           SELECT FROM jsonb_array_elements_text(f.body->'ancestor_ids') a(id)"
-    "             LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = $3 AND p.kind = 3"
-    "                  AND p.id = a.id::bigint"
-    "            WHERE p.id IS NULL OR p.restricted))," SIGHT(
-        4, " AND r.publish_time IS NOT NULL"
-           " AND (r.folder_id = 0 OR r.folder_id IN (SELECT id FROM open_folder))") COMMON
+    "WITH folder AS MATERIALIZED ("
+    "  SELECT f.id," SIGHT_FOLDER_PATH("f") " AS path," SIGHT_FOLDER_OPEN(
+        "f") " AS open"
+             "    FROM mapping m"
+             "    JOIN record f ON f.tenant = $1 AND f.connection_id = $3 AND f.kind = 3"
+             "         AND f.organization_id = m.organization_id"
+             "   WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2)," SIGHT(
+                 4, " AND" SIGHT_DOCUMENT_SHOWN(
+                        "r", "k", "r.folder_id IN (SELECT id FROM folder WHERE open)")) COMMON
     ", o.path, coalesce((r.body->>'is_uploaded')::boolean, false)" PAGE(
-        4) " LEFT JOIN open_folder o ON o.id = s.folder_id" AFTER,
+        4) " LEFT JOIN folder o ON o.id = s.folder_id" AFTER,
 };
 
 static const struct statement LIST_FLEXIBLE_ASSETS = {
     "documentation_list_flexible_assets",
-    "WITH" SIGHT(5, " AND ($8::bigint = 0 OR r.type_id = $8)"
-                    " AND EXISTS (SELECT FROM flexible_asset_type t WHERE t.tenant = $1"
-                    "             AND t.connection_id = $3 AND t.id = r.type_id AND t.enabled)"
-                    " AND NOT EXISTS (SELECT FROM company_hidden_type h WHERE h.tenant = $1"
-                    "                 AND h.company_id = $2 AND h.connection_id = $3"
-                    "                 AND h.type_id = r.type_id)") COMMON
+    "WITH" SIGHT(5, " AND ($8::bigint = 0 OR r.type_id = $8) AND" SIGHT_ASSET_SHOWN("r", "$2"))
+        COMMON
     ", r.type_id, t.display_name" PAGE(5) " JOIN flexible_asset_type t ON t.tenant = $1 AND "
                                           "t.connection_id = $3 AND t.id = r.type_id" AFTER,
 };

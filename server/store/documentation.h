@@ -1,8 +1,7 @@
 // Lists of synced documentation in sight of a company.
 //
-// In sight is what is of an organization mapped to the company, of a kind that is enabled, and
-// neither restricted (itself or by a folder above it; a folder that is not known counts as
-// restricted), archived nor unpublished.
+// In sight is what is of an organization mapped to the company, of a kind that is enabled, and not
+// of a class that is hidden (documentation_sight.h).
 #pragma once
 
 #include <stdbool.h>

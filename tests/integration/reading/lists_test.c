@@ -331,6 +331,35 @@ static const char *counts(struct fixture *fixture, const char *company)
     return text;
 }
 
+// How many records of each class come into sight when it is opened, for staff and for a client.
+static void classes_are_hidden_until_opened(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *sql, *acme;
+    } rows[] = {
+        {"SELECT", "2 1 2"},
+        {"UPDATE connection_config SET restricted_shown = true", "5 2 3"},
+        {"UPDATE connection_config SET restricted_shown = false, unpublished_shown = true",
+         "3 1 2"},
+        {"UPDATE connection_config SET unpublished_shown = false, archived_shown = true", "3 2 2"},
+        {"UPDATE connection_config SET archived_shown = false", "2 1 2"},
+    };
+    static const char *const companies[] = {"acme"};
+    (void)fixture_sql(fixture, DOCUMENTS);
+    (void)fixture_sql(fixture, ASSETS);
+    (void)fixture_sql(fixture, CHECKLISTS);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)fixture_sql(fixture, rows[i].sql);
+        fixture->caller.all_companies = true;
+        assert_string_equal(counts(fixture, "acme"), rows[i].acme);
+        fixture->caller.all_companies = false;
+        fixture->caller.companies = companies;
+        fixture->caller.company_count = 1;
+        assert_string_equal(counts(fixture, "acme"), rows[i].acme);
+    }
+}
+
 static void a_company_hides_what_the_connection_shares(void **state)
 {
     struct fixture *fixture = *state;
@@ -374,6 +403,7 @@ int main(void)
         TEST(assets_follow_their_types_switch),
         TEST(checklists_carry_completion),
         TEST(a_company_hides_what_the_connection_shares),
+        TEST(classes_are_hidden_until_opened),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

@@ -1,0 +1,45 @@
+// What of the synced documentation readers see: the one place that says so, in SQL, for lists, for
+// single records and for search.
+//
+// A restricted record, one in a restricted folder or in one that is not known, one that was never
+// published and an archived one are hidden, unless the tenant opened the class. The statement has
+// $1 the tenant and names its parts: `record`, a row of record; `config`, the row of
+// connection_config of the same connection.
+#pragma once
+
+// Holds for every kind.
+#define SIGHT_SHOWN(record, config)                               \
+    " (NOT " record ".restricted OR " config ".restricted_shown)" \
+    " AND (NOT " record ".archived OR " config ".archived_shown)"
+
+// Whether a folder, by its row or NULLs if it is not known, is open: neither it nor any folder
+// above it is restricted or unknown.
+#define SIGHT_FOLDER_OPEN(folder)                                                             \
+    " (NOT " folder ".restricted AND NOT EXISTS ("                                            \
+    "   SELECT FROM jsonb_array_elements_text(" folder ".body->'ancestor_ids') a(id)"         \
+    "     LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = " folder ".connection_id" \
+    "          AND p.kind = 3 AND p.id = a.id::bigint"                                        \
+    "    WHERE p.id IS NULL OR p.restricted))"
+
+// The folders above a folder and itself, by name, outermost first.
+#define SIGHT_FOLDER_PATH(folder)                                                              \
+    " array_append(ARRAY("                                                                     \
+    "   SELECT p.display_name FROM jsonb_array_elements_text(" folder ".body->'ancestor_ids')" \
+    "          WITH ORDINALITY a(id, place)"                                                   \
+    "     JOIN record p ON p.tenant = $1 AND p.connection_id = " folder ".connection_id"       \
+    "          AND p.kind = 3 AND p.id = a.id::bigint ORDER BY a.place), " folder ".display_name)"
+
+// Holds for a document beside SIGHT_SHOWN; `open` says whether its folder is.
+#define SIGHT_DOCUMENT_SHOWN(record, config, open)                           \
+    " (" record ".publish_time IS NOT NULL OR " config ".unpublished_shown)" \
+    " AND (" record ".folder_id = 0 OR " config ".restricted_shown OR " open ")"
+
+// Holds for a flexible asset of the company `company` beside SIGHT_SHOWN: its type is on, and not
+// hidden from the company.
+#define SIGHT_ASSET_SHOWN(record, company)                                          \
+    " EXISTS (SELECT FROM flexible_asset_type t WHERE t.tenant = $1"                \
+    "         AND t.connection_id = " record ".connection_id AND t.id = " record    \
+    ".type_id AND t.enabled)"                                                       \
+    " AND NOT EXISTS (SELECT FROM company_hidden_type h WHERE h.tenant = $1"        \
+    "                 AND h.company_id = " company " AND h.connection_id = " record \
+    ".connection_id AND h.type_id = " record ".type_id)"
