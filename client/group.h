@@ -46,6 +46,7 @@ int passwords_reveal_run(struct session *session);
 int passwords_explain_run(struct session *session);
 
 int reveal_policy_set_run(struct session *session);
+int reveal_policy_unfreeze_run(struct session *session);
 
 int access_revoke_run(struct session *session);
 

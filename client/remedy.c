@@ -19,6 +19,13 @@ static const struct remedy table[] = {
      "this concerns all companies: use a token that is not limited to some"},
     {"UPSTREAM_RECORD_RESTRICTED", EXIT_DENIED, "password",
      "the record is restricted in IT Glue; its owner there can share it"},
+    {"ANOTHER_PERSON_REQUIRED", EXIT_DENIED, "reveal_freeze",
+     "have another administrator look at what was revealed and end the freeze"},
+    {"REVEALS_FROZEN", EXIT_PRECONDITION, NULL,
+     "too many passwords were revealed; an administrator other than you can end it: docbridge "
+     "policy freezes, then docbridge policy unfreeze"},
+    {"REVEAL_BUDGET_EXCEEDED", EXIT_QUOTA, NULL,
+     "wait until there is room, or reveal again what you revealed before: that takes none"},
     {"ACTOR_NOT_ALLOWED", EXIT_DENIED, "policy",
      "the policy keeps callers of this kind out: docbridge policy show"},
     {"REVEAL_REASON_REQUIRED", EXIT_USAGE, NULL, "say why: --reason TEXT"},

@@ -1,3 +1,6 @@
+#include <stdlib.h>
+#include <string.h>
+
 #include "client/group.h"
 #include "client/mask.h"
 #include "client/output.h"
@@ -14,8 +17,67 @@ static void take_switch(struct mask *mask, const struct session *session, const 
     mask_add(mask, path);
 }
 
-static int take_policy(const struct session *session, Docbridge__V1__RevealPolicy *policy,
-                       struct mask *mask)
+// Reads "N/WINDOW" such as 20/1h, with "/freeze" behind it if need be, or "none".
+static bool read_budget(const char *text, Docbridge__V1__RevealBudget *budget,
+                        Google__Protobuf__Duration *window)
+{
+    static const struct {
+        char unit;
+        int seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char *end;
+    if (strcmp(text, "none") == 0)
+        return true;
+    long limit = strtol(text, &end, 10);
+    if (text[0] < '1' || text[0] > '9' || *end != '/' || limit > INT32_MAX || end[1] < '1' ||
+        end[1] > '9')
+        return false;
+    long count = strtol(end + 1, &end, 10);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (*end == units[i].unit && count <= INT32_MAX)
+            window->seconds = (int64_t)count * units[i].seconds;
+    if (window->seconds == 0 || (end[1] != '\0' && strcmp(end + 1, "/freeze") != 0))
+        return false;
+    budget->limit = (int32_t)limit;
+    budget->window = window;
+    budget->freezes = end[1] != '\0';
+    return true;
+}
+
+// Room for the budgets that the command line names.
+struct budgets {
+    Docbridge__V1__RevealBudget all[3];
+    Google__Protobuf__Duration windows[3];
+};
+
+static int take_budgets(struct session *session, struct budgets *budgets,
+                        Docbridge__V1__RevealPolicy *policy, struct mask *mask)
+{
+    const struct {
+        const char *flag, *path;
+        Docbridge__V1__RevealBudget **field;
+    } rows[] = {{"user-budget", "user_budget", &policy->user_budget},
+                {"company-budget", "company_budget", &policy->company_budget},
+                {"tenant-budget", "tenant_budget", &policy->tenant_budget}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *text = parse_text(session->arguments, rows[i].flag);
+        if (text == NULL)
+            continue;
+        docbridge__v1__reveal_budget__init(&budgets->all[i]);
+        google__protobuf__duration__init(&budgets->windows[i]);
+        if (!read_budget(text, &budgets->all[i], &budgets->windows[i]))
+            return session_usage(session,
+                                 "--%s: write N/WINDOW such as 20/1h, 20/1h/freeze, or "
+                                 "none",
+                                 rows[i].flag);
+        *rows[i].field = &budgets->all[i];
+        mask_add(mask, rows[i].path);
+    }
+    return EXIT_OK;
+}
+
+static void take_policy(const struct session *session, Docbridge__V1__RevealPolicy *policy,
+                        struct mask *mask)
 {
     const struct arguments *arguments = session->arguments;
     const char *restricted = parse_text(arguments, "restricted");
@@ -43,7 +105,6 @@ static int take_policy(const struct session *session, Docbridge__V1__RevealPolic
     take_switch(mask, session, "reason", "reason_required", &policy->reason_required);
     take_switch(mask, session, "ticket", "ticket_required", &policy->ticket_required);
     take_switch(mask, session, "sealed", "sealed_required", &policy->sealed_required);
-    return EXIT_OK;
 }
 
 int reveal_policy_set_run(struct session *session)
@@ -53,8 +114,10 @@ int reveal_policy_set_run(struct session *session)
     Docbridge__V1__RevealPolicy policy = DOCBRIDGE__V1__REVEAL_POLICY__INIT;
     const ProtobufCMessage *answer;
     struct mask mask;
+    struct budgets budgets;
     mask_init(&mask);
-    int class = take_policy(session, &policy, &mask);
+    take_policy(session, &policy, &mask);
+    int class = take_budgets(session, &budgets, &policy, &mask);
     if (class == EXIT_OK && mask.message.n_paths == 0)
         class = session_usage(session, "say what to change");
     if (class != EXIT_OK)
@@ -65,4 +128,20 @@ int reveal_policy_set_run(struct session *session)
     request.update_mask = &mask.message;
     class = session_call_own(session, &request.base, &answer);
     return class == EXIT_OK ? output_message(session, answer) : class;
+}
+
+int reveal_policy_unfreeze_run(struct session *session)
+{
+    Docbridge__V1__UnfreezeRevealsRequest request = DOCBRIDGE__V1__UNFREEZE_REVEALS_REQUEST__INIT;
+    const ProtobufCMessage *answer;
+    const char *name;
+    int class = session_argument(session, 0, "revealFreezes/{reveal_freeze}", &name);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&request.base, "name", name);
+    field_set_text(&request.base, "reason", parse_text(session->arguments, "reason"));
+    class = session_call_own(session, &request.base, &answer);
+    if (class == EXIT_OK)
+        session_note(session, "%s is ended; its budget begins anew", name);
+    return class;
 }

@@ -33,6 +33,8 @@ enum audit_type {
     AUDIT_CREDENTIAL_ROTATE = 16,
     AUDIT_CONNECTION_DELETE = 17,
     AUDIT_VAULT_REWRAP = 31,
+    AUDIT_REVEALS_FREEZE = 40,
+    AUDIT_REVEALS_UNFREEZE = 41,
 };
 
 // The numbers of docbridge.v1.AuditEvent.Phase.

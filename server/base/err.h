@@ -45,6 +45,7 @@ enum status {
     X(MISSING_PERMISSION, PERMISSION_DENIED)                  \
     X(ALL_COMPANIES_REQUIRED, PERMISSION_DENIED)              \
     X(UPSTREAM_RECORD_RESTRICTED, PERMISSION_DENIED)          \
+    X(ANOTHER_PERSON_REQUIRED, PERMISSION_DENIED)             \
     X(ACTOR_NOT_ALLOWED, PERMISSION_DENIED)                   \
     X(RESOURCE_NOT_FOUND, NOT_FOUND)                          \
     X(MESSAGE_INVALID, INVALID_ARGUMENT)                      \
@@ -65,6 +66,7 @@ enum status {
     X(SYNCS_PAUSED, FAILED_PRECONDITION)                      \
     X(PROVIDER_NOT_SUPPORTED, FAILED_PRECONDITION)            \
     X(REVEALS_PAUSED, FAILED_PRECONDITION)                    \
+    X(REVEALS_FROZEN, FAILED_PRECONDITION)                    \
     X(CONNECTION_NOT_EMPTY, FAILED_PRECONDITION)              \
     X(UPSTREAM_ACCOUNT_CHANGED, FAILED_PRECONDITION)          \
     X(UPSTREAM_KEY_REJECTED, FAILED_PRECONDITION)             \
@@ -80,6 +82,7 @@ enum status {
     X(ETAG_MISMATCH, ABORTED)                                 \
     X(CONFLICT, ABORTED)                                      \
     X(UPSTREAM_RATE_LIMITED, RESOURCE_EXHAUSTED)              \
+    X(REVEAL_BUDGET_EXCEEDED, RESOURCE_EXHAUSTED)             \
     X(SERVER_BUSY, RESOURCE_EXHAUSTED)                        \
     X(UPSTREAM_UNREACHABLE, UNAVAILABLE)                      \
     X(UPSTREAM_ERROR, UNAVAILABLE)                            \

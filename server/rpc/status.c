@@ -116,6 +116,7 @@ static const struct {
     {"passwordCategories", "PasswordCategory"},
     {"passwordConfig", "PasswordConfig"},
     {"passwords", "Password"},
+    {"revealFreezes", "RevealFreeze"},
     {"revealPolicy", "RevealPolicy"},
     {"setupProgress", "SetupProgress"},
     {"syncIssues", "SyncIssue"},
@@ -171,6 +172,23 @@ static void add_precondition_failure(struct builder *builder)
     add_detail(builder, &failure.base);
 }
 
+// Whose quota it is, where the error says so.
+static void add_quota_failure(struct builder *builder)
+{
+    Google__Rpc__QuotaFailure__Violation violation;
+    google__rpc__quota_failure__violation__init(&violation);
+    const char *scope = err_meta_get(builder->err, "scope");
+    if (scope != NULL)
+        violation.subject = borrowed(scope);
+    violation.description = borrowed(builder->err->text);
+    Google__Rpc__QuotaFailure__Violation *pointer = &violation;
+    Google__Rpc__QuotaFailure failure;
+    google__rpc__quota_failure__init(&failure);
+    failure.violations = &pointer;
+    failure.n_violations = 1;
+    add_detail(builder, &failure.base);
+}
+
 static void add_request_info(struct builder *builder, const char *request_id)
 {
     Google__Rpc__RequestInfo info;
@@ -193,6 +211,8 @@ static void add_details(struct builder *builder, enum status code, const char *d
         add_resource_info(builder, domain, resource);
     if (code == STATUS_FAILED_PRECONDITION)
         add_precondition_failure(builder);
+    if (code == STATUS_RESOURCE_EXHAUSTED)
+        add_quota_failure(builder);
     add_request_info(builder, request_id);
 }
 

@@ -52,9 +52,11 @@ static const struct {
     [GATE(NOT_RESTRICTED)] = {"neither the password nor a folder above it is restricted", NULL,
                               BY_ENTRY},
     [GATE(ACTOR_ALLOWED)] = {"the policy lets callers of this kind reveal", NULL, BY_POLICY},
+    [GATE(NOT_FROZEN)] = {"reveals are not frozen", NULL, BY_POLICY},
     [GATE(REASON_GIVEN)] = {"no reason is needed", NULL, BY_POLICY},
     [GATE(TICKET_GIVEN)] = {"no ticket is needed", NULL, BY_POLICY},
     [GATE(SEALED)] = {"the value need not be sealed", NULL, BY_POLICY},
+    [GATE(BUDGET_LEFT)] = {"the budgets have room", NULL, BY_POLICY},
 };
 
 // What is settled in the course of a reveal, after the gates above.
@@ -199,16 +201,21 @@ static enum err_code fill_gates(struct arena *arena, const struct reveal_case *w
 
 // Reads what the gates look at. The caller's own scope hides what it always hides; whether the
 // subject sees the company is a gate's to say.
-static enum err_code read_gates(struct request *request, const char *company_id,
-                                int64_t password_id, const char *name,
-                                struct password_gates *ret_gates, struct err *reterr)
+static enum err_code read_gates(struct request *request, const char *subject,
+                                const char *company_id, int64_t password_id, const char *name,
+                                struct password_gates *ret_gates, struct reveal_excess *ret_excess,
+                                struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
     try_(request_check_sight(tx, request, company_id, name, reterr));
     enum err_code code = password_gates_get(tx, company_id, password_id, STORED_CATEGORY, 0,
-                                            request->arena, ret_gates, reterr);
-    return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name) : code;
+                                            subject, request->arena, ret_gates, reterr);
+    if (code != ERR_OK)
+        return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name) : code;
+    const struct reveal_usage usage = {subject, company_id, ret_gates->sight.connection_id,
+                                       password_id};
+    return reveal_budget_use(tx, &ret_gates->policy, &usage, false, ret_excess, reterr);
 }
 
 enum err_code password_explain(struct request *request,
@@ -218,8 +225,11 @@ enum err_code password_explain(struct request *request,
 {
     struct principal assumed;
     struct password_gates gates;
+    struct reveal_excess excess;
     struct name name;
     struct err verdict = {0};
+    // Nothing that is counted by subject is known of one that is assumed.
+    const char *subject = in->assumed_subject == NULL ? request->caller->subject : "";
     try_(name_parse(in->name, "companies/{company}/passwords/{record}", "name", request->arena,
                     &name, reterr));
     struct reveal_case what = {
@@ -228,6 +238,7 @@ enum err_code password_explain(struct request *request,
         .company = arena_printf(request->arena, "companies/%s", name.company),
         .name = in->name,
         .gates = &gates,
+        .excess = &excess,
     };
     if (what.company == NULL)
         return err_no_memory(reterr);
@@ -236,7 +247,8 @@ enum err_code password_explain(struct request *request,
         what.caller = &assumed;
         what.in_sight = principal_sees_company(&assumed, name.company);
     }
-    try_(read_gates(request, name.company, name.record, in->name, &gates, reterr));
+    try_(
+        read_gates(request, subject, name.company, name.record, in->name, &gates, &excess, reterr));
     Docbridge__V1__AccessGate closed;
     enum err_code code = reveal_judge(&what, &closed, &verdict);
     out->basis = in->assumed_subject != NULL ? BASIS(ASSUMED) : BASIS(CALLER);

@@ -61,7 +61,7 @@ static enum err_code parse_query(struct request *request,
 
 // The reason that a reveal of a listed entry would give this caller; ERR_OK: none.
 static enum err_code blocked_by(const struct request *request, const struct sight *sight,
-                                const struct reveal_policy *policy, const struct password_row *row)
+                                const struct password_page *page, const struct password_row *row)
 {
     // What lists let through passed the other gates.
     const struct password_gates gates = {.sight = *sight,
@@ -71,7 +71,8 @@ static enum err_code blocked_by(const struct request *request, const struct sigh
                                          .restricted = row->restricted,
                                          .folder_restricted = row->folder_restricted,
                                          .web_url = row->web_url,
-                                         .policy = *policy};
+                                         .policy = page->policy,
+                                         .frozen = page->frozen};
     const struct reveal_case what = {
         .caller = request->caller, .in_sight = true, .company = "", .name = "", .gates = &gates};
     return reveal_judge(&what, NULL, NULL);
@@ -99,7 +100,7 @@ static bool fill_flags(struct arena *arena, const struct password_row *row,
 }
 
 static enum err_code fill_password(const struct request *request, const struct sight *sight,
-                                   const struct reveal_policy *policy, const char *parent,
+                                   const struct password_page *page, const char *parent,
                                    const struct password_row *row,
                                    Docbridge__V1__Password *password, struct err *reterr)
 {
@@ -122,7 +123,7 @@ static enum err_code fill_password(const struct request *request, const struct s
         password->password_category_display_name == NULL || password->password_category == NULL ||
         password->embedded_in_display_name == NULL || !fill_flags(arena, row, password))
         return err_no_memory(reterr);
-    enum err_code blocked = blocked_by(request, sight, policy, row);
+    enum err_code blocked = blocked_by(request, sight, page, row);
     password->revealable = blocked == ERR_OK;
     if (blocked != ERR_OK)
         password->blocked_reason = arena_strdup(arena, err_reason(blocked));
@@ -152,6 +153,7 @@ static enum err_code list_passwords(struct request *request,
                        reterr));
     query.connection_id = sight.connection_id;
     query.limit = size + 1;
+    query.subject = request->caller->subject;
     if (sight.connection_id != NULL && sight.password_sharing_enabled) {
         tx_commit_with_next(tx);
         try_(password_list(tx, &query, arena, &page, reterr));
@@ -166,8 +168,7 @@ static enum err_code list_passwords(struct request *request,
         return err_no_memory(reterr);
     for (size_t i = 0; i < shown; i++) {
         out->passwords[i] = &all[i];
-        try_(fill_password(request, &sight, &page.policy, in->parent, &page.rows[i], &all[i],
-                           reterr));
+        try_(fill_password(request, &sight, &page, in->parent, &page.rows[i], &all[i], reterr));
     }
     out->n_passwords = shown;
     out->total_size = (int32_t)page.total_size;

@@ -15,6 +15,7 @@
 #include "server/service/password.h"
 #include "server/service/reading.h"
 #include "server/service/reveal.h"
+#include "server/service/reveal_freeze.h"
 #include "server/service/reveal_release.h"
 #include "server/source/source.h"
 #include "server/store/connection_finding.h"
@@ -32,6 +33,7 @@ struct reveal {
     int64_t password_id;
     struct reveal_asks asks;
     struct password_gates gates;
+    struct reveal_excess excess;
     struct sealed sealed;
     int64_t intent_sequence;
     int64_t outcome_sequence;
@@ -92,6 +94,7 @@ static struct reveal_case case_of(const struct reveal *reveal, const struct pass
                                 .name = reveal->in->name,
                                 .gates = gates,
                                 .asks = &reveal->asks,
+                                .excess = &reveal->excess,
                                 .live = live};
 }
 
@@ -104,7 +107,8 @@ static enum err_code judge_stored(struct reveal *reveal, struct tx *tx, bool *re
     enum err_code code = request_check_sight(tx, reveal->request, reveal->company_id, name, reterr);
     if (code == ERR_OK)
         code = password_gates_get(tx, reveal->company_id, reveal->password_id, STORED_CATEGORY, 0,
-                                  reveal->request->arena, &reveal->gates, reterr);
+                                  reveal->request->caller->subject, reveal->request->arena,
+                                  &reveal->gates, reterr);
     *ret_broken = code != ERR_OK && code != ERR_RESOURCE_NOT_FOUND;
     if (*ret_broken)
         return code;
@@ -136,6 +140,31 @@ static enum err_code judge_and_open(struct reveal *reveal, struct tx *tx,
     }
 }
 
+// The last gate, in the transaction of the intent: so a budget is never used without one, nor a
+// secret asked for beyond it. Whoever is beyond it may be frozen.
+static enum err_code take_budget(struct reveal *reveal, struct tx *tx,
+                                 enum audit_outcome *ret_refusal, bool *ret_broken,
+                                 struct err *reterr)
+{
+    const struct request *request = reveal->request;
+    const struct password_gates *gates = &reveal->gates;
+    const struct reveal_usage usage = {request->caller->subject, reveal->company_id,
+                                       gates->sight.connection_id, reveal->password_id};
+    *ret_refusal = AUDIT_DENIED;
+    enum err_code code =
+        reveal_budget_use(tx, &gates->policy, &usage, true, &reveal->excess, reterr);
+    struct err cause;
+    if (code == ERR_OK && reveal->excess.scope != 0 &&
+        reveal_freeze_if_asked(tx, request, gates, reveal->company_id, &reveal->excess, &cause) !=
+            ERR_OK)
+        code = audit_unavailable(&cause, reterr);
+    *ret_broken = code != ERR_OK;
+    if (*ret_broken)
+        return code;
+    const struct reveal_case what = case_of(reveal, gates, NULL);
+    return reveal_judge(&what, NULL, reterr);
+}
+
 // Judges the local gates. A closed gate leaves a DENIED event; open gates leave the intent.
 static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
 {
@@ -146,6 +175,8 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     enum audit_outcome refusal;
     bool broken;
     enum err_code verdict = judge_and_open(reveal, tx, &refusal, &broken, reterr);
+    if (verdict == ERR_OK && reveal_budget_any(&reveal->gates.policy))
+        verdict = take_budget(reveal, tx, &refusal, &broken, reterr);
     // Of a broken transaction nothing can be written.
     if (broken)
         return verdict;
@@ -208,9 +239,9 @@ static enum err_code judge_live(struct reveal *reveal, struct tx *tx, struct err
     if (live->id != reveal->password_id || live->organization_id != reveal->gates.organization_id)
         return err_not_found(reterr, reveal->in->name);
     try_(request_check_sight(tx, reveal->request, reveal->company_id, reveal->in->name, reterr));
-    enum err_code code =
-        password_gates_get(tx, reveal->company_id, reveal->password_id, live->category_id,
-                           live->folder_id, reveal->request->arena, &now, reterr);
+    enum err_code code = password_gates_get(
+        tx, reveal->company_id, reveal->password_id, live->category_id, live->folder_id,
+        reveal->request->caller->subject, reveal->request->arena, &now, reterr);
     if (code != ERR_OK)
         return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, reveal->in->name) : code;
     now.restricted = now.restricted || live->restricted;

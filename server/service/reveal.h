@@ -25,6 +25,8 @@ struct reveal_case {
     const struct password_gates *gates;
     // NULL: what the policy may ask for is taken as given.
     const struct reveal_asks *asks;
+    // The budget that has no room, if any; NULL: none was looked at.
+    const struct reveal_excess *excess;
     // Upstream's answer; NULL: it was not asked yet, and may name the caller authorized.
     const struct source_password *live;
 };
@@ -34,7 +36,8 @@ struct reveal_case {
 // Errors: MISSING_PERMISSION, RESOURCE_NOT_FOUND, CONNECTION_NOT_ACTIVE, REVEALS_PAUSED,
 // PASSWORD_SHARING_DISABLED, COMPANY_NO_ACCESS, CATEGORY_NOT_ALLOWED, PASSWORD_VAULTED_UPSTREAM,
 // PASSWORD_PERSONAL_UPSTREAM, PASSWORD_ARCHIVED_UPSTREAM, UPSTREAM_RECORD_RESTRICTED,
-// ACTOR_NOT_ALLOWED, REVEAL_REASON_REQUIRED, TICKET_REQUIRED, SEALED_REVEAL_REQUIRED.
+// ACTOR_NOT_ALLOWED, REVEALS_FROZEN, REVEAL_REASON_REQUIRED, TICKET_REQUIRED,
+// SEALED_REVEAL_REQUIRED, REVEAL_BUDGET_EXCEEDED.
 enum err_code reveal_judge(const struct reveal_case *what, Docbridge__V1__AccessGate *ret_gate,
                            struct err *reterr) _must_check_;
 // Whether the caller must give a reason, and have the value sealed. For a case with gates.

@@ -171,6 +171,39 @@ static enum err_code actor_allowed(const struct reveal_case *what, struct err *r
     return ERR_ACTOR_NOT_ALLOWED;
 }
 
+static const char *scope_word(int scope)
+{
+    return word_of(&docbridge__v1__reveal_scope__descriptor, "REVEAL_SCOPE_", scope);
+}
+
+static enum err_code not_frozen(const struct reveal_case *what, struct err *reterr)
+{
+    const struct reveal_frozen *frozen = &what->gates->frozen;
+    if (frozen->scope == 0)
+        return ERR_OK;
+    char since[CLOCK_TEXT_BYTES];
+    clock_text(frozen->since_us, since);
+    (void)err_set(reterr, ERR_REVEALS_FROZEN,
+                  "a budget was used up: reveals are frozen until a person ends that");
+    err_meta(reterr, "scope", "%s", scope_word(frozen->scope));
+    err_meta(reterr, "since", "%s", since);
+    return ERR_REVEALS_FROZEN;
+}
+
+static enum err_code budget_left(const struct reveal_case *what, struct err *reterr)
+{
+    if (what->excess == NULL || what->excess->scope == 0)
+        return ERR_OK;
+    const struct reveal_budget *budget = &what->gates->policy.budgets[what->excess->scope - 1];
+    (void)err_set(reterr, ERR_REVEAL_BUDGET_EXCEEDED,
+                  "as many different passwords were revealed as the budget has room for");
+    err_meta(reterr, "scope", "%s", scope_word(what->excess->scope));
+    err_meta(reterr, "limit", "%d", budget->limit);
+    err_meta(reterr, "window", "%ds", budget->window_s);
+    err_retry_after(reterr, what->excess->retry_ms);
+    return ERR_REVEAL_BUDGET_EXCEEDED;
+}
+
 // Characters without the white space around them.
 static size_t length_of(const char *text)
 {
@@ -229,9 +262,11 @@ static const struct {
     {GATE(NOT_ARCHIVED), not_archived},
     {GATE(NOT_RESTRICTED), not_restricted},
     {GATE(ACTOR_ALLOWED), actor_allowed},
+    {GATE(NOT_FROZEN), not_frozen},
     {GATE(REASON_GIVEN), reason_given},
     {GATE(TICKET_GIVEN), ticket_given},
     {GATE(SEALED), sealed},
+    {GATE(BUDGET_LEFT), budget_left},
 };
 
 Docbridge__V1__AccessGate reveal_gate(size_t i)

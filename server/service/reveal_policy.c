@@ -8,6 +8,7 @@
 #include "server/service/begin.h"
 #include "server/service/config.h"
 #include "server/service/field.h"
+#include "server/service/reveal_policy.h"
 #include "server/service/services.h"
 #include "server/service/word.h"
 #include "server/store/reveal_policy.h"
@@ -17,7 +18,15 @@
 
 static const char POLICY[] = "revealPolicy";
 
-enum { REASON_MIN_LENGTH_MAX = 200, CHANGES_MAX = 7, NUMBER_BYTES = 16 };
+enum {
+    REASON_MIN_LENGTH_MAX = 200,
+    BUDGET_LIMIT_MAX = 10000,
+    WINDOW_MIN_S = 60,
+    WINDOW_MAX_S = 30 * 86400,
+    WINDOW_DEFAULT_S = 3600,
+    CHANGES_MAX = 10,
+    VALUE_BYTES = 64,
+};
 
 // The fields of an update, in the order of `allowed`.
 enum {
@@ -28,11 +37,20 @@ enum {
     TICKET_REQUIRED = 1 << 4,
     SEALED_REQUIRED = 1 << 5,
     SERVICE_CALLERS = 1 << 6,
+    FIRST_BUDGET = 1 << 7, // and the next two, by scope
 };
-static const char *const allowed[] = {"restricted_records", "restricted_passwords_listed",
-                                      "reason_required",    "reason_min_length",
-                                      "ticket_required",    "sealed_required",
-                                      "service_callers",    NULL};
+static const char *const allowed[] = {"restricted_records",
+                                      "restricted_passwords_listed",
+                                      "reason_required",
+                                      "reason_min_length",
+                                      "ticket_required",
+                                      "sealed_required",
+                                      "service_callers",
+                                      "user_budget",
+                                      "company_budget",
+                                      "tenant_budget",
+                                      NULL};
+static const char *const budget_fields[] = {"user_budget", "company_budget", "tenant_budget"};
 
 HANDLER(get_reveal_policy, GetRevealPolicyRequest, RevealPolicy)
 HANDLER(update_reveal_policy, UpdateRevealPolicyRequest, RevealPolicy)
@@ -40,6 +58,8 @@ HANDLER(update_reveal_policy, UpdateRevealPolicyRequest, RevealPolicy)
 static const struct method methods[] = {
     UNARY(GetRevealPolicy, get_reveal_policy, LANE_STORE),
     UNARY(UpdateRevealPolicy, update_reveal_policy, LANE_STORE),
+    {.name = "ListRevealFreezes", .lane = LANE_STORE, .unary = reveal_list_freezes_handler},
+    {.name = "UnfreezeReveals", .lane = LANE_STORE, .unary = reveal_unfreeze_handler},
 };
 
 const struct service reveal_policy_service = {
@@ -53,6 +73,32 @@ static enum err_code check_name(const char *name, const char *field, struct err 
     if (strcmp(name, POLICY) != 0)
         return err_invalid(reterr, field, "must be %s", POLICY);
     return ERR_OK;
+}
+
+// NULL: no memory.
+static Docbridge__V1__RevealBudget *fill_budget(struct arena *arena,
+                                                const struct reveal_budget *budget)
+{
+    Docbridge__V1__RevealBudget *out = arena_alloc(arena, sizeof(*out));
+    if (out == NULL)
+        return NULL;
+    docbridge__v1__reveal_budget__init(out);
+    out->limit = budget->limit;
+    out->freezes = budget->freezes;
+    out->window = field_duration(arena, budget->window_s * INT64_C(1000000));
+    return out->window == NULL ? NULL : out;
+}
+
+static bool fill_budgets(struct arena *arena, const struct reveal_policy *policy,
+                         Docbridge__V1__RevealPolicy *out)
+{
+    Docbridge__V1__RevealBudget **all[] = {&out->user_budget, &out->company_budget,
+                                           &out->tenant_budget};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (policy->budgets[i].limit > 0 &&
+            (*all[i] = fill_budget(arena, &policy->budgets[i])) == NULL)
+            return false;
+    return true;
 }
 
 static enum err_code fill(struct arena *arena, const struct reveal_policy *policy,
@@ -69,7 +115,35 @@ static enum err_code fill(struct arena *arena, const struct reveal_policy *polic
     out->service_callers = (Docbridge__V1__RevealPolicy__ServiceCallers)policy->service_callers;
     out->update_time = field_time(arena, policy->update_time_us);
     out->etag = field_etag(arena, policy->revision);
-    return out->name == NULL || out->etag == NULL ? err_no_memory(reterr) : ERR_OK;
+    return out->name == NULL || out->etag == NULL || !fill_budgets(arena, policy, out)
+               ? err_no_memory(reterr)
+               : ERR_OK;
+}
+
+static const Docbridge__V1__RevealBudget *budget_of(const Docbridge__V1__RevealPolicy *policy,
+                                                    size_t i)
+{
+    const Docbridge__V1__RevealBudget *all[] = {policy->user_budget, policy->company_budget,
+                                                policy->tenant_budget};
+    return all[i];
+}
+
+static enum err_code check_budget(const Docbridge__V1__RevealBudget *budget, const char *field,
+                                  struct err *reterr)
+{
+    char path[64];
+    if (budget == NULL)
+        return ERR_OK;
+    (void)snprintf(path, sizeof(path), "reveal_policy.%s.limit", field);
+    if (budget->limit < 0 || budget->limit > BUDGET_LIMIT_MAX)
+        return err_invalid(reterr, path, "must be 0 to %d", BUDGET_LIMIT_MAX);
+    const Google__Protobuf__Duration *window = budget->window;
+    (void)snprintf(path, sizeof(path), "reveal_policy.%s.window", field);
+    if (window != NULL &&
+        (window->nanos != 0 || window->seconds < WINDOW_MIN_S || window->seconds > WINDOW_MAX_S))
+        return err_invalid(reterr, path, "must be %d s to %d s, in whole seconds", WINDOW_MIN_S,
+                           WINDOW_MAX_S);
+    return ERR_OK;
 }
 
 static enum err_code check(const Docbridge__V1__RevealPolicy *wanted, unsigned mask,
@@ -83,7 +157,21 @@ static enum err_code check(const Docbridge__V1__RevealPolicy *wanted, unsigned m
         (wanted->reason_min_length < 0 || wanted->reason_min_length > REASON_MIN_LENGTH_MAX))
         return err_invalid(reterr, "reveal_policy.reason_min_length", "must be 0 to %d",
                            REASON_MIN_LENGTH_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(budget_fields); i++)
+        if (mask & (FIRST_BUDGET << i))
+            try_(check_budget(budget_of(wanted, i), budget_fields[i], reterr));
     return ERR_OK;
+}
+
+// Without a limit there is nothing of a budget.
+static struct reveal_budget read_budget(const Docbridge__V1__RevealBudget *budget)
+{
+    if (budget == NULL || budget->limit == 0)
+        return (struct reveal_budget){0};
+    return (struct reveal_budget){.limit = budget->limit,
+                                  .window_s = budget->window == NULL ? WINDOW_DEFAULT_S
+                                                                     : (int)budget->window->seconds,
+                                  .freezes = budget->freezes};
 }
 
 // What stood, but for what the mask names.
@@ -107,6 +195,9 @@ static struct reveal_policy merge(const struct reveal_policy *old,
     if (mask & SERVICE_CALLERS)
         new.service_callers =
             wanted->service_callers == 0 ? SERVICES(LIKE_HUMANS) : (int)wanted->service_callers;
+    for (size_t i = 0; i < ARRAY_LEN(budget_fields); i++)
+        if (mask & (FIRST_BUDGET << i))
+            new.budgets[i] = read_budget(budget_of(wanted, i));
     return new;
 }
 
@@ -114,7 +205,7 @@ static struct reveal_policy merge(const struct reveal_policy *old,
 struct changes {
     struct audit_change all[CHANGES_MAX];
     size_t count;
-    char numbers[CHANGES_MAX][2][NUMBER_BYTES];
+    char values[CHANGES_MAX][2][VALUE_BYTES];
 };
 
 static void add_bool(struct changes *changes, const char *field, bool old_value, bool new_value)
@@ -127,9 +218,9 @@ static void add_number(struct changes *changes, const char *field, int old_value
 {
     if (old_value == new_value)
         return;
-    char(*text)[NUMBER_BYTES] = changes->numbers[changes->count];
-    (void)snprintf(text[0], NUMBER_BYTES, "%d", old_value);
-    (void)snprintf(text[1], NUMBER_BYTES, "%d", new_value);
+    char(*text)[VALUE_BYTES] = changes->values[changes->count];
+    (void)snprintf(text[0], VALUE_BYTES, "%d", old_value);
+    (void)snprintf(text[1], VALUE_BYTES, "%d", new_value);
     changes->all[changes->count++] = (struct audit_change){field, text[0], text[1]};
 }
 
@@ -140,6 +231,25 @@ static void add_word(struct changes *changes, const char *field,
     if (old_value != new_value)
         changes->all[changes->count++] = (struct audit_change){
             field, word_of(type, prefix, old_value), word_of(type, prefix, new_value)};
+}
+
+static void budget_text(const struct reveal_budget *budget, char text[VALUE_BYTES])
+{
+    if (budget->limit == 0)
+        (void)snprintf(text, VALUE_BYTES, "none");
+    else
+        (void)snprintf(text, VALUE_BYTES, "%d in %ds%s", budget->limit, budget->window_s,
+                       budget->freezes ? ", freezes" : "");
+}
+
+static void add_budget(struct changes *changes, const char *field,
+                       const struct reveal_budget *old_value, const struct reveal_budget *new_value)
+{
+    char(*text)[VALUE_BYTES] = changes->values[changes->count];
+    budget_text(old_value, text[0]);
+    budget_text(new_value, text[1]);
+    if (strcmp(text[0], text[1]) != 0)
+        changes->all[changes->count++] = (struct audit_change){field, text[0], text[1]};
 }
 
 static void compare(const struct reveal_policy *old, const struct reveal_policy *new,
@@ -156,6 +266,8 @@ static void compare(const struct reveal_policy *old, const struct reveal_policy 
     add_bool(changes, "sealed_required", old->sealed_required, new->sealed_required);
     add_word(changes, "service_callers", &docbridge__v1__reveal_policy__service_callers__descriptor,
              "SERVICE_CALLERS_", old->service_callers, new->service_callers);
+    for (size_t i = 0; i < ARRAY_LEN(budget_fields); i++)
+        add_budget(changes, budget_fields[i], &old->budgets[i], &new->budgets[i]);
 }
 
 static enum err_code get_reveal_policy(struct request *request,

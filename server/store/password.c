@@ -20,7 +20,7 @@
 #define LIVE_FOLDER_OPEN FOLDER_OPEN("$6::bigint")
 
 // $1 tenant, $2 company, $3 connection, $4 name contains, $5 last name, $6 last id, $7 limit,
-// $8 category.
+// $8 category, $9 the caller's subject.
 static const struct statement LIST = {
     "password_list",
     "WITH access AS ("
@@ -47,15 +47,22 @@ static const struct statement LIST = {
     "        coalesce(r.body->>'username', ''), coalesce(r.body->>'url', ''), r.category_id,"
     "        coalesce(c.display_name, r.body->>'category_name', ''), r.vaulted,"
     "        coalesce((r.body->>'otp_enabled')::boolean, false), r.password_update_time,"
-    "        r.restricted, NOT" STORED_FOLDER_OPEN "," EMBEDDED ", policy.*"
+    "        r.restricted, NOT" STORED_FOLDER_OPEN "," EMBEDDED ", z.scope, z.freeze_time, policy.*"
     "   FROM sight s"
     "   CROSS JOIN policy"
     "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = s.id"
     "   LEFT JOIN password_category c ON c.tenant = $1 AND c.connection_id = $3"
-    "        AND c.id = r.category_id"
-    "  WHERE (s.name_key, s.id) > ($5, $6)"
-    "  ORDER BY s.name_key, s.id LIMIT $7",
+    "        AND c.id = r.category_id" REVEAL_FREEZE_JOIN(
+        "$9") "  WHERE (s.name_key, s.id) > ($5, $6)"
+              "  ORDER BY s.name_key, s.id LIMIT $7",
 };
+
+// From column `first` on, the same in all rows.
+static struct reveal_frozen read_frozen(const struct rows *rows, int first)
+{
+    return (struct reveal_frozen){.scope = (int)rows_int64(rows, 0, first),
+                                  .since_us = rows_time(rows, 0, first + 1)};
+}
 
 enum err_code password_list(struct tx *tx, const struct password_query *query, struct arena *arena,
                             struct password_page *ret_page, struct err *reterr)
@@ -65,7 +72,8 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(query->company_id),
                        ARG_TEXT(query->connection_id), ARG_TEXT(query->name_contains),
                        ARG_TEXT(query->after_name), ARG_INT64(query->after_id),
-                       ARG_INT64(query->limit), ARG_INT64(query->category_id)),
+                       ARG_INT64(query->limit), ARG_INT64(query->category_id),
+                       ARG_TEXT(query->subject)),
                   &rows, reterr));
     size_t count = (size_t)rows_count(&rows);
     struct password_row *all = arena_calloc(arena, count + 1, sizeof(*all));
@@ -97,13 +105,16 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
     }
     *ret_page = (struct password_page){
         .rows = all, .count = count, .total_size = count == 0 ? 0 : rows_int64(&rows, 0, 0)};
-    if (count > 0)
-        ret_page->policy = reveal_policy_read(&rows, 0, 16);
+    if (count > 0) {
+        ret_page->frozen = read_frozen(&rows, 16);
+        ret_page->policy = reveal_policy_read(&rows, 0, 18);
+    }
     return ERR_OK;
 }
 
 // $1 tenant, $2 company, $3 connection (NULL: none), $4 entry, $5 the category to judge, -1: the
-// stored one, $6 a folder to judge too. One row, whether or not the entry is there.
+// stored one, $6 a folder to judge too, $7 the subject of who asks. One row, whether or not the
+// entry is there.
 static const struct statement GATES = {
     "password_gates_get",
     "SELECT c.region, c.credential_version, coalesce(a.revision, 0),"
@@ -118,7 +129,7 @@ static const struct statement GATES = {
     "                    AND s.category_id = j.category_id))), false),"
     "       coalesce(c.key_last_success_time < now() - interval '1 day'"
     "                OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]', false)," EMBEDDED
-    "," REVEAL_POLICY_COLUMNS "  FROM (SELECT 1) one"
+    ", z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS "  FROM (SELECT 1) one"
     "  LEFT JOIN connection c ON c.tenant = $1 AND c.id = $3"
     "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
     "  LEFT JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = $4"
@@ -127,14 +138,15 @@ static const struct statement GATES = {
     "  LEFT JOIN LATERAL (SELECT CASE WHEN $5::bigint = -1 THEN r.category_id ELSE $5 END)"
     "       j(category_id) ON true"
     "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = $3"
-    "       AND k.id = j.category_id" REVEAL_POLICY_JOIN,
+    "       AND k.id = j.category_id" REVEAL_POLICY_JOIN REVEAL_FREEZE_JOIN("$7"),
 };
 
 enum { PASSWORDS_TASK = 3 }; // docbridge.v1.SyncTaskKind
 
 enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t password_id,
-                                 int64_t category_id, int64_t live_folder_id, struct arena *arena,
-                                 struct password_gates *ret_gates, struct err *reterr)
+                                 int64_t category_id, int64_t live_folder_id, const char *subject,
+                                 struct arena *arena, struct password_gates *ret_gates,
+                                 struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
     struct password_gates gates = {0};
@@ -142,7 +154,7 @@ enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t 
     try_(tx_query(tx, &GATES,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(company_id),
                        ARG_TEXT(gates.sight.connection_id), ARG_INT64(password_id),
-                       ARG_INT64(category_id), ARG_INT64(live_folder_id)),
+                       ARG_INT64(category_id), ARG_INT64(live_folder_id), ARG_TEXT(subject)),
                   &rows, reterr));
     gates.region = (int)rows_int64(&rows, 0, 0);
     gates.credential_version = rows_int64(&rows, 0, 1);
@@ -161,7 +173,8 @@ enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t 
     gates.category_allowed = rows_bool(&rows, 0, 14);
     gates.key_unproven = rows_bool(&rows, 0, 15);
     gates.embedded_in = rows_text_copy(&rows, 0, 17, arena);
-    gates.policy = reveal_policy_read(&rows, 0, 18);
+    gates.frozen = read_frozen(&rows, 18);
+    gates.policy = reveal_policy_read(&rows, 0, 20);
     if (gates.category_display_name == NULL || gates.embedded_in == NULL ||
         (gates.found && (gates.display_name == NULL || gates.web_url == NULL)))
         return err_no_memory(reterr);

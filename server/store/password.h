@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "server/store/reveal_policy.h"
+#include "server/store/reveal_budget.h"
 #include "server/store/sight.h"
 #include "server/store/store.h"
 
@@ -16,6 +16,7 @@ struct password_query {
     const char *after_name;    // "" with id 0: the first page
     int64_t after_id;
     int limit;
+    const char *subject; // of the caller
 };
 
 // Texts from the arena; "" when upstream has none.
@@ -38,6 +39,7 @@ struct password_page {
     size_t count;
     int64_t total_size;
     struct reveal_policy policy; // if there is a row
+    struct reveal_frozen frozen; // likewise
 };
 
 // The entries in sight of a company: of a mapped organization, in a category that its level allows,
@@ -61,12 +63,15 @@ struct password_gates {
     const char *display_name, *web_url, *category_display_name;
     const char *embedded_in;     // the name of the record that it is part of; "": none
     struct reveal_policy policy; // of the tenant
+    struct reveal_frozen frozen;
     bool key_unproven; // a value served would tell something new: see connection_note_reveal()
 };
 
 // Reads the gates of one entry. `category_id` -1 judges the stored category, any other that one (0:
 // no category): the live category of a reveal. `live_folder_id` is judged beside the stored folder
-// (0: none). Errors: RESOURCE_NOT_FOUND with an empty text for an unknown company.
+// (0: none). `subject` is that of who asks. Errors: RESOURCE_NOT_FOUND with an empty text for an
+// unknown company.
 enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t password_id,
-                                 int64_t category_id, int64_t live_folder_id, struct arena *arena,
-                                 struct password_gates *ret_gates, struct err *reterr) _must_check_;
+                                 int64_t category_id, int64_t live_folder_id, const char *subject,
+                                 struct arena *arena, struct password_gates *ret_gates,
+                                 struct err *reterr) _must_check_;

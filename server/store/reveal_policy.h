@@ -14,6 +14,21 @@ enum {
     REVEAL_SERVICES_REFUSED = 3,
 };
 
+// Whose budget: docbridge.v1.RevealScope.
+enum {
+    REVEAL_SCOPE_USER = 1,
+    REVEAL_SCOPE_COMPANY = 2,
+    REVEAL_SCOPE_TENANT = 3,
+    REVEAL_SCOPE_COUNT = 3,
+};
+
+// Distinct secrets in a sliding window.
+struct reveal_budget {
+    int limit; // 0: none
+    int window_s;
+    bool freezes; // whoever wants more is frozen
+};
+
 struct reveal_policy {
     int restricted_records;
     bool restricted_listed;
@@ -22,7 +37,8 @@ struct reveal_policy {
     bool ticket_required;
     bool sealed_required;
     int service_callers;
-    int64_t revision, update_time_us; // 0 while nobody chose
+    struct reveal_budget budgets[REVEAL_SCOPE_COUNT]; // of scope i + 1
+    int64_t revision, update_time_us;                 // 0 while nobody chose
 };
 
 // Reads the tenant's policy; the defaults if it has none.
@@ -36,14 +52,19 @@ enum err_code reveal_policy_set(struct tx *tx, const struct reveal_policy *polic
 // For statements that read it along: its columns with their defaults, of a table `p` that is
 // joined by the tenant from the outside, and how to read them from column `first` on.
 #define REVEAL_POLICY_JOIN " LEFT JOIN reveal_policy p ON p.tenant = $1"
-#define REVEAL_POLICY_COLUMNS                                     \
-    " coalesce(p.restricted_records, 1) AS restricted_records,"   \
-    " coalesce(p.restricted_listed, false) AS restricted_listed," \
-    " coalesce(p.reason_required, false) AS reason_required,"     \
-    " coalesce(p.reason_min_length, 0) AS reason_min_length,"     \
-    " coalesce(p.ticket_required, false) AS ticket_required,"     \
-    " coalesce(p.sealed_required, false) AS sealed_required,"     \
-    " coalesce(p.service_callers, 1) AS service_callers,"         \
-    " coalesce(p.revision, 0) AS policy_revision, p.update_time AS policy_update_time"
-enum { REVEAL_POLICY_COLUMN_COUNT = 9 };
+#define REVEAL_POLICY_COLUMNS                                                               \
+    " coalesce(p.restricted_records, 1) AS restricted_records,"                             \
+    " coalesce(p.restricted_listed, false) AS restricted_listed,"                           \
+    " coalesce(p.reason_required, false) AS reason_required,"                               \
+    " coalesce(p.reason_min_length, 0) AS reason_min_length,"                               \
+    " coalesce(p.ticket_required, false) AS ticket_required,"                               \
+    " coalesce(p.sealed_required, false) AS sealed_required,"                               \
+    " coalesce(p.service_callers, 1) AS service_callers," REVEAL_BUDGET_COLUMNS("user")     \
+        REVEAL_BUDGET_COLUMNS("company")                                                    \
+            REVEAL_BUDGET_COLUMNS("tenant") " coalesce(p.revision, 0) AS policy_revision, " \
+                                            "p.update_time AS policy_update_time"
+#define REVEAL_BUDGET_COLUMNS(scope)                            \
+    " coalesce(p." scope "_limit, 0) AS " scope "_limit,"       \
+    " coalesce(p." scope "_window_s, 0) AS " scope "_window_s," \
+    " coalesce(p." scope "_freezes, false) AS " scope "_freezes,"
 struct reveal_policy reveal_policy_read(const struct rows *rows, int row, int first);

@@ -105,6 +105,13 @@ static const struct row {
     {GATE(NOT_ARCHIVED), NULL, NULL, PASSWORD_ARCHIVED, "companies/acme/passwords/9004"},
     {GATE(NOT_RESTRICTED), NULL, NULL, PASSWORD_RESTRICTED, "companies/acme/passwords/9006"},
     {GATE(NOT_RESTRICTED), NULL, NULL, PASSWORD_IN_CLOSED_FOLDER, "companies/acme/passwords/9007"},
+    {GATE(NOT_FROZEN),
+     "INSERT INTO reveal_freeze VALUES ('t1', 2, 'acme', 'f1', '', 'x', 'x', 1, 1, 60, now())",
+     "DELETE FROM reveal_freeze", PASSWORD_PLAIN, "revealPolicy"},
+    {GATE(BUDGET_LEFT),
+     "UPDATE reveal_policy SET user_limit = 1, user_window_s = 60;"
+     "INSERT INTO reveal_use VALUES ('t1', 1, 'tom', 'c1', 1, now())",
+     "UPDATE reveal_policy SET user_limit = 0", PASSWORD_PLAIN, "revealPolicy"},
     {GATE(ACTOR_ALLOWED), "UPDATE reveal_policy SET service_callers = 3",
      "UPDATE reveal_policy SET service_callers = 1", PASSWORD_PLAIN, "revealPolicy"},
 };

@@ -152,6 +152,56 @@ static void refuses_what_is_no_policy(void **state)
     assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM audit_event"), "0");
 }
 
+static void keeps_budgets(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__RevealBudget user, company;
+    Google__Protobuf__Duration day;
+    docbridge__v1__reveal_budget__init(&user);
+    docbridge__v1__reveal_budget__init(&company);
+    google__protobuf__duration__init(&day);
+    day.seconds = 86400;
+    user.limit = 20;
+    company.limit = 100;
+    company.window = &day;
+    company.freezes = true;
+    Policy wanted = wish();
+    wanted.user_budget = &user;
+    wanted.company_budget = &company;
+    assert_int_equal(update(fixture, &wanted, "user_budget,company_budget"), ERR_OK);
+    assert_int_equal(get_named(fixture, "revealPolicy"), ERR_OK);
+    assert_int_equal(policy.user_budget->limit, 20);
+    assert_int_equal(policy.user_budget->window->seconds, 3600);
+    assert_false(policy.user_budget->freezes);
+    assert_int_equal(policy.company_budget->window->seconds, 86400);
+    assert_true(policy.company_budget->freezes);
+    assert_null(policy.tenant_budget);
+    assert_string_equal(changes(fixture),
+                        "6 revealPolicy [{\"field\":\"user_budget\",\"old\":\"none\",\"new\":"
+                        "\"20 in 3600s\"},{\"field\":\"company_budget\",\"old\":\"none\","
+                        "\"new\":\"100 in 86400s, freezes\"}]");
+    static const struct {
+        int32_t limit, nanos;
+        int64_t seconds;
+        const char *field;
+    } bad[] = {{-1, 0, 60, "reveal_policy.company_budget.limit"},
+               {10001, 0, 60, "reveal_policy.company_budget.limit"},
+               {1, 0, 59, "reveal_policy.company_budget.window"},
+               {1, 0, 30 * 86400 + 1, "reveal_policy.company_budget.window"},
+               {1, 1, 60, "reveal_policy.company_budget.window"}};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        company.limit = bad[i].limit;
+        day.seconds = bad[i].seconds;
+        day.nanos = bad[i].nanos;
+        assert_int_equal(update(fixture, &wanted, "company_budget"), ERR_FIELD_INVALID);
+        assert_string_equal(reveal_err.field, bad[i].field);
+    }
+    wanted = wish();
+    assert_int_equal(update(fixture, &wanted, "user_budget"), ERR_OK);
+    assert_null(policy.user_budget);
+    assert_int_equal(policy.company_budget->limit, 100);
+}
+
 static void assert_denied(struct fixture *fixture, enum err_code code, const char *field)
 {
     int calls = upstream.calls;
@@ -318,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(has_defaults_and_changes_with_its_event),
         TEST(refuses_what_is_no_policy),
+        TEST(keeps_budgets),
         TEST(asks_for_a_reason_and_a_ticket),
         TEST(asks_more_of_agents),
         TEST(seals_the_value),

@@ -707,7 +707,24 @@ class CliTest(unittest.TestCase):
         self.assertEqual((policy.name, policy.restricted_records, policy.reason_required,
                           policy.reason_min_length, policy.service_callers, policy.etag),
                          ("revealPolicy", 2, True, 8, 2, "r3"))
+        self.expect(self.run_cli("policy", "set", "--user-budget", "20/1h/freeze", "--company-budget",
+                                 "100/2d", "--tenant-budget", "none"), 0)
+        request = self.server.requests("UpdateRevealPolicy")[1]
+        self.assertEqual(set(request.update_mask.paths),
+                         {"user_budget", "company_budget", "tenant_budget"})
+        user, company = request.reveal_policy.user_budget, request.reveal_policy.company_budget
+        self.assertEqual((user.limit, user.window.seconds, user.freezes), (20, 3600, True))
+        self.assertEqual((company.limit, company.window.seconds, company.freezes), (100, 172800, False))
+        self.assertEqual(request.reveal_policy.tenant_budget.limit, 0)
+        for wrong in ("", "20", "20/", "20/h", "0/1h", "20/1x", "20/1h/", "20/1h/thaw", "/1h", "2 0/1h",
+                      "-1/1h", "20/-1h", "99999999999/1h", "20/99999999999h", "20/1"):
+            self.expect(self.run_cli("policy", "set", "--user-budget=" + wrong), 2, "20/1h")
         self.expect(self.run_cli("policy", "set"), 2, "what to change")
+        self.answer("UnfreezeReveals", self.message("UnfreezeRevealsResponse"))
+        self.expect(self.run_cli("policy", "unfreeze", "f1"), 2, "--reason")
+        self.expect(self.run_cli("policy", "unfreeze", "f1", "--reason", "ok"), 0, "begins anew")
+        request = self.server.requests("UnfreezeReveals")[0]
+        self.assertEqual((request.name, request.reason), ("revealFreezes/f1", "ok"))
         self.answer("GetRevealPolicy", self.message("RevealPolicy", ticket_required=True))
         self.expect(self.run_cli("policy", "show"), 0)
         self.assertEqual(self.server.requests("GetRevealPolicy")[0].name, "revealPolicy")

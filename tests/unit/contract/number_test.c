@@ -13,6 +13,7 @@
 #include "docbridge/v1/connection.pb-c.h"
 #include "docbridge/v1/mapping.pb-c.h"
 #include "docbridge/v1/options.pb-c.h"
+#include "docbridge/v1/reveal_policy.pb-c.h"
 #include "docbridge/v1/sync.pb-c.h"
 #include "server/audit/audit.h"
 #include "server/auth/principal.h"
@@ -21,6 +22,7 @@
 #include "server/store/mapping.h"
 #include "server/store/organization.h"
 #include "server/store/removal.h"
+#include "server/store/reveal_policy.h"
 #include "server/store/sight.h"
 #include "server/store/sync_issue.h"
 #include "server/store/sync_run.h"
@@ -166,12 +168,27 @@ static void audit_events(void **state)
         {AUDIT_CONNECTION_DISCONNECT, "CONNECTION_DISCONNECT"},
         {AUDIT_CONNECTION_STATE, "CONNECTION_STATE"},
         {AUDIT_CREDENTIAL_ROTATE, "CREDENTIAL_ROTATE"},
-        {AUDIT_CONNECTION_DELETE, "CONNECTION_DELETE"}, {AUDIT_VAULT_REWRAP, "VAULT_REWRAP"});
+        {AUDIT_CONNECTION_DELETE, "CONNECTION_DELETE"}, {AUDIT_VAULT_REWRAP, "VAULT_REWRAP"},
+        {AUDIT_REVEALS_FREEZE, "REVEALS_FREEZE"}, {AUDIT_REVEALS_UNFREEZE, "REVEALS_UNFREEZE"});
     ASSERT_NUMBERS(audit_event__phase, "PHASE_", true, {AUDIT_INTENT, "INTENT"},
                    {AUDIT_OUTCOME, "OUTCOME"}, {AUDIT_SINGLE, "SINGLE"});
     ASSERT_NUMBERS(audit_event__outcome, "OUTCOME_", true, {AUDIT_SUCCEEDED, "SUCCEEDED"},
                    {AUDIT_DENIED, "DENIED"}, {AUDIT_FAILED, "FAILED"}, {AUDIT_UNKNOWN, "UNKNOWN"},
                    {AUDIT_OUTCOME_UNRESOLVED, "UNRESOLVED"});
+}
+
+static void reveal_policies(void **state)
+{
+    (void)state;
+    ASSERT_NUMBERS(reveal_policy__restricted_records, "RESTRICTED_RECORDS_", true,
+                   {REVEAL_RESTRICTED_PER_USER, "PER_USER"},
+                   {REVEAL_RESTRICTED_KEY_ONLY, "KEY_ONLY"});
+    ASSERT_NUMBERS(reveal_policy__service_callers, "SERVICE_CALLERS_", true,
+                   {REVEAL_SERVICES_LIKE_HUMANS, "LIKE_HUMANS"},
+                   {REVEAL_SERVICES_LIKE_AGENTS, "LIKE_AGENTS"},
+                   {REVEAL_SERVICES_REFUSED, "REFUSED"});
+    ASSERT_NUMBERS(reveal_scope, "REVEAL_SCOPE_", true, {REVEAL_SCOPE_USER, "USER"},
+                   {REVEAL_SCOPE_COMPANY, "COMPANY"}, {REVEAL_SCOPE_TENANT, "TENANT"});
 }
 
 static void deletions(void **state)
@@ -197,6 +214,7 @@ int main(void)
         cmocka_unit_test(sync_states),
         cmocka_unit_test(audit_events),
         cmocka_unit_test(deletions),
+        cmocka_unit_test(reveal_policies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

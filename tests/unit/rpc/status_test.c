@@ -109,6 +109,15 @@ static void carries_resource_retry_and_precondition(void **state)
     google__rpc__retry_info__free_unpacked(retry, NULL);
     forget(&seen);
 
+    (void)err_set(&err, ERR_REVEAL_BUDGET_EXCEEDED, "enough");
+    err_meta(&err, "scope", "USER");
+    look(&err, &seen);
+    Google__Rpc__QuotaFailure *quota = detail(&seen, &google__rpc__quota_failure__descriptor);
+    assert_string_equal(quota->violations[0]->subject, "USER");
+    assert_string_equal(quota->violations[0]->description, "enough");
+    google__rpc__quota_failure__free_unpacked(quota, NULL);
+    forget(&seen);
+
     (void)err_set(&err, ERR_REVEALS_PAUSED, "paused");
     look(&err, &seen);
     Google__Rpc__PreconditionFailure *failure =
