@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/group.h"
@@ -6,6 +5,7 @@
 #include "client/output.h"
 #include "client/session.h"
 #include "docbridge/v1/reveal_policy.pb-c.h"
+#include "server/base/encoding.h"
 
 // A switch, number or word of the command line as a field of the policy, left alone if not given.
 static void take_switch(struct mask *mask, const struct session *session, const char *flag,
@@ -17,31 +17,36 @@ static void take_switch(struct mask *mask, const struct session *session, const 
     mask_add(mask, path);
 }
 
+// Reads digits up to `end`, which must be there; leaves `*text` behind it.
+static bool read_number(const char **text, const char *ends, int64_t *ret_number)
+{
+    size_t len = strcspn(*text, ends);
+    if ((*text)[len] == '\0' || !encoding_int64(*text, len, ret_number) || *ret_number < 1 ||
+        *ret_number > INT32_MAX)
+        return false;
+    *text += len;
+    return true;
+}
+
 // Reads "N/WINDOW" such as 20/1h, with "/freeze" behind it if need be, or "none".
 static bool read_budget(const char *text, Docbridge__V1__RevealBudget *budget,
                         Google__Protobuf__Duration *window)
 {
-    static const struct {
-        char unit;
-        int seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    char *end;
+    static const char units[] = "smhd";
+    static const int seconds[] = {1, 60, 3600, 86400};
+    int64_t limit, count;
     if (strcmp(text, "none") == 0)
         return true;
-    long limit = strtol(text, &end, 10);
-    if (text[0] < '1' || text[0] > '9' || *end != '/' || limit > INT32_MAX || end[1] < '1' ||
-        end[1] > '9')
+    if (!read_number(&text, "/", &limit))
         return false;
-    long count = strtol(end + 1, &end, 10);
-    for (size_t i = 0; i < ARRAY_LEN(units); i++)
-        if (*end == units[i].unit && count <= INT32_MAX)
-            window->seconds = (int64_t)count * units[i].seconds;
-    if (window->seconds == 0 || (end[1] != '\0' && strcmp(end + 1, "/freeze") != 0))
+    text++;
+    if (!read_number(&text, units, &count))
         return false;
+    window->seconds = count * seconds[strchr(units, *text) - units];
     budget->limit = (int32_t)limit;
     budget->window = window;
-    budget->freezes = end[1] != '\0';
-    return true;
+    budget->freezes = strcmp(text + 1, "/freeze") == 0;
+    return budget->freezes || text[1] == '\0';
 }
 
 // Room for the budgets that the command line names.
