@@ -108,7 +108,7 @@
         SET("no-categories", "select no category"),     \
         SWITCH("uncategorized", "whether passwords without a category count as selected")
 #define ETAG_FLAG TEXT("etag", "ETAG", "change only what still has this etag")
-#define DRY_RUN_FLAG SET("dry-run", "report, change nothing")
+#define DRY_RUN_FLAG SET("dry-run", "report what would change, change nothing")
 #define SEARCH_FLAG TEXT("search", "TEXT", "only names that contain TEXT")
 #define FILTER_FLAG TEXT("filter", "EXPRESSION", "further terms, as the server reads them")
 #define SEARCH_TERM                                \

@@ -48,6 +48,7 @@ int config_documentation_set_run(struct session *session)
     mask_set_etag(session, &config.base);
     request.documentation_config = &config;
     request.update_mask = &mask.message;
+    request.validate_only = parse_has(session->arguments, "dry-run");
     return call_and_print(session, &request.base);
 }
 
@@ -68,6 +69,7 @@ int config_passwords_set_run(struct session *session)
     mask_set_etag(session, &config.base);
     request.password_config = &config;
     request.update_mask = &mask.message;
+    request.validate_only = parse_has(session->arguments, "dry-run");
     return call_and_print(session, &request.base);
 }
 
@@ -89,6 +91,7 @@ static int switch_type(struct session *session, bool enabled)
     type.enabled = enabled;
     request.flexible_asset_type = &type;
     request.update_mask = &mask.message;
+    request.validate_only = parse_has(session->arguments, "dry-run");
     return call_and_print(session, &request.base);
 }
 
@@ -199,6 +202,7 @@ int config_access_set_run(struct session *session)
     mask_set_etag(session, &access.base);
     request.company_password_access = &access;
     request.update_mask = &mask.message;
+    request.validate_only = parse_has(session->arguments, "dry-run");
     return call_and_print(session, &request.base);
 }
 
@@ -239,6 +243,7 @@ int config_access_set_many_run(struct session *session)
     Docbridge__V1__CompanyPasswordAccess access = DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__INIT;
     const ProtobufCMessage *answer;
     struct mask mask;
+    batch.validate_only = parse_has(session->arguments, "dry-run");
     int class = output_check_columns(session, session->command->columns,
                                      &docbridge__v1__company_password_access__descriptor);
     if (class == EXIT_OK)
@@ -247,6 +252,8 @@ int config_access_set_many_run(struct session *session)
         class = fill_batch(session, &mask, &access, &batch);
     if (class == EXIT_OK)
         class = session_call_own(session, &batch.base, &answer);
+    if (class == EXIT_OK && batch.validate_only)
+        return output_message(session, answer);
     return class == EXIT_OK ? output_items(session, answer, "company_password_accesses",
                                            session->command->columns)
                             : class;
@@ -283,5 +290,6 @@ int config_hidden_set_run(struct session *session)
     mask_set_etag(session, &access.base);
     request.company_documentation_access = &access;
     request.update_mask = &mask.message;
+    request.validate_only = parse_has(session->arguments, "dry-run");
     return call_and_print(session, &request.base);
 }

@@ -7,7 +7,6 @@
 #include <sodium.h>
 
 #include "server/base/encoding.h"
-#include "server/store/blast_radius.h"
 
 enum { ETAG_BYTES = 16 };
 
@@ -181,6 +180,83 @@ enum err_code blast_radius_message(struct tx *tx, const struct request *request,
     out->etag = etag(request, connection_id, moves, count, out);
     if (out->etag == NULL)
         return err_no_memory(reterr);
+    *ret_message = out;
+    return ERR_OK;
+}
+
+enum err_code blast_radius_look(struct tx *tx, const struct request *request,
+                                struct blast_look *look, struct err *reterr)
+{
+    return blast_radius_sight(tx, &look->scope, request->arena, &look->counts, &look->count,
+                              reterr);
+}
+
+static int compare_counts(const struct sight_count *a, const struct sight_count *b)
+{
+    int order = strcmp(a->company_id, b->company_id);
+    if (order != 0)
+        return order;
+    if (a->kind != b->kind)
+        return a->kind - b->kind;
+    return (a->part > b->part) - (a->part < b->part);
+}
+
+static struct passage passage_of(const struct sight_count *count, int64_t difference)
+{
+    int64_t size = difference < 0 ? -difference : difference;
+    struct passage passage = {.company_id = count->company_id, .shown = difference > 0};
+    switch (count->kind) {
+    case SIGHT_DOCUMENT:
+        passage.radius.documents = size;
+        break;
+    case SIGHT_FLEXIBLE_ASSET:
+        passage.radius.flexible_assets = size;
+        break;
+    case SIGHT_CHECKLIST:
+        passage.radius.checklists = size;
+        break;
+    default:
+        passage.radius.passwords = size;
+        break;
+    }
+    return passage;
+}
+
+// Walks two looks side by side, both in the same order.
+static size_t differences(const struct blast_look *before, const struct blast_look *after,
+                          struct passage *ret_passages)
+{
+    size_t n = 0, i = 0, j = 0;
+    while (i < before->count || j < after->count) {
+        const struct sight_count *old = i < before->count ? &before->counts[i] : NULL;
+        const struct sight_count *new = j < after->count ? &after->counts[j] : NULL;
+        int order = old == NULL ? 1 : new == NULL ? -1 : compare_counts(old, new);
+        int64_t difference = (order >= 0 ? new->count : 0) - (order <= 0 ? old->count : 0);
+        if (difference != 0)
+            ret_passages[n++] = passage_of(order >= 0 ? new : old, difference);
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return n;
+}
+
+enum err_code blast_radius_since(struct tx *tx, const struct request *request,
+                                 const struct blast_look *before,
+                                 Docbridge__V1__BlastRadius **ret_message, struct err *reterr)
+{
+    struct arena *arena = request->arena;
+    struct blast_look after = {.scope = before->scope};
+    int64_t unsynced;
+    try_(blast_radius_look(tx, request, &after, reterr));
+    try_(blast_radius_unsynced(tx, &before->scope, &unsynced, reterr));
+    struct passage *passages =
+        arena_calloc(arena, before->count + after.count + 1, sizeof(*passages));
+    Docbridge__V1__BlastRadius *out = arena_alloc(arena, sizeof(*out));
+    if (passages == NULL || out == NULL)
+        return err_no_memory(reterr);
+    docbridge__v1__blast_radius__init(out);
+    try_(sum(arena, passages, differences(before, &after, passages), out, reterr));
+    out->unsynced_count = clamped(unsynced);
     *ret_message = out;
     return ERR_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "server/base/buffer.h"
 #include "server/service/begin.h"
+#include "server/service/blast_radius_message.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/parent.h"
@@ -135,12 +136,48 @@ struct change {
     const char *etag;
     unsigned mask;
     struct config wanted;
+    bool validate_only;
 };
+
+// The kinds of records that begin to be synced.
+static size_t started(const struct config *old, const struct config *new, int64_t ret_kinds[3])
+{
+    size_t count = 0;
+    if (new->documents_enabled && !old->documents_enabled)
+        ret_kinds[count++] = SIGHT_DOCUMENT;
+    if (new->checklists_enabled && !old->checklists_enabled)
+        ret_kinds[count++] = SIGHT_CHECKLIST;
+    if (new->password_sharing_enabled && !old->password_sharing_enabled)
+        ret_kinds[count++] = SIGHT_PASSWORD;
+    return count;
+}
+
+// Writes the settings and says what that shows and hides.
+static enum err_code set_and_measure(struct tx *tx, const struct request *request,
+                                     const char *connection_id, const struct config *old,
+                                     const struct config *new, Docbridge__V1__BlastRadius **ret,
+                                     struct err *reterr)
+{
+    static const int64_t kinds[] = {SIGHT_DOCUMENT, SIGHT_FLEXIBLE_ASSET, SIGHT_CHECKLIST,
+                                    SIGHT_PASSWORD};
+    // Of passwords nothing changes but with their switch: there is no need to count them.
+    const bool passwords = old->password_sharing_enabled != new->password_sharing_enabled;
+    int64_t fresh[3];
+    struct blast_look before = {.scope = {.connection_id = connection_id,
+                                          .kinds = kinds,
+                                          .kind_count = ARRAY_LEN(kinds) - !passwords,
+                                          .started = fresh,
+                                          .started_count = started(old, new, fresh)}};
+    try_(blast_radius_look(tx, request, &before, reterr));
+    try_(config_set(tx, connection_id, new, clock_wall_us(), reterr));
+    return blast_radius_since(tx, request, &before, ret, reterr);
+}
 
 // Brings the one row of settings to what is wanted, whichever of its two resources was named. What
 // is so already is neither written nor told.
 static enum err_code update(const struct request *request, const struct change *change,
-                            struct config *ret_config, struct err *reterr)
+                            struct config *ret_config, Docbridge__V1__BlastRadius **ret_radius,
+                            struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct config old;
@@ -158,13 +195,15 @@ static enum err_code update(const struct request *request, const struct change *
         changes[count++] = config_bool_change(switches[i].field, *value, *wanted);
         *value = *wanted;
     }
-    if (count > 0) {
+    if (change->validate_only) {
+        try_(set_and_measure(tx, request, change->connection_id, &old, &new, ret_radius, reterr));
+    } else if (count > 0) {
         const struct audit_event subject = {.resource = change->name};
         try_(config_set(tx, change->connection_id, &new, clock_wall_us(), reterr));
         try_(config_audit(tx, request, &subject, changes, count, reterr));
     }
     try_(load(tx, request, change->connection_id, change->name, false, ret_config, reterr));
-    return tx_commit(&tx, reterr);
+    return change->validate_only ? ERR_OK : tx_commit(&tx, reterr);
 }
 
 static enum err_code
@@ -204,6 +243,7 @@ update_documentation_config(struct request *request,
         .connection_id = name.connection,
         .etag = wanted->etag,
         .mask = mask,
+        .validate_only = in->validate_only,
         .wanted = {.documents_enabled = wanted->documents_enabled,
                    .checklists_enabled = wanted->checklists_enabled,
                    .password_sharing_enabled = wanted->password_sharing_enabled,
@@ -211,7 +251,7 @@ update_documentation_config(struct request *request,
                    .unpublished_shown = wanted->unpublished_shown,
                    .archived_shown = wanted->archived_shown},
     };
-    try_(update(request, &change, &config, reterr));
+    try_(update(request, &change, &config, &out->blast_radius, reterr));
     return fill_documentation(request->arena, wanted->name, &config, out, reterr);
 }
 
@@ -249,7 +289,8 @@ static enum err_code update_password_config(struct request *request,
         .etag = wanted->etag,
         .mask = PASSWORD_SHARING,
         .wanted = {.password_sharing_enabled = wanted->password_sharing_enabled},
+        .validate_only = in->validate_only,
     };
-    try_(update(request, &change, &config, reterr));
+    try_(update(request, &change, &config, &out->blast_radius, reterr));
     return fill_password(request->arena, wanted->name, &config, out, reterr);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/service/begin.h"
+#include "server/service/blast_radius_message.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/store/company.h"
@@ -139,6 +140,7 @@ static enum err_code update_company_documentation_access(
     struct request *request, const Docbridge__V1__UpdateCompanyDocumentationAccessRequest *in,
     Docbridge__V1__CompanyDocumentationAccess *out, struct err *reterr)
 {
+    static const int64_t hideable[] = {SIGHT_DOCUMENT, SIGHT_FLEXIBLE_ASSET, SIGHT_CHECKLIST};
     static const char *const allowed[] = {"documents_hidden", "checklists_hidden",
                                           "hidden_flexible_asset_types", NULL};
     const Docbridge__V1__CompanyDocumentationAccess *access = in->company_documentation_access;
@@ -163,6 +165,14 @@ static enum err_code update_company_documentation_access(
         return err_not_found(reterr, access->name);
     try_(documentation_access_get(tx, name.company, request->arena, &old, reterr));
     try_(field_etag_check(access->etag, old.revision, request->arena, reterr));
+    const char *const company = name.company;
+    struct blast_look before = {.scope = {.connection_id = "",
+                                          .company_ids = &company,
+                                          .company_count = 1,
+                                          .kinds = hideable,
+                                          .kind_count = ARRAY_LEN(hideable)}};
+    if (in->validate_only)
+        try_(blast_radius_look(tx, request, &before, reterr));
     new = old;
     if (mask & MASK_DOCUMENTS)
         new.documents_hidden = access->documents_hidden;
@@ -177,6 +187,8 @@ static enum err_code update_company_documentation_access(
     }
     try_(documentation_access_get(tx, name.company, request->arena, &new, reterr));
     try_(audit(tx, request, access->name, name.company, company_name, &old, &new, reterr));
+    if (in->validate_only)
+        try_(blast_radius_since(tx, request, &before, &out->blast_radius, reterr));
     try_(fill(request->arena, access->name, &new, out, reterr));
-    return tx_commit(&tx, reterr);
+    return in->validate_only ? ERR_OK : tx_commit(&tx, reterr);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/service/blast_radius_message.h"
 #include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
@@ -297,6 +298,18 @@ static enum err_code audit_access(struct tx *tx, const struct request *request,
     return config_audit(tx, request, &subject, changes, count, reterr);
 }
 
+static const int64_t passwords_kind = SIGHT_PASSWORD;
+
+// What is looked at when the access of companies changes.
+static struct sight_scope scope_of(const char *const *company_ids, size_t count)
+{
+    return (struct sight_scope){.connection_id = "",
+                                .company_ids = company_ids,
+                                .company_count = count,
+                                .kinds = &passwords_kind,
+                                .kind_count = 1};
+}
+
 static enum err_code
 update_company_password_access(struct request *request,
                                const Docbridge__V1__UpdateCompanyPasswordAccessRequest *in,
@@ -305,11 +318,17 @@ update_company_password_access(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct update update;
     try_(check(request, in, &update, reterr));
+    const char *const company = update.name.company;
+    struct blast_look before = {.scope = scope_of(&company, 1)};
     try_(request_begin(request, &tx, reterr));
+    if (in->validate_only)
+        try_(blast_radius_look(tx, request, &before, reterr));
     try_(apply(tx, request, &update, reterr));
     try_(audit_access(tx, request, &update, reterr));
+    if (in->validate_only)
+        try_(blast_radius_since(tx, request, &before, &out->blast_radius, reterr));
     try_(fill_access(request->arena, update.access->name, &update.new, out, reterr));
-    return tx_commit(&tx, reterr);
+    return in->validate_only ? ERR_OK : tx_commit(&tx, reterr);
 }
 
 // The field at fault, of the item that it is in.
@@ -346,6 +365,8 @@ static enum err_code check_batch(const struct request *request,
         if (code == ERR_FIELD_INVALID && reterr != NULL)
             return say_which(i, reterr);
         try_(code);
+        if (in->requests[i]->validate_only)
+            return err_invalid(reterr, "requests.validate_only", "is the batch's alone");
         sorted[i] = &updates[i];
     }
     qsort(sorted, count, sizeof(struct update *), by_company);
@@ -370,9 +391,15 @@ static enum err_code batch_update_company_password_access(
         arena_calloc(request->arena, count, sizeof(*items));
     out->company_password_accesses =
         arena_calloc(request->arena, count, sizeof(*out->company_password_accesses));
-    if (items == NULL || out->company_password_accesses == NULL)
+    const char **companies = arena_calloc(request->arena, count, sizeof(*companies));
+    if (items == NULL || out->company_password_accesses == NULL || companies == NULL)
         return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        companies[i] = updates[i].name.company;
+    struct blast_look before = {.scope = scope_of(companies, count)};
     try_(request_begin(request, &tx, reterr));
+    if (in->validate_only)
+        try_(blast_radius_look(tx, request, &before, reterr));
     for (size_t i = 0; i < count; i++)
         try_(apply(tx, request, sorted[i], reterr));
     for (size_t i = 0; i < count; i++) {
@@ -382,5 +409,7 @@ static enum err_code batch_update_company_password_access(
         out->company_password_accesses[out->n_company_password_accesses++] = &items[i];
         try_(audit_access(tx, request, &updates[i], reterr));
     }
-    return tx_commit(&tx, reterr);
+    if (!in->validate_only)
+        return tx_commit(&tx, reterr);
+    return blast_radius_since(tx, request, &before, &out->blast_radius, reterr);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/service/blast_radius_message.h"
 #include "server/service/credential.h"
 #include "server/service/cursor.h"
 #include "server/service/field.h"
@@ -139,6 +140,15 @@ update_flexible_asset_type(struct request *request,
     if (type == NULL)
         return err_not_found(reterr, wanted->name);
     try_(field_etag_check(wanted->etag, type->revision, request->arena, reterr));
+    const int64_t kind = SIGHT_FLEXIBLE_ASSET;
+    struct blast_look before = {.scope = {.connection_id = name.connection,
+                                          .kinds = &kind,
+                                          .kind_count = 1,
+                                          .type_id = type->id,
+                                          .started = &kind,
+                                          .started_count = wanted->enabled && !type->enabled}};
+    if (in->validate_only)
+        try_(blast_radius_look(tx, request, &before, reterr));
     // Leaving a new type off is a choice too: it is no longer NEW. So is leaving a type whose
     // fields changed as it is: the change is taken note of.
     if (!type->chosen || type->drifted || type->enabled != wanted->enabled) {
@@ -150,8 +160,10 @@ update_flexible_asset_type(struct request *request,
         try_(config_audit(tx, request, &subject, &change, 1, reterr));
         try_(config_get_type(tx, name.connection, type->id, false, request->arena, &type, reterr));
     }
+    if (in->validate_only)
+        try_(blast_radius_since(tx, request, &before, &out->blast_radius, reterr));
     try_(fill(request->arena, name.connection, type, out, reterr));
-    return tx_commit(&tx, reterr);
+    return in->validate_only ? ERR_OK : tx_commit(&tx, reterr);
 }
 
 static enum err_code take_snapshot(const struct request *request, const char *connection_id,

@@ -6,61 +6,14 @@
 
 #include <cmocka.h>
 
-#include "docbridge/v1/documentation.pb-c.h"
 #include "docbridge/v1/mapping.pb-c.h"
-#include "docbridge/v1/password.pb-c.h"
 #include "server/service/services.h"
 #include "tests/integration/reading/fixture.h"
+#include "tests/integration/reading/listed.h"
 
 typedef Docbridge__V1__BlastRadius__Counts Counts;
 
-static struct err err;
-
-// Calls a method and expects it to answer.
-static void call(struct fixture *fixture, const struct service *service, const char *method,
-                 const void *in, void *out)
-{
-    err = (struct err){0};
-    for (size_t i = 0; i < service->method_count; i++) {
-        if (strcmp(service->methods[i].name, method) != 0)
-            continue;
-        protobuf_c_message_init(
-            protobuf_c_service_descriptor_get_method_by_name(service->descriptor, method)->output,
-            out);
-        if (service->methods[i].unary(&fixture->request, in, out, &err) != ERR_OK)
-            fail_msg("%s: %s", method, err.text);
-        return;
-    }
-    fail_msg("no method %s", method);
-}
-
-// What the lists of a company show.
-static Counts listed(struct fixture *fixture, const char *company)
-{
-    Docbridge__V1__ListDocumentsRequest documents = DOCBRIDGE__V1__LIST_DOCUMENTS_REQUEST__INIT;
-    Docbridge__V1__ListFlexibleAssetsRequest assets =
-        DOCBRIDGE__V1__LIST_FLEXIBLE_ASSETS_REQUEST__INIT;
-    Docbridge__V1__ListChecklistsRequest checklists = DOCBRIDGE__V1__LIST_CHECKLISTS_REQUEST__INIT;
-    Docbridge__V1__ListPasswordsRequest passwords = DOCBRIDGE__V1__LIST_PASSWORDS_REQUEST__INIT;
-    Docbridge__V1__ListDocumentsResponse documents_out;
-    Docbridge__V1__ListFlexibleAssetsResponse assets_out;
-    Docbridge__V1__ListChecklistsResponse checklists_out;
-    Docbridge__V1__ListPasswordsResponse passwords_out;
-    Counts counts = DOCBRIDGE__V1__BLAST_RADIUS__COUNTS__INIT;
-    documents.parent = assets.parent = checklists.parent = passwords.parent =
-        arena_printf(&fixture->arena, "companies/%s", company);
-    call(fixture, &documentation_service, "ListDocuments", &documents, &documents_out);
-    call(fixture, &documentation_service, "ListFlexibleAssets", &assets, &assets_out);
-    call(fixture, &documentation_service, "ListChecklists", &checklists, &checklists_out);
-    call(fixture, &password_service, "ListPasswords", &passwords, &passwords_out);
-    counts.documents = documents_out.total_size;
-    counts.flexible_assets = assets_out.total_size;
-    counts.checklists = checklists_out.total_size;
-    counts.passwords = passwords_out.total_size;
-    return counts;
-}
-
-static void assert_counts(const Counts *counts, const Counts *wanted)
+static void assert_counts(const Counts *counts, const struct listed *wanted)
 {
     assert_int_equal(counts->documents, wanted->documents);
     assert_int_equal(counts->flexible_assets, wanted->flexible_assets);
@@ -68,7 +21,7 @@ static void assert_counts(const Counts *counts, const Counts *wanted)
     assert_int_equal(counts->passwords, wanted->passwords);
 }
 
-static const Counts none = DOCBRIDGE__V1__BLAST_RADIUS__COUNTS__INIT;
+static const struct listed none;
 
 // Of organization 41: documents of which two, assets of which one, and checklists of which two can
 // be seen by readers.
@@ -124,14 +77,14 @@ static void clearing_hides_what_is_listed(void **state)
     in.validate_only = true;
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         (void)fixture_sql(fixture, settings[i]);
-        const Counts wanted = listed(fixture, "acme");
+        const struct listed wanted = listed(fixture, "acme");
         if (i == 0) {
             assert_int_equal(wanted.documents, 2);
             assert_int_equal(wanted.flexible_assets, 1);
             assert_int_equal(wanted.checklists, 2);
             assert_int_equal(wanted.passwords, 4);
         }
-        call(fixture, &mapping_service, "ClearMapping", &in, &out);
+        listed_call(fixture, &mapping_service, "ClearMapping", &in, &out);
         assert_int_equal(out.blast_radius->n_effects, 1);
         assert_string_equal(out.blast_radius->effects[0]->company, acme);
         assert_counts(out.blast_radius->effects[0]->hidden, &wanted);
@@ -141,8 +94,8 @@ static void clearing_hides_what_is_listed(void **state)
         // It is shown as it would be, and nothing was done.
         assert_int_equal(out.mapping_state,
                          DOCBRIDGE__V1__ORGANIZATION__MAPPING_STATE__MAPPING_STATE_UNMAPPED);
-        const Counts still = listed(fixture, "acme");
-        assert_counts(&still, &wanted);
+        const struct listed still = listed(fixture, "acme");
+        assert_memory_equal(&still, &wanted, sizeof(still));
     }
     assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM audit_event"), "0");
 }
@@ -161,8 +114,8 @@ static void a_move_shows_what_is_listed_then(void **state)
     in.name = name;
     in.company = beta;
     in.validate_only = true;
-    const Counts before = listed(fixture, "acme");
-    call(fixture, &mapping_service, "SetMapping", &in, &out);
+    const struct listed before = listed(fixture, "acme");
+    listed_call(fixture, &mapping_service, "SetMapping", &in, &out);
     const Docbridge__V1__BlastRadius *radius = out.blast_radius;
     assert_int_equal(radius->n_effects, 2);
     assert_string_equal(radius->effects[0]->company, "companies/acme");
@@ -172,9 +125,9 @@ static void a_move_shows_what_is_listed_then(void **state)
     assert_int_equal(radius->effects[1]->shown->passwords, 5); // one more than acme's level let
     assert_string_equal(out.organization->mapping->company, beta);
     (void)fixture_sql(fixture, "UPDATE mapping SET company_id = 'beta'");
-    const Counts after = listed(fixture, "beta"), rest = listed(fixture, "acme");
-    assert_counts(&after, radius->shown);
-    assert_counts(&rest, &none);
+    const struct listed after = listed(fixture, "beta"), rest = listed(fixture, "acme");
+    assert_counts(radius->shown, &after);
+    assert_memory_equal(&rest, &none, sizeof(rest));
 }
 
 // The etag is proof of having seen the very numbers.
@@ -195,13 +148,13 @@ static void the_etag_goes_with_the_numbers(void **state)
     in.name = name;
     in.company = beta;
     in.validate_only = true;
-    call(fixture, &mapping_service, "SetMapping", &in, &out);
+    listed_call(fixture, &mapping_service, "SetMapping", &in, &out);
     const char *etag = out.blast_radius->etag;
-    call(fixture, &mapping_service, "SetMapping", &in, &out);
+    listed_call(fixture, &mapping_service, "SetMapping", &in, &out);
     assert_string_equal(out.blast_radius->etag, etag);
     for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
         (void)fixture_sql(fixture, changes[i]);
-        call(fixture, &mapping_service, "SetMapping", &in, &out);
+        listed_call(fixture, &mapping_service, "SetMapping", &in, &out);
         assert_string_not_equal(out.blast_radius->etag, etag);
         etag = out.blast_radius->etag;
     }
