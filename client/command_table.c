@@ -14,6 +14,7 @@
 #include "docbridge/v1/mapping.pb-c.h"
 #include "docbridge/v1/password.pb-c.h"
 #include "docbridge/v1/reveal_policy.pb-c.h"
+#include "docbridge/v1/search.pb-c.h"
 #include "docbridge/v1/sync.pb-c.h"
 #include "grpc/health/v1/health.pb-c.h"
 

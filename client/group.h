@@ -42,6 +42,8 @@ int sync_run_run(struct session *session);
 int sync_watch_run(struct session *session);
 int sync_cancel_run(struct session *session);
 
+int search_run(struct session *session);
+
 int passwords_reveal_run(struct session *session);
 int passwords_explain_run(struct session *session);
 

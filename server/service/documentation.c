@@ -11,6 +11,7 @@
 #include "server/service/filter.h"
 #include "server/service/name.h"
 #include "server/service/reading.h"
+#include "server/service/search.h"
 #include "server/service/services.h"
 #include "server/store/documentation.h"
 
@@ -22,6 +23,7 @@ static const struct method methods[] = {
     UNARY(ListDocuments, list_documents, LANE_STORE),
     UNARY(ListFlexibleAssets, list_flexible_assets, LANE_STORE),
     UNARY(ListChecklists, list_checklists, LANE_STORE),
+    UNARY(SearchDocumentation, search_documentation, LANE_STORE),
 };
 
 const struct service documentation_service = {

@@ -33,18 +33,25 @@ enum err_code record_diff(struct tx *tx, const char *connection_id, int kind, co
     return ERR_OK;
 }
 
+// The number of this change of the connection's records.
+#define NEXT_SEQUENCE                                                  \
+    "WITH next AS (UPDATE record_sequence SET sequence = sequence + 1" \
+    " WHERE tenant = $1 AND connection_id = $2 RETURNING sequence)"
+
 enum err_code record_put(struct tx *tx, const char *connection_id, int kind,
                          const struct record_batch *batch, struct err *reterr)
 {
     static const struct statement statement = {
-        "record_put",
-        "INSERT INTO record AS r (tenant, connection_id, kind, id, organization_id, display_name,"
+        "record_put", NEXT_SEQUENCE
+        " INSERT INTO record AS r (tenant, connection_id, kind, id, organization_id, display_name,"
         "  web_url, type_id, folder_id, category_id, restricted, archived, vaulted, personal,"
-        "  create_time, update_time, publish_time, password_update_time, body, content_hash)"
+        "  create_time, update_time, publish_time, password_update_time, body, content_hash,"
+        "  create_sequence, change_sequence)"
         " SELECT $1, $2, $3::smallint, i.id, i.organization_id, i.display_name,"
         "  coalesce(i.web_url, ''), i.type_id, i.folder_id, i.category_id, i.restricted,"
         "  i.archived, i.vaulted, i.personal, i.create_time, i.update_time, i.publish_time,"
-        "  i.password_update_time, i.body::jsonb, i.hash"
+        "  i.password_update_time, i.body::jsonb, i.hash, (SELECT sequence FROM next),"
+        "  (SELECT sequence FROM next)"
         " FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bigint[],"
         "  $9::bigint[], $10::bigint[], $11::boolean[], $12::boolean[], $13::boolean[],"
         "  $14::boolean[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],"
@@ -61,7 +68,7 @@ enum err_code record_put(struct tx *tx, const char *connection_id, int kind,
         "  create_time = excluded.create_time, update_time = excluded.update_time,"
         "  publish_time = excluded.publish_time,"
         "  password_update_time = excluded.password_update_time, body = excluded.body,"
-        "  content_hash = excluded.content_hash"
+        "  content_hash = excluded.content_hash, change_sequence = excluded.change_sequence"
         " WHERE r.content_hash IS DISTINCT FROM excluded.content_hash"};
     size_t n = batch->count;
     if (n == 0)
@@ -85,7 +92,7 @@ enum err_code record_put(struct tx *tx, const char *connection_id, int kind,
     " record AS r WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind = $3::smallint" \
     " AND ($4::bigint = 0 OR r.type_id = $4::bigint) AND r.organization_id = ANY($5::bigint[])"
 #define SEEN                                                                                    \
-    "WITH seen AS MATERIALIZED (SELECT DISTINCT unnest(p.ids) AS id FROM sync_page AS p"        \
+    " seen AS MATERIALIZED (SELECT DISTINCT unnest(p.ids) AS id FROM sync_page AS p"            \
     " WHERE p.tenant = $1 AND p.connection_id = $2 AND p.run_id = $6 AND p.kind = $3::smallint" \
     " AND p.scope = ANY($7::text[]))"
 // NOT IN is a hash table at any estimate.
@@ -99,9 +106,9 @@ enum err_code record_put(struct tx *tx, const char *connection_id, int kind,
 enum err_code record_sweep_count(struct tx *tx, const struct record_scope *scope,
                                  int64_t *ret_total, int64_t *ret_vanished, struct err *reterr)
 {
-    static const struct statement statement = {"record_sweep_count", SEEN
-                                               " SELECT count(*), count(*) FILTER (WHERE" VANISHED
-                                               ") FROM" SCOPE_ROWS};
+    static const struct statement statement = {
+        "record_sweep_count",
+        "WITH" SEEN " SELECT count(*), count(*) FILTER (WHERE" VANISHED ") FROM" SCOPE_ROWS};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement, SCOPE_ARGS, &rows, reterr));
     *ret_total = rows_int64(&rows, 0, 0);
@@ -112,11 +119,18 @@ enum err_code record_sweep_count(struct tx *tx, const struct record_scope *scope
 enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int64_t *ret_deleted,
                            struct err *reterr)
 {
-    static const struct statement statement = {"record_sweep",
-                                               SEEN " DELETE FROM" SCOPE_ROWS " AND" VANISHED};
+    static const struct statement statement = {
+        "record_sweep",
+        NEXT_SEQUENCE "," SEEN ", gone AS (DELETE FROM" SCOPE_ROWS " AND" VANISHED
+                      " RETURNING r.kind, r.id, r.organization_id),"
+                      " tombstone AS (INSERT INTO record_tombstone"
+                      "  (tenant, connection_id, change_sequence, organization_id, kind, id)"
+                      "  SELECT $1, $2, (SELECT sequence FROM next), organization_id, kind, id"
+                      "  FROM gone WHERE kind BETWEEN 3 AND 7 ON CONFLICT DO NOTHING)"
+                      " SELECT count(*) FROM gone"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement, SCOPE_ARGS, &rows, reterr));
-    *ret_deleted = rows_affected(&rows);
+    *ret_deleted = rows_int64(&rows, 0, 0);
     return ERR_OK;
 }
 

@@ -38,6 +38,7 @@ static void init_threads(struct sync *sync)
     (void)pthread_cond_init(&sync->run_wake, &steady);
     (void)pthread_cond_init(&sync->keeper_wake, &steady);
     (void)pthread_cond_init(&sync->remover_wake, &steady);
+    (void)pthread_cond_init(&sync->indexer_wake, &steady);
     (void)pthread_condattr_destroy(&steady);
 }
 
@@ -97,6 +98,9 @@ enum err_code sync_start(struct sync *sync, struct err *reterr)
     if (pthread_create(&sync->remover, NULL, remover_main, sync) != 0)
         return err_set(reterr, ERR_INTERNAL, "no thread for the remover");
     sync->remover_started = true;
+    if (pthread_create(&sync->indexer, NULL, indexer_main, sync) != 0)
+        return err_set(reterr, ERR_INTERNAL, "no thread for the indexer");
+    sync->indexer_started = true;
     return ERR_OK;
 }
 
@@ -108,6 +112,8 @@ void sync_stop(struct sync *sync)
     (void)pthread_cond_signal(&sync->scheduler_wake);
     (void)pthread_cond_signal(&sync->keeper_wake);
     (void)pthread_cond_signal(&sync->remover_wake);
+    atomic_store(&sync->indexer_stop, true);
+    (void)pthread_cond_signal(&sync->indexer_wake);
     (void)pthread_mutex_unlock(&sync->lock);
     if (sync->started)
         (void)pthread_join(sync->scheduler, NULL);
@@ -115,7 +121,9 @@ void sync_stop(struct sync *sync)
         (void)pthread_join(sync->keeper, NULL);
     if (sync->remover_started)
         (void)pthread_join(sync->remover, NULL);
-    sync->started = sync->keeper_started = sync->remover_started = false;
+    if (sync->indexer_started)
+        (void)pthread_join(sync->indexer, NULL);
+    sync->started = sync->keeper_started = sync->remover_started = sync->indexer_started = false;
     feed_stop(sync->feed);
 }
 
@@ -127,6 +135,7 @@ struct sync *sync_free(struct sync *sync)
     (void)budget_free(sync->budget);
     (void)pthread_cond_destroy(&sync->keeper_wake);
     (void)pthread_cond_destroy(&sync->remover_wake);
+    (void)pthread_cond_destroy(&sync->indexer_wake);
     (void)pthread_cond_destroy(&sync->run_wake);
     (void)pthread_cond_destroy(&sync->scheduler_wake);
     (void)pthread_mutex_destroy(&sync->lock);

@@ -35,6 +35,11 @@ struct sync {
     pthread_cond_t remover_wake; // called, stopping
     pthread_t remover;
     bool remover_started, remover_called;
+
+    pthread_cond_t indexer_wake; // called, stopping
+    atomic_bool indexer_stop;
+    pthread_t indexer;
+    bool indexer_started, indexer_called;
 };
 
 // The scheduler's thread; `sync` is a struct sync.
@@ -47,5 +52,9 @@ void scheduler_park(struct sync *sync, int64_t ms);
 void *remover_main(void *sync);
 // There is something to remove; else the remover looks within scheduler_ms.
 void remover_call(struct sync *sync);
+// The indexer's thread; `sync` is a struct sync.
+void *indexer_main(void *sync);
+// Records changed; else the indexer looks within scheduler_ms.
+void indexer_call(struct sync *sync);
 // Waits on `cond` under `lock` for at most `ms`.
 void sync_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms);

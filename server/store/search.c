@@ -1,0 +1,186 @@
+#include "server/store/search.h"
+
+#include "server/store/company_set.h"
+
+enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search_place *ret_place,
+                               struct err *reterr)
+{
+    static const struct statement statement = {
+        "search_place",
+        "SELECT c.id, CASE WHEN p.level_time IS NULL OR p.sequence < s.sequence THEN p.level_time"
+        "  ELSE now() END"
+        " FROM (SELECT id FROM connection WHERE tenant = $1 AND state <> 4"
+        "  ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c"
+        " JOIN record_sequence s ON s.tenant = $1 AND s.connection_id = c.id"
+        " JOIN search_progress p ON p.tenant = $1 AND p.connection_id = c.id"};
+    struct rows rows _cleanup_(rows_done) = {0};
+    *ret_place = (struct search_place){0};
+    try_(tx_query(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx))), &rows, reterr));
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    *ret_place = (struct search_place){rows_text_copy(&rows, 0, 0, arena), rows_time(&rows, 0, 1)};
+    return ret_place->connection_id == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+// What is looked for: a query of words, or a pattern of LIKE.
+#define ASKED                                                                                 \
+    "asked AS MATERIALIZED (SELECT"                                                           \
+    " CASE WHEN NOT $8::boolean THEN search_query($7) END AS words,"                          \
+    " CASE WHEN $8 THEN '%' || regexp_replace(fold($7), '([\\\\%_])', '\\\\\\1', 'g') || '%'" \
+    "  END AS piece)"
+
+// The organizations of the companies in sight, and what these share.
+#define PLACE                                                                                   \
+    "place AS MATERIALIZED (SELECT m.organization_id, m.company_id,"                            \
+    "  f.documents_enabled AND NOT coalesce(d.documents_hidden, false) AS documents,"           \
+    "  f.checklists_enabled AND NOT coalesce(d.checklists_hidden, false) AS checklists"         \
+    " FROM mapping m JOIN connection_config f ON f.tenant = $1 AND f.connection_id = $2"        \
+    " LEFT JOIN company_documentation_access d ON d.tenant = $1"                                \
+    "  AND d.company_id = m.company_id"                                                         \
+    " WHERE m.tenant = $1 AND m.connection_id = $2"                                             \
+    "  AND ($3::text IS NULL OR m.company_id = $3)"                                             \
+    "  AND ($4::boolean OR m.company_id = ANY ($5::text[])"                                     \
+    "       OR " OF_COMPANY_SET(                                                                \
+        "m.company_id") ")),"                                                                   \
+                        " own AS MATERIALIZED (SELECT coalesce(bool_or(checklists), false) AS " \
+                        "templates,"                                                            \
+                        "  array_agg(organization_id) AS organizations FROM place)"
+
+// The newest of them by far, so that their number is bounded whatever is common.
+#define RAW                                                                               \
+    "raw AS MATERIALIZED (SELECT h.* FROM asked a CROSS JOIN own CROSS JOIN LATERAL"      \
+    "  search_find($2, own.organizations || CASE WHEN own.templates THEN '{0}'::bigint[]" \
+    "   ELSE '{}' END, $6::bigint[]::smallint[], a.words, a.piece, 50000) h"              \
+    "  WHERE own.organizations IS NOT NULL)"
+
+// A folder must be known and open, with all folders above it.
+#define FOLDER_OPEN                                                                              \
+    "(r.folder_id = 0 OR EXISTS (SELECT FROM record f WHERE f.tenant = $1 AND f.connection_id =" \
+    " $2 AND f.kind = 3 AND f.id = r.folder_id AND NOT f.restricted AND NOT EXISTS (SELECT FROM" \
+    "  jsonb_array_elements_text(f.body->'ancestor_ids') a (id) LEFT JOIN record p"              \
+    "  ON p.tenant = $1 AND p.connection_id = $2 AND p.kind = 3 AND p.id = a.id::bigint"         \
+    "  WHERE p.id IS NULL OR p.restricted)))"
+
+// Each record is looked up by its primary key, as record_diff (record.c) does and for its reason.
+#define FOUND                                                                                 \
+    "found AS MATERIALIZED (SELECT r.kind, r.id, p.company_id, r.display_name, r.web_url,"    \
+    "  r.update_time FROM raw h"                                                              \
+    " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"            \
+    "  AND record.kind = h.kind AND record.id >= h.id AND record.id <= h.id"                  \
+    "  ORDER BY record.id LIMIT 1) r ON r.organization_id = h.organization_id"                \
+    " LEFT JOIN place p ON p.organization_id = h.organization_id"                             \
+    " WHERE NOT r.restricted AND NOT r.archived AND CASE r.kind"                              \
+    "  WHEN 4 THEN p.documents AND r.publish_time IS NOT NULL AND " FOLDER_OPEN               \
+    "  WHEN 5 THEN EXISTS (SELECT FROM flexible_asset_type t WHERE t.tenant = $1"             \
+    "    AND t.connection_id = $2 AND t.id = r.type_id AND t.enabled)"                        \
+    "   AND NOT EXISTS (SELECT FROM company_hidden_type x WHERE x.tenant = $1"                \
+    "    AND x.company_id = p.company_id AND x.connection_id = $2 AND x.type_id = r.type_id)" \
+    "  WHEN 6 THEN p.checklists"                                                              \
+    "  WHEN 7 THEN coalesce(p.checklists, h.organization_id = 0) ELSE false END"              \
+    " ORDER BY h.update_time DESC NULLS LAST LIMIT 5001)"
+
+static const struct statement find = {
+    "search_run",
+    "WITH " ASKED ", " PLACE ", " RAW ", " FOUND
+    " SELECT (SELECT count(*) FROM found), (SELECT count(*) >= 50000 FROM raw),"
+    "  f.kind, f.id, f.company_id, f.display_name, f.web_url, f.update_time"
+    " FROM (SELECT * FROM found LIMIT 5000) f CROSS JOIN asked a"
+    " JOIN search_entry e ON e.tenant = $1 AND e.connection_id = $2 AND e.kind = f.kind"
+    "  AND e.id = f.id"
+    " ORDER BY CASE WHEN a.words IS NULL THEN similarity(e.fragments, fold($7))"
+    "  ELSE ts_rank(e.words, a.words, 1) END DESC, f.update_time DESC NULLS LAST, f.kind, f.id"
+    " LIMIT $9 OFFSET $10"};
+
+// Parsing a text is slow, so only a part of it is made a snippet of: from shortly before the first
+// of the words, if it stands there as it was folded.
+static const struct statement snippet = {
+    "search_snippet",
+    "WITH asked AS MATERIALIZED (SELECT search_query($5) AS words,"
+    "  CASE WHEN $6::boolean THEN ARRAY[lower($5)]"
+    "   ELSE tsvector_to_array(to_tsvector('folded', $5)) END AS pieces)"
+    " SELECT g.place, CASE WHEN $6 AND w.at > 0 THEN"
+    "   substring(e.content FROM greatest(1, w.at - 80) FOR least(w.at - 1, 80)) || chr(1)"
+    "   || substring(e.content FROM w.at FOR length($5)) || chr(2)"
+    "   || substring(e.content FROM w.at + length($5) FOR 120)"
+    "  WHEN $6 THEN left(e.content, 200)"
+    "  ELSE left(ts_headline('folded', CASE WHEN w.at > 0"
+    "    THEN substring(e.content FROM greatest(1, w.at - 200) FOR 3000)"
+    "    ELSE left(e.content, 16000) END, a.words, 'StartSel=\"' || chr(1) || '\", StopSel=\"'"
+    "    || chr(2) || '\", MaxWords=32, MinWords=16'), 1000) END"
+    " FROM asked a CROSS JOIN unnest($3::bigint[], $4::bigint[]) WITH ORDINALITY"
+    "  AS g (kind, id, place)"
+    " JOIN search_entry e ON e.tenant = $1 AND e.connection_id = $2 AND e.kind = g.kind"
+    "  AND e.id = g.id"
+    " CROSS JOIN LATERAL (SELECT min(nullif(strpos(lower(e.content), p), 0)) AS at"
+    "  FROM unnest(a.pieces) p) w"};
+
+static enum err_code add_snippets(struct tx *tx, const struct search_query *query,
+                                  struct search_result *result, struct arena *arena,
+                                  struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    size_t count = result->count;
+    int64_t *kinds = arena_calloc(arena, count + 1, sizeof(*kinds));
+    int64_t *ids = arena_calloc(arena, count + 1, sizeof(*ids));
+    if (kinds == NULL || ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        kinds[i] = result->hits[i].kind;
+        ids[i] = result->hits[i].id;
+    }
+    if (count == 0)
+        return ERR_OK;
+    try_(tx_query(tx, &snippet,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(query->connection_id),
+                       ARG_INT64S(kinds, count), ARG_INT64S(ids, count), ARG_TEXT(query->text),
+                       ARG_BOOL(query->fragment)),
+                  &rows, reterr));
+    // An entry can go between two statements: then its hit has none.
+    for (size_t i = 0; i < count; i++)
+        result->hits[i].snippet = "";
+    for (int i = 0; i < rows_count(&rows); i++) {
+        const char *text = rows_text_copy(&rows, i, 1, arena);
+        if (text == NULL)
+            return err_no_memory(reterr);
+        result->hits[rows_int64(&rows, i, 0) - 1].snippet = text;
+    }
+    return ERR_OK;
+}
+
+enum err_code search_run(struct tx *tx, const struct search_query *query, struct arena *arena,
+                         struct search_result *ret_result, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(
+        tx, &find,
+        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(query->connection_id), ARG_TEXT(query->company_id),
+             ARG_BOOL(query->all_companies), ARG_TEXTS(query->companies, query->company_count),
+             ARG_INT64S(query->kinds, query->kind_count), ARG_TEXT(query->text),
+             ARG_BOOL(query->fragment), ARG_INT64(query->limit), ARG_INT64(query->offset)),
+        &rows, reterr));
+    size_t count = (size_t)rows_count(&rows);
+    struct search_hit *hits = arena_calloc(arena, count + 1, sizeof(*hits));
+    if (hits == NULL)
+        return err_no_memory(reterr);
+    *ret_result = (struct search_result){.hits = hits, .count = count};
+    for (size_t i = 0; i < count; i++) {
+        int row = (int)i;
+        hits[i] = (struct search_hit){
+            .kind = rows_int64(&rows, row, 2),
+            .id = rows_int64(&rows, row, 3),
+            .company_id = rows_text_copy(&rows, row, 4, arena),
+            .display_name = rows_text_copy(&rows, row, 5, arena),
+            .web_url = rows_text_copy(&rows, row, 6, arena),
+            .update_time = rows_time(&rows, row, 7),
+        };
+        if (hits[i].display_name == NULL || hits[i].web_url == NULL)
+            return err_no_memory(reterr);
+    }
+    if (count > 0) {
+        int64_t found = rows_int64(&rows, 0, 0);
+        ret_result->total = found > SEARCH_RANKED_MAX ? SEARCH_RANKED_MAX : found;
+        ret_result->lower_bound = found > SEARCH_RANKED_MAX || rows_bool(&rows, 0, 1);
+    }
+    rows_done(&rows);
+    return add_snippets(tx, query, ret_result, arena, reterr);
+}

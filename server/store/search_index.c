@@ -1,0 +1,232 @@
+#include "server/store/search_index.h"
+
+enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, struct arena *arena,
+                           struct search_lease *ret_lease, struct err *reterr)
+{
+    static const struct statement statement = {
+        "search_claim",
+        "UPDATE search_progress AS p SET owner = $1, fence = p.fence + 1,"
+        " expire_time = clock_timestamp() + $2::bigint * interval '1 millisecond'"
+        " FROM (SELECT w.tenant, w.connection_id FROM search_progress w"
+        "       JOIN record_sequence s ON s.tenant = w.tenant AND s.connection_id = w.connection_id"
+        "       WHERE w.expire_time <= clock_timestamp() AND s.sequence > w.sequence"
+        "       ORDER BY w.expire_time LIMIT 1 FOR UPDATE OF w SKIP LOCKED) AS due"
+        " WHERE p.tenant = due.tenant AND p.connection_id = due.connection_id"
+        " RETURNING p.tenant, p.connection_id, p.fence"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement, ARGS(ARG_TEXT(owner), ARG_INT64(lease_ms)), &rows, reterr));
+    *ret_lease = (struct search_lease){0};
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    *ret_lease = (struct search_lease){
+        .tenant = rows_text_copy(&rows, 0, 0, arena),
+        .connection_id = rows_text_copy(&rows, 0, 1, arena),
+        .fence = rows_int64(&rows, 0, 2),
+    };
+    return ret_lease->tenant == NULL || ret_lease->connection_id == NULL ? err_no_memory(reterr)
+                                                                         : ERR_OK;
+}
+
+enum err_code search_hold(struct tx *tx, const struct search_lease *lease, const char *owner,
+                          int64_t lease_ms, bool *ret_held, int64_t *ret_sequence,
+                          struct err *reterr)
+{
+    static const struct statement statement = {
+        "search_hold",
+        "UPDATE search_progress"
+        " SET expire_time = clock_timestamp() + $5::bigint * interval '1 millisecond'"
+        " WHERE tenant = $1 AND connection_id = $2 AND owner = $3 AND fence = $4::bigint"
+        " RETURNING sequence"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(lease->connection_id), ARG_TEXT(owner),
+                       ARG_INT64(lease->fence), ARG_INT64(lease_ms)),
+                  &rows, reterr));
+    *ret_held = rows_count(&rows) == 1;
+    *ret_sequence = *ret_held ? rows_int64(&rows, 0, 0) : 0;
+    return ERR_OK;
+}
+
+enum err_code search_release(struct tx *tx, const struct search_lease *lease, const char *owner,
+                             struct err *reterr)
+{
+    static const struct statement statement = {
+        "search_release",
+        "UPDATE search_progress SET owner = '', expire_time = '-infinity'"
+        " WHERE tenant = $1 AND connection_id = $2 AND owner = $3 AND fence = $4::bigint"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(lease->connection_id), ARG_TEXT(owner),
+                       ARG_INT64(lease->fence)),
+                  reterr);
+}
+
+// The last number of the first $4 due records; without any, that of the connection as it was before
+// they were looked for.
+static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t sequence,
+                               int limit, int64_t *ret_last, bool *ret_any, struct err *reterr)
+{
+    static const struct statement now = {
+        "search_sequence",
+        "SELECT sequence FROM record_sequence WHERE tenant = $1 AND connection_id = $2"};
+    static const struct statement last = {
+        "search_last", "SELECT max(d.change_sequence) FROM (SELECT r.change_sequence FROM record r"
+                       " WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind IN (4, 5, 6, 7)"
+                       " AND r.change_sequence > $3 ORDER BY r.change_sequence LIMIT $4) d"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &now, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), &rows, reterr));
+    *ret_last = rows_count(&rows) == 1 ? rows_int64(&rows, 0, 0) : 0;
+    rows_done(&rows);
+    try_(tx_query(tx, &last,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(sequence),
+                       ARG_INT64(limit)),
+                  &rows, reterr));
+    *ret_any = !rows_null(&rows, 0, 0);
+    if (*ret_any)
+        *ret_last = rows_int64(&rows, 0, 0);
+    return ERR_OK;
+}
+
+// As many characters as bytes could be indexed. A field of a flexible asset counts only if its type
+// knows it now, as one that is no password: keys compare as those of traits do everywhere.
+static const struct statement due = {
+    "search_due",
+    "SELECT r.kind, r.id, r.organization_id, r.update_time, left(r.display_name, 4000),"
+    " left(CASE r.kind"
+    "  WHEN 4 THEN (SELECT string_agg(left(s.v->>'html', 262144), E'\\n' ORDER BY s.place)"
+    "   FROM jsonb_path_query(r.body, '$.sections[*]') WITH ORDINALITY AS s (v, place))"
+    "  WHEN 5 THEN t.long ELSE concat_ws(E'\\n', r.body->>'description',"
+    "   (SELECT string_agg(concat_ws(E'\\n', k.v->>'name', k.v->>'description'), E'\\n'"
+    "     ORDER BY k.place) FROM jsonb_path_query(r.body, '$.tasks[*]')"
+    "     WITH ORDINALITY AS k (v, place))) END, 262144),"
+    " left(t.short, 4000)"
+    " FROM record r LEFT JOIN LATERAL (SELECT string_agg(v #>> '{}', E'\\n') AS long,"
+    "   string_agg(v #>> '{}', E'\\n') FILTER (WHERE length(v #>> '{}') <= 64) AS short"
+    "  FROM jsonb_each(CASE jsonb_typeof(r.body->'traits') WHEN 'object'"
+    "   THEN r.body->'traits' END) AS e (key, value)"
+    "  CROSS JOIN LATERAL jsonb_path_query(e.value, 'strict $.**') AS v"
+    "  WHERE jsonb_typeof(v) IN ('string', 'number') AND EXISTS (SELECT"
+    "    FROM flexible_asset_type y CROSS JOIN LATERAL jsonb_path_query(y.body, '$.fields[*]') f"
+    "    WHERE y.tenant = $1 AND y.connection_id = $2 AND y.id = r.type_id"
+    "    AND f->>'kind' <> 'Password'"
+    "    AND translate(lower(f->>'key'), '_', '-') = translate(lower(e.key), '_', '-'))"
+    "  ) AS t ON r.kind = 5"
+    " WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind IN (4, 5, 6, 7)"
+    " AND r.change_sequence > $3 AND r.change_sequence <= $4 ORDER BY r.kind, r.id"};
+
+enum err_code search_due(struct tx *tx, const char *connection_id, int64_t sequence, int limit,
+                         struct arena *arena, struct search_text **ret_texts, size_t *ret_count,
+                         int64_t *ret_last, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    bool any;
+    *ret_texts = NULL;
+    *ret_count = 0;
+    try_(find_last(tx, connection_id, sequence, limit, ret_last, &any, reterr));
+    if (!any)
+        return ERR_OK;
+    try_(tx_query(tx, &due,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(sequence),
+                       ARG_INT64(*ret_last)),
+                  &rows, reterr));
+    size_t count = (size_t)rows_count(&rows);
+    struct search_text *texts = arena_calloc(arena, count + 1, sizeof(*texts));
+    if (texts == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        int row = (int)i;
+        texts[i] = (struct search_text){
+            .kind = rows_int64(&rows, row, 0),
+            .id = rows_int64(&rows, row, 1),
+            .organization_id = rows_int64(&rows, row, 2),
+            .update_time = rows_time(&rows, row, 3),
+            .title = rows_text_copy(&rows, row, 4, arena),
+            .content = arena_strdup(arena, rows_text(&rows, row, 5)),
+            .content_len = rows_len(&rows, row, 5),
+            .short_fields = arena_strdup(arena, rows_text(&rows, row, 6)),
+        };
+        if (texts[i].title == NULL || texts[i].content == NULL || texts[i].short_fields == NULL)
+            return err_no_memory(reterr);
+    }
+    *ret_texts = texts;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+// One statement's columns.
+struct columns {
+    int64_t *kinds, *ids, *organizations, *times;
+    const char **titles, **contents, **shorts;
+};
+
+static bool make_columns(const struct search_text *texts, size_t count, struct arena *arena,
+                         struct columns *columns)
+{
+    *columns = (struct columns){
+        .kinds = arena_calloc(arena, count, sizeof(int64_t)),
+        .ids = arena_calloc(arena, count, sizeof(int64_t)),
+        .organizations = arena_calloc(arena, count, sizeof(int64_t)),
+        .times = arena_calloc(arena, count, sizeof(int64_t)),
+        .titles = arena_calloc(arena, count, sizeof(char *)),
+        .contents = arena_calloc(arena, count, sizeof(char *)),
+        .shorts = arena_calloc(arena, count, sizeof(char *)),
+    };
+    if (columns->kinds == NULL || columns->ids == NULL || columns->organizations == NULL ||
+        columns->times == NULL || columns->titles == NULL || columns->contents == NULL ||
+        columns->shorts == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        columns->kinds[i] = texts[i].kind;
+        columns->ids[i] = texts[i].id;
+        columns->organizations[i] = texts[i].organization_id;
+        columns->times[i] = texts[i].update_time;
+        columns->titles[i] = texts[i].title;
+        columns->contents[i] = texts[i].content;
+        columns->shorts[i] = texts[i].short_fields;
+    }
+    return true;
+}
+
+enum err_code search_put(struct tx *tx, const char *connection_id, const struct search_text *texts,
+                         size_t count, struct arena *arena, struct err *reterr)
+{
+    static const struct statement statement = {
+        "search_put",
+        "INSERT INTO search_entry AS e (tenant, connection_id, kind, id, organization_id,"
+        "  update_time, content, fragments, words)"
+        " SELECT $1, $2, i.kind, i.id, i.organization_id, i.update_time, i.content,"
+        "  fold(concat_ws(E'\\n', i.title, nullif(i.short, ''))), search_words(i.title, i.content)"
+        " FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::text[],"
+        "  $8::text[], $9::text[])"
+        "  AS i (kind, id, organization_id, update_time, title, content, short)"
+        " ON CONFLICT (tenant, connection_id, kind, id) DO UPDATE SET"
+        "  organization_id = excluded.organization_id, update_time = excluded.update_time,"
+        "  content = excluded.content, fragments = excluded.fragments, words = excluded.words"
+        " WHERE (e.organization_id, e.update_time, e.content, e.fragments) IS DISTINCT FROM"
+        "  (excluded.organization_id, excluded.update_time, excluded.content,"
+        "   excluded.fragments)"};
+    struct columns c;
+    if (count == 0)
+        return ERR_OK;
+    if (!make_columns(texts, count, arena, &c))
+        return err_no_memory(reterr);
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(c.kinds, count),
+                       ARG_INT64S(c.ids, count), ARG_INT64S(c.organizations, count),
+                       ARG_TIMES(c.times, count), ARG_TEXTS(c.titles, count),
+                       ARG_TEXTS(c.contents, count), ARG_TEXTS(c.shorts, count)),
+                  reterr);
+}
+
+enum err_code search_advance(struct tx *tx, const char *connection_id, int64_t sequence, bool level,
+                             int64_t now_us, struct err *reterr)
+{
+    static const struct statement statement = {
+        "search_advance",
+        "UPDATE search_progress SET sequence = $3,"
+        " level_time = CASE WHEN $4::boolean THEN $5::timestamptz ELSE level_time END"
+        " WHERE tenant = $1 AND connection_id = $2"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(sequence),
+                       ARG_BOOL(level), ARG_TIME(now_us)),
+                  reterr);
+}

@@ -1,0 +1,50 @@
+// The index of words behind the sync: which records are due, their text, and up to where it goes.
+//
+// A row of `search_progress` is a lease, as in sync_lease.h. Records are taken in the order of
+// their changes (record_sequence): a number that can be seen has no smaller one still to come.
+#pragma once
+
+#include "server/store/store.h"
+
+// The most bytes of a record's text that are indexed.
+enum { SEARCH_CONTENT_BYTES = 256 * 1024 };
+
+struct search_lease {
+    const char *tenant, *connection_id;
+    int64_t fence;
+};
+
+// Under the scheduler's role, tenant "": takes a connection with records that are due for `owner`.
+// `ret_lease->tenant` is NULL if there is none.
+enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, struct arena *arena,
+                           struct search_lease *ret_lease, struct err *reterr) _must_check_;
+// Prolongs the lease, and holds it until the end of the transaction. `*ret_held` is false if it is
+// another's. `*ret_sequence` is up to where the index goes.
+enum err_code search_hold(struct tx *tx, const struct search_lease *lease, const char *owner,
+                          int64_t lease_ms, bool *ret_held, int64_t *ret_sequence,
+                          struct err *reterr) _must_check_;
+// Gives it back: it can be taken at once.
+enum err_code search_release(struct tx *tx, const struct search_lease *lease, const char *owner,
+                             struct err *reterr) _must_check_;
+
+// A record with its text as it is kept: HTML, and its short fields. The text is in the arena and
+// may be changed.
+struct search_text {
+    int64_t kind, id, organization_id, update_time;
+    const char *title;
+    char *content;
+    size_t content_len;
+    const char *short_fields;
+};
+// The records that changed after `sequence`, in whole transactions, about `limit` of them.
+// `*ret_last` is the number up to which these are all; there are none if `*ret_count` is 0.
+enum err_code search_due(struct tx *tx, const char *connection_id, int64_t sequence, int limit,
+                         struct arena *arena, struct search_text **ret_texts, size_t *ret_count,
+                         int64_t *ret_last, struct err *reterr) _must_check_;
+// Indexes them; their content is plain text by now, at most SEARCH_CONTENT_BYTES of each.
+// Errors: CONFLICT if one was deleted meanwhile.
+enum err_code search_put(struct tx *tx, const char *connection_id, const struct search_text *texts,
+                         size_t count, struct arena *arena, struct err *reterr) _must_check_;
+// Notes how far the index goes. `level`: it has everything.
+enum err_code search_advance(struct tx *tx, const char *connection_id, int64_t sequence, bool level,
+                             int64_t now_us, struct err *reterr) _must_check_;

@@ -1,0 +1,144 @@
+// The indexer: brings the words of records that changed into the index of the search, batch by
+// batch, behind the sync. One thread a process, one connection at a time.
+//
+// Built in the transaction of a page, the vectors would cost many times what storing it does. A
+// batch first prolongs its lease: a connection whose process went silent is taken over, and goes on
+// after the last batch that was committed.
+#include "server/base/log.h"
+#include "server/base/plain_text.h"
+#include "server/store/search_index.h"
+#include "server/sync/sync_private.h"
+
+enum {
+    BATCH_ROWS = 200,
+    TX_MS = 120000,
+    CLAIM_MS = 10000,
+    CLAIM_ARENA_BYTES = 64 * 1024,
+    // Texts of 256 K characters of at most four bytes each, and those of one page more.
+    BATCH_ARENA_BYTES = 256 * 1024 * 1024,
+    TRIES_MAX = 3,
+};
+
+void indexer_call(struct sync *sync)
+{
+    (void)pthread_mutex_lock(&sync->lock);
+    sync->indexer_called = true;
+    (void)pthread_cond_signal(&sync->indexer_wake);
+    (void)pthread_mutex_unlock(&sync->lock);
+}
+
+static bool is_stopping(struct sync *sync)
+{
+    (void)pthread_mutex_lock(&sync->lock);
+    bool stopping = sync->stopping;
+    (void)pthread_mutex_unlock(&sync->lock);
+    return stopping;
+}
+
+static void make_plain(struct search_text *text)
+{
+    size_t len = plain_text_of_html(text->content, text->content_len);
+    text->content_len = plain_text_cut(text->content, len, SEARCH_CONTENT_BYTES);
+    text->content[text->content_len] = '\0';
+}
+
+// One batch. `*ret_level`: nothing is due any more. Errors: CANCELLED if the lease is another's.
+static enum err_code index_batch(struct sync *sync, const struct search_lease *lease,
+                                 bool *ret_level, struct err *reterr)
+{
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, BATCH_ARENA_BYTES);
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct search_text *texts;
+    size_t count;
+    int64_t sequence, last;
+    bool held;
+    try_(store_begin(sync->store, lease->tenant, deadline_in(TX_MS), &sync->indexer_stop, &tx,
+                     reterr));
+    try_(search_hold(tx, lease, sync->owner, sync->lease_ms, &held, &sequence, reterr));
+    if (!held)
+        return err_set(reterr, ERR_CANCELLED, "another process carries the index on");
+    try_(search_due(tx, lease->connection_id, sequence, BATCH_ROWS, &arena, &texts, &count, &last,
+                    reterr));
+    for (size_t i = 0; i < count; i++)
+        make_plain(&texts[i]);
+    try_(search_put(tx, lease->connection_id, texts, count, &arena, reterr));
+    *ret_level = count == 0;
+    try_(search_advance(tx, lease->connection_id, last, *ret_level, clock_wall_us(), reterr));
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code carry_on(struct sync *sync, const struct search_lease *lease,
+                              struct err *reterr)
+{
+    bool level = false;
+    for (int tries = 0; !level;) {
+        if (is_stopping(sync))
+            return err_set(reterr, ERR_SHUTTING_DOWN, "the process ends");
+        enum err_code code = index_batch(sync, lease, &level, reterr);
+        // A record that was deleted in that moment is no longer due when looked for again.
+        if (code == ERR_CONFLICT && ++tries < TRIES_MAX)
+            continue;
+        try_(code);
+        tries = 0;
+    }
+    return ERR_OK;
+}
+
+// Lets any process go on at once; without the database it goes on when the lease ends.
+static void give_back(struct sync *sync, const struct search_lease *lease)
+{
+    struct err err;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    if (store_begin(sync->store, lease->tenant, deadline_in(CLAIM_MS), NULL, &tx, &err) != ERR_OK ||
+        search_release(tx, lease, sync->owner, &err) != ERR_OK || tx_commit(&tx, &err) != ERR_OK)
+        log_event(LOG_WARN, "the index is left to its lease", LOG_ERR(&err));
+}
+
+static enum err_code claim(struct sync *sync, struct arena *arena, struct search_lease *ret_lease,
+                           struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(sync->scheduler_store, "", deadline_in(CLAIM_MS), NULL, &tx, reterr));
+    try_(search_claim(tx, sync->owner, sync->lease_ms, arena, ret_lease, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+// Takes a connection and brings its index up to date. False: there is none, or it went wrong.
+static bool index_next(struct sync *sync)
+{
+    struct err err = {0};
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, CLAIM_ARENA_BYTES);
+    struct search_lease lease;
+    if (claim(sync, &arena, &lease, &err) != ERR_OK) {
+        log_event(LOG_WARN, "the indexer cannot look for work", LOG_ERR(&err));
+        return false;
+    }
+    if (lease.tenant == NULL)
+        return false;
+    enum err_code code = carry_on(sync, &lease, &err);
+    if (code == ERR_OK || code == ERR_SHUTTING_DOWN || atomic_load(&sync->indexer_stop)) {
+        give_back(sync, &lease);
+        return code == ERR_OK;
+    }
+    // What went wrong once is tried again when the lease ends, not at once.
+    log_event(LOG_WARN, "indexing interrupted", LOG_STR("connection", lease.connection_id),
+              LOG_ERR(&err));
+    return false;
+}
+
+void *indexer_main(void *context)
+{
+    struct sync *sync = context;
+    while (!is_stopping(sync)) {
+        if (index_next(sync))
+            continue;
+        (void)pthread_mutex_lock(&sync->lock);
+        if (!sync->indexer_called && !sync->stopping)
+            sync_cond_wait(&sync->indexer_wake, &sync->lock, sync->scheduler_ms);
+        sync->indexer_called = false;
+        (void)pthread_mutex_unlock(&sync->lock);
+    }
+    return NULL;
+}

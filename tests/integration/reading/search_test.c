@@ -1,0 +1,295 @@
+// What a search finds: words of what is in sight, and not a trace of anything else.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "docbridge/v1/documentation.pb-c.h"
+#include "server/service/search.h"
+#include "tests/integration/reading/fixture.h"
+
+static struct err err;
+static Docbridge__V1__SearchDocumentationResponse found;
+
+// Records with their entries as the indexer makes them. "acme" has organization 41, "beta" 42.
+static const char SEED[] =
+    "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name, body, content_hash,"
+    "  enabled, chosen, discover_time) VALUES ('t1','c1',7,'Router','{}','',true,true,now());"
+    "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name, web_url,"
+    "  type_id, folder_id, restricted, archived, publish_time, update_time, body, content_hash)"
+    " VALUES"
+    " ('t1','c1',3,30,41,'Closed','',0,0,true,false,NULL,NULL,'{\"ancestor_ids\":[]}',''),"
+    " ('t1','c1',4,1,41,'Backup plan','https://x/1',0,0,false,false,now(),now(),'{}',''),"
+    " ('t1','c1',4,2,41,'Network','',0,0,false,false,now(),now(),'{}',''),"
+    " ('t1','c1',4,3,41,'Restricted','',0,0,true,false,now(),now(),'{}',''),"
+    " ('t1','c1',4,4,41,'Archived','',0,0,false,true,now(),now(),'{}',''),"
+    " ('t1','c1',4,5,41,'Draft','',0,0,false,false,NULL,now(),'{}',''),"
+    " ('t1','c1',4,6,41,'In closed','',0,30,false,false,now(),now(),'{}',''),"
+    " ('t1','c1',4,7,41,'In unknown','',0,31,false,false,now(),now(),'{}',''),"
+    " ('t1','c1',4,8,42,'Of beta','',0,0,false,false,now(),now(),'{}',''),"
+    " ('t1','c1',4,9,43,'Unmapped','',0,0,false,false,now(),now(),'{}',''),"
+    " ('t1','c1',5,1,41,'srv-dc01.acme.local','',7,0,false,false,NULL,now(),'{}',''),"
+    " ('t1','c1',6,1,41,'Onboarding','',0,0,false,false,NULL,now(),'{}',''),"
+    " ('t1','c1',7,1,0,'Template','',0,0,false,false,NULL,now(),'{}','');"
+    "INSERT INTO search_entry SELECT tenant, connection_id, kind, id, organization_id, update_time,"
+    "  c.content, fold(display_name || ' 10.20.30.40'), search_words(display_name, c.content)"
+    " FROM record CROSS JOIN LATERAL (SELECT 'The tapes of M\u00fcller rotate, ' || display_name"
+    "  || ' ' || repeat('filling words that say nothing. ', 40) || 'Zebra' AS content) c"
+    " WHERE kind IN (4, 5, 6, 7)";
+
+static int fresh(void **state)
+{
+    (void)fixture_fresh(state);
+    (void)fixture_sql(*state, SEED);
+    return 0;
+}
+
+static enum err_code ask(struct fixture *fixture, const char *company, const char *query, int kind,
+                         int size, const char *token)
+{
+    Docbridge__V1__SearchDocumentationRequest in;
+    Docbridge__V1__DocumentationKind kinds[] = {(Docbridge__V1__DocumentationKind)kind};
+    docbridge__v1__search_documentation_request__init(&in);
+    docbridge__v1__search_documentation_response__init(&found);
+    in.parent = arena_printf(&fixture->arena, "companies/%s", company);
+    in.query = arena_strdup(&fixture->arena, query);
+    in.kinds = kinds;
+    in.n_kinds = kind == 0 ? 0 : 1;
+    in.page_size = size;
+    in.page_token = arena_strdup(&fixture->arena, token);
+    err = (struct err){0};
+    return search_documentation_handler(&fixture->request, &in, &found, &err);
+}
+
+static int by_title(const void *a, const void *b)
+{
+    const Docbridge__V1__SearchDocumentationResponse__Hit *const *left = a, *const *right = b;
+    return strcmp((*left)->display_name, (*right)->display_name);
+}
+
+// The titles found, joined by commas: in the order of the alphabet, that of ranks is the
+// database's.
+static const char *titles(struct fixture *fixture, const char *company, const char *query)
+{
+    static char text[1024];
+    assert_int_equal(ask(fixture, company, query, 0, 0, ""), ERR_OK);
+    assert_int_equal(found.total_size, found.n_hits);
+    text[0] = '\0';
+    if (found.n_hits > 0)
+        qsort(found.hits, found.n_hits, sizeof(*found.hits), by_title);
+    for (size_t i = 0; i < found.n_hits; i++) {
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof(text) - len, "%s%s", i == 0 ? "" : ",",
+                       found.hits[i]->display_name);
+    }
+    return text;
+}
+
+static void only_what_is_in_sight_is_found_and_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    // All have the word; counting tells no more than listing.
+    assert_string_equal(titles(fixture, "acme", "zebra"),
+                        "Backup plan,Network,Onboarding,Template,srv-dc01.acme.local");
+    assert_string_equal(titles(fixture, "beta", "zebra"), "Of beta,Template");
+    assert_string_equal(titles(fixture, "-", "zebra -template -onboarding -network"),
+                        "Backup plan,Of beta,srv-dc01.acme.local");
+    (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = false");
+    assert_string_equal(titles(fixture, "acme", "zebra"),
+                        "Onboarding,Template,srv-dc01.acme.local");
+    (void)fixture_sql(fixture, "UPDATE connection_config SET checklists_enabled = false;"
+                               "UPDATE flexible_asset_type SET enabled = false");
+    assert_string_equal(titles(fixture, "acme", "zebra"), "");
+    (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = true;"
+                               "DELETE FROM mapping WHERE company_id = 'acme'");
+    assert_string_equal(titles(fixture, "acme", "zebra"), "");
+    assert_string_equal(titles(fixture, "-", "zebra"), "Of beta");
+}
+
+static void what_a_company_hides_is_not_found(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "INSERT INTO company_documentation_access (tenant, company_id,"
+                               " documents_hidden, checklists_hidden, update_time)"
+                               " VALUES ('t1', 'acme', true, true, now());"
+                               "INSERT INTO company_hidden_type VALUES ('t1', 'acme', 'c1', 7)");
+    assert_string_equal(titles(fixture, "acme", "zebra"), "");
+    assert_string_equal(titles(fixture, "-", "zebra"), "Of beta,Template");
+}
+
+static void a_caller_of_some_companies_finds_only_theirs(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const companies[] = {"beta"};
+    fixture->caller.all_companies = false;
+    fixture->caller.companies = companies;
+    fixture->caller.company_count = 1;
+    assert_string_equal(titles(fixture, "-", "zebra"), "Of beta,Template");
+    assert_int_equal(ask(fixture, "acme", "zebra", 0, 0, ""), ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(ask(fixture, "nobody", "zebra", 0, 0, ""), ERR_RESOURCE_NOT_FOUND);
+    fixture->caller.companies = NULL;
+    fixture->caller.company_count = 0;
+    fixture->caller.company_set = "set";
+    assert_string_equal(titles(fixture, "-", "zebra"), "");
+    (void)fixture_sql(fixture, "INSERT INTO company_set VALUES ('t1', 'set', 1, 1, now());"
+                               "INSERT INTO company_set_member VALUES ('t1', 'set', 'acme')");
+    assert_string_equal(titles(fixture, "-", "zebra network"), "Network");
+    fixture->caller.tenant = "t2";
+    fixture->caller.company_set = NULL;
+    fixture->caller.all_companies = true;
+    assert_string_equal(titles(fixture, "-", "zebra"), "");
+}
+
+static void words_are_found_in_any_case_and_accent(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_string_equal(titles(fixture, "acme", "BACKUP muller"), "Backup plan");
+    assert_string_equal(titles(fixture, "acme", "\"tapes of M\u00dcLLER\" network"), "Network");
+    assert_string_equal(titles(fixture, "acme", "\"muller tapes\""), "");
+    assert_string_equal(titles(fixture, "acme", "onboarding or network"), "Network,Onboarding");
+    assert_int_equal(ask(fixture, "acme", "zebra", 2, 0, ""), ERR_OK);
+    assert_int_equal(found.n_hits, 1);
+    assert_string_equal(found.hits[0]->resource, "companies/acme/flexibleAssets/1");
+    assert_int_equal(ask(fixture, "acme", "zebra", 9, 0, ""), ERR_FIELD_INVALID);
+    // A title counts more than a text.
+    (void)fixture_sql(fixture, "UPDATE record SET update_time = '2020-01-01' WHERE id = 2");
+    assert_int_equal(ask(fixture, "acme", "network or tapes", 0, 0, ""), ERR_OK);
+    assert_string_equal(found.hits[0]->display_name, "Network");
+}
+
+static void pieces_are_found_when_words_are_not(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_string_equal(titles(fixture, "acme", "DC01"), "srv-dc01.acme.local");
+    assert_true(found.matched_fragment);
+    assert_string_equal(titles(fixture, "acme", "20.30"),
+                        "Backup plan,Network,Onboarding,Template,srv-dc01.acme.local");
+    assert_string_equal(titles(fixture, "acme", "zebra network"), "Network");
+    assert_false(found.matched_fragment);
+    // Nothing in it means anything, and two characters are no piece.
+    static const char *const nothing[] = {"c_1", "c%1", "dc\\1", "dc", "...", "!!!", "((("};
+    for (size_t i = 0; i < ARRAY_LEN(nothing); i++)
+        assert_string_equal(titles(fixture, "acme", nothing[i]), "");
+}
+
+static void snippets_are_plain_text_with_ranges(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_string_equal(titles(fixture, "acme", "backup muller"), "Backup plan");
+    const Docbridge__V1__SearchDocumentationResponse__Hit *hit = found.hits[0];
+    assert_string_equal(hit->resource, "companies/acme/documents/1");
+    assert_string_equal(hit->company, "companies/acme");
+    assert_string_equal(hit->upstream_uri, "https://x/1");
+    assert_non_null(hit->update_time);
+    assert_memory_equal(hit->snippet, "M\u00fcller rotate, Backup", 22);
+    assert_int_equal(hit->n_highlights, 2);
+    // In characters, not bytes.
+    assert_int_equal(hit->highlights[0]->start, 0);
+    assert_int_equal(hit->highlights[0]->end, 6);
+    assert_int_equal(hit->highlights[1]->start, 15);
+    assert_int_equal(hit->highlights[1]->end, 21);
+    // Found late in the text, shown there.
+    assert_string_equal(titles(fixture, "beta", "zebra -template"), "Of beta");
+    assert_non_null(strstr(found.hits[0]->snippet, "Zebra"));
+    assert_string_equal(titles(fixture, "-", "template"), "Template");
+    assert_string_equal(found.hits[0]->resource, "connections/c1/checklistTemplates/1");
+    assert_string_equal(found.hits[0]->company, "");
+}
+
+static void pages_follow_one_another_and_tokens_belong_to_a_query(void **state)
+{
+    struct fixture *fixture = *state;
+    char expected[5][64];
+    const char *token = "";
+    assert_int_equal(ask(fixture, "acme", "zebra", 0, 0, ""), ERR_OK);
+    assert_int_equal(found.n_hits, ARRAY_LEN(expected));
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++)
+        (void)snprintf(expected[i], sizeof(expected[i]), "%s", found.hits[i]->display_name);
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        assert_int_equal(ask(fixture, "acme", "zebra", 0, 1, token), ERR_OK);
+        assert_int_equal(found.n_hits, 1);
+        assert_int_equal(found.total_size, 5);
+        assert_string_equal(found.hits[0]->display_name, expected[i]);
+        token = arena_strdup(&fixture->arena, found.next_page_token);
+        if (i > 0)
+            continue;
+        assert_int_equal(ask(fixture, "acme", "tapes", 0, 1, token), ERR_PAGE_TOKEN_INVALID);
+        assert_int_equal(ask(fixture, "acme", "zebra", 1, 1, token), ERR_PAGE_TOKEN_INVALID);
+        assert_int_equal(ask(fixture, "beta", "zebra", 0, 1, token), ERR_PAGE_TOKEN_INVALID);
+        fixture->caller.subject = "eve";
+        assert_int_equal(ask(fixture, "acme", "zebra", 0, 1, token), ERR_PAGE_TOKEN_INVALID);
+        fixture->caller.subject = "tom";
+    }
+    assert_string_equal(token, "");
+}
+
+static void as_of_follows_the_index(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_string_equal(titles(fixture, "acme", "nothing-like-it"), "");
+    assert_null(found.search_as_of_time);
+    (void)fixture_sql(fixture, "UPDATE search_progress SET level_time = '2020-01-01';"
+                               "UPDATE record_sequence SET sequence = 5");
+    assert_string_equal(titles(fixture, "acme", "zebra onboarding"), "Onboarding");
+    assert_int_equal(found.search_as_of_time->seconds, 1577836800);
+    (void)fixture_sql(fixture, "UPDATE search_progress SET sequence = 5");
+    assert_string_equal(titles(fixture, "acme", "zebra onboarding"), "Onboarding");
+    assert_true(found.search_as_of_time->seconds > 1700000000);
+    assert_int_equal(ask(fixture, "acme", "", 0, 0, ""), ERR_FIELD_INVALID);
+}
+
+static void only_the_newest_of_very_many_are_ranked(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture,
+                      "INSERT INTO record (tenant, connection_id, kind, id, organization_id,"
+                      " display_name, update_time, body, content_hash) SELECT 't1', 'c1', 6,"
+                      " 1000 + i, 41, 'Many', now() - i * interval '1 hour', '{}', ''"
+                      " FROM generate_series(1, 6000) i;"
+                      "INSERT INTO search_entry SELECT tenant, connection_id, kind, id,"
+                      " organization_id, update_time, '', 'many', search_words('Many', '')"
+                      " FROM record WHERE id > 1000 AND kind = 6");
+    assert_int_equal(ask(fixture, "-", "many", 0, 10, ""), ERR_OK);
+    assert_int_equal(found.n_hits, 10);
+    assert_int_equal(found.total_size, 5000);
+    assert_true(found.total_is_lower_bound);
+    assert_string_equal(found.hits[0]->resource, "companies/acme/checklists/1001");
+    assert_int_equal(ask(fixture, "-", "zebra", 0, 10, ""), ERR_OK);
+    assert_false(found.total_is_lower_bound);
+}
+
+// As long as a query may be, of operators alone or of words that are everywhere.
+static void hostile_queries_are_answered(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const pieces[] = {"-",      "\"", "or ", "-a ", "(",
+                                         "a or -", "%",  "\\",  "''",  "\u00e9 "};
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        char query[512] = "";
+        for (size_t at = 0, len = strlen(pieces[i]); at + len < sizeof(query); at += len)
+            memcpy(query + at, pieces[i], len);
+        if (ask(fixture, "-", query, 0, 0, "") != ERR_OK)
+            fail_msg("%s: %s", pieces[i], err.text);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, fixture_drop)
+    const struct CMUnitTest tests[] = {
+        TEST(only_what_is_in_sight_is_found_and_counted),
+        TEST(what_a_company_hides_is_not_found),
+        TEST(a_caller_of_some_companies_finds_only_theirs),
+        TEST(words_are_found_in_any_case_and_accent),
+        TEST(pieces_are_found_when_words_are_not),
+        TEST(snippets_are_plain_text_with_ranges),
+        TEST(pages_follow_one_another_and_tokens_belong_to_a_query),
+        TEST(as_of_follows_the_index),
+        TEST(only_the_newest_of_very_many_are_ranked),
+        TEST(hostile_queries_are_answered),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}

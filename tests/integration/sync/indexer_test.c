@@ -1,0 +1,177 @@
+// The index of words behind the sync: what it holds of each kind, what it never holds, and that it
+// follows changes alone.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/store/search_index.h"
+#include "server/sync/state.h"
+#include "tests/integration/sync/fixture.h"
+
+#define LEVEL                                                                                    \
+    "SELECT (p.level_time IS NOT NULL AND p.sequence = s.sequence)::text FROM search_progress p" \
+    " JOIN record_sequence s USING (tenant, connection_id) WHERE p.connection_id = 'c1'"
+
+static void sync_all(struct fixture *fixture)
+{
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fixture_wait_for(fixture, LEVEL, "true");
+}
+
+static void put(enum source_kind kind, int64_t id, const char *name, const char *body)
+{
+    fake_put(&(struct fake_record){.kind = kind,
+                                   .id = id,
+                                   .organization_id = kind == SOURCE_CHECKLIST_TEMPLATES ? 0 : 3,
+                                   .type_id = kind == SOURCE_FLEXIBLE_ASSETS ? 7 : 0,
+                                   .name = name,
+                                   .body = body});
+}
+
+// How many entries have a word.
+static const char *having(struct fixture *fixture, const char *word)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof(sql),
+                   "SELECT count(*) FROM search_entry WHERE words @@"
+                   " websearch_to_tsquery('folded', '%s')",
+                   word);
+    return fixture_sql(fixture, sql);
+}
+
+static void every_kind_is_found_by_its_text(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    put(SOURCE_DOCUMENTS, 3950, "Backup Plan",
+        "{\"sections\":[{\"html\":\"<p>Nightly "
+        "<b>tapes</b></p>\"},{\"html\":\"<i>M\u00fcller</i>\"}]}");
+    put(SOURCE_FLEXIBLE_ASSETS, 3901, "Edge",
+        "{\"traits\":{\"ip\":\"10.20.30.40\",\"admin\":\"hunter2\",\"other\":\"unlisted\"}}");
+    put(SOURCE_CHECKLISTS, 3902, "Onboarding",
+        "{\"description\":\"For newcomers\",\"tasks\":[{\"name\":\"Order laptop\","
+        "\"description\":\"with dock\"}]}");
+    put(SOURCE_CHECKLIST_TEMPLATES, 3903, "Offboarding", "{\"tasks\":[{\"name\":\"Lock badge\"}]}");
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    assert_sql(fixture,
+               "SELECT string_agg(kind || ':' || n, ',' ORDER BY kind) FROM"
+               " (SELECT kind, count(*) n FROM search_entry GROUP BY kind) k",
+               "4:13,5:7,6:5,7:2");
+    static const char *const words[] = {"plan tapes",  "muller",    "10.20.30.40",
+                                        "laptop dock", "newcomers", "offboarding badge"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        assert_string_equal(having(fixture, words[i]), "1");
+    // A password's field, one that the type does not know, and tags.
+    static const char *const never[] = {"hunter2", "unlisted", "html", "b"};
+    for (size_t i = 0; i < ARRAY_LEN(never); i++)
+        assert_string_equal(having(fixture, never[i]), "0");
+    assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901", "edge\n10.20.30.40");
+}
+
+static void only_changes_are_indexed(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    const char *before = fixture_sql(
+        fixture, "SELECT string_agg(xmin::text, ',' ORDER BY kind, id) FROM search_entry");
+    char *kept = strdup(before);
+    assert_non_null(kept);
+    char *level = strdup(fixture_sql(fixture, "SELECT sequence FROM record_sequence"));
+    assert_non_null(level);
+    sync_all(fixture);
+    assert_sql(fixture, "SELECT string_agg(xmin::text, ',' ORDER BY kind, id) FROM search_entry",
+               kept);
+    assert_sql(fixture, "SELECT sequence FROM record_sequence", level);
+    free(level);
+    free(kept);
+
+    put(SOURCE_DOCUMENTS, 3000, "Renamed", NULL);
+    fake_remove(SOURCE_DOCUMENTS, 3001);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fixture_wait_for(fixture, LEVEL, "true");
+    assert_string_equal(having(fixture, "renamed"), "1");
+    assert_sql(fixture, "SELECT count(*) FROM search_entry WHERE id = 3001 AND kind = 4", "0");
+    assert_sql(fixture, "SELECT kind || ':' || organization_id || ':' || id FROM record_tombstone",
+               "4:3:3001");
+    // Created once, changed later.
+    assert_sql(fixture,
+               "SELECT (create_sequence < change_sequence)::text FROM record WHERE kind = 4"
+               " AND id = 3000",
+               "true");
+}
+
+// Words that are all different make the largest vector.
+static void a_huge_document_is_indexed_by_its_beginning(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    (void)fixture_sql(
+        fixture,
+        "WITH next AS (UPDATE record_sequence SET sequence = sequence + 1 RETURNING sequence)"
+        " UPDATE record SET change_sequence = (SELECT sequence FROM next), body ="
+        "  jsonb_build_object('sections', jsonb_build_array(jsonb_build_object('html', 'beginning '"
+        "  || (SELECT string_agg(to_hex(i), ' ') FROM generate_series(1, 4000000) i)"
+        "  || ' ending'))) WHERE kind = 4 AND id = 3000");
+    assert_sql(fixture,
+               "SELECT (length(body::text) > 20000000)::text FROM record WHERE kind = 4"
+               " AND id = 3000",
+               "true");
+    fixture_wait_for(fixture, LEVEL, "true");
+    assert_string_equal(having(fixture, "document beginning"), "1");
+    assert_string_equal(having(fixture, "ending"), "0");
+    assert_sql(fixture,
+               "SELECT (octet_length(content) BETWEEN 262140 AND 262144)::text FROM search_entry"
+               " WHERE kind = 4 AND id = 3000",
+               "true");
+}
+
+// A text whose vector is beyond what Postgres can store loses words, not the index.
+static void a_text_made_to_break_vectors_is_cut(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_sql(fixture,
+               "SELECT (length(search_words('Title', string_agg(md5(i::text) || '-' ||"
+               " md5((-i)::text), ' '))) > 1000)::text FROM generate_series(1, 20000) i",
+               "true");
+}
+
+// Whoever has the index of a connection keeps it until the lease ends; then another goes on.
+static void a_silent_indexer_is_taken_over(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    (void)fixture_sql(fixture, "UPDATE search_progress SET owner = 'gone',"
+                               " expire_time = now() + interval '1 day'");
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    struct search_lease lease;
+    struct err err = {0};
+    struct tx *tx = NULL;
+    assert_int_equal(store_begin(fixture->scheduler_store, "", deadline_in(5000), NULL, &tx, &err),
+                     ERR_OK);
+    assert_int_equal(search_claim(tx, "me", 1000, &fixture->arena, &lease, &err), ERR_OK);
+    assert_null(lease.tenant);
+    tx_abortp(&tx);
+    assert_sql(fixture, "SELECT count(*) FROM search_entry", "0");
+    (void)fixture_sql(fixture, "UPDATE search_progress SET expire_time = now()");
+    fixture_wait_for(fixture, LEVEL, "true");
+    assert_sql(fixture, "SELECT count(*) FROM search_entry", "23");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
+    const struct CMUnitTest tests[] = {
+        TEST(every_kind_is_found_by_its_text),
+        TEST(only_changes_are_indexed),
+        TEST(a_huge_document_is_indexed_by_its_beginning),
+        TEST(a_text_made_to_break_vectors_is_cut),
+        TEST(a_silent_indexer_is_taken_over),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
