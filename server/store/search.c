@@ -61,7 +61,8 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     "  ON p.tenant = $1 AND p.connection_id = $2 AND p.kind = 3 AND p.id = a.id::bigint"         \
     "  WHERE p.id IS NULL OR p.restricted)))"
 
-// Each record is looked up by its primary key, as record_diff (record.c) does and for its reason.
+// Each row is looked up by its primary key, here and when ranked, as record_diff (record.c) does
+// and for its reason.
 #define FOUND                                                                                 \
     "found AS MATERIALIZED (SELECT r.kind, r.id, p.company_id, r.display_name, r.web_url,"    \
     "  r.update_time FROM raw h"                                                              \
@@ -85,8 +86,9 @@ static const struct statement find = {
     " SELECT (SELECT count(*) FROM found), (SELECT count(*) >= 50000 FROM raw),"
     "  f.kind, f.id, f.company_id, f.display_name, f.web_url, f.update_time"
     " FROM (SELECT * FROM found LIMIT 5000) f CROSS JOIN asked a"
-    " JOIN search_entry e ON e.tenant = $1 AND e.connection_id = $2 AND e.kind = f.kind"
-    "  AND e.id = f.id"
+    " JOIN LATERAL (SELECT words, fragments FROM search_entry WHERE tenant = $1"
+    "  AND connection_id = $2 AND search_entry.kind = f.kind AND search_entry.id >= f.id"
+    "  AND search_entry.id <= f.id ORDER BY search_entry.id LIMIT 1) e ON true"
     " ORDER BY CASE WHEN a.words IS NULL THEN similarity(e.fragments, fold($7))"
     "  ELSE ts_rank(e.words, a.words, 1) END DESC, f.update_time DESC NULLS LAST, f.kind, f.id"
     " LIMIT $9 OFFSET $10"};

@@ -310,6 +310,8 @@ class BadInput(e2e.Case):
                                    ("DocumentationService.ListDocuments", {"parent": "companies/$"}),
                                    ("DocumentationService.ListFlexibleAssets", {"parent": "companies/$"}),
                                    ("DocumentationService.ListChecklists", {"parent": "companies/$"}),
+                                   ("DocumentationService.SearchDocumentation",
+                                    {"parent": "companies/$", "query": "words"}),
                                    ("PasswordService.ListPasswords", {"parent": "companies/$"}),
                                    ("PasswordService.RevealPassword",
                                     {"name": "companies/$/passwords/" + password.rsplit("/", 1)[1]})):

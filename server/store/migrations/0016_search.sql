@@ -17,10 +17,9 @@ CREATE TABLE record_sequence (
     connection_id text NOT NULL,
     sequence bigint NOT NULL DEFAULT 0,
     forgotten_sequence bigint NOT NULL DEFAULT 0,  -- tombstones up to it are no longer kept
-    PRIMARY KEY (tenant, connection_id),
-    FOREIGN KEY (tenant, connection_id) REFERENCES connection ON DELETE CASCADE
+    PRIMARY KEY (tenant, connection_id)
 );
-CALL protect_table('record_sequence', 'SELECT, INSERT, UPDATE');
+CALL protect_table('record_sequence', 'SELECT, INSERT, UPDATE, DELETE');
 CREATE POLICY of_scheduler ON record_sequence TO docbridge_scheduler USING (true);
 GRANT SELECT ON record_sequence TO docbridge_scheduler;
 
@@ -34,22 +33,28 @@ CREATE TABLE search_progress (
     owner text NOT NULL DEFAULT '',                -- '': nobody
     fence bigint NOT NULL DEFAULT 1,               -- grows with every change of owner
     expire_time timestamptz NOT NULL DEFAULT '-infinity',
-    PRIMARY KEY (tenant, connection_id),
-    FOREIGN KEY (tenant, connection_id) REFERENCES connection ON DELETE CASCADE
+    PRIMARY KEY (tenant, connection_id)
 );
-CALL protect_table('search_progress', 'SELECT, INSERT, UPDATE');
+CALL protect_table('search_progress', 'SELECT, INSERT, UPDATE, DELETE');
 CREATE POLICY of_scheduler ON search_progress TO docbridge_scheduler USING (true) WITH CHECK (true);
 GRANT SELECT, UPDATE ON search_progress TO docbridge_scheduler;
 
-CREATE FUNCTION begin_record_sequence() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Both come and go with the connection. A foreign key would have who changes such a row twice in a
+-- transaction wait for the connection's, and so for whoever deletes it and waits for this one.
+CREATE FUNCTION keep_record_sequence() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO record_sequence (tenant, connection_id) VALUES (NEW.tenant, NEW.id);
-    INSERT INTO search_progress (tenant, connection_id) VALUES (NEW.tenant, NEW.id);
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO record_sequence (tenant, connection_id) VALUES (NEW.tenant, NEW.id);
+        INSERT INTO search_progress (tenant, connection_id) VALUES (NEW.tenant, NEW.id);
+    ELSE
+        DELETE FROM record_sequence WHERE tenant = OLD.tenant AND connection_id = OLD.id;
+        DELETE FROM search_progress WHERE tenant = OLD.tenant AND connection_id = OLD.id;
+    END IF;
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER begin_record_sequence AFTER INSERT ON connection
-    FOR EACH ROW EXECUTE FUNCTION begin_record_sequence();
+CREATE TRIGGER keep_record_sequence AFTER INSERT OR DELETE ON connection
+    FOR EACH ROW EXECUTE FUNCTION keep_record_sequence();
 
 ALTER TABLE record ADD create_sequence bigint NOT NULL DEFAULT 0;
 ALTER TABLE record ADD change_sequence bigint NOT NULL DEFAULT 0;
@@ -77,7 +82,8 @@ CREATE INDEX record_checklist_by_change ON record_checklist
 CREATE INDEX record_checklist_template_by_change ON record_checklist_template
     (tenant, connection_id, change_sequence, organization_id);
 
--- Which records an organization had and has no longer.
+-- Which records an organization had and has no longer. As the records, they go before their
+-- connection does, so nothing asks for its row.
 CREATE TABLE record_tombstone (
     tenant text NOT NULL,
     connection_id text NOT NULL,
@@ -86,8 +92,7 @@ CREATE TABLE record_tombstone (
     kind smallint NOT NULL,
     id bigint NOT NULL,
     delete_time timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (tenant, connection_id, change_sequence, organization_id, kind, id),
-    FOREIGN KEY (tenant, connection_id) REFERENCES connection ON DELETE CASCADE
+    PRIMARY KEY (tenant, connection_id, change_sequence, organization_id, kind, id)
 );
 CALL protect_table('record_tombstone', 'SELECT, INSERT, DELETE');
 

@@ -1,5 +1,6 @@
 // The second wall: what row-level security and the roles allow whatever a statement says.
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/integration/store/fixture.h"
@@ -62,6 +63,35 @@ static void the_search_for_names_keeps_to_the_tenant(void **state)
         _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, tenants[i][0]);
         assert_string_equal(fixture_value(tx, search), tenants[i][1]);
     }
+}
+
+// The same of the search for words, even where two tenants have connections of the same id.
+static void the_search_for_words_keeps_to_the_tenant(void **state)
+{
+    (void)state;
+    static const char *const tenants[][2] = {
+        {"red", "red"}, {"blue", "blue"}, {"green", "-"}, {NULL, "-"}};
+    (void)test_postgres_value(
+        database->admin_dsn,
+        "SET session_replication_role = replica; INSERT INTO search_entry (tenant, connection_id,"
+        " kind, id, organization_id, content, fragments, words) SELECT t, 'c1', 4, length(t),"
+        " 1, t, t || ' piece', search_words('', 'word') FROM unnest('{red,blue}'::text[]) t");
+    static const char *const searches[] = {
+        "'{1}', '{4}', search_query('word'), NULL",
+        "'{1}', '{4}', NULL, '%piece%'",
+        "'{1,2,3,4,5}', '{4}', search_query('word'), NULL",
+        "'{1,2,3,4,5}', '{4}', NULL, '%piece%'",
+    };
+    for (size_t k = 0; k < ARRAY_LEN(searches); k++)
+        for (size_t i = 0; i < ARRAY_LEN(tenants); i++) {
+            char sql[512];
+            (void)snprintf(sql, sizeof(sql),
+                           "SELECT coalesce(string_agg(CASE id WHEN 3 THEN 'red' ELSE 'blue' END,"
+                           " ','), '-') FROM search_find('c1', %s, 100)",
+                           searches[k]);
+            _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, tenants[i][0]);
+            assert_string_equal(fixture_value(tx, sql), tenants[i][1]);
+        }
 }
 
 static void the_setting_ends_with_its_transaction(void **state)
@@ -174,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_statement_without_its_tenant_sees_only_it),
         cmocka_unit_test(the_search_for_names_keeps_to_the_tenant),
+        cmocka_unit_test(the_search_for_words_keeps_to_the_tenant),
         cmocka_unit_test(the_setting_ends_with_its_transaction),
         cmocka_unit_test(no_row_of_another_tenant_is_touched),
         cmocka_unit_test(the_login_alone_has_no_rights),
