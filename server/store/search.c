@@ -1,6 +1,7 @@
 #include "server/store/search.h"
 
 #include "server/store/company_set.h"
+#include "server/store/record_sight.h"
 
 enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search_place *ret_place,
                                struct err *reterr)
@@ -29,22 +30,13 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     " CASE WHEN $8 THEN '%' || regexp_replace(fold($7), '([\\\\%_])', '\\\\\\1', 'g') || '%'" \
     "  END AS piece)"
 
-// The organizations of the companies in sight, and what these share.
-#define PLACE                                                                                   \
-    "place AS MATERIALIZED (SELECT m.organization_id, m.company_id,"                            \
-    "  f.documents_enabled AND NOT coalesce(d.documents_hidden, false) AS documents,"           \
-    "  f.checklists_enabled AND NOT coalesce(d.checklists_hidden, false) AS checklists"         \
-    " FROM mapping m JOIN connection_config f ON f.tenant = $1 AND f.connection_id = $2"        \
-    " LEFT JOIN company_documentation_access d ON d.tenant = $1"                                \
-    "  AND d.company_id = m.company_id"                                                         \
-    " WHERE m.tenant = $1 AND m.connection_id = $2"                                             \
-    "  AND ($3::text IS NULL OR m.company_id = $3)"                                             \
-    "  AND ($4::boolean OR m.company_id = ANY ($5::text[])"                                     \
-    "       OR " OF_COMPANY_SET(                                                                \
-        "m.company_id") ")),"                                                                   \
-                        " own AS MATERIALIZED (SELECT coalesce(bool_or(checklists), false) AS " \
-                        "templates,"                                                            \
-                        "  array_agg(organization_id) AS organizations FROM place)"
+// The organizations of the companies in sight.
+#define PLACE                                                                          \
+    RECORD_SIGHT_PLACE(" AND ($3::text IS NULL OR m.company_id = $3)"                  \
+                       " AND ($4::boolean OR m.company_id = ANY ($5::text[])"          \
+                       "      OR " OF_COMPANY_SET("m.company_id") ")")                 \
+    ", own AS MATERIALIZED (SELECT coalesce(bool_or(checklists), false) AS templates," \
+    "  array_agg(organization_id) AS organizations FROM place)"
 
 // The newest of them by far, so that their number is bounded whatever is common.
 #define RAW                                                                               \
@@ -53,32 +45,19 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     "   ELSE '{}' END, $6::bigint[]::smallint[], a.words, a.piece, 50000) h"              \
     "  WHERE own.organizations IS NOT NULL)"
 
-// A folder must be known and open, with all folders above it.
-#define FOLDER_OPEN                                                                              \
-    "(r.folder_id = 0 OR EXISTS (SELECT FROM record f WHERE f.tenant = $1 AND f.connection_id =" \
-    " $2 AND f.kind = 3 AND f.id = r.folder_id AND NOT f.restricted AND NOT EXISTS (SELECT FROM" \
-    "  jsonb_array_elements_text(f.body->'ancestor_ids') a (id) LEFT JOIN record p"              \
-    "  ON p.tenant = $1 AND p.connection_id = $2 AND p.kind = 3 AND p.id = a.id::bigint"         \
-    "  WHERE p.id IS NULL OR p.restricted)))"
-
 // Each row is looked up by its primary key, here and when ranked, as record_diff (record.c) does
 // and for its reason.
-#define FOUND                                                                                 \
-    "found AS MATERIALIZED (SELECT r.kind, r.id, p.company_id, r.display_name, r.web_url,"    \
-    "  r.update_time FROM raw h"                                                              \
-    " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"            \
-    "  AND record.kind = h.kind AND record.id >= h.id AND record.id <= h.id"                  \
-    "  ORDER BY record.id LIMIT 1) r ON r.organization_id = h.organization_id"                \
-    " LEFT JOIN place p ON p.organization_id = h.organization_id"                             \
-    " WHERE NOT r.restricted AND NOT r.archived AND CASE r.kind"                              \
-    "  WHEN 4 THEN p.documents AND r.publish_time IS NOT NULL AND " FOLDER_OPEN               \
-    "  WHEN 5 THEN EXISTS (SELECT FROM flexible_asset_type t WHERE t.tenant = $1"             \
-    "    AND t.connection_id = $2 AND t.id = r.type_id AND t.enabled)"                        \
-    "   AND NOT EXISTS (SELECT FROM company_hidden_type x WHERE x.tenant = $1"                \
-    "    AND x.company_id = p.company_id AND x.connection_id = $2 AND x.type_id = r.type_id)" \
-    "  WHEN 6 THEN p.checklists"                                                              \
-    "  WHEN 7 THEN coalesce(p.checklists, h.organization_id = 0) ELSE false END"              \
-    " ORDER BY h.update_time DESC NULLS LAST LIMIT 5001)"
+#define FOUND                                                                              \
+    "found AS MATERIALIZED (SELECT r.kind, r.id, p.company_id, r.display_name, r.web_url," \
+    "  r.update_time FROM raw h"                                                           \
+    " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"         \
+    "  AND record.kind = h.kind AND record.id >= h.id AND record.id <= h.id"               \
+    "  ORDER BY record.id LIMIT 1) r ON r.organization_id = h.organization_id"             \
+    " LEFT JOIN place p ON p.organization_id = h.organization_id"                          \
+    " JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"                  \
+    " WHERE " RECORD_SIGHT_KIND(                                                           \
+        "h.kind", "h.organization_id") " AND " RECORD_SIGHT_RECORD                         \
+                                       " ORDER BY h.update_time DESC NULLS LAST LIMIT 5001)"
 
 static const struct statement find = {
     "search_run",
