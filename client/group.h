@@ -16,6 +16,7 @@ int connection_disconnect_run(struct session *session);
 int connection_rotate_run(struct session *session);
 int connection_delete_run(struct session *session);
 
+int setup_run(struct session *session);
 int setup_status_run(struct session *session);
 
 int company_push_run(struct session *session);

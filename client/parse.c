@@ -152,9 +152,18 @@ static enum err_code unknown_command(const char *words, struct err *reterr)
                    (int)len, meant);
 }
 
+// Whether a command that was found is also the group of a longer one: "setup", "setup status".
+static bool goes_on(const struct arguments *arguments, const char *word)
+{
+    char words[sizeof(arguments->group)];
+    int len = snprintf(words, sizeof(words), "%s %s", arguments->group, word);
+    return arguments->word_count == 0 && len > 0 && (size_t)len < sizeof(words) &&
+           command_find(words) != NULL;
+}
+
 static enum err_code read_word(struct arguments *arguments, const char *word, struct err *reterr)
 {
-    if (arguments->command != NULL) {
+    if (arguments->command != NULL && !goes_on(arguments, word)) {
         if (arguments->word_count == command_argument_most(arguments->command))
             return err_set(reterr, ERR_FIELD_INVALID, "too many arguments: %s", word);
         arguments->words[arguments->word_count++] = word;
