@@ -61,6 +61,7 @@ static void apply_quota(struct progress *progress, const Docbridge__V1__RequestQ
         return;
     progress->used = quota->used;
     progress->limit = quota->limit;
+    progress->foreign = quota->foreign_count;
     progress->resume_us = micros(quota->resume_time);
 }
 
@@ -185,6 +186,9 @@ void progress_line(struct buffer *buffer, const Docbridge__V1__WatchSyncRunRespo
         if (event->quota_wait->resume_time != NULL)
             buffer_text(&raw, " until ");
         field_text(&raw, &event->quota_wait->base, "resume_time", FIELD_FULL);
+        if (event->quota_wait->foreign_count > 0)
+            buffer_printf(&raw, ", at least %d by another tool with the same key",
+                          event->quota_wait->foreign_count);
         break;
     case DOCBRIDGE__V1__WATCH_SYNC_RUN_RESPONSE__EVENT_ISSUE:
         buffer_text(&raw, "issue ");
@@ -317,6 +321,13 @@ int progress_draw(struct buffer *buffer, const struct progress *progress,
         buffer_reset(&line);
         buffer_printf(&line, "  waits for quota, goes on in %" PRId64 " s",
                       (progress->resume_us - view->now_us) / 1000000 + 1);
+        put_line(buffer, view, "33", line.failed ? "" : line.data);
+        lines++;
+    }
+    if (progress->foreign > 0 && !progress->finished) {
+        buffer_reset(&line);
+        buffer_printf(&line, "  another tool uses this key's quota: at least %" PRId64 " requests",
+                      progress->foreign);
         put_line(buffer, view, "33", line.failed ? "" : line.data);
         lines++;
     }

@@ -28,6 +28,7 @@ struct progress {
     int64_t requests;    // of the run
     int64_t used, limit; // of the window
     int64_t resume_us;   // when waiting work goes on; 0: nothing waits
+    int64_t foreign;     // requests that others made with the key; 0: none known
     int64_t issues;
     int64_t start_us; // of the run; 0: not known
     int64_t end_us;

@@ -30,6 +30,7 @@ static int fill_run(struct session *session, Docbridge__V1__RunSyncRequest *requ
     if (request->tasks == NULL || request->organizations == NULL)
         return session_no_memory(session);
     const char *value;
+    request->mode = (Docbridge__V1__SyncMode)parse_enum(arguments, "mode");
     for (size_t i = 0; (value = parse_each(arguments, "task", i)) != NULL; i++) {
         int number;
         if (i == TASKS_MAX ||

@@ -174,17 +174,26 @@ static enum err_code take_snapshot(const struct request *request, const char *co
     return config_snapshot(tx, connection_id, request->arena, ret_snapshot, reterr);
 }
 
-static enum err_code fetch(const struct request *request, const char *connection_id,
+static enum err_code fetch(const struct request *request, const struct connection *connection,
                            struct source *source, int64_t *ret_held, struct err *reterr)
 {
+    struct sync *sync = request->backend->sync;
+    const char *tenant = request->caller->tenant, *connection_id = connection->id;
     struct source_attempt attempt;
     int64_t types;
     int64_t categories;
-    try_(sync_refresh_types(request->backend->store, request->caller->tenant, connection_id, source,
-                            request->deadline, request->cancelled, &attempt, &types, reterr));
-    try_(sync_refresh_categories(request->backend->store, request->caller->tenant, connection_id,
-                                 source, request->deadline, request->cancelled, &attempt,
-                                 &categories, reterr));
+    try_(sync_admit_request(sync, tenant, connection_id, connection->credential_version, reterr));
+    enum err_code code =
+        sync_refresh_types(request->backend->store, tenant, connection_id, source,
+                           request->deadline, request->cancelled, &attempt, &types, reterr);
+    sync_note_attempt(sync, tenant, connection_id, connection->credential_version, &attempt);
+    try_(code);
+    try_(sync_admit_request(sync, tenant, connection_id, connection->credential_version, reterr));
+    code = sync_refresh_categories(request->backend->store, tenant, connection_id, source,
+                                   request->deadline, request->cancelled, &attempt, &categories,
+                                   reterr);
+    sync_note_attempt(sync, tenant, connection_id, connection->credential_version, &attempt);
+    try_(code);
     *ret_held = types + categories;
     return ERR_OK;
 }
@@ -238,7 +247,7 @@ static enum err_code refresh_documentation_types(
                      (enum source_region)connection->region, key, &source, reterr));
     try_(take_snapshot(request, name.connection, &snapshot, reterr));
     int64_t held;
-    try_(fetch(request, name.connection, source, &held, reterr));
+    try_(fetch(request, connection, source, &held, reterr));
     out->held_removal_count = (int32_t)held;
     return conclude(request, in->parent, connection, &snapshot, out, reterr);
 }

@@ -234,7 +234,8 @@ static enum err_code save(const struct request *request, const struct connection
 
 // Tries the key and fills in what is learned by it.
 static enum err_code try_key(const struct request *request, const struct secret *key,
-                             struct connection *draft, int *ret_http_status, struct err *reterr)
+                             struct connection *draft, int *ret_http_status, int *ret_request_count,
+                             struct err *reterr)
 {
     struct probe_report report;
     const struct probe_target target = {.region = (enum source_region)draft->region, .key = key};
@@ -246,6 +247,7 @@ static enum err_code try_key(const struct request *request, const struct secret 
     draft->inventory_denied = report.organizations_denied;
     draft->capabilities = diagnosis_capabilities_json(request->arena, &report);
     *ret_http_status = report.http_status;
+    *ret_request_count = report.request_count;
     if (draft->account_subdomain == NULL || draft->capabilities == NULL)
         return err_no_memory(reterr);
     draft->credential_version = 1;
@@ -260,17 +262,19 @@ static enum err_code create_connection(struct request *request,
     struct connection draft = {0};
     struct connection *connection;
     struct sealed sealed;
-    int http_status = 0;
+    int http_status = 0, request_count = 0;
     try_(parse(request, in, &draft, &key, reterr));
     try_(check_slot_early(request, reterr));
     if (key != NULL) {
-        try_(try_key(request, key, &draft, &http_status, reterr));
+        try_(try_key(request, key, &draft, &http_status, &request_count, reterr));
         const struct vault_context context = {request->caller->tenant, draft.id, "api-key",
                                               draft.credential_version};
         try_(vault_seal(request->backend->vault, &context, key, request->arena, &sealed, reterr));
     }
     draft.create_time_us = clock_wall_us();
     try_(save(request, &draft, key == NULL ? NULL : &sealed, http_status, &connection, reterr));
+    sync_note_requests(request->backend->sync, request->caller->tenant, draft.id,
+                       draft.credential_version, request_count);
     sync_wake(request->backend->sync);
     return connection_message_fill(request->arena, connection, out, reterr);
 }

@@ -254,6 +254,8 @@ static enum err_code rotate_credential(struct request *request,
         return connection_message_fill(request->arena, rotation.before, out, reterr);
     try_(describe(&rotation, key, reterr));
     try_(save(&rotation, key, &connection, reterr));
+    sync_note_requests(request->backend->sync, request->caller->tenant, rotation.id,
+                       connection->credential_version, rotation.report.request_count);
     sync_let_go(request->backend->sync, request->caller->tenant, rotation.id);
     return connection_message_fill(request->arena, connection, out, reterr);
 }

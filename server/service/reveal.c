@@ -20,6 +20,7 @@
 #include "server/source/source.h"
 #include "server/store/connection_finding.h"
 #include "server/store/vault_record.h"
+#include "server/sync/sync.h"
 
 // The outcome is written even if the caller has gone and the call's deadline has passed.
 enum { OUTCOME_MS = 5000, NOTE_MS = 1000, STORED_CATEGORY = -1 };
@@ -212,9 +213,12 @@ static enum err_code fetch(struct reveal *reveal, struct err *reterr)
     try_(vault_unseal(request->backend->vault, &context, &reveal->sealed, &key, reterr));
     try_(source_open(request->backend->source, (enum source_provider)gates->sight.standing.provider,
                      (enum source_region)gates->region, key, &source, reterr));
+    struct sync *sync = request->backend->sync;
+    try_(sync_admit_request(sync, context.tenant, context.connection, context.version, reterr));
     enum err_code code = source_fetch_password(
         source, gates->organization_id, reveal->password_id, email_to_ask_for(reveal),
         request->deadline, request->cancelled, &reveal->live, &reveal->attempt, reterr);
+    sync_note_attempt(sync, context.tenant, context.connection, context.version, &reveal->attempt);
     // The list showed the entry to this key; refusing its value is what a key without Password
     // Access looks like (itglue: 401).
     if (code == ERR_UPSTREAM_ACCESS_DENIED) {

@@ -76,16 +76,17 @@ static bool fill_quota(const struct request *request, const struct sync_run_row 
                        Docbridge__V1__SyncRun *out)
 {
     struct arena *arena = request->arena;
-    const struct sync_quota quota =
-        sync_get_quota(request->backend->sync, request->caller->tenant, run->connection_id);
+    const struct sync_limit limit = sync_get_limit(request->backend->sync);
     out->quota = arena_alloc(arena, sizeof(*out->quota));
     if (out->quota == NULL)
         return false;
     docbridge__v1__request_quota__init(out->quota);
-    out->quota->used = quota.used;
-    out->quota->limit = quota.limit;
-    out->quota->window = field_duration(arena, quota.window_ms * 1000);
+    out->quota->used = (int32_t)run->quota.used;
+    out->quota->limit = limit.requests;
+    out->quota->window = field_duration(arena, limit.window_ms * 1000);
     out->quota->resume_time = field_time(arena, run->resume_time_us);
+    out->quota->foreign_count = (int32_t)run->quota.foreign_count;
+    out->quota->foreign_time = field_time(arena, run->quota.foreign_time_us);
     return out->quota->window != NULL;
 }
 
@@ -109,6 +110,7 @@ enum err_code run_message_fill(const struct request *request, const struct sync_
     out->name = arena_printf(arena, "connections/%s/syncRuns/%s", run->connection_id, run->id);
     out->state = (Docbridge__V1__SyncRun__State)run->state;
     out->trigger = (Docbridge__V1__SyncRun__Trigger)run->trigger;
+    out->mode = (Docbridge__V1__SyncMode)run->mode;
     out->request_count = run->request_count;
     out->issue_count = run->issue_count;
     out->checkpoint_time = field_time(arena, run->checkpoint_time_us);

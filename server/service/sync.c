@@ -142,6 +142,22 @@ static enum err_code answer_run(struct tx *tx, const struct request *request,
     return run_message_fill(request, &run, out, reterr);
 }
 
+static enum err_code parse_mode(Docbridge__V1__SyncMode in, enum sync_mode *ret_mode,
+                                struct err *reterr)
+{
+    switch (in) {
+    case DOCBRIDGE__V1__SYNC_MODE__SYNC_MODE_UNSPECIFIED:
+    case DOCBRIDGE__V1__SYNC_MODE__SYNC_MODE_QUICK:
+        *ret_mode = SYNC_MODE_QUICK;
+        return ERR_OK;
+    case DOCBRIDGE__V1__SYNC_MODE__SYNC_MODE_FULL:
+        *ret_mode = SYNC_MODE_FULL;
+        return ERR_OK;
+    default:
+        return err_invalid(reterr, "mode", "must be SYNC_MODE_QUICK or SYNC_MODE_FULL");
+    }
+}
+
 static enum err_code run_sync(struct request *request, const Docbridge__V1__RunSyncRequest *in,
                               Docbridge__V1__SyncRun *out, struct err *reterr)
 {
@@ -161,6 +177,7 @@ static enum err_code run_sync(struct request *request, const Docbridge__V1__RunS
     try_(parse_organizations(request, in, name.connection, &asked, reterr));
     try_(check_sight(request, &asked, reterr));
     asked.connection_id = name.connection;
+    try_(parse_mode(in->mode, &asked.mode, reterr));
     try_(request_begin(request, &tx, reterr));
     try_(check_connection(tx, request, name.connection, in->parent, reterr));
     try_(check_mapped(tx, request, &asked, reterr));

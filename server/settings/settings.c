@@ -64,6 +64,8 @@ static const struct row {
     N(sync_request_limit, 3000, 1, 1000000, "requests to IT Glue in a window, a credential"),
     N(sync_request_window_ms, 300000, 1000, 3600000, "length of that window"),
     N(sync_reserve_percent, 20, 0, 90, "share of the limit kept for reveals and tests"),
+    S(sync_request_limit_of_key, "false",
+      "IT Glue counts by key; else by account, whatever its key"),
     T(upstream_proxy, NULL, "proxy for calls to IT Glue; the environment's is never used"),
     N(upstream_timeout_ms, 60000, 1000, 600000, "longest request to IT Glue"),
     S(development, "false", "allow the base URLs below"),

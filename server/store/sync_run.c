@@ -13,7 +13,8 @@ enum err_code sync_run_insert(struct tx *tx, const struct sync_run_new *run, boo
         "WITH run AS (INSERT INTO sync_run (tenant, connection_id, id, state, trigger, mode,"
         "   organization_ids, actor_subject, actor_display_name, actor_kind, request_id,"
         "   create_time)"
-        " VALUES ($1, $2, $3, $4::smallint, $5::smallint, 1, $6::bigint[], $7, $8, $9::smallint,"
+        " VALUES ($1, $2, $3, $4::smallint, $5::smallint, $13::smallint, $6::bigint[], $7, $8, "
+        "$9::smallint,"
         "   $10, $11::timestamptz) ON CONFLICT DO NOTHING RETURNING tenant, connection_id, id)"
         " INSERT INTO sync_task (tenant, connection_id, run_id, kind, state)"
         " SELECT run.tenant, run.connection_id, run.id, task.kind, task.state"
@@ -29,7 +30,8 @@ enum err_code sync_run_insert(struct tx *tx, const struct sync_run_new *run, boo
                        ARG_TEXT(run->actor_subject), ARG_TEXT(run->actor_display_name),
                        ARG_INT64(run->actor_kind),
                        ARG_TEXT(run->request_id == NULL ? "" : run->request_id),
-                       ARG_TIME(run->create_time_us), ARG_INT64S(states, SYNC_TASK_KINDS)),
+                       ARG_TIME(run->create_time_us), ARG_INT64S(states, SYNC_TASK_KINDS),
+                       ARG_INT64(run->mode)),
                   &rows, reterr));
     *ret_inserted = rows_affected(&rows) > 0;
     return ERR_OK;
@@ -63,7 +65,18 @@ enum err_code sync_run_find(struct tx *tx, const char *connection_id, const char
     " r.request_count, r.resume_time, r.actor_subject, r.actor_display_name, r.actor_kind,"      \
     " r.create_time, r.start_time, r.end_time, r.checkpoint_time,"                               \
     " (SELECT count(*) FROM sync_issue AS i WHERE i.tenant = r.tenant"                           \
-    "   AND i.connection_id = r.connection_id AND i.run_id = r.id AND i.state = 1)"
+    "   AND i.connection_id = r.connection_id AND i.run_id = r.id AND i.state = 1),"             \
+    " r.mode,"                                                                                   \
+    " (SELECT sum(e.sync + e.other) FROM request_budget AS b,"                                   \
+    "   unnest(b.leave_times, b.sync_counts, b.other_counts) AS e(leave, sync, other)"           \
+    "   WHERE b.tenant = $1 AND b.connection_id = $2 AND e.leave > clock_timestamp()),"          \
+    " f.foreign_count, f.foreign_time"
+
+// What is told of others' use of the key is told of the run that met it.
+#define RUN_TABLES                                                               \
+    " FROM sync_run AS r LEFT JOIN request_budget AS f ON f.tenant = r.tenant"   \
+    " AND f.connection_id = r.connection_id AND f.foreign_time >= r.create_time" \
+    " AND f.foreign_time <= coalesce(r.end_time, 'infinity')"
 
 // An array of numbers that is read as one of texts.
 static enum err_code read_numbers(const struct rows *rows, int row, int column, struct arena *arena,
@@ -102,6 +115,10 @@ static enum err_code read_run(const struct rows *rows, int row, struct arena *ar
         .end_time_us = rows_time(rows, row, 13),
         .checkpoint_time_us = rows_time(rows, row, 14),
         .issue_count = (int)rows_int64(rows, row, 15),
+        .mode = (int)rows_int64(rows, row, 16),
+        .quota = {.used = rows_int64(rows, row, 17),
+                  .foreign_count = rows_int64(rows, row, 18),
+                  .foreign_time_us = rows_time(rows, row, 19)},
     };
     if (run->connection_id == NULL || run->id == NULL || run->actor_subject == NULL ||
         run->actor_display_name == NULL)
@@ -159,7 +176,7 @@ enum err_code sync_run_load(struct tx *tx, const char *connection_id, const char
 {
     static const struct statement statement = {
         "sync_run_load",
-        "SELECT " RUN_COLUMNS " FROM sync_run AS r"
+        "SELECT " RUN_COLUMNS RUN_TABLES
         " JOIN connection AS c ON c.tenant = r.tenant AND c.id = r.connection_id AND c.state <> 4"
         " WHERE r.tenant = $1 AND r.connection_id = $2 AND r.id = $3"};
     struct rows rows _cleanup_(rows_done) = {NULL};
@@ -181,7 +198,7 @@ enum err_code sync_run_list(struct tx *tx, const char *connection_id, int64_t be
 {
     static const struct statement statement = {
         "sync_run_list",
-        "SELECT " RUN_COLUMNS " FROM sync_run AS r WHERE r.tenant = $1 AND r.connection_id = $2"
+        "SELECT " RUN_COLUMNS RUN_TABLES " WHERE r.tenant = $1 AND r.connection_id = $2"
         " AND ($3::timestamptz IS NULL OR r.create_time < $3::timestamptz"
         "      OR (r.create_time = $3::timestamptz AND r.id > $4))"
         " ORDER BY r.create_time DESC, r.id LIMIT $5::bigint"};
@@ -273,6 +290,7 @@ enum err_code sync_run_wish(struct tx *tx, const char *connection_id, const char
     static const struct statement statement = {
         "sync_run_wish",
         "UPDATE sync_run SET wish_tasks = wish_tasks | $4::integer,"
+        " wish_mode = greatest(wish_mode, $6::smallint),"
         " wish_organization_ids = CASE"
         "  WHEN cardinality($5::bigint[]) = 0"
         "   OR (wish_tasks <> 0 AND cardinality(wish_organization_ids) = 0) THEN '{}'"
@@ -282,7 +300,8 @@ enum err_code sync_run_wish(struct tx *tx, const char *connection_id, const char
     try_(tx_query(tx, &statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
                        ARG_INT64(wish->tasks),
-                       ARG_INT64S(wish->organization_ids, wish->organization_count)),
+                       ARG_INT64S(wish->organization_ids, wish->organization_count),
+                       ARG_INT64(wish->mode)),
                   &rows, reterr));
     *ret_live = rows_affected(&rows) == 1;
     return ERR_OK;
@@ -293,8 +312,9 @@ enum err_code sync_run_load_wish(struct tx *tx, const char *connection_id, const
                                  struct err *reterr)
 {
     static const struct statement statement = {
-        "sync_run_load_wish", "SELECT wish_tasks, wish_organization_ids::text[] FROM sync_run"
-                              " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
+        "sync_run_load_wish",
+        "SELECT wish_tasks, wish_organization_ids::text[], wish_mode FROM sync_run"
+        " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id)), &rows,
@@ -303,6 +323,7 @@ enum err_code sync_run_load_wish(struct tx *tx, const char *connection_id, const
     if (rows_count(&rows) == 0)
         return ERR_OK;
     ret_wish->tasks = (unsigned)rows_int64(&rows, 0, 0);
+    ret_wish->mode = (int)rows_int64(&rows, 0, 2);
     return read_numbers(&rows, 0, 1, arena, &ret_wish->organization_ids,
                         &ret_wish->organization_count, reterr);
 }

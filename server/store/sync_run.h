@@ -22,9 +22,18 @@ struct sync_task_row {
     const char *checkpoint;
 };
 
+// The use of the connection's request budget.
+struct sync_run_quota {
+    int64_t used;          // now
+    int64_t foreign_count; // that others must have made with the key, when upstream last refused a
+                           // request while the run was live
+    int64_t foreign_time_us;
+};
+
 struct sync_run_row {
     const char *connection_id, *id;
-    int state, trigger;
+    int state, trigger, mode;
+    struct sync_run_quota quota;
     const int64_t *organization_ids;
     size_t organization_count;
     bool cancel_requested;
@@ -41,7 +50,7 @@ struct sync_run_row {
 // A run to be queued, with the state of each task, indexed by kind - 1.
 struct sync_run_new {
     const char *connection_id, *id;
-    int state, trigger;
+    int state, trigger, mode;
     const int64_t *organization_ids;
     size_t organization_count;
     const char *actor_subject, *actor_display_name;
@@ -92,6 +101,7 @@ enum err_code sync_run_hold(struct tx *tx, const char *connection_id,
 // What was asked of a live run that it does not do.
 struct sync_run_wish {
     unsigned tasks;                  // bits of docbridge.v1.SyncTaskKind; 0: there is none
+    int mode;                        // the most thorough that was asked for
     const int64_t *organization_ids; // none: all that are mapped
     size_t organization_count;
 };

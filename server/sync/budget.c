@@ -1,44 +1,52 @@
 #include "server/sync/budget.h"
 
-#include <pthread.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "server/base/clock.h"
+#include "server/sync/budget_private.h"
 
-enum { BACK_OFF_FIRST_MS = 2000, BACK_OFF_MOST_MS = 60000, RETRY_AFTER_MOST_MS = 300000 };
-
-struct budget_account {
-    struct budget_account *next;
-    struct budget *budget;
-    char *tenant, *connection_id;
-    int64_t credential_version;
-    int64_t *times; // a ring of the last `limit` requests
-    int first, count;
-    int64_t closed_until_ms;
-    int refusals; // in a row
+enum {
+    BLOCKS = 50,         // of a share
+    USE_PART = 100,      // of a window: how long a block may be used ...
+    USE_LEAST_MS = 100,  // ... but so long at least,
+    USE_LEAST_PART = 10, // unless the window is that short
 };
 
-struct budget {
-    pthread_mutex_t lock;
-    int limit, share;
-    int64_t window_ms;
-    struct budget_account *accounts;
-};
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
 
-enum err_code budget_new(int limit, int64_t window_ms, int reserve_percent,
-                         struct budget **ret_budget, struct err *reterr)
+static int64_t use_ms(int64_t window_ms)
+{
+    int64_t least_ms = larger(window_ms / USE_LEAST_PART, 1);
+    if (least_ms > USE_LEAST_MS)
+        least_ms = USE_LEAST_MS;
+    return larger(window_ms / USE_PART, least_ms);
+}
+
+enum err_code budget_new(const struct budget_settings *settings, struct budget **ret_budget,
+                         struct err *reterr)
 {
     struct budget *budget = calloc(1, sizeof(*budget));
     if (budget == NULL)
         return err_no_memory(reterr);
+    int64_t reserve = (int64_t)settings->limit * settings->reserve_percent / 100;
+    budget->settings = *settings;
+    budget->policy = (struct ledger_policy){.limit = settings->limit,
+                                            .share = larger(settings->limit - reserve, 1),
+                                            .window_us = settings->window_ms * 1000};
+    budget->block = (int)larger(budget->policy.share / BLOCKS, 1);
+    budget->block_ms = use_ms(settings->window_ms);
     (void)pthread_mutex_init(&budget->lock, NULL);
-    budget->limit = limit;
-    budget->share = limit - (int)((int64_t)limit * reserve_percent / 100);
-    if (budget->share < 1)
-        budget->share = 1;
-    budget->window_ms = window_ms;
+    (void)pthread_cond_init(&budget->exchanged, NULL);
+    pthread_condattr_t steady;
+    (void)pthread_condattr_init(&steady);
+    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&budget->wake, &steady);
+    (void)pthread_condattr_destroy(&steady);
     *ret_budget = budget;
     return ERR_OK;
 }
@@ -47,7 +55,6 @@ static void account_free(struct budget_account *account)
 {
     free(account->tenant);
     free(account->connection_id);
-    free(account->times);
     free(account);
 }
 
@@ -60,6 +67,8 @@ struct budget *budget_free(struct budget *budget)
         budget->accounts = account->next;
         account_free(account);
     }
+    (void)pthread_cond_destroy(&budget->wake);
+    (void)pthread_cond_destroy(&budget->exchanged);
     (void)pthread_mutex_destroy(&budget->lock);
     free(budget);
     return NULL;
@@ -75,6 +84,21 @@ static struct budget_account *find(struct budget *budget, const char *tenant,
     return account;
 }
 
+static struct budget_account *account_new(struct budget *budget, const char *tenant,
+                                          const char *connection_id)
+{
+    struct budget_account *account = calloc(1, sizeof(*account));
+    if (account == NULL)
+        return NULL;
+    account->budget = budget;
+    account->tenant = strdup(tenant);
+    account->connection_id = strdup(connection_id);
+    if (account->tenant != NULL && account->connection_id != NULL)
+        return account;
+    account_free(account);
+    return NULL;
+}
+
 enum err_code budget_open(struct budget *budget, const char *tenant, const char *connection_id,
                           int64_t credential_version, struct budget_account **ret_account,
                           struct err *reterr)
@@ -82,117 +106,162 @@ enum err_code budget_open(struct budget *budget, const char *tenant, const char 
     (void)pthread_mutex_lock(&budget->lock);
     struct budget_account *account = find(budget, tenant, connection_id);
     if (account == NULL) {
-        account = calloc(1, sizeof(*account));
+        account = account_new(budget, tenant, connection_id);
         if (account != NULL) {
-            account->budget = budget;
-            account->tenant = strdup(tenant);
-            account->connection_id = strdup(connection_id);
-            account->credential_version = credential_version;
-            account->times = calloc((size_t)budget->limit, sizeof(*account->times));
-            if (account->tenant == NULL || account->connection_id == NULL ||
-                account->times == NULL) {
-                account_free(account);
-                account = NULL;
-            } else {
-                account->next = budget->accounts;
-                budget->accounts = account;
-            }
+            account->next = budget->accounts;
+            budget->accounts = account;
         }
-    } else if (account->credential_version != credential_version) {
-        // Another key has a limit of its own.
+    }
+    if (account != NULL && account->credential_version < credential_version) {
+        if (budget->settings.of_key) {
+            account->known = (struct ledger){0};
+            account->block_end_ms = 0;
+        }
         account->credential_version = credential_version;
-        account->count = 0;
-        account->closed_until_ms = 0;
-        account->refusals = 0;
     }
     (void)pthread_mutex_unlock(&budget->lock);
     *ret_account = account;
     return account == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
-static void forget_old(struct budget_account *account, int64_t now_ms)
+// The database's time, or a little less, which is on the safe side.
+static int64_t guess_us(const struct budget_account *account, int64_t now_ms)
 {
-    while (account->count > 0 &&
-           account->times[account->first] <= now_ms - account->budget->window_ms) {
-        account->first = (account->first + 1) % account->budget->limit;
-        account->count--;
-    }
+    return account->known_us + (now_ms - account->known_ms) * 1000;
 }
 
-static void note(struct budget_account *account, int64_t now_ms)
+static bool has_block(const struct budget_account *account, int64_t now_ms)
 {
-    int limit = account->budget->limit;
-    if (account->count == limit) {
-        account->first = (account->first + 1) % limit;
-        account->count--;
-    }
-    account->times[(account->first + account->count) % limit] = now_ms;
-    account->count++;
+    return account->block_left > 0 && now_ms < account->block_end_ms;
 }
 
-int64_t budget_take(struct budget_account *account)
+static int64_t closed_ms(const struct budget_account *account, int64_t now_ms)
+{
+    int64_t left_us = account->known.closed_until_us - guess_us(account, now_ms);
+    return left_us > 0 ? (left_us + 999) / 1000 : 0;
+}
+
+static void use_block(struct budget_account *account, int64_t now_ms)
+{
+    account->block_left--;
+    account->news.block_left = account->block_left;
+    account->news.block_used++;
+    // The clock cuts fractions off.
+    account->news.block_used_us =
+        account->block_drawn_us + (now_ms - account->block_drawn_ms + 1) * 1000;
+}
+
+enum err_code budget_take(struct budget_account *account, int64_t *ret_wait_ms, struct err *reterr)
 {
     struct budget *budget = account->budget;
+    struct budget_grant grant = {0};
+    enum err_code code = ERR_OK;
     (void)pthread_mutex_lock(&budget->lock);
-    int64_t now_ms = clock_steady_ms(), wait_ms = 0;
-    forget_old(account, now_ms);
-    if (account->closed_until_ms > now_ms) {
-        wait_ms = account->closed_until_ms - now_ms;
-    } else if (account->count >= budget->share) {
-        // When so many have left the window that one more fits.
-        int place = (account->first + account->count - budget->share) % budget->limit;
-        wait_ms = account->times[place] + budget->window_ms - now_ms;
-    } else {
-        note(account, now_ms);
+    *ret_wait_ms = closed_ms(account, clock_steady_ms());
+    while (code == ERR_OK && *ret_wait_ms == 0 && !has_block(account, clock_steady_ms())) {
+        if (account->exchanging) {
+            (void)pthread_cond_wait(&budget->exchanged, &budget->lock);
+            continue;
+        }
+        code = budget_tell(account, BUDGET_WANT_BLOCK, &grant, reterr);
+        *ret_wait_ms = (grant.wait_us + 999) / 1000;
     }
+    if (code == ERR_OK && *ret_wait_ms == 0)
+        use_block(account, clock_steady_ms());
     (void)pthread_mutex_unlock(&budget->lock);
-    return wait_ms;
+    return code;
 }
 
 void budget_add(struct budget_account *account, int requests)
 {
     (void)pthread_mutex_lock(&account->budget->lock);
-    for (int i = 0; i < requests; i++)
-        note(account, clock_steady_ms());
+    account->news.sync += requests;
+    (void)pthread_cond_signal(&account->budget->wake);
     (void)pthread_mutex_unlock(&account->budget->lock);
+}
+
+static void refuse(struct budget_account *account, int64_t retry_after_ms)
+{
+    account->news.refused = true;
+    account->news.retry_after_ms = retry_after_ms;
+    account->block_end_ms = 0;
 }
 
 int64_t budget_refused(struct budget_account *account, int64_t retry_after_ms)
 {
-    (void)pthread_mutex_lock(&account->budget->lock);
-    int64_t wait_ms = retry_after_ms;
-    if (wait_ms > RETRY_AFTER_MOST_MS)
-        wait_ms = RETRY_AFTER_MOST_MS;
-    if (wait_ms <= 0) {
-        wait_ms = BACK_OFF_FIRST_MS;
-        for (int i = 0; i < account->refusals && wait_ms < BACK_OFF_MOST_MS; i++)
-            wait_ms *= 2;
-        if (wait_ms > BACK_OFF_MOST_MS)
-            wait_ms = BACK_OFF_MOST_MS;
-        // Half of it at random, so that those who share the key do not come back together.
-        wait_ms = wait_ms / 2 + (int64_t)randombytes_uniform((uint32_t)wait_ms / 2 + 1);
-    }
-    account->refusals++;
-    account->closed_until_ms = clock_steady_ms() + wait_ms;
-    (void)pthread_mutex_unlock(&account->budget->lock);
+    struct budget *budget = account->budget;
+    struct budget_grant grant;
+    (void)pthread_mutex_lock(&budget->lock);
+    refuse(account, retry_after_ms);
+    while (account->exchanging)
+        (void)pthread_cond_wait(&budget->exchanged, &budget->lock);
+    int64_t now_ms = clock_steady_ms();
+    // Without the database it holds here at least, and is told later.
+    if (account->news.refused && budget_tell(account, BUDGET_WANT_NOTHING, &grant, NULL) != ERR_OK)
+        (void)ledger_refuse(&account->known, &budget->policy, guess_us(account, now_ms),
+                            retry_after_ms * 1000, 1);
+    int64_t wait_ms = larger(closed_ms(account, clock_steady_ms()), 1);
+    (void)pthread_mutex_unlock(&budget->lock);
     return wait_ms;
 }
 
 void budget_served(struct budget_account *account)
 {
     (void)pthread_mutex_lock(&account->budget->lock);
-    account->refusals = 0;
+    if (account->known.refusals > 0) {
+        account->known.refusals = 0;
+        account->news.served = true;
+    }
     (void)pthread_mutex_unlock(&account->budget->lock);
 }
 
-struct budget_use budget_use(struct budget *budget, const char *tenant, const char *connection_id)
+enum err_code budget_admit(struct budget_account *account, int64_t *ret_wait_ms, struct err *reterr)
 {
+    struct budget *budget = account->budget;
+    struct budget_grant grant = {0};
+    enum err_code code = ERR_OK;
     (void)pthread_mutex_lock(&budget->lock);
-    struct budget_account *account = find(budget, tenant, connection_id);
-    if (account != NULL)
-        forget_old(account, clock_steady_ms());
-    struct budget_use use = {account == NULL ? 0 : account->count, budget->limit,
-                             budget->window_ms};
+    int uncounted = account->news.other + account->news.sync;
+    if (ledger_is_tight(&account->known, &budget->policy, guess_us(account, clock_steady_ms()),
+                        uncounted)) {
+        while (account->exchanging)
+            (void)pthread_cond_wait(&budget->exchanged, &budget->lock);
+        code = budget_tell(account, BUDGET_WANT_ONE, &grant, reterr);
+    } else {
+        account->news.other++;
+        (void)pthread_cond_signal(&budget->wake);
+    }
+    *ret_wait_ms = (grant.wait_us + 999) / 1000;
     (void)pthread_mutex_unlock(&budget->lock);
+    return code;
+}
+
+void budget_note(struct budget_account *account, int requests)
+{
+    (void)pthread_mutex_lock(&account->budget->lock);
+    account->news.other += requests;
+    (void)pthread_cond_signal(&account->budget->wake);
+    (void)pthread_mutex_unlock(&account->budget->lock);
+}
+
+void budget_note_refusal(struct budget_account *account, int64_t retry_after_ms)
+{
+    (void)pthread_mutex_lock(&account->budget->lock);
+    refuse(account, retry_after_ms);
+    (void)pthread_cond_signal(&account->budget->wake);
+    (void)pthread_mutex_unlock(&account->budget->lock);
+}
+
+struct budget_use budget_use(struct budget_account *account)
+{
+    (void)pthread_mutex_lock(&account->budget->lock);
+    int64_t now_us = guess_us(account, clock_steady_ms());
+    const struct budget_use use = {
+        .used = (int)ledger_used(&account->known, now_us) + account->news.sync +
+                account->news.other - account->block_left,
+        .foreign = account->known.foreign,
+        .foreign_time_us = account->known.foreign_time_us,
+    };
+    (void)pthread_mutex_unlock(&account->budget->lock);
     return use;
 }

@@ -179,6 +179,7 @@ bool feed_take_over(struct feed_run *run, const struct sync_run_row *row)
     run->row.state = row->state;
     run->row.cancel_requested = row->cancel_requested;
     run->row.request_count = row->request_count;
+    run->row.quota = row->quota;
     run->row.resume_time_us = row->resume_time_us;
     run->row.start_time_us = row->start_time_us;
     run->row.end_time_us = row->end_time_us;

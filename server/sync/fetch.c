@@ -9,13 +9,16 @@ enum { TRIES_MAX = 5, SHORT_WAIT_MS = 2000 };
 
 bool run_may_take(struct run *run)
 {
-    return budget_take(run->account) == 0;
+    int64_t wait_ms;
+    struct err err;
+    return budget_take(run->account, &wait_ms, &err) == ERR_OK && wait_ms == 0;
 }
 
 enum err_code run_take(struct run *run, struct err *reterr)
 {
     for (;;) {
-        int64_t wait_ms = budget_take(run->account);
+        int64_t wait_ms;
+        try_(budget_take(run->account, &wait_ms, reterr));
         if (wait_ms == 0)
             return ERR_OK;
         if (wait_ms > SHORT_WAIT_MS) {

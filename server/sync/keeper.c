@@ -92,7 +92,7 @@ static enum err_code probe(struct turn *turn, struct err *reterr)
     try_(budget_open(sync->budget, turn->due.tenant, connection->id, connection->credential_version,
                      &account, reterr));
     turn->answer = ERR_UPSTREAM_RATE_LIMITED;
-    turn->next_ms = budget_take(account);
+    try_(budget_take(account, &turn->next_ms, reterr));
     if (turn->next_ms > 0)
         return ERR_OK;
     turn->answer = source_probe(source, deadline_in(PROBE_MS), &sync->keeper_stop, &organizations,

@@ -56,6 +56,11 @@ static enum err_code find(struct tx *tx, const struct sync_request *asked,
     return ERR_OK;
 }
 
+static enum sync_mode mode_of(const struct sync_request *asked)
+{
+    return asked->mode == 0 ? SYNC_MODE_FULL : asked->mode;
+}
+
 static enum err_code queue(struct tx *tx, const struct request *request,
                            const struct sync_request *asked,
                            const struct sync_connection *connection,
@@ -73,6 +78,7 @@ static enum err_code queue(struct tx *tx, const struct request *request,
         .id = ret_run_id,
         .state = RUN_QUEUED,
         .trigger = (int)asked->trigger,
+        .mode = (int)mode_of(asked),
         .organization_ids = asked->organization_ids,
         .organization_count = asked->organization_count,
         .actor_subject = request == NULL ? "scheduler" : request->caller->subject,
@@ -108,17 +114,19 @@ static bool has_organizations(const struct sync_run_row *row, const struct sync_
     return asked->organization_count > 0;
 }
 
-// The tasks that are asked for and that the live run does not do, or not for all organizations.
+// The tasks that are asked for and that the live run does not do, or not for all organizations, or
+// less thoroughly.
 static unsigned find_missing(const struct sync_run_row *row, const struct sync_request *asked,
                              const struct sync_connection *connection)
 {
     int wanted[SYNC_TASK_KINDS];
     unsigned missing = 0;
+    bool thorough = row->mode >= (int)mode_of(asked);
     bool organizations = has_organizations(row, asked);
     choose_tasks(connection, asked->tasks, asked->organization_count > 0, wanted);
     for (size_t i = 0; i < row->task_count; i++) {
         const struct sync_task_row *task = &row->tasks[i];
-        bool done = row->state != RUN_CANCELLING && task->state != TASK_DISABLED &&
+        bool done = row->state != RUN_CANCELLING && task->state != TASK_DISABLED && thorough &&
                     (organizations || task->kind == 1);
         if (wanted[task->kind - 1] != TASK_DISABLED && !done)
             missing |= 1u << task->kind;
@@ -137,6 +145,7 @@ static enum err_code join(struct tx *tx, const struct sync_request *asked,
     try_(sync_run_load(tx, asked->connection_id, run_id, &arena, &row, reterr));
     struct sync_run_wish wish = {
         .tasks = find_missing(&row, asked, connection),
+        .mode = (int)mode_of(asked),
         .organization_ids = asked->organization_ids,
         .organization_count = asked->organization_count,
     };

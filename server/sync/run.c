@@ -116,8 +116,21 @@ struct sync_task_row *run_task(struct run *run, int kind)
     return NULL;
 }
 
+static struct sync_run_quota run_quota(const struct run *run)
+{
+    const struct budget_use use = budget_use(run->account);
+    struct sync_run_quota quota = {.used = use.used};
+    if (use.foreign_time_us >= run->row.create_time_us) {
+        quota.foreign_count = use.foreign;
+        quota.foreign_time_us = use.foreign_time_us;
+    }
+    return quota;
+}
+
 void run_publish(struct run *run)
 {
+    if (run->account != NULL)
+        run->row.quota = run_quota(run);
     feed_update(run->sync->feed, run->feed, &run->row);
 }
 
@@ -221,6 +234,11 @@ static enum err_code judge_key(struct run *run, const struct err *refusal, struc
     run->requests += attempt.request_count;
     if (atomic_load(&run->stop))
         return run_stopped(run, reterr);
+    if (code == ERR_UPSTREAM_RATE_LIMITED) {
+        run->wait_ms = budget_refused(run->account, attempt.retry_after_ms);
+        *reterr = err;
+        return code;
+    }
     if (code == refusal->code) {
         run->broken = err;
         run->key_refused = true;

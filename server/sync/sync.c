@@ -68,11 +68,17 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     sync->keep_alive_ms = or_default(settings->keep_alive_ms, DEFAULT_KEEP_ALIVE_MS);
     encoding_random_id(sync->owner);
     init_threads(sync);
-    enum err_code code = budget_new(
-        (int)or_default(settings->request_limit, DEFAULT_REQUEST_LIMIT),
-        or_default(settings->request_window_ms, DEFAULT_REQUEST_WINDOW_MS),
-        settings->reserve_percent < 0 ? DEFAULT_RESERVE_PERCENT : settings->reserve_percent,
-        &sync->budget, reterr);
+    const struct budget_settings budget = {
+        .store = sync->store,
+        .limit = (int)or_default(settings->request_limit, DEFAULT_REQUEST_LIMIT),
+        .window_ms = or_default(settings->request_window_ms, DEFAULT_REQUEST_WINDOW_MS),
+        .reserve_percent =
+            settings->reserve_percent < 0 ? DEFAULT_RESERVE_PERCENT : settings->reserve_percent,
+        .of_key = settings->request_limit_of_key,
+    };
+    sync->request_limit = budget.limit;
+    sync->request_window_ms = budget.window_ms;
+    enum err_code code = budget_new(&budget, &sync->budget, reterr);
     if (code == ERR_OK)
         code = feed_new(sync->store, or_default(settings->heartbeat_ms, DEFAULT_HEARTBEAT_MS),
                         &sync->feed, reterr);
@@ -86,6 +92,7 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
 
 enum err_code sync_start(struct sync *sync, struct err *reterr)
 {
+    try_(budget_start(sync->budget, reterr));
     try_(feed_start(sync->feed, reterr));
     if (pthread_create(&sync->scheduler, NULL, scheduler_main, sync) != 0) {
         feed_stop(sync->feed);
@@ -125,6 +132,7 @@ void sync_stop(struct sync *sync)
         (void)pthread_join(sync->indexer, NULL);
     sync->started = sync->keeper_started = sync->remover_started = sync->indexer_started = false;
     feed_stop(sync->feed);
+    budget_stop(sync->budget);
 }
 
 struct sync *sync_free(struct sync *sync)
@@ -195,20 +203,4 @@ void sync_let_go(struct sync *sync, const char *tenant, const char *connection_i
     // Should the run have begun anew already, it begins once more.
     stop_runs(sync, tenant, connection_id, NULL, RUN_STOP_HAND_OVER);
     remover_call(sync);
-}
-
-struct sync_quota sync_get_quota(struct sync *sync, const char *tenant, const char *connection_id)
-{
-    struct budget_use use = budget_use(sync->budget, tenant, connection_id);
-    return (struct sync_quota){use.used, use.limit, use.window_ms};
-}
-
-void sync_note_requests(struct sync *sync, const char *tenant, const char *connection_id,
-                        int64_t credential_version, int requests)
-{
-    struct budget_account *account;
-    // Without memory the budget knows less than it could; upstream's own limit still holds.
-    if (budget_open(sync->budget, tenant, connection_id, credential_version, &account, NULL) ==
-        ERR_OK)
-        budget_add(account, requests);
 }

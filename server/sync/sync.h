@@ -29,6 +29,7 @@ struct sync_settings {
     int request_limit;         // 0: 3,000 requests ...
     int64_t request_window_ms; // 0: ... in any 5 minutes, a credential
     int reserve_percent;       // of the limit belong to reveals and tests; negative: 20
+    bool request_limit_of_key; // upstream counts by key; else by account, whatever its key
     int retry_ms;              // 0: 500; the first pause before a failed request is sent again
     int64_t deletion_hold_ms;  // 0: 1 h; held deletions seen again so much later are applied
     int64_t heartbeat_ms;      // 0: 10 s between signs of life to a watcher
@@ -64,6 +65,12 @@ enum sync_trigger {
     SYNC_TRIGGER_MAPPING = 4,
 };
 
+// The numbers of docbridge.v1.SyncMode.
+enum sync_mode {
+    SYNC_MODE_QUICK = 1, // what changed
+    SYNC_MODE_FULL = 2,  // everything
+};
+
 // What is asked for.
 struct sync_request {
     const char *connection_id;
@@ -71,6 +78,7 @@ struct sync_request {
     const int64_t *organization_ids; // none: all that are mapped
     size_t organization_count;
     enum sync_trigger trigger;
+    enum sync_mode mode;    // 0: FULL
     const char *request_id; // of the client, NULL: none
 };
 
@@ -131,15 +139,24 @@ enum err_code sync_refresh_categories(struct store *store, const char *tenant,
                                       struct source_attempt *ret_attempt, int64_t *ret_held,
                                       struct err *reterr) _must_check_;
 
-// The use of a connection's request budget as this process knows it.
-struct sync_quota {
-    int used, limit;
+// What upstream allows a connection.
+struct sync_limit {
+    int requests;
     int64_t window_ms;
 };
-struct sync_quota sync_get_quota(struct sync *sync, const char *tenant, const char *connection_id);
-// Counts requests that others made with a connection's key against its budget.
+struct sync_limit sync_get_limit(const struct sync *sync);
+// Requests that others than runs make with a connection's key, of which all processes know within a
+// tenth of a second. Before one is made: takes it from the budget, in which the reserve is kept for
+// it. Errors: UPSTREAM_RATE_LIMITED with a delay, if the whole limit is used up; those of the
+// store.
+enum err_code sync_admit_request(struct sync *sync, const char *tenant, const char *connection_id,
+                                 int64_t credential_version, struct err *reterr) _must_check_;
+// Requests made beyond those taken.
 void sync_note_requests(struct sync *sync, const char *tenant, const char *connection_id,
                         int64_t credential_version, int requests);
+// What came of a request that was taken: those that followed it, and whether upstream refused it.
+void sync_note_attempt(struct sync *sync, const char *tenant, const char *connection_id,
+                       int64_t credential_version, const struct source_attempt *attempt);
 
 // Subscribes a watcher to what happens in a run of this process; `wake` is called after each
 // change, never under a lock that the feed needs to be read. Runs of other processes are noticed by

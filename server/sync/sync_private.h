@@ -15,6 +15,8 @@ struct sync {
     int run_threads, page_size, document_page_size, window, retry_ms;
     int64_t lease_ms, scheduler_ms, deletion_hold_ms, keep_alive_ms;
     struct budget *budget;
+    int request_limit;
+    int64_t request_window_ms;
     struct feed *feed;
     char owner[ENCODING_ID_BYTES]; // of leases: this process
 

@@ -1,6 +1,7 @@
 """What happens when the database dies or upstream misbehaves: the documented class, nothing more."""
 
 import collections
+import signal
 import ssl
 import threading
 import time
@@ -381,7 +382,8 @@ class RateLimit(Synced):
     def make(cls):
         return e2e.Stack(("--organizations", "24", "--limit", "100000", "--documents", "120", "--passwords", "100",
                           "--flexible-assets", "40", "--checklists", "12"), heard=[],
-                         sync_request_limit=str(cls.LIMIT), sync_request_window_ms=str(cls.WINDOW_MS))
+                         sync_request_limit=str(cls.LIMIT), sync_request_window_ms=str(cls.WINDOW_MS),
+                         sync_lease_ms="1000")
 
     def setUp(self):
         self.emulator.calm()
@@ -415,6 +417,24 @@ class RateLimit(Synced):
         self.assertLessEqual(self.peak(), self.LIMIT)
         self.assertEqual(run.request_count + 4, self.emulator.count())
 
+    def test_limit_is_kept_by_all_servers(self):
+        """One of two servers is killed in the middle of a window: the other goes on with the count."""
+        time.sleep(self.WINDOW_MS / 1000)
+        self.emulator.switch(limit=self.LIMIT, window_ms=self.WINDOW_MS)
+        other = e2e.Api(self.stack.channel(self.stack.replica()), self.stack.token())
+        name = self.api("SyncService.RunSync", parent=self.connection).name
+        e2e.wait_for("requests", lambda: self.emulator.count() > self.LIMIT / 3, 30)
+        self.stack.stop_server(signal.SIGKILL)
+        for password in self.passwords[:4]:
+            other("PasswordService.RevealPassword", name=password.name, timeout=10)
+        get = lambda: other("SyncService.GetSyncRun", name=name)
+        e2e.wait_for("the run", lambda: get().state > 4, 90)
+        self.stack.serve()
+        self.assertEqual(get().state, SUCCEEDED)
+        self.assertGreater(self.emulator.count(), self.LIMIT)
+        self.assertEqual(self.emulator.count(status=429), 0)
+        self.assertLessEqual(self.peak(), self.LIMIT)
+
     def test_storm_of_429(self):
         """Somebody else uses the quota too: the run waits as told, or as it thinks right, and ends well."""
         for skip, fields in ((1, {"count": 2}), (6, {"retry_after": 2})):
@@ -423,6 +443,7 @@ class RateLimit(Synced):
         self.assertEqual(run.state, SUCCEEDED, run)
         self.assertGreaterEqual(self.emulator.count(status=429), 3)
         self.assertGreater(kinds["quota_wait"], 0)
+        self.assertTrue(0 < run.quota.foreign_count <= self.LIMIT and run.quota.HasField("foreign_time"), run.quota)
         self.assertLessEqual(self.peak(), self.LIMIT)
 
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "server/store/store.h"
+#include "server/sync/sync.h"
 #include "server/vault/vault.h"
 
 struct upstream upstream;
@@ -169,6 +170,10 @@ int fixture_fresh(void **state)
     seal_key(fixture);
     fixture->backend = (struct backend){
         .store = fixture->store, .vault = fixture->vault, .source = &fixture->source};
+    const struct sync_settings sync = {
+        .store = fixture->store, .vault = fixture->vault, .source = &fixture->source};
+    assert_int_equal(sync_new(&sync, &fixture->sync, &err), ERR_OK);
+    fixture->backend.sync = fixture->sync;
     fixture->backend.token_key_count = 1;
     fixture->caller = (struct principal){
         .tenant = "t1",
@@ -200,6 +205,7 @@ int fixture_fresh(void **state)
 int fixture_drop(void **state)
 {
     struct fixture *fixture = *state;
+    fixture->sync = sync_free(fixture->sync);
     fixture->store = store_close(fixture->store);
     arena_done(&fixture->arena);
     return 0;

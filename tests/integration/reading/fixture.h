@@ -28,6 +28,7 @@ struct fixture {
     struct store *store;
     struct vault *vault;
     struct source_settings source;
+    struct sync *sync; // not started: it counts requests and runs nothing
     struct backend backend;
     struct arena arena;
     struct principal caller;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "server/service/password.h"
+#include "server/sync/sync.h"
 #include "tests/integration/reading/fixture.h"
 
 static Docbridge__V1__RevealPasswordResponse out;
@@ -338,6 +339,39 @@ static void upstream_failures_end_the_intent(void **state)
     }
 }
 
+// A reveal counts as a request; when all that upstream allows are used up, it asks for none.
+static void a_reveal_draws_on_the_budget(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct sync_settings settings = {.store = fixture->store,
+                                           .vault = fixture->vault,
+                                           .source = &fixture->source,
+                                           .request_limit = 2};
+    struct sync *sync;
+    assert_int_equal(sync_new(&settings, &sync, &err), ERR_OK);
+    fixture->backend.sync = sync;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_UPSTREAM_RATE_LIMITED);
+    assert_int_equal(upstream.calls, 2);
+    assert_true(err.retry_after_ms > 0);
+    assert_string_equal(last_event(fixture), "2 3 UPSTREAM_RATE_LIMITED 0 f 5");
+    // A syncs' pause is no pause for a technician.
+    upstream.code = ERR_UPSTREAM_RATE_LIMITED;
+    upstream.http_status = 429;
+    (void)fixture_sql(fixture, "DELETE FROM request_budget");
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_UPSTREAM_RATE_LIMITED);
+    upstream.code = ERR_OK;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_OK);
+    sync_stop(sync);
+    assert_string_equal(
+        fixture_sql(fixture, "SELECT (closed_until > now()) || ' ' || other_counts[1] || ' ' ||"
+                             " foreign_count FROM request_budget"),
+        "true 2 0");
+    (void)sync_free(sync);
+    fixture->backend.sync = fixture->sync;
+}
+
 static void cancel(void *context)
 {
     atomic_store((atomic_bool *)context, true);
@@ -394,6 +428,7 @@ int main(void)
         TEST(no_audit_no_call),
         TEST(no_durable_outcome_no_value),
         TEST(upstream_failures_end_the_intent),
+        TEST(a_reveal_draws_on_the_budget),
         TEST(a_caller_who_left_still_has_an_outcome),
         TEST(a_caller_without_permission_is_recorded),
         TEST(refuses_names_of_another_form),
