@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "proto/descriptor_set.h"
+#include "server/audit/trail.h"
 #include "server/auth/auth.h"
 #include "server/base/log.h"
 #include "server/notify.h"
@@ -40,6 +41,7 @@ struct server {
     struct store *store;
     struct store *scheduler_store;
     struct store *janitor_store;
+    struct trail *trail;
     struct sync *sync;
     struct backend backend;
     struct rpc_server *rpc;
@@ -166,6 +168,11 @@ static enum err_code open_stores(struct server *server, const struct settings *s
     return check_keys(server, reterr);
 }
 
+static enum err_code make_trail(struct server *server, struct err *reterr)
+{
+    return trail_new(&(struct trail_settings){.store = server->store}, &server->trail, reterr);
+}
+
 static enum err_code make_sync(struct server *server, const struct settings *settings,
                                struct err *reterr)
 {
@@ -214,6 +221,7 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
                                        .janitor_store = server->janitor_store,
                                        .vault = server->vault,
                                        .sync = server->sync,
+                                       .trail = server->trail,
                                        .source = &server->source,
                                        .settings = settings};
     server->backend.token_key_count =
@@ -253,6 +261,7 @@ static enum err_code start(struct server *server, const struct settings *setting
     try_(open_vault_and_auth(server, settings, reterr));
     try_(open_source(server, settings, reterr));
     try_(open_stores(server, settings, reterr));
+    try_(make_trail(server, reterr));
     try_(make_sync(server, settings, reterr));
     // What hinders listening is said once, by us: gRPC's own words come only to who debugs.
     if (strcmp(settings->log_level, "debug") != 0)
@@ -276,6 +285,7 @@ static void stop(struct server *server, const struct settings *settings)
         sync_stop(server->sync);
     server->rpc = rpc_server_free(server->rpc);
     server->sync = sync_free(server->sync);
+    server->trail = trail_free(server->trail);
     server->janitor_store = store_close(server->janitor_store);
     server->scheduler_store = store_close(server->scheduler_store);
     server->store = store_close(server->store);

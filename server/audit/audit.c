@@ -1,81 +1,13 @@
-// The canonical form of an event, whose SHA-256 is its hash: the fields below in this order, each
-// as its length in 8 bytes (big-endian) and then its bytes.
-//
-//     previous hash (32 bytes), "docbridge.audit.v1", tenant, sequence, time, type, phase, outcome,
-//     error reason, actor's subject, display name and kind, resource, its display name, company's
-//     id and display name, organization, password category's display name, reason, ticket, request
-//     id, peer, upstream status, upstream served, policy version, intent's sequence, changes
-//
-// Numbers are decimal ASCII, time is microseconds since 1970 UTC, a bool is 0 or 1, and changes are
-// the JSON text exactly as it is stored.
-
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
-#include <sodium.h>
 
-#include "server/audit/audit.h"
+#include "server/audit/audit_private.h"
 #include "server/base/buffer.h"
 #include "server/base/clock.h"
 
 enum { CHANGES_BYTES_MAX = 1024 * 1024, SYSTEM_BYTES = 96 };
-
-static void feed(crypto_hash_sha256_state *state, const void *bytes, size_t len)
-{
-    unsigned char prefix[8];
-    for (size_t i = 0; i < sizeof(prefix); i++)
-        prefix[i] = (unsigned char)((uint64_t)len >> (56 - 8 * i));
-    (void)crypto_hash_sha256_update(state, prefix, sizeof(prefix));
-    (void)crypto_hash_sha256_update(state, bytes, len);
-}
-
-static void feed_text(crypto_hash_sha256_state *state, const char *text)
-{
-    feed(state, text, strlen(text));
-}
-
-static void feed_number(crypto_hash_sha256_state *state, int64_t number)
-{
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%" PRId64, number);
-    feed_text(state, text);
-}
-
-void audit_hash(const struct audit_event_row *row, unsigned char ret_hash[AUDIT_HASH_BYTES])
-{
-    crypto_hash_sha256_state state;
-    (void)crypto_hash_sha256_init(&state);
-    feed(&state, row->previous_hash, sizeof(row->previous_hash));
-    feed_text(&state, "docbridge.audit.v1");
-    feed_text(&state, row->tenant);
-    feed_number(&state, row->sequence);
-    feed_number(&state, row->event_time_us);
-    feed_number(&state, row->type);
-    feed_number(&state, row->phase);
-    feed_number(&state, row->outcome);
-    feed_text(&state, row->error_reason);
-    feed_text(&state, row->actor_subject);
-    feed_text(&state, row->actor_display_name);
-    feed_number(&state, row->actor_kind);
-    feed_text(&state, row->resource);
-    feed_text(&state, row->resource_display_name);
-    feed_text(&state, row->company_id);
-    feed_text(&state, row->company_display_name);
-    feed_text(&state, row->organization);
-    feed_text(&state, row->password_category_display_name);
-    feed_text(&state, row->reason);
-    feed_text(&state, row->ticket);
-    feed_text(&state, row->request_id);
-    feed_text(&state, row->peer);
-    feed_number(&state, row->upstream_status);
-    feed_number(&state, row->upstream_served);
-    feed_number(&state, row->policy_version);
-    feed_number(&state, row->intent_sequence);
-    feed_text(&state, row->changes);
-    (void)crypto_hash_sha256_final(&state, ret_hash);
-}
 
 static void write_value(struct buffer *buffer, const char *value)
 {
@@ -132,21 +64,41 @@ static struct audit_event_row row_of(const struct audit_event *event, const char
     };
 }
 
-// Puts the row, which has its actor, at the end of the chain.
-static enum err_code chain(struct tx *tx, struct audit_event_row *row, int64_t *ret_sequence,
-                           struct err *reterr)
+enum err_code audit_chain(struct tx *tx, struct audit_event_row *const *rows, size_t count,
+                          struct err *reterr)
 {
     struct audit_head head;
     try_(audit_event_lock_head(tx, &head, reterr));
-    row->tenant = tx_tenant(tx);
-    row->sequence = head.sequence + 1;
-    // Taken under the lock, so that times follow sequences as far as the clock allows.
-    row->event_time_us = clock_wall_us();
-    memcpy(row->previous_hash, head.hash, sizeof(head.hash));
-    audit_hash(row, row->hash);
-    try_(audit_event_insert(tx, row, reterr));
-    if (ret_sequence != NULL)
-        *ret_sequence = row->sequence;
+    for (size_t i = 0; i < count; i++) {
+        struct audit_event_row *row = rows[i];
+        row->tenant = tx_tenant(tx);
+        row->sequence = head.sequence + 1;
+        // Taken under the lock, so that times follow sequences as far as the clock allows.
+        row->event_time_us = clock_wall_us();
+        memcpy(row->previous_hash, head.hash, sizeof(head.hash));
+        audit_hash(row, row->hash);
+        head.sequence = row->sequence;
+        memcpy(head.hash, row->hash, sizeof(head.hash));
+    }
+    return ERR_OK;
+}
+
+enum err_code audit_row_of(const struct audit_event *event, const struct principal *actor,
+                           const struct request *request, struct buffer *changes,
+                           struct audit_event_row *ret_row, struct err *reterr)
+{
+    buffer_init(changes, CHANGES_BYTES_MAX);
+    write_changes(changes, event);
+    if (changes->failed)
+        return err_no_memory(reterr);
+    *ret_row = row_of(event, changes->data);
+    ret_row->actor_subject = actor->subject;
+    ret_row->actor_display_name = actor->display_name;
+    ret_row->actor_kind = (int)actor->actor;
+    if (request != NULL) {
+        ret_row->request_id = text_or_empty(request->request_id);
+        ret_row->peer = text_or_empty(request->peer);
+    }
     return ERR_OK;
 }
 
@@ -154,20 +106,14 @@ static enum err_code append(struct tx *tx, const struct audit_event *event,
                             const struct principal *actor, const struct request *request,
                             int64_t *ret_sequence, struct err *reterr)
 {
-    _cleanup_(buffer_done) struct buffer changes;
-    buffer_init(&changes, CHANGES_BYTES_MAX);
-    write_changes(&changes, event);
-    if (changes.failed)
-        return err_no_memory(reterr);
-    struct audit_event_row row = row_of(event, changes.data);
-    row.actor_subject = actor->subject;
-    row.actor_display_name = actor->display_name;
-    row.actor_kind = (int)actor->actor;
-    if (request != NULL) {
-        row.request_id = text_or_empty(request->request_id);
-        row.peer = text_or_empty(request->peer);
-    }
-    return chain(tx, &row, ret_sequence, reterr);
+    struct audit_event_row row, *rows[] = {&row};
+    struct buffer changes _cleanup_(buffer_done) = {0};
+    try_(audit_row_of(event, actor, request, &changes, &row, reterr));
+    try_(audit_chain(tx, rows, 1, reterr));
+    try_(audit_event_insert(tx, rows, 1, reterr));
+    if (ret_sequence != NULL)
+        *ret_sequence = row.sequence;
+    return ERR_OK;
 }
 
 enum err_code audit_append(struct tx *tx, const struct request *request,

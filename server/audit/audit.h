@@ -2,12 +2,13 @@
 //
 // Names and identities are snapshots of that moment. No event has a field for a secret. The chain
 // is gapless per tenant: sequence, hash of the event before, own hash (SHA-256 over a canonical
-// form that audit.c documents). The serving role can insert and select, never update or delete.
+// form that canonical.c documents). The serving role can insert and select, never update or delete.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/audit/canonical.h"
 #include "server/base/arena.h"
 #include "server/base/err.h"
 #include "server/service/request.h"
@@ -94,9 +95,6 @@ enum err_code audit_append_operator(struct tx *tx, const struct request *request
 // ("scheduler").
 enum err_code audit_append_system(struct tx *tx, const char *what, const struct audit_event *event,
                                   int64_t *ret_sequence, struct err *reterr) _must_check_;
-
-// The hash that the row should have, given all of its other fields.
-void audit_hash(const struct audit_event_row *row, unsigned char ret_hash[AUDIT_HASH_BYTES]);
 
 // Reads a row's `changes`. Texts and items come from `arena`. Errors: INTERNAL.
 enum err_code audit_changes(const char *json, struct arena *arena,

@@ -18,6 +18,7 @@ struct settings;
 struct source_settings;
 struct store;
 struct sync;
+struct trail;
 struct vault;
 
 // What the process has; set up by main, the same for all calls.
@@ -26,6 +27,7 @@ struct backend {
     struct store *janitor_store; // the look at the master keys of all tenants
     struct vault *vault;
     struct sync *sync;
+    struct trail *trail;
     const struct source_settings *source;
     const struct settings *settings;
     // Keys of page tokens (vault_subkeys), the same on every replica: the first makes them, each

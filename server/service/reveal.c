@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "server/audit/audit.h"
+#include "server/audit/trail.h"
 #include "server/base/log.h"
 #include "server/service/begin.h"
 #include "server/service/name.h"
@@ -62,11 +62,8 @@ static void fill_event(const struct reveal *reveal, struct audit_event *event)
 }
 
 // Whatever kept an event from being durable, the caller learns one thing: no audit, so no value.
-// A revoked caller is not one to be recorded.
 static enum err_code audit_unavailable(const struct err *cause, struct err *reterr)
 {
-    if (cause->code == ERR_TOKEN_REVOKED)
-        return err_set(reterr, ERR_TOKEN_REVOKED, "%s", cause->text);
     log_event(LOG_ERROR, "a reveal was not audited and therefore not served", LOG_ERR(cause));
     (void)err_set(reterr, ERR_AUDIT_UNAVAILABLE,
                   "the audit trail cannot be written, so no value is given");
@@ -74,14 +71,26 @@ static enum err_code audit_unavailable(const struct err *cause, struct err *rete
     return ERR_AUDIT_UNAVAILABLE;
 }
 
-static enum err_code append(struct reveal *reveal, struct tx **tx, const struct audit_event *event,
-                            int64_t *ret_sequence, struct err *reterr)
+// Makes an event durable. No transaction is open meanwhile: many reveals share one commit.
+static enum err_code record(const struct reveal *reveal, const struct audit_event *event,
+                            struct deadline deadline, int64_t *ret_sequence, struct err *reterr)
 {
     struct err cause;
-    if (audit_append(*tx, reveal->request, event, ret_sequence, &cause) != ERR_OK ||
-        tx_commit(tx, &cause) != ERR_OK)
-        return audit_unavailable(&cause, reterr);
-    return ERR_OK;
+    return trail_write(reveal->request->backend->trail, reveal->request, event, deadline,
+                       ret_sequence, &cause) == ERR_OK
+               ? ERR_OK
+               : audit_unavailable(&cause, reterr);
+}
+
+// The same of an intent or a denial in the transaction that counted the reveal.
+static enum err_code record_within(struct reveal *reveal, struct tx **tx,
+                                   const struct audit_event *event, struct err *reterr)
+{
+    struct err cause;
+    return audit_append(*tx, reveal->request, event, &reveal->intent_sequence, &cause) == ERR_OK &&
+                   tx_commit(tx, &cause) == ERR_OK
+               ? ERR_OK
+               : audit_unavailable(&cause, reterr);
 }
 
 // What the gates are asked about; `gates` and `live` as reveal_case says, read of a company in
@@ -100,7 +109,7 @@ static struct reveal_case case_of(const struct reveal *reveal, const struct pass
 }
 
 // Reads what the local gates look at, of a company in the caller's scope, and judges it.
-// `*ret_broken` tells that the transaction can write nothing any more.
+// `*ret_broken` tells that the database did not say.
 static enum err_code judge_stored(struct reveal *reveal, struct tx *tx, bool *ret_broken,
                                   struct err *reterr)
 {
@@ -176,9 +185,10 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     enum audit_outcome refusal;
     bool broken;
     enum err_code verdict = judge_and_open(reveal, tx, &refusal, &broken, reterr);
-    if (verdict == ERR_OK && reveal_budget_any(&reveal->gates.policy))
+    bool counted = verdict == ERR_OK && reveal_budget_any(&reveal->gates.policy);
+    if (counted)
         verdict = take_budget(reveal, tx, &refusal, &broken, reterr);
-    // Of a broken transaction nothing can be written.
+    // Without the database's word nothing can be said.
     if (broken)
         return verdict;
     fill_event(reveal, &event);
@@ -187,7 +197,10 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
         event.outcome = refusal;
         event.error = verdict;
     }
-    try_(append(reveal, &tx, &event, &reveal->intent_sequence, reterr));
+    if (!counted)
+        tx_abortp(&tx);
+    try_(counted ? record_within(reveal, &tx, &event, reterr)
+                 : record(reveal, &event, request->deadline, &reveal->intent_sequence, reterr));
     return verdict;
 }
 
@@ -236,12 +249,14 @@ static enum err_code fetch(struct reveal *reveal, struct err *reterr)
 
 // The record as it is now decides: another organization, category, folder or vault than a moment
 // ago closes the gate, and so does any setting that changed while upstream was asked.
-static enum err_code judge_live(struct reveal *reveal, struct tx *tx, struct err *reterr)
+static enum err_code judge_live(struct reveal *reveal, struct deadline deadline, struct err *reterr)
 {
     const struct source_password *live = &reveal->live;
     struct password_gates now;
     if (live->id != reveal->password_id || live->organization_id != reveal->gates.organization_id)
         return err_not_found(reterr, reveal->in->name);
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(request_begin_outcome(reveal->request, deadline, NULL, &tx, reterr));
     try_(request_check_sight(tx, reveal->request, reveal->company_id, reveal->in->name, reterr));
     enum err_code code = password_gates_get(
         tx, reveal->company_id, reveal->password_id, live->category_id, live->folder_id,
@@ -273,14 +288,10 @@ static enum audit_outcome outcome_of(enum err_code code, bool served)
 // verdict of the whole reveal.
 static enum err_code conclude(struct reveal *reveal, enum err_code fetched, struct err *reterr)
 {
-    struct request *request = reveal->request;
-    struct err cause;
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    if (request_begin_outcome(request, deadline_in(OUTCOME_MS), NULL, &tx, &cause) != ERR_OK)
-        return audit_unavailable(&cause, reterr);
+    struct deadline deadline = deadline_in(OUTCOME_MS);
     enum err_code verdict = fetched;
     if (fetched == ERR_OK) {
-        verdict = judge_live(reveal, tx, reterr);
+        verdict = judge_live(reveal, deadline, reterr);
         if (verdict == ERR_STORE_UNAVAILABLE || verdict == ERR_DEADLINE_EXCEEDED)
             return audit_unavailable(reterr, reterr);
     }
@@ -293,7 +304,7 @@ static enum err_code conclude(struct reveal *reveal, enum err_code fetched, stru
         .intent_sequence = reveal->intent_sequence,
     };
     fill_event(reveal, &event);
-    try_(append(reveal, &tx, &event, &reveal->outcome_sequence, reterr));
+    try_(record(reveal, &event, deadline, &reveal->outcome_sequence, reterr));
     if (verdict == ERR_UPSTREAM_TIMEOUT || verdict == ERR_DEADLINE_EXCEEDED)
         err_meta(reterr, "audit_event", "auditEvents/%" PRId64, reveal->outcome_sequence);
     return verdict;
@@ -358,7 +369,6 @@ enum err_code password_reveal_denied(struct request *request,
     struct audit_event event = {
         .phase = AUDIT_SINGLE, .outcome = AUDIT_DENIED, .error = ERR_MISSING_PERMISSION};
     fill_event(&reveal, &event);
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(request_begin(request, &tx, reterr));
-    return append(&reveal, &tx, &event, NULL, reterr);
+    try_(request_check(request, reterr));
+    return record(&reveal, &event, request->deadline, NULL, reterr);
 }

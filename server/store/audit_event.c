@@ -11,18 +11,21 @@ static const struct statement lock_head = {
 static const struct statement insert_head = {
     "audit_insert_head",
     "INSERT INTO audit_head (tenant, sequence, hash) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING"};
+// Nothing is inserted unless the end of the chain is where the first event goes on from it.
 static const struct statement insert = {
     "audit_insert",
-    "WITH event AS ("
-    " INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome, error_reason,"
-    "  actor_subject, actor_display_name, actor_kind, resource, resource_display_name, company_id,"
-    "  company_display_name, organization, password_category_display_name, reason, ticket,"
-    "  request_id, peer, upstream_status, upstream_served, policy_version, intent_sequence,"
-    "  changes, previous_hash, hash)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
-    "  $19, $20, $21, $22, $23, $24, $25, $26, $27))"
-    "UPDATE audit_head SET sequence = $2, hash = $27"
-    " WHERE tenant = $1 AND sequence = $2 - 1 AND hash = $26"};
+    "WITH head AS (UPDATE audit_head SET sequence = $28, hash = $29"
+    "  WHERE tenant = $1 AND sequence = $30 AND hash = $31 RETURNING tenant)"
+    "INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome, error_reason,"
+    " actor_subject, actor_display_name, actor_kind, resource, resource_display_name, company_id,"
+    " company_display_name, organization, password_category_display_name, reason, ticket,"
+    " request_id, peer, upstream_status, upstream_served, policy_version, intent_sequence,"
+    " changes, previous_hash, hash)"
+    "SELECT head.tenant, e.* FROM head, unnest($2::bigint[], $3::timestamptz[], $4::bigint[],"
+    " $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[],"
+    " $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],"
+    " $19::text[], $20::text[], $21::bigint[], $22::boolean[], $23::bigint[], $24::bigint[],"
+    " $25::text[], $26::bytea[], $27::bytea[]) AS e"};
 
 // The columns, in the order that read_row() takes them. $2 is the time before which an intent
 // should have its outcome.
@@ -88,26 +91,114 @@ enum err_code audit_event_lock_head(struct tx *tx, struct audit_head *ret_head, 
     return taken ? ERR_OK : err_no_memory(reterr);
 }
 
-enum err_code audit_event_insert(struct tx *tx, const struct audit_event_row *row,
+// The columns of some rows, as arrays for the one statement.
+struct columns {
+    struct audit_event_row *const *rows;
+    size_t count;
+    struct arena arena;
+    bool failed;
+};
+
+static void columns_done(struct columns *columns)
+{
+    arena_done(&columns->arena);
+}
+
+static struct arg texts(struct columns *columns, size_t offset)
+{
+    const char **all = arena_calloc(&columns->arena, columns->count, sizeof(*all));
+    columns->failed |= all == NULL;
+    for (size_t i = 0; i < columns->count && all != NULL; i++)
+        memcpy(&all[i], (const char *)columns->rows[i] + offset, sizeof(all[i]));
+    return ARG_TEXTS(all, columns->count);
+}
+
+static int64_t *numbers(struct columns *columns, size_t offset, size_t size)
+{
+    int64_t *all = arena_calloc(&columns->arena, columns->count, sizeof(*all));
+    columns->failed |= all == NULL;
+    for (size_t i = 0; i < columns->count && all != NULL; i++) {
+        const char *field = (const char *)columns->rows[i] + offset;
+        int number;
+        if (size == sizeof(number)) {
+            memcpy(&number, field, sizeof(number));
+            all[i] = number;
+        } else {
+            memcpy(&all[i], field, sizeof(all[i]));
+        }
+    }
+    return all;
+}
+
+static struct arg flags(struct columns *columns, size_t offset)
+{
+    bool *all = arena_calloc(&columns->arena, columns->count, sizeof(*all));
+    columns->failed |= all == NULL;
+    for (size_t i = 0; i < columns->count && all != NULL; i++)
+        memcpy(&all[i], (const char *)columns->rows[i] + offset, sizeof(all[i]));
+    return ARG_BOOLS(all, columns->count);
+}
+
+static struct arg hashes(struct columns *columns, size_t offset)
+{
+    struct bytes *all = arena_calloc(&columns->arena, columns->count, sizeof(*all));
+    columns->failed |= all == NULL;
+    for (size_t i = 0; i < columns->count && all != NULL; i++)
+        all[i] = (struct bytes){(const char *)columns->rows[i] + offset, AUDIT_HASH_BYTES};
+    return ARG_BYTEAS(all, columns->count);
+}
+
+#define ROW_AT(field) offsetof(struct audit_event_row, field)
+#define ROW_TEXTS(field) texts(&columns, ROW_AT(field))
+#define ROW_NUMBERS(field)                                                                     \
+    ARG_INT64S(numbers(&columns, ROW_AT(field), sizeof(((struct audit_event_row *)0)->field)), \
+               count)
+#define ROW_TIMES(field) ARG_TIMES(numbers(&columns, ROW_AT(field), sizeof(int64_t)), count)
+
+enum err_code audit_event_insert(struct tx *tx, struct audit_event_row *const *rows, size_t count,
                                  struct err *reterr)
 {
-    _cleanup_(rows_done) struct rows rows = {NULL};
-    try_(tx_query(tx, &insert,
-                  ARGS(ARG_TEXT(row->tenant), ARG_INT64(row->sequence),
-                       ARG_TIME(row->event_time_us), ARG_INT64(row->type), ARG_INT64(row->phase),
-                       ARG_INT64(row->outcome), ARG_TEXT(row->error_reason),
-                       ARG_TEXT(row->actor_subject), ARG_TEXT(row->actor_display_name),
-                       ARG_INT64(row->actor_kind), ARG_TEXT(row->resource),
-                       ARG_TEXT(row->resource_display_name), ARG_TEXT(row->company_id),
-                       ARG_TEXT(row->company_display_name), ARG_TEXT(row->organization),
-                       ARG_TEXT(row->password_category_display_name), ARG_TEXT(row->reason),
-                       ARG_TEXT(row->ticket), ARG_TEXT(row->request_id), ARG_TEXT(row->peer),
-                       ARG_INT64(row->upstream_status), ARG_BOOL(row->upstream_served),
-                       ARG_INT64(row->policy_version), ARG_INT64(row->intent_sequence),
-                       ARG_TEXT(row->changes), ARG_BYTES(row->previous_hash, AUDIT_HASH_BYTES),
-                       ARG_BYTES(row->hash, AUDIT_HASH_BYTES)),
-                  &rows, reterr));
-    if (rows_affected(&rows) != 1)
+    struct columns columns _cleanup_(columns_done) = {.rows = rows, .count = count};
+    arena_init(&columns.arena, 1024 * 1024);
+    const struct audit_event_row *first = rows[0], *last = rows[count - 1];
+    const struct arg args[] = {
+        ARG_TEXT(tx_tenant(tx)),
+        ROW_NUMBERS(sequence),
+        ROW_TIMES(event_time_us),
+        ROW_NUMBERS(type),
+        ROW_NUMBERS(phase),
+        ROW_NUMBERS(outcome),
+        ROW_TEXTS(error_reason),
+        ROW_TEXTS(actor_subject),
+        ROW_TEXTS(actor_display_name),
+        ROW_NUMBERS(actor_kind),
+        ROW_TEXTS(resource),
+        ROW_TEXTS(resource_display_name),
+        ROW_TEXTS(company_id),
+        ROW_TEXTS(company_display_name),
+        ROW_TEXTS(organization),
+        ROW_TEXTS(password_category_display_name),
+        ROW_TEXTS(reason),
+        ROW_TEXTS(ticket),
+        ROW_TEXTS(request_id),
+        ROW_TEXTS(peer),
+        ROW_NUMBERS(upstream_status),
+        flags(&columns, ROW_AT(upstream_served)),
+        ROW_NUMBERS(policy_version),
+        ROW_NUMBERS(intent_sequence),
+        ROW_TEXTS(changes),
+        hashes(&columns, ROW_AT(previous_hash)),
+        hashes(&columns, ROW_AT(hash)),
+        ARG_INT64(last->sequence),
+        ARG_BYTES(last->hash, AUDIT_HASH_BYTES),
+        ARG_INT64(first->sequence - 1),
+        ARG_BYTES(first->previous_hash, AUDIT_HASH_BYTES),
+    };
+    if (columns.failed)
+        return err_no_memory(reterr);
+    _cleanup_(rows_done) struct rows done = {NULL};
+    try_(tx_query(tx, &insert, args, ARRAY_LEN(args), &done, reterr));
+    if (rows_affected(&done) != (int64_t)count)
         return err_set(reterr, ERR_INTERNAL, "an audit event does not continue the chain");
     return ERR_OK;
 }

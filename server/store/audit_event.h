@@ -6,53 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/store/audit_row.h"
 #include "server/store/store.h"
-
-enum { AUDIT_HASH_BYTES = 32 };
-
-// The number of docbridge.v1.AuditEvent.Outcome.OUTCOME_UNRESOLVED: never stored, see `unresolved`.
-enum { AUDIT_OUTCOME_UNRESOLVED = 5 };
-
-// One event as it is stored. No text is NULL; numbers of enums are those of docbridge.v1.
-struct audit_event_row {
-    const char *tenant;
-    int64_t sequence;
-    int64_t event_time_us;
-    int type, phase, outcome;
-    const char *error_reason;
-    const char *actor_subject, *actor_display_name;
-    int actor_kind;
-    const char *resource, *resource_display_name;
-    const char *company_id, *company_display_name;
-    const char *organization;
-    const char *password_category_display_name;
-    const char *reason, *ticket;
-    const char *request_id, *peer;
-    int upstream_status;
-    bool upstream_served;
-    int64_t policy_version;
-    int64_t intent_sequence;
-    const char *changes; // JSON, see audit_changes()
-    unsigned char previous_hash[AUDIT_HASH_BYTES];
-    unsigned char hash[AUDIT_HASH_BYTES];
-
-    // Not stored, found by reading.
-    int64_t outcome_sequence; // of the event that ends this intent; 0: none
-    bool unresolved;          // an intent older than asked, without an outcome
-};
-
-// The last event of a chain; zeroes before the first.
-struct audit_head {
-    int64_t sequence;
-    unsigned char hash[AUDIT_HASH_BYTES];
-};
 
 // Reads the end of the tenant's chain and keeps all others from it until the transaction ends: the
 // last thing to lock in a transaction.
 enum err_code audit_event_lock_head(struct tx *tx, struct audit_head *ret_head,
                                     struct err *reterr) _must_check_;
-// Inserts an event and makes it the end of the chain, in one statement.
-enum err_code audit_event_insert(struct tx *tx, const struct audit_event_row *row,
+// Inserts events, at least one, that follow each other, and makes the last the end of the chain, in
+// one statement: all of it, or nothing and INTERNAL if the first does not go on from the end.
+enum err_code audit_event_insert(struct tx *tx, struct audit_event_row *const *rows, size_t count,
                                  struct err *reterr) _must_check_;
 
 // What to list. NULL and 0 do not restrict.

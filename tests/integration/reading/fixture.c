@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "server/audit/trail.h"
 #include "server/store/store.h"
 #include "server/sync/sync.h"
 #include "server/vault/vault.h"
@@ -168,12 +169,16 @@ int fixture_fresh(void **state)
     assert_int_equal(store_open(&settings, &fixture->store, &err), ERR_OK);
     arena_init(&fixture->arena, 16 << 20);
     seal_key(fixture);
-    fixture->backend = (struct backend){
-        .store = fixture->store, .vault = fixture->vault, .source = &fixture->source};
     const struct sync_settings sync = {
         .store = fixture->store, .vault = fixture->vault, .source = &fixture->source};
     assert_int_equal(sync_new(&sync, &fixture->sync, &err), ERR_OK);
-    fixture->backend.sync = fixture->sync;
+    const struct trail_settings trail = {.store = fixture->store};
+    assert_int_equal(trail_new(&trail, &fixture->trail, &err), ERR_OK);
+    fixture->backend = (struct backend){.trail = fixture->trail,
+                                        .store = fixture->store,
+                                        .vault = fixture->vault,
+                                        .sync = fixture->sync,
+                                        .source = &fixture->source};
     fixture->backend.token_key_count = 1;
     fixture->caller = (struct principal){
         .tenant = "t1",
@@ -206,6 +211,7 @@ int fixture_drop(void **state)
 {
     struct fixture *fixture = *state;
     fixture->sync = sync_free(fixture->sync);
+    fixture->trail = trail_free(fixture->trail);
     fixture->store = store_close(fixture->store);
     arena_done(&fixture->arena);
     return 0;

@@ -26,6 +26,7 @@ struct fixture {
     struct test_postgres *postgres;
     const struct test_database *database;
     struct store *store;
+    struct trail *trail;
     struct vault *vault;
     struct source_settings source;
     struct sync *sync; // not started: it counts requests and runs nothing

@@ -1,0 +1,224 @@
+// Events that stand alone: many share a commit, each gets its place, no failure is taken for
+// success.
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/audit/trail.h"
+#include "tests/integration/store/fixture.h"
+
+enum { WRITERS = 16, EVENTS_EACH = 20, WAIT_MS = 30000 };
+
+static const struct test_database *database;
+static struct store *store;
+static struct trail *trail;
+
+static const struct audit_event intent = {.type = AUDIT_PASSWORD_REVEAL, .phase = AUDIT_INTENT};
+
+static int set_up(void **state)
+{
+    (void)fixture_start(state);
+    database = test_postgres_database(postgres);
+    store = fixture_open(database, 4);
+    assert_ok(trail_new(&(struct trail_settings){.store = store}, &trail, reterr));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    trail = trail_free(trail);
+    store = store_close(store);
+    return fixture_stop(state);
+}
+
+static enum err_code write_as(const char *tenant, const char *subject,
+                              const struct audit_event *event, struct deadline deadline,
+                              int64_t *ret_sequence, struct err *reterr)
+{
+    const struct principal caller = {
+        .tenant = tenant, .subject = subject, .display_name = "", .actor = ACTOR_HUMAN};
+    const struct request request = {.caller = &caller, .request_id = "req", .peer = "peer"};
+    return trail_write(trail, &request, event, deadline, ret_sequence, reterr);
+}
+
+static int64_t number(const char *sql)
+{
+    int64_t value = -1;
+    assert_int_equal(sscanf(test_postgres_value(database->admin_dsn, sql), "%" SCNd64, &value), 1);
+    return value;
+}
+
+// Events of `tenant` that do not follow the one before them.
+static int64_t breaks_of(const char *tenant)
+{
+    char sql[600];
+    (void)snprintf(sql, sizeof(sql),
+                   "SELECT count(*) FILTER (WHERE sequence <> place"
+                   " OR previous_hash <> coalesce(before, decode(repeat('00', 32), 'hex')))"
+                   " FROM (SELECT sequence, previous_hash, lag(hash) OVER w AS before,"
+                   "       row_number() OVER w AS place FROM audit_event WHERE tenant = '%s'"
+                   "       WINDOW w AS (ORDER BY sequence)) e",
+                   tenant);
+    return number(sql);
+}
+
+struct writer {
+    pthread_t thread;
+    int index;
+    atomic_int *failures;
+};
+
+// Each is told the place of its own event, whoever wrote it.
+static void *write_many(void *context)
+{
+    const struct writer *writer = context;
+    char subject[16];
+    (void)snprintf(subject, sizeof(subject), "user%d", writer->index);
+    const char *tenant = writer->index % 4 == 3 ? "few" : "many";
+    for (int i = 0; i < EVENTS_EACH; i++) {
+        struct err err;
+        int64_t sequence = 0;
+        struct audit_event_row *row;
+        struct arena arena _cleanup_(arena_done);
+        arena_init(&arena, 1024 * 1024);
+        struct tx *tx _cleanup_(tx_abortp) = NULL;
+        if (write_as(tenant, subject, &intent, deadline_in(WAIT_MS), &sequence, &err) != ERR_OK ||
+            store_begin(store, tenant, deadline_in(WAIT_MS), NULL, &tx, &err) != ERR_OK ||
+            audit_event_get(tx, sequence, 60, &arena, &row, &err) != ERR_OK ||
+            strcmp(row->actor_subject, subject) != 0)
+            atomic_fetch_add(writer->failures, 1);
+    }
+    return NULL;
+}
+
+// A change with its event in its own transaction, while groups are written.
+static void *change_many(void *context)
+{
+    const struct writer *writer = context;
+    const struct audit_event event = {
+        .type = AUDIT_CONFIG, .phase = AUDIT_SINGLE, .outcome = AUDIT_SUCCEEDED};
+    for (int i = 0; i < EVENTS_EACH; i++) {
+        struct err err;
+        struct tx *tx _cleanup_(tx_abortp) = NULL;
+        if (store_begin(store, "many", deadline_in(WAIT_MS), NULL, &tx, &err) != ERR_OK ||
+            audit_append_system(tx, "test", &event, NULL, &err) != ERR_OK ||
+            (i % 4 != 0 && tx_commit(&tx, &err) != ERR_OK))
+            atomic_fetch_add(writer->failures, 1);
+    }
+    return NULL;
+}
+
+static void groups_and_changes_share_a_chain(void **state)
+{
+    (void)state;
+    struct writer writers[WRITERS + 1];
+    atomic_int failures = 0;
+    for (int i = 0; i <= WRITERS; i++) {
+        writers[i] = (struct writer){.index = i, .failures = &failures};
+        assert_int_equal(pthread_create(&writers[i].thread, NULL,
+                                        i == WRITERS ? change_many : write_many, &writers[i]),
+                         0);
+    }
+    for (int i = 0; i <= WRITERS; i++)
+        (void)pthread_join(writers[i].thread, NULL);
+    assert_int_equal(atomic_load(&failures), 0);
+    assert_int_equal(breaks_of("many"), 0);
+    assert_int_equal(breaks_of("few"), 0);
+    assert_int_equal(number("SELECT count(*) FROM audit_event WHERE tenant = 'few'"),
+                     WRITERS / 4 * EVENTS_EACH);
+    assert_int_equal(number("SELECT count(*) FROM audit_event WHERE tenant = 'many'"),
+                     WRITERS * 3 / 4 * EVENTS_EACH + EVENTS_EACH * 3 / 4);
+    // Many events became visible in one commit: that is what the groups are for.
+    assert_true(number("SELECT count(DISTINCT xmin::text) FROM audit_event"
+                       " WHERE tenant = 'many' AND type = 1") <
+                WRITERS * 3 / 4 * EVENTS_EACH * 3 / 4);
+}
+
+struct late {
+    pthread_t thread;
+    const char *subject;
+    struct deadline deadline;
+    enum err_code code;
+};
+
+static void *write_late(void *context)
+{
+    struct late *late = context;
+    struct err err;
+    late->code = write_as("late", late->subject, &intent, late->deadline, NULL, &err);
+    return NULL;
+}
+
+static void await(const char *sql, int64_t wanted)
+{
+    struct deadline deadline = deadline_in(WAIT_MS);
+    while (number(sql) != wanted && deadline_left_ms(deadline) > 0)
+        (void)usleep(10000);
+    assert_int_equal(number(sql), wanted);
+}
+
+static void who_waits_too_long_leaves_nothing(void **state)
+{
+    (void)state;
+    assert_ok(write_as("late", "first", &intent, deadline_in(WAIT_MS), NULL, reterr));
+    // Another process has the end of the chain.
+    struct tx *tx = fixture_begin(store, "late");
+    struct audit_head head;
+    assert_ok(audit_event_lock_head(tx, &head, reterr));
+    struct late leader = {.subject = "leader", .deadline = deadline_in(WAIT_MS)};
+    struct late patient = {.subject = "patient", .deadline = deadline_in(WAIT_MS)};
+    assert_int_equal(pthread_create(&leader.thread, NULL, write_late, &leader), 0);
+    await("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", 1);
+    assert_int_equal(pthread_create(&patient.thread, NULL, write_late, &patient), 0);
+    assert_code(write_as("late", "impatient", &intent, deadline_in(50), NULL, reterr),
+                ERR_DEADLINE_EXCEEDED);
+    assert_ok(tx_commit(&tx, reterr));
+    (void)pthread_join(leader.thread, NULL);
+    (void)pthread_join(patient.thread, NULL);
+    assert_true(leader.code == ERR_OK && patient.code == ERR_OK);
+    assert_int_equal(number("SELECT count(*) FROM audit_event WHERE tenant = 'late'"), 3);
+    assert_int_equal(number("SELECT count(*) FROM audit_event WHERE actor_subject = 'impatient'"),
+                     0);
+    assert_int_equal(breaks_of("late"), 0);
+}
+
+static void one_bad_event_costs_no_other(void **state)
+{
+    (void)state;
+    (void)test_postgres_value(database->owner_dsn, "ALTER TABLE audit_event ADD CONSTRAINT picky"
+                                                   " CHECK (ticket <> 'bad' AND tenant <> 'full')");
+    assert_ok(write_as("late", "first", &intent, deadline_in(WAIT_MS), NULL, reterr));
+    struct tx *tx = fixture_begin(store, "late");
+    struct audit_head head;
+    assert_ok(audit_event_lock_head(tx, &head, reterr));
+    struct late leader = {.subject = "l", .deadline = deadline_in(WAIT_MS)};
+    struct late good = {.subject = "good", .deadline = deadline_in(WAIT_MS)};
+    assert_int_equal(pthread_create(&leader.thread, NULL, write_late, &leader), 0);
+    await("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", 1);
+    assert_int_equal(pthread_create(&good.thread, NULL, write_late, &good), 0);
+    assert_ok(tx_commit(&tx, reterr));
+    const struct audit_event bad = {
+        .type = AUDIT_PASSWORD_REVEAL, .phase = AUDIT_INTENT, .ticket = "bad"};
+    assert_code(write_as("late", "bad", &bad, deadline_in(WAIT_MS), NULL, reterr), ERR_CONFLICT);
+    (void)pthread_join(leader.thread, NULL);
+    (void)pthread_join(good.thread, NULL);
+    assert_true(leader.code == ERR_OK && good.code == ERR_OK);
+    // A table that takes nothing fails everybody, and the next tries anew.
+    assert_code(write_as("full", "a", &intent, deadline_in(WAIT_MS), NULL, reterr), ERR_CONFLICT);
+    (void)test_postgres_value(database->owner_dsn, "ALTER TABLE audit_event DROP CONSTRAINT picky");
+    assert_ok(write_as("full", "a", &intent, deadline_in(WAIT_MS), NULL, reterr));
+    assert_int_equal(breaks_of("late"), 0);
+    assert_int_equal(breaks_of("full"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups_and_changes_share_a_chain),
+        cmocka_unit_test(who_waits_too_long_leaves_nothing),
+        cmocka_unit_test(one_bad_event_costs_no_other),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
