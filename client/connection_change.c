@@ -20,8 +20,13 @@ int connection_update_run(struct session *session)
         connection.psa_type = (Docbridge__V1__PsaType)parse_enum(arguments, "psa-type");
         mask_add(&mask, "psa_type");
     }
+    if (parse_has(arguments, "several-organizations")) {
+        connection.several_organizations_allowed = parse_on(arguments, "several-organizations");
+        mask_add(&mask, "several_organizations_allowed");
+    }
     if (mask.message.n_paths == 0)
-        return session_usage(session, "give --display-name, --psa-type or both");
+        return session_usage(session, "give --display-name, --psa-type, --several-organizations "
+                                      "or some of them");
     const char *name;
     int class = session_argument(session, 0, "connections/{connection}", &name);
     if (class != EXIT_OK)

@@ -13,6 +13,7 @@
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/word.h"
+#include "server/store/mapping.h"
 #include "server/store/vault_record.h"
 #include "server/sync/sync.h"
 
@@ -93,30 +94,61 @@ static enum err_code finish(struct change *change, enum audit_type type, const c
     return tx_commit(&change->tx, reterr);
 }
 
-enum { DISPLAY_NAME = 1 << 0, PSA_TYPE = 1 << 1 };
+enum { DISPLAY_NAME = 1 << 0, PSA_TYPE = 1 << 1, SEVERAL = 1 << 2 };
+
+static struct audit_change bool_change(const char *field, bool new_value)
+{
+    return (struct audit_change){field, new_value ? "false" : "true", new_value ? "true" : "false"};
+}
+
+// From now on a company has one organization at most; refused while one has several.
+static enum err_code allow_one(struct change *change, struct err *reterr)
+{
+    const char *company_id;
+    int64_t organization_id;
+    try_(mapping_make_single(change->tx, change->id, change->request->arena, &company_id,
+                             &organization_id, reterr));
+    if (company_id == NULL)
+        return ERR_OK;
+    (void)err_set(reterr, ERR_COMPANY_ALREADY_MAPPED,
+                  "a company has several organizations: clear all but one of each first");
+    err_meta(reterr, "organization", "connections/%s/organizations/%" PRId64, change->id,
+             organization_id);
+    err_meta(reterr, "company", "companies/%s", company_id);
+    return ERR_COMPANY_ALREADY_MAPPED;
+}
 
 static enum err_code update(struct change *change, const Docbridge__V1__UpdateConnectionRequest *in,
                             unsigned mask, Docbridge__V1__Connection *out, struct err *reterr)
 {
     const Docbridge__V1__Connection *wanted = in->connection;
-    struct audit_change changes[2];
+    struct audit_change changes[3];
     size_t count = 0;
     try_(lock(change, CONNECTION_UPDATE, wanted->etag, reterr));
     const struct connection *before = change->before;
-    const char *display_name = mask & DISPLAY_NAME ? wanted->display_name : before->display_name;
-    int psa_type = mask & PSA_TYPE ? (int)wanted->psa_type : before->psa_type;
-    if (strcmp(display_name, before->display_name) != 0)
+    struct connection after = *before;
+    if (mask & DISPLAY_NAME)
+        after.display_name = wanted->display_name;
+    if (mask & PSA_TYPE)
+        after.psa_type = (int)wanted->psa_type;
+    if (mask & SEVERAL)
+        after.several_organizations = wanted->several_organizations_allowed;
+    if (strcmp(after.display_name, before->display_name) != 0)
         changes[count++] =
-            (struct audit_change){"display_name", before->display_name, display_name};
-    if (psa_type != before->psa_type)
+            (struct audit_change){"display_name", before->display_name, after.display_name};
+    if (after.psa_type != before->psa_type)
         changes[count++] = (struct audit_change){
             "psa_type",
             word_of(&docbridge__v1__psa_type__descriptor, "PSA_TYPE_", before->psa_type),
-            word_of(&docbridge__v1__psa_type__descriptor, "PSA_TYPE_", psa_type)};
+            word_of(&docbridge__v1__psa_type__descriptor, "PSA_TYPE_", after.psa_type)};
+    if (after.several_organizations != before->several_organizations)
+        changes[count++] =
+            bool_change("several_organizations_allowed", after.several_organizations);
+    if (before->several_organizations && !after.several_organizations)
+        try_(allow_one(change, reterr));
     if (count == 0 || in->validate_only)
         return connection_message_fill(change->request->arena, before, out, reterr);
-    try_(connection_set_names(change->tx, change->id, display_name, psa_type, clock_wall_us(),
-                              reterr));
+    try_(connection_set_choices(change->tx, &after, clock_wall_us(), reterr));
     return finish(change, AUDIT_CONNECTION_UPDATE, NULL, changes, count, out, reterr);
 }
 
@@ -124,7 +156,8 @@ static enum err_code update_connection(struct request *request,
                                        const Docbridge__V1__UpdateConnectionRequest *in,
                                        Docbridge__V1__Connection *out, struct err *reterr)
 {
-    static const char *const allowed[] = {"display_name", "psa_type", NULL};
+    static const char *const allowed[] = {"display_name", "psa_type",
+                                          "several_organizations_allowed", NULL};
     const Docbridge__V1__Connection *wanted = in->connection;
     struct name name;
     unsigned mask;
@@ -149,11 +182,6 @@ struct pause {
     Docbridge__V1__PauseScope scope;
     bool on;
 };
-
-static struct audit_change bool_change(const char *field, bool new_value)
-{
-    return (struct audit_change){field, new_value ? "false" : "true", new_value ? "true" : "false"};
-}
 
 // `*ret_moved` says whether syncs were held, or let go on.
 static enum err_code set_pause(struct change *change, const struct pause *pause, bool *ret_moved,

@@ -145,7 +145,10 @@ static enum err_code already_mapped(enum err_code code, const char *connection_i
                                     struct err *reterr)
 {
     if (code == ERR_COMPANY_ALREADY_MAPPED)
-        (void)err_set(reterr, code, "the company has another organization: clear that one first");
+        (void)err_set(
+            reterr, code,
+            "the company has another organization: clear that one first, or let companies "
+            "have several (several_organizations_allowed of the connection)");
     else if (code == ERR_ORGANIZATION_ALREADY_MAPPED)
         (void)err_set(reterr, code,
                       "the organization is another company: clear it first, or look at what a move "

@@ -1,14 +1,15 @@
 #include "server/store/connection.h"
 
-#define COLUMNS                                                                                   \
-    "c.id, c.display_name, c.provider, c.region, c.state, c.sync_paused, c.reveals_paused,"       \
-    " c.psa_type, c.credential_version, c.key_last4, c.key_fingerprint, c.key_create_time,"       \
-    " c.key_last_success_time, c.account_subdomain, c.account_primary_organization_id,"           \
-    " c.capabilities, c.problem_reason, c.problem_message, c.problem_time, c.inventory_time,"     \
-    " c.inventory_denied, c.types_refresh_time, c.revision, c.create_time, c.update_time,"        \
-    " coalesce((SELECT r.id FROM sync_run r WHERE r.tenant = c.tenant AND r.connection_id = c.id" \
-    "           ORDER BY r.create_time DESC, r.id LIMIT 1), ''),"                                 \
-    " EXISTS (SELECT FROM sync_run r WHERE r.tenant = c.tenant AND r.connection_id = c.id"        \
+#define COLUMNS                                                                                    \
+    "c.id, c.display_name, c.provider, c.region, c.state, c.sync_paused, c.reveals_paused,"        \
+    " c.psa_type, c.several_organizations, c.credential_version, c.key_last4, c.key_fingerprint, " \
+    "c.key_create_time,"                                                                           \
+    " c.key_last_success_time, c.account_subdomain, c.account_primary_organization_id,"            \
+    " c.capabilities, c.problem_reason, c.problem_message, c.problem_time, c.inventory_time,"      \
+    " c.inventory_denied, c.types_refresh_time, c.revision, c.create_time, c.update_time,"         \
+    " coalesce((SELECT r.id FROM sync_run r WHERE r.tenant = c.tenant AND r.connection_id = c.id"  \
+    "           ORDER BY r.create_time DESC, r.id LIMIT 1), ''),"                                  \
+    " EXISTS (SELECT FROM sync_run r WHERE r.tenant = c.tenant AND r.connection_id = c.id"         \
     "         AND r.state IN (1, 2, 3, 4))"
 
 static const struct statement insert_sql = {
@@ -81,6 +82,7 @@ static bool read_row(const struct rows *rows, int row, struct arena *arena, stru
     ret->sync_paused = rows_bool(rows, row, c++);
     ret->reveals_paused = rows_bool(rows, row, c++);
     ret->psa_type = (int)rows_int64(rows, row, c++);
+    ret->several_organizations = rows_bool(rows, row, c++);
     ret->credential_version = rows_int64(rows, row, c++);
     ret->key_last4 = copy(rows, row, c++, arena, &good);
     ret->key_fingerprint = copy(rows, row, c++, arena, &good);
@@ -173,16 +175,18 @@ struct connection_standing connection_standing(const struct connection *connecti
                                         .reveals_paused = connection->reveals_paused};
 }
 
-enum err_code connection_set_names(struct tx *tx, const char *id, const char *display_name,
-                                   int psa_type, int64_t now_us, struct err *reterr)
+enum err_code connection_set_choices(struct tx *tx, const struct connection *connection,
+                                     int64_t now_us, struct err *reterr)
 {
     static const struct statement statement = {
-        "connection_set_names",
-        "UPDATE connection SET display_name = $3, psa_type = $4::smallint, revision = revision + 1,"
-        " update_time = $5 WHERE tenant = $1 AND id = $2"};
+        "connection_set_choices",
+        "UPDATE connection SET display_name = $3, psa_type = $4::smallint,"
+        " several_organizations = $5, revision = revision + 1, update_time = $6"
+        " WHERE tenant = $1 AND id = $2"};
     return tx_run(tx, &statement,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id), ARG_TEXT(display_name),
-                       ARG_INT64(psa_type), ARG_TIME(now_us)),
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection->id),
+                       ARG_TEXT(connection->display_name), ARG_INT64(connection->psa_type),
+                       ARG_BOOL(connection->several_organizations), ARG_TIME(now_us)),
                   reterr);
 }
 

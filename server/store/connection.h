@@ -14,6 +14,7 @@ struct connection {
     enum connection_state state;
     bool sync_paused, reveals_paused;
     int psa_type;
+    bool several_organizations; // a company may have several
     int64_t credential_version; // 0: there is none
     const char *key_last4, *key_fingerprint;
     int64_t key_create_time_us, key_last_success_time_us;
@@ -51,9 +52,10 @@ enum err_code connection_list(struct tx *tx, const char *after_id, int limit, st
                               struct connection **ret_connections, size_t *ret_count,
                               struct err *reterr) _must_check_;
 
-// Stores a name and a kind of PSA.
-enum err_code connection_set_names(struct tx *tx, const char *id, const char *display_name,
-                                   int psa_type, int64_t now_us, struct err *reterr) _must_check_;
+// Stores what an administrator chooses: `display_name`, `psa_type` and `several_organizations` of
+// `connection`, whose `id` says which.
+enum err_code connection_set_choices(struct tx *tx, const struct connection *connection,
+                                     int64_t now_us, struct err *reterr) _must_check_;
 enum err_code connection_set_paused(struct tx *tx, const char *id, bool sync_paused,
                                     bool reveals_paused, int64_t now_us,
                                     struct err *reterr) _must_check_;

@@ -6,10 +6,12 @@
 static const struct statement add_sql = {
     "mapping_add",
     "INSERT INTO mapping (tenant, connection_id, organization_id, company_id, source,"
-    "  actor_subject, actor_display_name, actor_kind, create_time)"
-    " SELECT $1, $2, g.organization_id, g.company_id, g.source, $6, $7, $8, $9"
+    "  actor_subject, actor_display_name, actor_kind, create_time, slot)"
+    " SELECT $1, $2, g.organization_id, g.company_id, g.source, $6, $7, $8, $9,"
+    "  CASE WHEN c.several_organizations THEN g.organization_id ELSE 0 END"
     " FROM unnest($3::bigint[], $4::text[], $5::bigint[]) AS g (organization_id, company_id,"
-    "  source) ORDER BY g.organization_id ON CONFLICT DO NOTHING"};
+    "  source) JOIN connection c ON c.tenant = $1 AND c.id = $2"
+    " ORDER BY g.organization_id ON CONFLICT DO NOTHING"};
 
 static const struct statement missing_sql = {
     "mapping_missing",
@@ -25,6 +27,16 @@ static const struct statement missing_sql = {
 static const struct statement drop_sql = {
     "mapping_drop",
     "DELETE FROM mapping WHERE tenant = $1 AND connection_id = $2 AND organization_id = ANY ($3)"};
+
+// Of the companies that have several, the first, with its last organization.
+static const struct statement several_sql = {
+    "mapping_several",
+    "SELECT company_id, max(organization_id) FROM mapping WHERE tenant = $1 AND connection_id = $2"
+    " GROUP BY company_id HAVING count(*) > 1 ORDER BY company_id LIMIT 1"};
+
+static const struct statement single_sql = {
+    "mapping_make_single",
+    "UPDATE mapping SET slot = 0 WHERE tenant = $1 AND connection_id = $2 AND slot <> 0"};
 
 // What was renamed before it was mapped is no news.
 static const struct statement mark_sql = {
@@ -156,6 +168,21 @@ enum err_code mapping_drop(struct tx *tx, const char *connection_id,
         tx, &drop_sql,
         ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(organization_ids, count)),
         reterr);
+}
+
+enum err_code mapping_make_single(struct tx *tx, const char *connection_id, struct arena *arena,
+                                  const char **ret_company_id, int64_t *ret_organization_id,
+                                  struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    const struct arg args[] = {ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)};
+    *ret_company_id = NULL;
+    try_(tx_query(tx, &several_sql, args, ARRAY_LEN(args), &rows, reterr));
+    if (rows_count(&rows) == 0)
+        return tx_run(tx, &single_sql, args, ARRAY_LEN(args), reterr);
+    *ret_company_id = rows_text_copy(&rows, 0, 0, arena);
+    *ret_organization_id = rows_int64(&rows, 0, 1);
+    return *ret_company_id == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
 enum err_code mapping_mark(struct tx *tx, const char *connection_id,

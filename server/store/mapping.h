@@ -25,7 +25,8 @@ struct mapping_match {
 };
 // Maps organizations that the transaction holds (organization_get with lock, mapping_lock) and that
 // are mapped to nothing. `*ret_all` is false if some were not made, since their companies have
-// another organization: the transaction can still read (mapping_missing), then must be abandoned.
+// another organization and the connection lets them have one: the transaction can still read
+// (mapping_missing), then must be abandoned.
 enum err_code mapping_add(struct tx *tx, const char *connection_id,
                           const struct mapping_match *match, const struct principal *actor,
                           int64_t time_us, bool *ret_all, struct err *reterr) _must_check_;
@@ -38,6 +39,12 @@ enum err_code mapping_missing(struct tx *tx, const char *connection_id,
 enum err_code mapping_drop(struct tx *tx, const char *connection_id,
                            const int64_t *organization_ids, size_t count,
                            struct err *reterr) _must_check_;
+// Holds every company of the connection to one organization from now on, in a transaction that
+// holds the connection (mapping_lock). If a company has several, it is named with one of them, and
+// nothing is done; else `*ret_company_id` is NULL.
+enum err_code mapping_make_single(struct tx *tx, const char *connection_id, struct arena *arena,
+                                  const char **ret_company_id, int64_t *ret_organization_id,
+                                  struct err *reterr) _must_check_;
 // Marks organizations whose mapping the transaction changed: their revisions grow, and that they
 // were set aside or renamed is over.
 enum err_code mapping_mark(struct tx *tx, const char *connection_id,

@@ -1,18 +1,22 @@
 #include "server/store/sight.h"
 
 // The tenant's connection is the one in its slot, else the latest that is not being deleted. A task
-// limited to one organization is as fresh as its last run for that organization.
+// limited to one organization is as fresh as its last run for that organization, and a company as
+// the least fresh of its organizations.
 static const struct statement GET = {
     "sight_get",
     "SELECT co.display_name, c.id, c.state, c.problem_time, c.provider, c.reveals_paused,"
-    "       m.organization_id IS NOT NULL,"
+    "       EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id"
+    "               AND m.company_id = co.id),"
     "       f.documents_enabled AND NOT coalesce(d.documents_hidden, false),"
     "       f.checklists_enabled AND NOT coalesce(d.checklists_hidden, false),"
     "       f.password_sharing_enabled, coalesce(a.level, 1),"
-    "       (SELECT max(s.complete_time) FROM sync_freshness s"
+    "       (SELECT CASE WHEN count(*) = count(t.time) THEN min(t.time) END FROM mapping m"
+    "        LEFT JOIN LATERAL (SELECT max(s.complete_time) AS time FROM sync_freshness s"
     "         WHERE s.tenant = $1 AND s.connection_id = c.id AND s.kind = $3"
     "           AND s.organization_id IN (0, m.organization_id)"
-    "           AND s.complete_time >= m.create_time)"
+    "           AND s.complete_time >= m.create_time) t ON true"
+    "         WHERE m.tenant = $1 AND m.connection_id = c.id AND m.company_id = co.id)"
     "  FROM company co"
     "  LEFT JOIN LATERAL (SELECT * FROM connection"
     "                      WHERE tenant = $1 AND state <> 4"
@@ -20,9 +24,6 @@ static const struct statement GET = {
     "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"
     "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = co.id"
     "  LEFT JOIN company_documentation_access d ON d.tenant = $1 AND d.company_id = co.id"
-    "  LEFT JOIN LATERAL (SELECT * FROM mapping"
-    "                      WHERE tenant = $1 AND connection_id = c.id AND company_id = co.id"
-    "                      ORDER BY create_time LIMIT 1) m ON true"
     " WHERE co.tenant = $1 AND co.id = $2",
 };
 

@@ -16,7 +16,7 @@ struct sight {
     const char *company_display_name;
     const char *connection_id;           // NULL: the tenant has none
     struct connection_standing standing; // of the connection
-    bool mapped;                         // an organization is mapped to the company
+    bool mapped;                         // to one organization or several
     // On for the connection, and not hidden for the company.
     bool documents_enabled, checklists_enabled;
     bool password_sharing_enabled;
