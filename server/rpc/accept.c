@@ -50,12 +50,15 @@ struct connection {
     const struct listening *listening;
     bool begun;
     int64_t begin_by_ms;
+    uint64_t peer; // by which it is found in the table of corks
+    struct cork cork;
     struct connection *next, **previous;
 };
 
 struct acceptor {
     size_t connections_max;
     int64_t handshake_ms;
+    struct cork_table *corks;
     int epoll, wake, spare;
     enum kind wake_kind;
     struct listening listeners[ACCEPT_LISTENERS_MAX];
@@ -81,7 +84,7 @@ static int open_spare(void)
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-enum err_code acceptor_new(size_t connections_max, int64_t handshake_ms,
+enum err_code acceptor_new(size_t connections_max, int64_t handshake_ms, struct cork_table *corks,
                            struct acceptor **ret_acceptor, struct err *reterr)
 {
     struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
@@ -89,6 +92,7 @@ enum err_code acceptor_new(size_t connections_max, int64_t handshake_ms,
         return err_no_memory(reterr);
     *acceptor = (struct acceptor){.connections_max = connections_max,
                                   .handshake_ms = handshake_ms,
+                                  .corks = corks,
                                   .wake_kind = WAKE,
                                   .complained_ms = -COMPLAIN_MS};
     acceptor->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -133,7 +137,8 @@ static void complain(struct acceptor *acceptor, const char *why)
               LOG_INT("open", acceptor->count));
 }
 
-static struct connection *add(struct acceptor *acceptor, const struct listening *listening, int fd)
+static struct connection *add(struct acceptor *acceptor, const struct listening *listening, int fd,
+                              uint64_t peer)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
     if (connection == NULL)
@@ -141,6 +146,7 @@ static struct connection *add(struct acceptor *acceptor, const struct listening 
     *connection = (struct connection){.kind = CONNECTION,
                                       .fd = fd,
                                       .listening = listening,
+                                      .peer = peer,
                                       .begin_by_ms = clock_steady_ms() + acceptor->handshake_ms,
                                       .previous = &acceptor->connections};
     connection->next = acceptor->connections;
@@ -160,6 +166,7 @@ static void forget(struct acceptor *acceptor, struct connection *connection)
     acceptor->count--;
     if (!connection->begun)
         acceptor->unbegun--;
+    cork_remove(acceptor->corks, &connection->cork);
     // The description stays open as long as gRPC has it, and epoll would go on telling of it.
     (void)epoll_ctl(acceptor->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
     (void)close(connection->fd);
@@ -181,7 +188,7 @@ static bool turn_away_by_spare(struct acceptor *acceptor, int listener)
 }
 
 static void accept_one(struct acceptor *acceptor, const struct listening *listening, int fd,
-                       sa_family_t family)
+                       const struct sockaddr_storage *peer)
 {
     const int on = 1;
     if (acceptor->count >= acceptor->connections_max) {
@@ -189,9 +196,9 @@ static void accept_one(struct acceptor *acceptor, const struct listening *listen
         (void)close(fd);
         return;
     }
-    if (family != AF_UNIX)
+    if (peer->ss_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    struct connection *connection = add(acceptor, listening, fd);
+    struct connection *connection = add(acceptor, listening, fd, cork_key_of_address(peer));
     if (connection == NULL)
         (void)close(fd);
     else if (!watch(acceptor, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, connection))
@@ -206,7 +213,7 @@ static void accept_some(struct acceptor *acceptor, const struct listening *liste
         int fd =
             accept4(listening->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            accept_one(acceptor, listening, fd, peer.ss_family);
+            accept_one(acceptor, listening, fd, &peer);
         } else if (errno == EMFILE || errno == ENFILE) {
             if (!turn_away_by_spare(acceptor, listening->fd)) {
                 usleep(PAUSE_US);
@@ -233,6 +240,7 @@ static bool hand_over(struct acceptor *acceptor, struct connection *connection)
     (void)epoll_ctl(acceptor->epoll, EPOLL_CTL_MOD, connection->fd, &end_alone);
     connection->begun = true;
     acceptor->unbegun--;
+    cork_add(acceptor->corks, &connection->cork, connection->peer, connection->fd);
     intake_take(connection->listening->intake, fd);
     return true;
 }

@@ -10,14 +10,16 @@
 #pragma once
 
 #include "server/rpc/address.h"
+#include "server/rpc/cork.h"
 #include "server/rpc/intake.h"
 
 struct acceptor;
 
 enum { ACCEPT_LISTENERS_MAX = 64 };
 
-// At most `connections_max` at a time; each must begin within `handshake_ms`.
-enum err_code acceptor_new(size_t connections_max, int64_t handshake_ms,
+// At most `connections_max` at a time; each must begin within `handshake_ms`. Those that have begun
+// are in `corks`, which must outlive it.
+enum err_code acceptor_new(size_t connections_max, int64_t handshake_ms, struct cork_table *corks,
                            struct acceptor **ret_acceptor, struct err *reterr) _must_check_;
 // Listens for `intake`, whose credentials are TLS or none; nothing is accepted before
 // acceptor_start(). Errors: FIELD_INVALID.

@@ -33,9 +33,8 @@ static void run_closed(struct event *event, bool ok)
 
 static void run_ended(struct event *event, bool ok)
 {
-    // The reference of the batch is all that was needed.
-    (void)event;
     (void)ok;
+    turn_end(&((struct call *)event->owner)->poller->turn);
 }
 
 void call_init(struct call *call, struct rpc_server *server, struct poller *poller,
@@ -244,6 +243,8 @@ void call_end(struct call *call, grpc_byte_buffer *response, const struct err *e
     // Whoever was not watched is gone or served now: one batch less to wait for.
     if (!call->watched)
         ops[count++] = close_op(call);
+    if (poller_is_self(call->poller))
+        turn_answer(&call->poller->turn, cork_key(call->peer));
     (void)event_start_batch(&call->ended, call->call, ops, count);
     // The batch holds references of its own.
     grpc_slice_unref(text);

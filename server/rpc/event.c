@@ -60,6 +60,7 @@ bool event_start_batch(struct event *event, grpc_call *call, const grpc_op *ops,
 static void *poller_main(void *context)
 {
     struct poller *poller = context;
+    poller->self = pthread_self();
     for (;;) {
         grpc_event got =
             grpc_completion_queue_next(poller->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
@@ -75,9 +76,15 @@ static void *poller_main(void *context)
     }
 }
 
-void poller_init(struct poller *poller)
+void poller_init(struct poller *poller, struct cork_table *corks)
 {
-    *poller = (struct poller){.queue = grpc_completion_queue_create_for_next(NULL)};
+    *poller = (struct poller){.queue = grpc_completion_queue_create_for_next(NULL),
+                              .turn = {.table = corks}};
+}
+
+bool poller_is_self(const struct poller *poller)
+{
+    return pthread_equal(pthread_self(), poller->self) != 0;
 }
 
 enum err_code poller_start(struct poller *poller, struct err *reterr)

@@ -12,6 +12,7 @@
 
 #include "server/base/cleanup.h"
 #include "server/base/err.h"
+#include "server/rpc/cork.h"
 
 // What events belong to; embedded first in it. Starts with one reference.
 struct owner {
@@ -39,8 +40,12 @@ struct poller {
     grpc_completion_queue *queue;
     pthread_t thread;
     bool running;
+    pthread_t self;   // set by the thread itself
+    struct turn turn; // the thread's own
 };
-void poller_init(struct poller *poller);
+void poller_init(struct poller *poller, struct cork_table *corks);
 enum err_code poller_start(struct poller *poller, struct err *reterr) _must_check_;
+// Whether this is the poller's own thread. For who was called by it, or given a job.
+bool poller_is_self(const struct poller *poller);
 // Ends the queue: runs the events that are left, joins the thread. Safe on one that never started.
 void poller_done(struct poller *poller);

@@ -20,6 +20,7 @@ enum {
     KEEPALIVE_TIMEOUT_MS = 20 * 1000,
     CLIENT_PING_LEAST_MS = 30 * 1000,
     POLLERS_MAX = 64,
+    POSTS_WITHOUT_LANE = 32,
     NS_PER_MS = 1000000,
     MS_PER_S = 1000,
 };
@@ -236,15 +237,17 @@ static enum err_code build(struct rpc_server *server, const struct service *cons
     server->listeners = calloc(server->settings.listener_count + 1, sizeof(*server->listeners));
     if (server->pollers == NULL || server->listeners == NULL)
         return err_no_memory(reterr);
+    try_(cork_table_init(&server->corks, (size_t)server->settings.connections_max, reterr));
     server->grpc = new_grpc_server(server);
     for (int i = 0; i < server->settings.pollers; i++) {
-        poller_init(&server->pollers[i]);
+        poller_init(&server->pollers[i], &server->corks);
         server->poller_count++;
         grpc_server_register_completion_queue(server->grpc, server->pollers[i].queue, NULL);
     }
     try_(register_methods(server, reterr));
     try_(acceptor_new((size_t)server->settings.connections_max,
-                      server->settings.handshake_timeout_ms, &server->acceptor, reterr));
+                      server->settings.handshake_timeout_ms, &server->corks, &server->acceptor,
+                      reterr));
     return bind_all(server, reterr);
 }
 
@@ -287,12 +290,21 @@ enum err_code rpc_server_new(const struct rpc_settings *settings,
     return ERR_OK;
 }
 
+// A method that pollers answer themselves takes several calls at a time, so that those that came
+// together are answered in one turn.
+static size_t posts_of(const struct table_method *method)
+{
+    bool has_lane = method->handler != NULL && method->handler->lane != LANE_NONE;
+    return has_lane || method->stream != NULL ? 1 : POSTS_WITHOUT_LANE;
+}
+
 static void post_calls(struct rpc_server *server)
 {
     for (size_t i = 0; i < server->poller_count; i++) {
         struct poller *poller = &server->pollers[i];
         for (size_t j = 0; j < server->table.count; j++)
-            server->table.methods[j].arm(server, poller, &server->table.methods[j]);
+            for (size_t k = 0; k < posts_of(&server->table.methods[j]); k++)
+                server->table.methods[j].arm(server, poller, &server->table.methods[j]);
         unary_arm_unknown(server, poller);
     }
 }
@@ -402,6 +414,7 @@ struct rpc_server *rpc_server_free(struct rpc_server *server)
     for (size_t i = 0; i < LANE_COUNT; i++)
         lane_done(&server->lanes[i]);
     free(server->pollers);
+    cork_table_done(&server->corks);
     table_done(&server->table);
     server->contract = contract_free(server->contract);
     (void)pthread_cond_destroy(&server->changed);

@@ -11,6 +11,7 @@
 #include "server/base/encoding.h"
 #include "server/rpc/accept.h"
 #include "server/rpc/contract.h"
+#include "server/rpc/cork.h"
 #include "server/rpc/event.h"
 #include "server/rpc/health.h"
 #include "server/rpc/lane.h"
@@ -30,6 +31,7 @@ struct rpc_server {
     struct table table;
     struct contract *contract; // kept for reflection, else NULL
     grpc_server *grpc;
+    struct cork_table corks;
     struct acceptor *acceptor;
     struct poller *pollers;
     size_t poller_count;

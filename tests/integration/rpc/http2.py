@@ -36,8 +36,8 @@ def grpc_headers(path, *more):
 
 
 class Connection:
-    def __init__(self, port, begin=PREFACE + frame(SETTINGS)):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+    def __init__(self, port, begin=PREFACE + frame(SETTINGS), host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=20)
         self.socket.sendall(begin)
         self.rest = b""
 
