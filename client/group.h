@@ -44,6 +44,7 @@ int sync_watch_run(struct session *session);
 int sync_cancel_run(struct session *session);
 
 int search_run(struct session *session);
+int changes_watch_run(struct session *session);
 
 int passwords_reveal_run(struct session *session);
 int passwords_explain_run(struct session *session);

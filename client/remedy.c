@@ -43,6 +43,7 @@ static const struct remedy table[] = {
      "copy the API key again: no space inside, nothing cut off"},
     {"PAGE_TOKEN_INVALID", EXIT_USAGE, NULL,
      "list again from the start, with the same filter on every page"},
+    {"RESUME_TOKEN_EXPIRED", EXIT_USAGE, NULL, "list anew, then watch without --resume-token"},
     {"DEADLINE_REQUIRED", EXIT_OTHER, NULL, "give --timeout SECONDS"},
     {"COMPANY_ALREADY_MAPPED", EXIT_PRECONDITION, "organization",
      "clear the company's other mapping first: docbridge map clear ORG"},

@@ -53,6 +53,7 @@ enum status {
     X(UNKNOWN_REGION, INVALID_ARGUMENT)                       \
     X(API_KEY_MALFORMED, INVALID_ARGUMENT)                    \
     X(PAGE_TOKEN_INVALID, INVALID_ARGUMENT)                   \
+    X(RESUME_TOKEN_EXPIRED, OUT_OF_RANGE)                     \
     X(DEADLINE_REQUIRED, INVALID_ARGUMENT)                    \
     X(REVEAL_REASON_REQUIRED, INVALID_ARGUMENT)               \
     X(TICKET_REQUIRED, INVALID_ARGUMENT)                      \

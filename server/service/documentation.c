@@ -6,6 +6,7 @@
 
 #include "docbridge/v1/sync.pb-c.h"
 #include "server/service/begin.h"
+#include "server/service/changes.h"
 #include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
@@ -24,6 +25,7 @@ static const struct method methods[] = {
     UNARY(ListFlexibleAssets, list_flexible_assets, LANE_STORE),
     UNARY(ListChecklists, list_checklists, LANE_STORE),
     UNARY(SearchDocumentation, search_documentation, LANE_STORE),
+    STREAM(WatchCompanyChanges, changes_watch_handler, LANE_STORE),
 };
 
 const struct service documentation_service = {

@@ -1,13 +1,13 @@
 // SearchDocumentation: what the caller may see and has the words, the best first.
 #include "server/service/search.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "docbridge/v1/documentation.pb-c.h"
 #include "server/base/utf8.h"
 #include "server/service/begin.h"
+#include "server/service/documentation_kind.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
 #include "server/service/page.h"
@@ -23,37 +23,27 @@ typedef Docbridge__V1__SearchDocumentationResponse Response;
 typedef Docbridge__V1__SearchDocumentationResponse__Hit Hit;
 typedef Docbridge__V1__SearchDocumentationResponse__Range Range;
 
-// What each kind is called in the contract, in the store and in names.
-static const struct {
-    Docbridge__V1__DocumentationKind kind;
-    enum source_kind stored;
-    const char *collection;
-} kinds[] = {
-    {DOCBRIDGE__V1__DOCUMENTATION_KIND__DOCUMENTATION_KIND_DOCUMENT, SOURCE_DOCUMENTS, "documents"},
-    {DOCBRIDGE__V1__DOCUMENTATION_KIND__DOCUMENTATION_KIND_FLEXIBLE_ASSET, SOURCE_FLEXIBLE_ASSETS,
-     "flexibleAssets"},
-    {DOCBRIDGE__V1__DOCUMENTATION_KIND__DOCUMENTATION_KIND_CHECKLIST, SOURCE_CHECKLISTS,
-     "checklists"},
-    {DOCBRIDGE__V1__DOCUMENTATION_KIND__DOCUMENTATION_KIND_CHECKLIST_TEMPLATE,
-     SOURCE_CHECKLIST_TEMPLATES, "checklistTemplates"},
-};
+enum { KINDS = 4 };
 
 static enum err_code read_kinds(struct request *request, const Request *in,
                                 struct search_query *query, struct err *reterr)
 {
-    size_t count = in->n_kinds == 0 ? ARRAY_LEN(kinds) : in->n_kinds;
-    int64_t *stored = arena_calloc(request->arena, count, sizeof(*stored));
+    static const int64_t all[KINDS] = {SOURCE_DOCUMENTS, SOURCE_FLEXIBLE_ASSETS, SOURCE_CHECKLISTS,
+                                       SOURCE_CHECKLIST_TEMPLATES};
+    query->kinds = all;
+    query->kind_count = KINDS;
+    if (in->n_kinds == 0)
+        return ERR_OK;
+    int64_t *stored = arena_calloc(request->arena, in->n_kinds, sizeof(*stored));
     if (stored == NULL)
         return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-            if (in->n_kinds == 0 ? i == k : in->kinds[i] == kinds[k].kind)
-                stored[i] = kinds[k].stored;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < in->n_kinds; i++) {
+        stored[i] = documentation_kind_stored(in->kinds[i]);
         if (stored[i] == 0)
             return err_invalid(reterr, "kinds", "holds a kind that is not known");
+    }
     query->kinds = stored;
-    query->kind_count = count;
+    query->kind_count = in->n_kinds;
     return ERR_OK;
 }
 
@@ -61,8 +51,8 @@ static enum err_code read_kinds(struct request *request, const Request *in,
 static enum err_code make_list(struct request *request, const Request *in, struct page_list *list,
                                struct err *reterr)
 {
-    char asked[8 * ARRAY_LEN(kinds)] = "";
-    for (size_t i = 0, at = 0; i < in->n_kinds && at + 4 < sizeof(asked); i++)
+    char asked[16 * KINDS] = "";
+    for (size_t i = 0, at = 0; i < in->n_kinds && at + 16 < sizeof(asked); i++)
         at += (size_t)snprintf(asked + at, sizeof(asked) - at, "%d,", (int)in->kinds[i]);
     *list = (struct page_list){"SearchDocumentation", in->parent,
                                arena_printf(request->arena, "%s%s", asked, in->query)};
@@ -145,15 +135,9 @@ static enum err_code fill_snippet(struct arena *arena, const char *marked, Hit *
 static enum err_code fill_hit(struct arena *arena, const char *connection_id,
                               const struct search_hit *from, Hit *hit, struct err *reterr)
 {
-    size_t k = 0;
-    while (kinds[k].stored != (enum source_kind)from->kind)
-        k++;
-    bool template = from->kind == SOURCE_CHECKLIST_TEMPLATES;
     docbridge__v1__search_documentation_response__hit__init(hit);
-    hit->kind = kinds[k].kind;
-    hit->resource =
-        arena_printf(arena, "%s/%s/%s/%" PRId64, template ? "connections" : "companies",
-                     template ? connection_id : from->company_id, kinds[k].collection, from->id);
+    hit->resource = documentation_kind_name(arena, from->kind, connection_id, from->company_id,
+                                            from->id, &hit->kind);
     hit->company = from->company_id == NULL ? arena_strdup(arena, "")
                                             : arena_printf(arena, "companies/%s", from->company_id);
     hit->display_name = arena_strdup(arena, from->display_name);

@@ -120,14 +120,14 @@ enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int6
                            struct err *reterr)
 {
     static const struct statement statement = {
-        "record_sweep",
-        NEXT_SEQUENCE "," SEEN ", gone AS (DELETE FROM" SCOPE_ROWS " AND" VANISHED
-                      " RETURNING r.kind, r.id, r.organization_id),"
-                      " tombstone AS (INSERT INTO record_tombstone"
-                      "  (tenant, connection_id, change_sequence, organization_id, kind, id)"
-                      "  SELECT $1, $2, (SELECT sequence FROM next), organization_id, kind, id"
-                      "  FROM gone WHERE kind BETWEEN 3 AND 7 ON CONFLICT DO NOTHING)"
-                      " SELECT count(*) FROM gone"};
+        "record_sweep", NEXT_SEQUENCE
+        "," SEEN ", gone AS (DELETE FROM" SCOPE_ROWS " AND" VANISHED
+        " RETURNING r.kind, r.id, r.organization_id, r.restricted OR r.archived AS hidden),"
+        " tombstone AS (INSERT INTO record_tombstone"
+        "  (tenant, connection_id, change_sequence, organization_id, kind, id)"
+        "  SELECT $1, $2, (SELECT sequence FROM next), organization_id, kind, id"
+        "  FROM gone WHERE kind BETWEEN 3 AND 7 AND NOT hidden ON CONFLICT DO NOTHING)"
+        " SELECT count(*) FROM gone"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement, SCOPE_ARGS, &rows, reterr));
     *ret_deleted = rows_int64(&rows, 0, 0);

@@ -6,6 +6,7 @@
 // after the last batch that was committed.
 #include "server/base/log.h"
 #include "server/base/plain_text.h"
+#include "server/store/change.h"
 #include "server/store/search_index.h"
 #include "server/sync/sync_private.h"
 
@@ -64,6 +65,8 @@ static enum err_code index_batch(struct sync *sync, const struct search_lease *l
         make_plain(&texts[i]);
     try_(search_put(tx, lease->connection_id, texts, count, &arena, reterr));
     *ret_level = count == 0;
+    if (*ret_level)
+        try_(change_forget(tx, lease->connection_id, reterr));
     try_(search_advance(tx, lease->connection_id, last, *ret_level, clock_wall_us(), reterr));
     return tx_commit(&tx, reterr);
 }

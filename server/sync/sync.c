@@ -82,6 +82,9 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     if (code == ERR_OK)
         code = feed_new(sync->store, or_default(settings->heartbeat_ms, DEFAULT_HEARTBEAT_MS),
                         &sync->feed, reterr);
+    if (code == ERR_OK)
+        code = changes_new(sync->store, or_default(settings->heartbeat_ms, DEFAULT_HEARTBEAT_MS),
+                           &sync->changes, reterr);
     if (code != ERR_OK) {
         (void)sync_free(sync);
         return code;
@@ -108,7 +111,7 @@ enum err_code sync_start(struct sync *sync, struct err *reterr)
     if (pthread_create(&sync->indexer, NULL, indexer_main, sync) != 0)
         return err_set(reterr, ERR_INTERNAL, "no thread for the indexer");
     sync->indexer_started = true;
-    return ERR_OK;
+    return changes_start(sync->changes, reterr);
 }
 
 void sync_stop(struct sync *sync)
@@ -131,8 +134,14 @@ void sync_stop(struct sync *sync)
     if (sync->indexer_started)
         (void)pthread_join(sync->indexer, NULL);
     sync->started = sync->keeper_started = sync->remover_started = sync->indexer_started = false;
+    changes_stop(sync->changes);
     feed_stop(sync->feed);
     budget_stop(sync->budget);
+}
+
+struct changes *sync_changes(struct sync *sync)
+{
+    return sync->changes;
 }
 
 struct sync *sync_free(struct sync *sync)
@@ -140,6 +149,7 @@ struct sync *sync_free(struct sync *sync)
     if (sync == NULL)
         return NULL;
     (void)feed_free(sync->feed);
+    (void)changes_free(sync->changes);
     (void)budget_free(sync->budget);
     (void)pthread_cond_destroy(&sync->keeper_wake);
     (void)pthread_cond_destroy(&sync->remover_wake);

@@ -168,6 +168,10 @@ enum err_code sync_watch_open(struct sync *sync, const char *tenant, const char 
 // Returns after the last wake has. Never call it from a wake.
 void sync_watch_close(struct sync_watch *watch);
 
+// Who watches the changes of companies (changes.h).
+struct changes;
+struct changes *sync_changes(struct sync *sync);
+
 // What a watcher is told.
 enum sync_event_kind {
     SYNC_EVENT_NONE, // nothing until the next wake

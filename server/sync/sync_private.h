@@ -5,6 +5,7 @@
 #pragma once
 
 #include "server/base/encoding.h"
+#include "server/sync/changes.h"
 #include "server/sync/feed.h"
 #include "server/sync/run.h"
 
@@ -42,6 +43,8 @@ struct sync {
     atomic_bool indexer_stop;
     pthread_t indexer;
     bool indexer_started, indexer_called;
+
+    struct changes *changes;
 };
 
 // The scheduler's thread; `sync` is a struct sync.

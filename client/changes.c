@@ -1,0 +1,159 @@
+// The feed of changes to a company's documentation: one line an event, until a signal.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/channel.h"
+#include "client/field.h"
+#include "client/group.h"
+#include "client/json.h"
+#include "client/output.h"
+#include "client/session.h"
+#include "client/text.h"
+#include "docbridge/v1/documentation.pb-c.h"
+#include "server/base/clock.h"
+
+// A server sends a sign of life well within the silence; one that does not is taken for lost.
+enum {
+    ATTEMPTS_MAX = 8,
+    PAUSE_MS = 1000,
+    LOOK_MS = 250,
+    SILENCE_MAX_MS = 90000,
+    EVENT_MAX_BYTES = 1024 * 1024,
+    TOKEN_MAX_BYTES = 2048,
+};
+
+struct changes {
+    struct session *session;
+    const char *parent;
+    char resume_token[TOKEN_MAX_BYTES];
+    int attempts; // in a row without a message
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    interrupted = number;
+}
+
+// "UPDATED companies/acme/documents/1 Title"; signs of life are not shown.
+static void write_line(struct buffer *line, const Docbridge__V1__WatchCompanyChangesResponse *event)
+{
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, EVENT_MAX_BYTES);
+    if (event->event_case == DOCBRIDGE__V1__WATCH_COMPANY_CHANGES_RESPONSE__EVENT_SIGHT_CHANGE) {
+        buffer_text(&text, "SIGHT_CHANGED ");
+        (void)field_text(&text, &event->base, "sight_change.kinds", FIELD_FULL);
+    } else if (event->event_case == DOCBRIDGE__V1__WATCH_COMPANY_CHANGES_RESPONSE__EVENT_CHANGE) {
+        (void)field_text(&text, &event->base, "change.action", FIELD_FULL);
+        buffer_printf(&text, " %s %s", event->change->resource, event->change->display_name);
+    } else {
+        return;
+    }
+    text_escape(line, text.data, text.len);
+    buffer_text(line, "\n");
+}
+
+static void take(struct changes *changes, const ProtobufCMessage *message)
+{
+    const Docbridge__V1__WatchCompanyChangesResponse *event = (const void *)message;
+    struct buffer line _cleanup_(buffer_done);
+    buffer_init(&line, EVENT_MAX_BYTES);
+    changes->attempts = 0;
+    if (strlen(event->resume_token) < TOKEN_MAX_BYTES)
+        (void)snprintf(changes->resume_token, TOKEN_MAX_BYTES, "%s", event->resume_token);
+    if (changes->session->options.format == OUTPUT_TABLE)
+        write_line(&line, event);
+    else if (json_write(&line, message, JSON_COMPACT))
+        buffer_text(&line, "\n");
+    if (!line.failed && line.len > 0)
+        (void)fwrite(line.data, 1, line.len, stdout);
+    (void)fflush(stdout);
+}
+
+static bool can_resume(const struct failure *failure)
+{
+    return failure->status == STATUS_OK || failure->status == STATUS_UNAVAILABLE ||
+           failure->status == STATUS_RESOURCE_EXHAUSTED ||
+           (failure->reason[0] == '\0' &&
+            (failure->status == STATUS_INTERNAL || failure->status == STATUS_UNKNOWN ||
+             failure->status == STATUS_CANCELLED));
+}
+
+// Reads one stream to its end. EXIT_OK: it can be resumed, or a signal came.
+static int follow(struct changes *changes, struct stream *stream)
+{
+    struct deadline silence = deadline_in(SILENCE_MAX_MS);
+    while (interrupted == 0 && deadline_left_ms(silence) > 0) {
+        struct arena arena _cleanup_(arena_done);
+        arena_init(&arena, EVENT_MAX_BYTES);
+        struct failure failure = {.message = "", .reason = "", .resource = "", .request_id = ""};
+        const ProtobufCMessage *message;
+        switch (stream_next(stream, LOOK_MS, &arena, &message, &failure)) {
+        case STREAM_MESSAGE:
+            take(changes, message);
+            silence = deadline_in(SILENCE_MAX_MS);
+            break;
+        case STREAM_IDLE:
+            break;
+        case STREAM_ENDED:
+            return can_resume(&failure) ? EXIT_OK : session_fail(changes->session, &failure);
+        }
+    }
+    return EXIT_OK;
+}
+
+static int follow_all(struct changes *changes)
+{
+    for (; interrupted == 0 && changes->attempts <= ATTEMPTS_MAX; changes->attempts++) {
+        struct arena arena _cleanup_(arena_done);
+        arena_init(&arena, EVENT_MAX_BYTES);
+        Docbridge__V1__WatchCompanyChangesRequest request =
+            DOCBRIDGE__V1__WATCH_COMPANY_CHANGES_REQUEST__INIT;
+        field_set_text(&request.base, "parent", changes->parent);
+        field_set_text(&request.base, "resume_token", changes->resume_token);
+        struct stream *stream =
+            stream_open(changes->session->channel,
+                        &(struct channel_call){.service = changes->session->command->service,
+                                               .method = changes->session->command->method,
+                                               .request = &request.base,
+                                               .arena = &arena});
+        if (stream == NULL)
+            return session_no_memory(changes->session);
+        int class = follow(changes, stream);
+        (void)stream_close(stream);
+        if (class != EXIT_OK)
+            return class;
+        if (interrupted == 0)
+            channel_pause(changes->session->channel, PAUSE_MS);
+    }
+    return interrupted != 0 ? EXIT_OK
+                            : session_error(changes->session, EXIT_OTHER,
+                                            "the stream is lost and cannot be resumed");
+}
+
+int changes_watch_run(struct session *session)
+{
+    struct changes changes = {.session = session};
+    int class = session_argument(session, 0, "companies/{company}", &changes.parent);
+    if (class == EXIT_OK)
+        class = session_connect(session);
+    if (class != EXIT_OK)
+        return class;
+    const char *token = parse_text(session->arguments, "resume-token");
+    (void)snprintf(changes.resume_token, TOKEN_MAX_BYTES, "%s", token == NULL ? "" : token);
+    struct sigaction action = {.sa_handler = interrupt}, old_int, old_term;
+    interrupted = 0;
+    (void)sigaction(SIGINT, &action, &old_int);
+    (void)sigaction(SIGTERM, &action, &old_term);
+    class = follow_all(&changes);
+    (void)sigaction(SIGINT, &old_int, NULL);
+    (void)sigaction(SIGTERM, &old_term, NULL);
+    if (changes.resume_token[0] != '\0')
+        session_note(session, "go on with --resume-token %s", changes.resume_token);
+    if (interrupted != 0)
+        (void)raise(interrupted);
+    int flushed = output_flush(session);
+    return class == EXIT_OK ? flushed : class;
+}

@@ -1,0 +1,312 @@
+// The feed of a company's changes: what is told, to whom, and from where on.
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "docbridge/v1/documentation.pb-c.h"
+#include "server/service/changes.h"
+#include "server/sync/changes.h"
+#include "server/sync/state.h"
+#include "tests/integration/sync/fixture.h"
+
+typedef Docbridge__V1__WatchCompanyChangesResponse Event;
+
+static atomic_int wakes;
+static struct err err;
+
+static void count_wake(void *context)
+{
+    (void)context;
+    atomic_fetch_add(&wakes, 1);
+}
+
+static const struct stream_waker waker = {count_wake, NULL};
+
+struct feed {
+    void *state;
+    Event event;
+    char token[1024]; // of the last event
+    struct arena arena;
+};
+
+static enum err_code try_open(struct fixture *fixture, struct feed *feed, const char *company,
+                              const char *token)
+{
+    Docbridge__V1__WatchCompanyChangesRequest in;
+    docbridge__v1__watch_company_changes_request__init(&in);
+    in.parent = arena_printf(&fixture->arena, "companies/%s", company);
+    in.resume_token = arena_strdup(&fixture->arena, token);
+    fixture->backend.sync = fixture->sync;
+    fixture->backend.token_key_count = 1;
+    fixture->request.deadline = deadline_in(60000);
+    *feed = (struct feed){0};
+    return changes_watch_handler.open(&fixture->request, &in, &waker, &feed->state, &err);
+}
+
+static enum err_code step(struct fixture *fixture, struct feed *feed, enum stream_step *ret_step)
+{
+    docbridge__v1__watch_company_changes_response__init(&feed->event);
+    arena_init(&feed->arena, 8 << 20);
+    enum err_code code = changes_watch_handler.next(&fixture->request, feed->state, &feed->arena,
+                                                    &feed->event, ret_step, &err);
+    if (code == ERR_OK && *ret_step == STREAM_MESSAGE)
+        (void)snprintf(feed->token, sizeof(feed->token), "%s", feed->event.resume_token);
+    return code;
+}
+
+// All that is to be told now, as words joined by spaces; signs of life left out.
+static const char *told(struct fixture *fixture, struct feed *feed)
+{
+    static char text[4096];
+    static const char *const actions[] = {"?", "created", "updated", "removed"};
+    text[0] = '\0';
+    for (;;) {
+        enum stream_step step_now;
+        char word[256] = "";
+        assert_int_equal(step(fixture, feed, &step_now), ERR_OK);
+        const Event *event = &feed->event;
+        if (step_now == STREAM_MESSAGE &&
+            event->event_case == DOCBRIDGE__V1__WATCH_COMPANY_CHANGES_RESPONSE__EVENT_START)
+            (void)snprintf(word, sizeof(word), "start");
+        if (step_now == STREAM_MESSAGE &&
+            event->event_case == DOCBRIDGE__V1__WATCH_COMPANY_CHANGES_RESPONSE__EVENT_CHANGE)
+            (void)snprintf(word, sizeof(word), "%s:%s:%s", actions[event->change->action],
+                           strrchr(event->change->resource, '/') + 1, event->change->display_name);
+        if (step_now == STREAM_MESSAGE &&
+            event->event_case == DOCBRIDGE__V1__WATCH_COMPANY_CHANGES_RESPONSE__EVENT_SIGHT_CHANGE)
+            for (size_t i = 0; i < event->sight_change->n_kinds; i++)
+                (void)snprintf(word + strlen(word), sizeof(word) - strlen(word), "sight%d",
+                               (int)event->sight_change->kinds[i]);
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 && word[0] ? " " : "", word);
+        arena_done(&feed->arena);
+        if (step_now != STREAM_MESSAGE)
+            return text;
+    }
+}
+
+static void open_feed(struct fixture *fixture, struct feed *feed, const char *token)
+{
+    assert_int_equal(try_open(fixture, feed, "company-3", token), ERR_OK);
+}
+
+static void begin(struct fixture *fixture)
+{
+    fixture_seed(fixture);
+    (void)fixture_sql(fixture, "UPDATE record SET publish_time = now() WHERE kind = 4");
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    // The fake knows no time of publication.
+    (void)fixture_sql(fixture, "UPDATE connection_config SET unpublished_shown = true");
+}
+
+static void put(enum source_kind kind, int64_t id, int64_t organization, const char *name)
+{
+    fake_put(&(struct fake_record){.kind = kind,
+                                   .id = id,
+                                   .organization_id = organization,
+                                   .type_id = kind == SOURCE_FLEXIBLE_ASSETS ? 7 : 0,
+                                   .name = name});
+}
+
+static void changes_are_told_from_the_start_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    begin(fixture);
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    put(SOURCE_DOCUMENTS, 3000, 3, "Renamed");
+    put(SOURCE_DOCUMENTS, 3950, 3, "New");
+    put(SOURCE_DOCUMENTS, 5000, 5, "Another company's");
+    fake_remove(SOURCE_CHECKLISTS, 3001);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    const char *words = told(fixture, &feed);
+    assert_non_null(strstr(words, "updated:3000:Renamed"));
+    assert_non_null(strstr(words, "created:3950:New"));
+    assert_non_null(strstr(words, "removed:3001:"));
+    assert_null(strstr(words, "5000"));
+    // A run that changes nothing is no news.
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_string_equal(told(fixture, &feed), "");
+    // Gone from one company, come to another.
+    put(SOURCE_DOCUMENTS, 3950, 5, "New");
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_string_equal(told(fixture, &feed), "removed:3950:");
+    changes_watch_handler.close(feed.state);
+}
+
+static void a_token_goes_on_where_its_message_was(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    begin(fixture);
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    char *token = arena_strdup(&fixture->arena, feed.token);
+    changes_watch_handler.close(feed.state);
+    for (int i = 0; i < 3; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "Version %d", i);
+        put(SOURCE_DOCUMENTS, 3000, 3, name);
+        assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    }
+    // The last of several changes.
+    for (int i = 0; i < 2; i++) {
+        open_feed(fixture, &feed, token);
+        assert_string_equal(told(fixture, &feed), "updated:3000:Version 2");
+        char *next = arena_strdup(&fixture->arena, feed.token);
+        changes_watch_handler.close(feed.state);
+        open_feed(fixture, &feed, next);
+        assert_string_equal(told(fixture, &feed), "");
+        changes_watch_handler.close(feed.state);
+    }
+    // Of one caller and one company.
+    assert_int_equal(try_open(fixture, &feed, "company-5", token), ERR_PAGE_TOKEN_INVALID);
+    assert_string_equal(err.field, "resume_token");
+    assert_int_equal(try_open(fixture, &feed, "company-3", "x"), ERR_PAGE_TOKEN_INVALID);
+    fixture->caller.subject = "eve";
+    assert_int_equal(try_open(fixture, &feed, "company-3", token), ERR_PAGE_TOKEN_INVALID);
+}
+
+static void more_changes_than_a_batch_are_all_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    begin(fixture);
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    fake_put_many(
+        &(struct fake_record){
+            .kind = SOURCE_CHECKLISTS, .id = 30000, .organization_id = 3, .name = "Many"},
+        250);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    int count = 0;
+    enum stream_step step_now;
+    do {
+        assert_int_equal(step(fixture, &feed, &step_now), ERR_OK);
+        count +=
+            step_now == STREAM_MESSAGE &&
+            feed.event.event_case == DOCBRIDGE__V1__WATCH_COMPANY_CHANGES_RESPONSE__EVENT_CHANGE;
+        arena_done(&feed.arena);
+    } while (step_now == STREAM_MESSAGE);
+    assert_int_equal(count, 250);
+    changes_watch_handler.close(feed.state);
+}
+
+static void sight_that_changes_as_a_whole_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    begin(fixture);
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = false");
+    assert_string_equal(told(fixture, &feed), "sight1");
+    // What is not shared is not told of.
+    put(SOURCE_DOCUMENTS, 3000, 3, "Hidden");
+    fake_remove(SOURCE_DOCUMENTS, 3001);
+    (void)fixture_sql(fixture, "UPDATE record SET restricted = true, change_sequence = s.sequence"
+                               " + 1 FROM record_sequence s WHERE kind = 6 AND id = 3000;"
+                               "UPDATE record_sequence SET sequence = sequence + 1");
+    assert_string_equal(told(fixture, &feed), "removed:3000:");
+    (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET enabled = false");
+    assert_string_equal(told(fixture, &feed), "sight2");
+    (void)fixture_sql(fixture, "DELETE FROM mapping WHERE company_id = 'company-3'");
+    assert_string_equal(told(fixture, &feed), "sight1sight2sight3sight4");
+    (void)fixture_sql(fixture, "DELETE FROM company WHERE id = 'company-3'");
+    enum stream_step step_now;
+    assert_int_equal(step(fixture, &feed, &step_now), ERR_RESOURCE_NOT_FOUND);
+    arena_done(&feed.arena);
+    changes_watch_handler.close(feed.state);
+}
+
+static void a_token_that_is_too_old_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    begin(fixture);
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    char *token = arena_strdup(&fixture->arena, feed.token);
+    changes_watch_handler.close(feed.state);
+    fake_remove(SOURCE_CHECKLISTS, 3001);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    // The next indexing forgets what is older than seven days.
+    (void)fixture_sql(fixture,
+                      "UPDATE record_tombstone SET delete_time = now() - interval '8 days'");
+    put(SOURCE_CHECKLISTS, 3000, 3, "Changed");
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fixture_wait_for(fixture, "SELECT count(*) FROM record_tombstone", "0");
+    open_feed(fixture, &feed, token);
+    enum stream_step step_now;
+    assert_int_equal(step(fixture, &feed, &step_now), ERR_RESUME_TOKEN_EXPIRED);
+    arena_done(&feed.arena);
+    changes_watch_handler.close(feed.state);
+}
+
+static void a_caller_out_of_sight_is_told_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const companies[] = {"company-5"};
+    struct feed feed;
+    begin(fixture);
+    fixture->caller.all_companies = false;
+    fixture->caller.companies = companies;
+    fixture->caller.company_count = 1;
+    enum stream_step step_now;
+    static const char *const names[] = {"company-3", "nobody"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        assert_int_equal(try_open(fixture, &feed, names[i], ""), ERR_OK);
+        assert_int_equal(step(fixture, &feed, &step_now), ERR_RESOURCE_NOT_FOUND);
+        arena_done(&feed.arena);
+        changes_watch_handler.close(feed.state);
+    }
+}
+
+// Woken by another connection of the database, as by another process; and for a sign of life.
+static void waiting_watchers_are_woken(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    fixture->settings.heartbeat_ms = 3000;
+    begin(fixture);
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    atomic_store(&wakes, 0);
+    (void)fixture_sql(fixture, "UPDATE connection_config SET checklists_enabled = false");
+    struct deadline deadline = deadline_in(20000);
+    while (atomic_load(&wakes) == 0) {
+        assert_true(deadline_left_ms(deadline) > 0);
+        (void)usleep(1000);
+    }
+    assert_non_null(strstr(told(fixture, &feed), "sight3sight4"));
+    enum stream_step step_now = STREAM_IDLE;
+    while (step_now != STREAM_MESSAGE) {
+        assert_true(deadline_left_ms(deadline) > 0);
+        (void)usleep(1000);
+        if (atomic_exchange(&wakes, 0) == 0)
+            continue;
+        assert_int_equal(step(fixture, &feed, &step_now), ERR_OK);
+        if (step_now == STREAM_MESSAGE)
+            assert_int_equal(feed.event.event_case,
+                             DOCBRIDGE__V1__WATCH_COMPANY_CHANGES_RESPONSE__EVENT_HEARTBEAT);
+        arena_done(&feed.arena);
+    }
+    changes_watch_handler.close(feed.state);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
+    const struct CMUnitTest tests[] = {
+        TEST(changes_are_told_from_the_start_on),
+        TEST(a_token_goes_on_where_its_message_was),
+        TEST(more_changes_than_a_batch_are_all_told),
+        TEST(sight_that_changes_as_a_whole_is_told),
+        TEST(a_token_that_is_too_old_says_so),
+        TEST(a_caller_out_of_sight_is_told_nothing),
+        TEST(waiting_watchers_are_woken),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
