@@ -63,7 +63,7 @@ enum listing_parent {
 enum filter_kind {
     FILTER_TEXT, // quoted
     FILTER_ENUM, // the short name
-    FILTER_BOOL, // true or false, of a switch
+    FILTER_BOOL, // true or false, of a switch; true if a flag without a value is given
     FILTER_NAME, // a resource name, by `pattern`
 };
 

@@ -11,6 +11,7 @@
 #include "docbridge/v1/config.pb-c.h"
 #include "docbridge/v1/connection.pb-c.h"
 #include "docbridge/v1/documentation.pb-c.h"
+#include "docbridge/v1/exposure.pb-c.h"
 #include "docbridge/v1/mapping.pb-c.h"
 #include "docbridge/v1/password.pb-c.h"
 #include "docbridge/v1/reveal_policy.pb-c.h"
@@ -25,6 +26,7 @@
 #define SYNCS .service = &docbridge__v1__sync_service__descriptor
 #define DOCUMENTATION .service = &docbridge__v1__documentation_service__descriptor
 #define PASSWORDS .service = &docbridge__v1__password_service__descriptor
+#define EXPOSURES .service = &docbridge__v1__exposure_service__descriptor
 #define REVEAL_POLICIES .service = &docbridge__v1__reveal_policy_service__descriptor
 #define ADMINS .service = &docbridge__v1__admin_service__descriptor
 #define AUDITS .service = &docbridge__v1__audit_service__descriptor

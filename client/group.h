@@ -52,6 +52,8 @@ int passwords_explain_run(struct session *session);
 int reveal_policy_set_run(struct session *session);
 int reveal_policy_unfreeze_run(struct session *session);
 
+int exposures_resolve_run(struct session *session);
+
 int access_revoke_run(struct session *session);
 
 int vault_rewrap_run(struct session *session);

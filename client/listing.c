@@ -44,7 +44,7 @@ static int add_term(struct session *session, const struct filter_term *term, str
                                                     parse_enum(session->arguments, term->flag)));
         break;
     case FILTER_BOOL:
-        buffer_text(filter, parse_on(session->arguments, term->flag) ? "true" : "false");
+        buffer_text(filter, strcmp(value, "off") == 0 ? "false" : "true");
         break;
     case FILTER_NAME:
         class = session_name(session, term->pattern, value, &name);

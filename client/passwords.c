@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/ask.h"
 #include "client/group.h"
 #include "client/output.h"
-#include "client/prompt.h"
 #include "client/session.h"
 #include "client/terminal.h"
 #include "docbridge/v1/password.pb-c.h"
@@ -128,51 +128,70 @@ static int64_t reveal_timeout_ms(const struct session *session)
     return ms <= 0 || ms > REVEAL_MS ? REVEAL_MS : ms;
 }
 
-// Asks for the reason and the ticket that the policy wants and the command line lacks. Where that
-// cannot be learned or asked the server will say what is missing.
-static void ask_for_missing(struct session *session, const char *name, const char **reason,
-                            const char **ticket)
+// Whether the policy wants a reason and a ticket of this reveal. Where that cannot be learned the
+// server's refusal will say it.
+static void learn_wants(struct session *session, const char *name, bool *ret_reason,
+                        bool *ret_ticket)
 {
     Docbridge__V1__ExplainPasswordAccessRequest request =
         DOCBRIDGE__V1__EXPLAIN_PASSWORD_ACCESS_REQUEST__INIT;
     const ProtobufCMessage *message;
-    if ((*reason != NULL && *ticket != NULL) || session_connect(session) != EXIT_OK)
-        return;
     field_set_text(&request.base, "name", name);
-    if (!session_try(session,
-                     &(struct session_call){.service = session->command->service,
-                                            .method = "ExplainPasswordAccess",
-                                            .request = &request.base,
-                                            .timeout_ms = reveal_timeout_ms(session)},
-                     &message))
+    const struct session_call call = {.service = session->command->service,
+                                      .method = "ExplainPasswordAccess",
+                                      .request = &request.base,
+                                      .timeout_ms = reveal_timeout_ms(session)};
+    *ret_reason = *ret_ticket = false;
+    if (!session_try(session, &call, &message))
         return;
     const Docbridge__V1__ExplainPasswordAccessResponse *answer = (const void *)message;
-    if (answer->allowed && answer->reason_required && *reason == NULL)
-        *reason = prompt_text(session, "Reason");
-    if (answer->allowed && answer->ticket_required && *ticket == NULL)
-        *ticket = prompt_text(session, "Ticket");
+    // Of what is refused anyway nothing is asked.
+    *ret_reason = answer->allowed && answer->reason_required;
+    *ret_ticket = answer->allowed && answer->ticket_required;
+}
+
+// The reason and the ticket of the command line, or, where the policy wants one, of the terminal.
+static int read_reason_and_ticket(struct session *session, const char *name,
+                                  const char **ret_reason, const char **ret_ticket)
+{
+    bool reason, ticket;
+    *ret_reason = parse_text(session->arguments, "reason");
+    *ret_ticket = parse_text(session->arguments, "ticket");
+    int class = session_connect(session);
+    if (class != EXIT_OK || (*ret_reason != NULL && *ret_ticket != NULL))
+        return class;
+    learn_wants(session, name, &reason, &ticket);
+    struct asker asker;
+    ask_open(&asker, session);
+    if (reason)
+        class = ask_text(&asker, "reason", "--reason TEXT", "Reason", NULL, ret_reason);
+    if (class == EXIT_OK && ticket)
+        class = ask_text(&asker, "ticket", "--ticket TICKET", "Ticket", NULL, ret_ticket);
+    ask_close(&asker);
+    return class;
 }
 
 static int call_reveal(struct session *session, const char *name, const struct recipient *recipient,
                        struct arena *arena, const ProtobufCMessage **ret_message)
 {
     Docbridge__V1__RevealPasswordRequest request = DOCBRIDGE__V1__REVEAL_PASSWORD_REQUEST__INIT;
-    const char *reason = parse_text(session->arguments, "reason");
-    const char *ticket = parse_text(session->arguments, "ticket");
-    ask_for_missing(session, name, &reason, &ticket);
+    const char *reason, *ticket;
+    int class = read_reason_and_ticket(session, name, &reason, &ticket);
+    if (class != EXIT_OK)
+        return class;
     field_set_text(&request.base, "name", name);
     field_set_text(&request.base, "reason", reason == NULL ? "" : reason);
     field_set_text(&request.base, "ticket", ticket == NULL ? "" : ticket);
     request.recipient_public_key.data = (uint8_t *)(uintptr_t)recipient->public_key;
     request.recipient_public_key.len = sizeof(recipient->public_key);
-    int class = session_call(session,
-                             &(struct session_call){.service = session->command->service,
-                                                    .method = session->command->method,
-                                                    .request = &request.base,
-                                                    .secret_response = true,
-                                                    .timeout_ms = reveal_timeout_ms(session),
-                                                    .arena = arena},
-                             ret_message);
+    class = session_call(session,
+                         &(struct session_call){.service = session->command->service,
+                                                .method = session->command->method,
+                                                .request = &request.base,
+                                                .secret_response = true,
+                                                .timeout_ms = reveal_timeout_ms(session),
+                                                .arena = arena},
+                         ret_message);
     // A call that broke off may have been served; trying again blindly would be a second reveal.
     if (class == EXIT_OTHER || class == EXIT_UPSTREAM)
         session_note(session, "the audit trail knows whether it was revealed: docbridge audit list "

@@ -1,11 +1,10 @@
 #include "client/prompt.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "client/terminal.h"
 
-enum { API_KEY_MAX_BYTES = 1024, TEXT_MAX_BYTES = 1024 };
+enum { API_KEY_MAX_BYTES = 1024 };
 
 // A copy without the white space around; NULL: nothing is left, or no memory.
 static struct secret *trimmed(const struct secret *line)
@@ -48,21 +47,4 @@ int prompt_api_key(struct session *session, struct secret **ret_key)
         return class;
     *ret_key = trimmed(line);
     return *ret_key == NULL ? session_usage(session, "the API key is empty") : EXIT_OK;
-}
-
-const char *prompt_text(struct session *session, const char *label)
-{
-    char line[TEXT_MAX_BYTES + 2];
-    FILE *terminal = fopen("/dev/tty", "r+e");
-    if (terminal == NULL)
-        return NULL;
-    (void)fprintf(terminal, "%s: ", label);
-    (void)fflush(terminal);
-    const char *got = fgets(line, sizeof(line), terminal);
-    (void)fclose(terminal);
-    size_t len = got == NULL ? 0 : strcspn(line, "\n");
-    // Without its end a line is too long, or the input ended within it.
-    if (got == NULL || line[len] != '\n' || line[strspn(line, " \t\r\n")] == '\0')
-        return NULL;
-    return arena_strndup(&session->arena, line, len);
 }

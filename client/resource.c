@@ -64,7 +64,7 @@ static bool is_collection(const char *segment)
         "companies",        "connections",        "organizations", "flexibleAssetTypes",
         "syncRuns",         "passwordCategories", "syncIssues",    "documents",
         "checklists",       "flexibleAssets",     "passwords",     "auditEvents",
-        "deletionReceipts", "revealFreezes",
+        "deletionReceipts", "revealFreezes",      "exposures",
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strcmp(words[i], segment) == 0)

@@ -28,9 +28,10 @@
 enum { START_MS = 10000, OPEN_FILES = 65536, FREE_KEPT_BYTES = 8 << 20 };
 
 static const struct service *const services[] = {
-    &access_service,   &connection_service,    &company_service, &company_set_service,
-    &mapping_service,  &config_service,        &sync_service,    &documentation_service,
-    &password_service, &reveal_policy_service, &audit_service,   &admin_service,
+    &access_service,   &connection_service,    &company_service,  &company_set_service,
+    &mapping_service,  &config_service,        &sync_service,     &documentation_service,
+    &password_service, &reveal_policy_service, &exposure_service, &audit_service,
+    &admin_service,
 };
 
 // The parts in the order in which they are made.

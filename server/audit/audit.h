@@ -36,6 +36,7 @@ enum audit_type {
     AUDIT_VAULT_REWRAP = 31,
     AUDIT_REVEALS_FREEZE = 40,
     AUDIT_REVEALS_UNFREEZE = 41,
+    AUDIT_EXPOSURE_RESOLVE = 42,
 };
 
 // The numbers of docbridge.v1.AuditEvent.Phase.

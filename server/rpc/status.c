@@ -109,6 +109,7 @@ static const struct {
     {"documentationAccess", "CompanyDocumentationAccess"},
     {"documentationConfig", "DocumentationConfig"},
     {"documents", "Document"},
+    {"exposures", "Exposure"},
     {"flexibleAssetTypes", "FlexibleAssetType"},
     {"flexibleAssets", "FlexibleAsset"},
     {"organizations", "Organization"},

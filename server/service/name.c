@@ -22,6 +22,7 @@ static const struct {
     {"flexible_asset_type", offsetof(struct name, flexible_asset_type), true},
     {"password_category", offsetof(struct name, password_category), true},
     {"record", offsetof(struct name, record), true},
+    {"exposure", offsetof(struct name, exposure), false},
     {"reveal_freeze", offsetof(struct name, reveal_freeze), false},
     {"deletion_receipt", offsetof(struct name, deletion_receipt), false},
     {"audit_event", offsetof(struct name, audit_event), true},

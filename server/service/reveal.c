@@ -19,6 +19,7 @@
 #include "server/service/reveal_release.h"
 #include "server/source/source.h"
 #include "server/store/connection_finding.h"
+#include "server/store/exposure.h"
 #include "server/store/vault_record.h"
 #include "server/sync/sync.h"
 
@@ -247,6 +248,30 @@ static enum err_code fetch(struct reveal *reveal, struct err *reterr)
     return code;
 }
 
+// Whoever gets a value has seen the secret; an empty one is none. Noted before the outcome: should
+// that fail, somebody is said to have seen what was not given out, which is the safe side.
+static enum err_code note_exposure(const struct reveal *reveal, struct tx **tx, struct err *reterr)
+{
+    const struct password_gates *gates = &reveal->gates;
+    const struct source_password *live = &reveal->live;
+    struct err cause;
+    if (live->value == NULL || secret_len(live->value) == 0)
+        return ERR_OK;
+    const struct exposure_sighting sighting = {
+        .company_id = reveal->company_id,
+        .company_display_name = gates->sight.company_display_name,
+        .connection_id = gates->sight.connection_id,
+        .password_id = reveal->password_id,
+        .password_display_name = gates->display_name,
+        .password_update_time_us = live->password_update_time_us,
+    };
+    tx_commit_with_next(*tx);
+    if (exposure_note(*tx, reveal->request->caller, &sighting, clock_wall_us(), &cause) != ERR_OK ||
+        tx_commit(tx, &cause) != ERR_OK)
+        return audit_unavailable(&cause, reterr);
+    return ERR_OK;
+}
+
 // The record as it is now decides: another organization, category, folder or vault than a moment
 // ago closes the gate, and so does any setting that changed while upstream was asked.
 static enum err_code judge_live(struct reveal *reveal, struct deadline deadline, struct err *reterr)
@@ -268,7 +293,8 @@ static enum err_code judge_live(struct reveal *reveal, struct deadline deadline,
     now.vaulted = now.vaulted || live->vaulted;
     now.personal = now.personal || live->personal;
     const struct reveal_case what = case_of(reveal, &now, live);
-    return reveal_judge(&what, NULL, reterr);
+    try_(reveal_judge(&what, NULL, reterr));
+    return note_exposure(reveal, &tx, reterr);
 }
 
 static enum audit_outcome outcome_of(enum err_code code, bool served)

@@ -13,5 +13,6 @@ extern const struct service sync_service;
 extern const struct service documentation_service;
 extern const struct service password_service;
 extern const struct service reveal_policy_service;
+extern const struct service exposure_service;
 extern const struct service audit_service;
 extern const struct service admin_service;

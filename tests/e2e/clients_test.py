@@ -11,7 +11,7 @@ import docbridge_e2e as e2e
 
 BUF = os.path.join(e2e.CHECKOUT, ".docbridge/node/node_modules/@bufbuild/buf-linux-x64/bin/buf")
 SERVICES = {"AccessService", "AuditService", "CompanyService", "CompanySetService", "ConfigService",
-            "ConnectionService", "DocumentationService", "MappingService", "PasswordService",
+            "ConnectionService", "DocumentationService", "ExposureService", "MappingService", "PasswordService",
             "RevealPolicyService", "SyncService"}
 
 

@@ -691,7 +691,11 @@ class CliTest(unittest.TestCase):
         terminal.until("s3cr")
         self.assertEqual(terminal.end(), 0)
         self.assertNotIn(b"Ticket:", terminal.output)
-        # Without a terminal the server's refusal says what to give.
+        # Without a terminal nothing is asked of anybody: the option is named.
+        self.expect(self.run_cli("passwords", "reveal", self.NAME, "--fd", "1"), 2, "--reason TEXT")
+        self.assertEqual(len(self.server.requests("RevealPassword")), 2)
+        # Where the policy cannot be read the server's refusal says what to give.
+        self.answer("ExplainPasswordAccess", Refusal(CODE.PERMISSION_DENIED, "no", "MISSING_PERMISSION"))
         self.answer("RevealPassword", Refusal(CODE.INVALID_ARGUMENT, "no", "REVEAL_REASON_REQUIRED",
                                               field=("reason", "no")))
         self.expect(self.run_cli("passwords", "reveal", self.NAME, "--fd", "1"), 2, "--reason TEXT")
@@ -728,6 +732,25 @@ class CliTest(unittest.TestCase):
         self.answer("GetRevealPolicy", self.message("RevealPolicy", ticket_required=True))
         self.expect(self.run_cli("policy", "show"), 0)
         self.assertEqual(self.server.requests("GetRevealPolicy")[0].name, "revealPolicy")
+
+    def test_exposures_of_somebody_who_leaves(self):
+        self.answer("ListExposures", self.message("ListExposuresResponse", exposures=[
+            self.message("Exposure", name="exposures/e1", state=1, password_entry=self.NAME,
+                         password_display_name="Firewall", reveal_count=3)]))
+        done = self.run_cli("exposures", "--user", "tom", "--open", "--company", "acme")
+        self.expect(done, 0)
+        self.assertIn("Firewall", done.stdout)
+        self.assertEqual(self.server.requests("ListExposures")[0].filter,
+                         'viewer.subject = "tom" AND company = "companies/acme" AND open = true')
+        self.expect(self.run_cli("exposures", "--password", "acme/9"), 0)
+        self.assertEqual(self.server.requests("ListExposures")[1].filter,
+                         'password_entry = "companies/acme/passwords/9"')
+        self.expect(self.run_cli("exposures", "extra"), 2, "too many arguments")
+        self.answer("ResolveExposure", self.message("Exposure", name="exposures/e1", state=3))
+        self.expect(self.run_cli("exposure", "resolve", "e1"), 2, "--note")
+        self.expect(self.run_cli("exposure", "resolve", "e1", "--note", "gone", "--etag", "r3"), 0)
+        request = self.server.requests("ResolveExposure")[0]
+        self.assertEqual((request.name, request.note, request.etag), ("exposures/e1", "gone", "r3"))
 
     def test_reveal_is_not_repeated(self):
         self.answer("RevealPassword", Refusal(CODE.UNAVAILABLE, "audit", "AUDIT_UNAVAILABLE"))

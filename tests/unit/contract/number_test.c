@@ -11,6 +11,7 @@
 #include "docbridge/v1/common.pb-c.h"
 #include "docbridge/v1/config.pb-c.h"
 #include "docbridge/v1/connection.pb-c.h"
+#include "docbridge/v1/exposure.pb-c.h"
 #include "docbridge/v1/mapping.pb-c.h"
 #include "docbridge/v1/options.pb-c.h"
 #include "docbridge/v1/reveal_policy.pb-c.h"
@@ -19,6 +20,7 @@
 #include "server/auth/principal.h"
 #include "server/source/source.h"
 #include "server/store/connection_state.h"
+#include "server/store/exposure.h"
 #include "server/store/mapping.h"
 #include "server/store/organization.h"
 #include "server/store/removal.h"
@@ -169,7 +171,8 @@ static void audit_events(void **state)
         {AUDIT_CONNECTION_STATE, "CONNECTION_STATE"},
         {AUDIT_CREDENTIAL_ROTATE, "CREDENTIAL_ROTATE"},
         {AUDIT_CONNECTION_DELETE, "CONNECTION_DELETE"}, {AUDIT_VAULT_REWRAP, "VAULT_REWRAP"},
-        {AUDIT_REVEALS_FREEZE, "REVEALS_FREEZE"}, {AUDIT_REVEALS_UNFREEZE, "REVEALS_UNFREEZE"});
+        {AUDIT_REVEALS_FREEZE, "REVEALS_FREEZE"}, {AUDIT_REVEALS_UNFREEZE, "REVEALS_UNFREEZE"},
+        {AUDIT_EXPOSURE_RESOLVE, "EXPOSURE_RESOLVE"});
     ASSERT_NUMBERS(audit_event__phase, "PHASE_", true, {AUDIT_INTENT, "INTENT"},
                    {AUDIT_OUTCOME, "OUTCOME"}, {AUDIT_SINGLE, "SINGLE"});
     ASSERT_NUMBERS(audit_event__outcome, "OUTCOME_", true, {AUDIT_SUCCEEDED, "SUCCEEDED"},
@@ -180,6 +183,8 @@ static void audit_events(void **state)
 static void reveal_policies(void **state)
 {
     (void)state;
+    ASSERT_NUMBERS(exposure__state, "STATE_", true, {EXPOSURE_OPEN, "OPEN"},
+                   {EXPOSURE_ROTATED, "ROTATED"}, {EXPOSURE_RESOLVED, "RESOLVED"});
     ASSERT_NUMBERS(reveal_policy__restricted_records, "RESTRICTED_RECORDS_", true,
                    {REVEAL_RESTRICTED_PER_USER, "PER_USER"},
                    {REVEAL_RESTRICTED_KEY_ONLY, "KEY_ONLY"});
