@@ -1,7 +1,5 @@
 """Runs that are cut off, and go on: by kill -9, by SIGTERM, by CancelSyncRun."""
 
-import os
-import random
 import re
 import signal
 import subprocess
@@ -9,124 +7,10 @@ import threading
 import time
 
 import docbridge_e2e as e2e
-
-SUCCEEDED, CANCELLED = 5, 8
-# Requests of a run in flight at once.
-WINDOW = 4
-KILLS = int(os.environ.get("DOCBRIDGE_E2E_KILLS", 3))
-# Records of a kind (enum source_kind) and the collection that they come from.
-FOLDERS, DOCUMENTS, ASSETS, CHECKLISTS, TEMPLATES, PASSWORD_FOLDERS, PASSWORDS = range(3, 10)
+from sync_case import CANCELLED, DOCUMENTS, KILLS, SUCCEEDED, WINDOW, SyncCase
 
 
-class Resume(e2e.Case):
-    LEASE_MS = 1500
-
-    @classmethod
-    def make(cls):
-        return e2e.Stack(("--organizations", "24", "--documents", "800", "--document-bytes", "200", "--passwords",
-                          "150", "--flexible-assets", "150", "--checklists", "40"), sync_lease_ms=str(cls.LEASE_MS))
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.api = cls.stack.api()
-        cls.connection = cls.stack.connect(cls.api)
-        cls.stack.configure(cls.api, cls.connection)
-        cls.stack.settle(cls.api, cls.connection)
-        cls.truth = cls.expected(cls.stack.mapping(cls.api, cls.connection))
-        cls.seed = int(os.environ.get("DOCBRIDGE_E2E_SEED", time.time()))
-        cls.random = random.Random(cls.seed)
-        print("DOCBRIDGE_E2E_SEED=%d" % cls.seed)
-
-    @classmethod
-    def expected(cls, mapping):
-        """What must be stored, from the emulator's own account."""
-        rows = set()
-
-        def add(kind, collection, condition=lambda row: True):
-            for row in cls.emulator.dump(collection):
-                owner = str(row["organization_id"])
-                if (owner in mapping or (kind == TEMPLATES and owner == "0")) and condition(row):
-                    attributes = row["attributes"]
-                    rows.add((kind, row["id"], owner, attributes["name"] or "",
-                              bool(attributes.get("restricted")), bool(attributes.get("archived"))))
-
-        add(DOCUMENTS, "documents")
-        # A type that is off upstream is not asked for.
-        on = {int(row["id"]) for row in cls.emulator.dump("flexible_asset_types") if row["attributes"]["enabled"]}
-        add(ASSETS, "flexible_assets", lambda row: row["attributes"]["flexible-asset-type-id"] in on)
-        add(CHECKLISTS, "checklists")
-        add(TEMPLATES, "checklist_templates")
-        add(PASSWORDS, "passwords", lambda row: not row["attributes"]["personal"])
-        # Folders are asked for where something lies in one.
-        for kind, collection, of, key in ((FOLDERS, "document_folders", "documents", "document-folder-id"),
-                                          (PASSWORD_FOLDERS, "password_folders", "passwords", "password-folder-id")):
-            foldered = {row["organization_id"] for row in cls.emulator.dump(of)
-                        if row["attributes"][key] is not None and not row["attributes"].get("personal")}
-            add(kind, collection, lambda row, foldered=foldered: row["organization_id"] in foldered)
-        return rows
-
-    def stored(self):
-        rows = self.stack.sql("SELECT kind, id::text, organization_id::text AS owner, display_name AS name, restricted,"
-                              " archived FROM record")
-        found = [(row["kind"], row["id"], row["owner"], row["name"], row["restricted"], row["archived"])
-                 for row in rows]
-        self.assertEqual(len(found), len(set(found)))
-        return set(found)
-
-    def setUp(self):
-        if self.stack.server.poll() is not None:
-            self.serve()
-        self.emulator.calm()
-        self.emulator.switch(latency_ms=50)
-        # As if nothing had been synced yet.
-        self.stack.execute("TRUNCATE record, sync_freshness CASCADE")
-
-    def assertComplete(self, name):
-        run = self.api("SyncService.GetSyncRun", name=name)
-        self.assertEqual(run.state, SUCCEEDED, run)
-        stored = self.stored()
-        self.assertEqual(sorted(self.truth - stored)[:5], [], "lost")
-        self.assertEqual(sorted(stored - self.truth)[:5], [], "too many")
-        # Each row was counted once, whichever process stored it.
-        self.assertEqual(sum(task.created_count for task in run.tasks), len(self.truth), run)
-        self.assertEqual(sum(task.failed_count + task.deleted_count for task in run.tasks), 0, run)
-        return run
-
-    def answers(self):
-        try:
-            self.api("ConnectionService.ListConnections")
-            return True
-        except e2e.grpc.RpcError:
-            return False
-
-    def serve(self):
-        self.stack.serve()
-        # The channel may still hold a connection that ended with the last server.
-        e2e.wait_for("an answer", self.answers)
-
-    def start(self):
-        return self.api("SyncService.RunSync", parent=self.connection).name
-
-    def alive(self, name):
-        try:
-            return self.api("SyncService.GetSyncRun", name=name, timeout=5).state <= 4
-        except e2e.grpc.RpcError:
-            return True
-
-    def finish(self, name, seconds=30):
-        e2e.wait_for("the end of the run by itself", lambda: not self.alive(name), seconds)
-
-    def pages(self, after=0):
-        """Requests for pages of content, as path and query; without looks at how an account answers."""
-        return [request["path"] + "?" + request["query"] for request in self.emulator.requests(since_seq=after)
-                if request["status"] == 200 and "page[size]=1&" not in request["query"] + "&"
-                and request["path"] not in ("/flexible_asset_types", "/password_categories")]
-
-    def last(self):
-        requests = self.emulator.requests()
-        return requests[-1]["seq"] if requests else 0
-
+class Resume(SyncCase):
     def test_killed_at_random_moments(self):
         """kill -9, again and again: nothing lost, nothing twice, nothing fetched again that was stored."""
         midway = 0
