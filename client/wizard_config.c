@@ -280,9 +280,9 @@ static int give(struct wizard *wizard, const Access *access,
 
 static int give_levels(struct wizard *wizard)
 {
-    const Docbridge__V1__ListPasswordCategoriesResponse *categories;
-    Docbridge__V1__Company **companies;
-    size_t count;
+    const Docbridge__V1__ListPasswordCategoriesResponse *categories = NULL;
+    Docbridge__V1__Company **companies = NULL;
+    size_t count = 0;
     Access access = DOCBRIDGE__V1__COMPANY_PASSWORD_ACCESS__INIT;
     bool each = false;
     char whose[64];

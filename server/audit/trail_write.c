@@ -175,7 +175,7 @@ enum err_code trail_write(struct trail *trail, const struct request *request,
 {
     struct waiter waiter = {.place = WAITING, .err = {.code = ERR_OK}};
     struct buffer changes _cleanup_(buffer_done) = {0};
-    struct queue *queue;
+    struct queue *queue = NULL;
     try_(audit_row_of(event, request->caller, request, &changes, &waiter.row, reterr));
     waiter.row.tenant = request->caller->tenant;
     trail_cond_init(&waiter.moved);

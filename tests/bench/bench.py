@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import account
 import lists
 import memory
 import reveal
@@ -39,6 +40,7 @@ def measure(report, chosen, plan):
         "parse": lambda: sync.parse(report, plan),
         "sync": lambda: sync.sync(report, plan),
         "reveal": lambda: reveal.reveal(report, server, tenant, plan),
+        "account": lambda: account.account(report, plan),
     }
     over = time.monotonic() + plan.budget
     if needs_records:

@@ -18,18 +18,22 @@ class Plan:
     sync_seconds: int  # a run of the sync that takes longer is cut off
     reveals: int
     tokens: int
+    limit: tuple  # requests in a window of so many seconds, of one large account
+    accounts: int  # synced at once
     budget: float  # seconds for all sections; what is not begun by then is not measured
     until: float = 0  # when the section must have come to an end
 
 
 # Shares of the budget, by what each section takes on an idle machine.
-SHARES = {"unary": 0.45, "mtls": 0.05, "lists": 0.08, "memory": 0.08, "start": 0.03, "token": 0.05, "parse": 0.04,
-          "sync": 0.17, "reveal": 0.05}
+SHARES = {"unary": 0.25, "mtls": 0.03, "lists": 0.045, "memory": 0.045, "start": 0.02, "token": 0.03, "parse": 0.025,
+          "sync": 0.15, "reveal": 0.03, "account": 0.375}
 
 FULL = Plan(rounds=5, seconds=1.2, stall_requests=200000, stall_rounds=3, connections=2000, wave=5000, sync_rounds=3,
-            sync_seconds=60, reveals=1000, tokens=2000, budget=780)
+            sync_seconds=60, reveals=1000, tokens=2000,
+            limit=(3000, 300), accounts=200, budget=1400)
 QUICK = Plan(rounds=3, seconds=0.4, stall_requests=60000, stall_rounds=1, connections=400, wave=1500, sync_rounds=1,
-             sync_seconds=60, reveals=200, tokens=400, budget=170)
+             sync_seconds=60, reveals=200, tokens=400,
+             limit=(300, 30), accounts=24, budget=300)
 SECTIONS = list(SHARES)
 
 

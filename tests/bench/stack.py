@@ -89,11 +89,11 @@ class Tenant:
             time.sleep(0.1)
         raise Broken("a run of the setup did not end")
 
-    def connect(self):
+    def connect(self, companies=None, key_file=None):
         """Connected, mapped and configured; nothing but organizations is synced."""
-        self.cli("company", "push", path("companies.jsonl"))
+        self.cli("company", "push", companies or path("companies.jsonl"))
         self.cli("connection", "create", "--display-name", "IT Glue", "--region", "eu", "--psa-type",
-                 "connectwise_manage", "--api-key-file", path("api-key"))
+                 "connectwise_manage", "--api-key-file", key_file or path("api-key"))
         self.connection = self.jsonl("connection", "list")[0]["name"]
         self.runs_ended()
         self.cli("map", "quick-match")
