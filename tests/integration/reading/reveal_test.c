@@ -388,6 +388,31 @@ static void a_caller_who_left_still_has_an_outcome(void **state)
     assert_string_equal(last_event(fixture), "2 4 CANCELLED 0 f 1");
 }
 
+static void pass_the_time(void *context)
+{
+    struct fixture *fixture = context;
+    fixture->request.deadline = deadline_in(0);
+}
+
+// The value came, and the outcome says that it was given out, which is the safe side: but whoever
+// is not there any more, or has no time left, gets nothing.
+static void nobody_there_gets_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    upstream.while_asked = pass_the_time;
+    upstream.context = fixture;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_DEADLINE_EXCEEDED);
+    assert_int_equal(out.value_case, 0);
+    assert_string_equal(last_event(fixture), "2 1  200 f 1");
+    assert_string_equal(err_meta_get(&err, "audit_event"), "auditEvents/2");
+    fixture->request.deadline = deadline_in(10000);
+    upstream.while_asked = cancel;
+    upstream.context = &fixture->cancelled;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_CANCELLED);
+    assert_int_equal(out.value_case, 0);
+    assert_string_equal(last_event(fixture), "2 1  200 f 3");
+}
+
 static void a_caller_without_permission_is_recorded(void **state)
 {
     struct fixture *fixture = *state;
@@ -430,6 +455,7 @@ int main(void)
         TEST(upstream_failures_end_the_intent),
         TEST(a_reveal_draws_on_the_budget),
         TEST(a_caller_who_left_still_has_an_outcome),
+        TEST(nobody_there_gets_nothing),
         TEST(a_caller_without_permission_is_recorded),
         TEST(refuses_names_of_another_form),
     };
