@@ -119,6 +119,7 @@ static enum err_code refresh_organizations(struct request *request,
     try_(request_begin(request, &tx, reterr));
     try_(parent_connection(tx, request, name.connection, in->parent, &connection, reterr));
     const struct sync_request asked = {.connection_id = name.connection,
+                                       .mode = SYNC_MODE_FULL,
                                        .tasks = SYNC_TASK_ORGANIZATIONS,
                                        .trigger = SYNC_TRIGGER_MANUAL};
     try_(sync_request_run(tx, request, &asked, run_id, &joined, reterr));

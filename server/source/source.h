@@ -139,6 +139,9 @@ struct source_query {
     // give it; without one (NULL, 0) only `secret_traits` counts.
     const char *const *known_traits;
     size_t known_trait_count;
+    // The latest changed first, instead of the order that changes least. Only where upstream
+    // documents that order; whether it keeps to it is for the caller to see.
+    bool newest_first;
     bool impossible_filter; // adds a filter that no server knows, to learn whether such are ignored
 };
 
@@ -153,6 +156,7 @@ static inline bool source_query_same(const struct source_query *one,
            one->secret_trait_count == other->secret_trait_count &&
            one->known_traits == other->known_traits &&
            one->known_trait_count == other->known_trait_count &&
+           one->newest_first == other->newest_first &&
            one->impossible_filter == other->impossible_filter;
 }
 

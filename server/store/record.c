@@ -134,19 +134,26 @@ enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int6
     return ERR_OK;
 }
 
-enum err_code record_foldered(struct tx *tx, const char *connection_id, int kind,
-                              const int64_t *organization_ids, size_t count, struct arena *arena,
-                              int64_t **ret_ids, size_t *ret_count, struct err *reterr)
+enum err_code record_foldered(struct tx *tx, const struct record_foldered *asked,
+                              struct arena *arena, int64_t **ret_ids, size_t *ret_count,
+                              struct err *reterr)
 {
     static const struct statement statement = {
         "record_foldered",
-        "SELECT DISTINCT organization_id FROM record WHERE tenant = $1 AND connection_id = $2"
+        "SELECT DISTINCT organization_id FROM record AS r WHERE tenant = $1 AND connection_id = $2"
         " AND kind = $3::smallint AND organization_id = ANY($4::bigint[]) AND folder_id <> 0"
+        " AND (NOT $6::boolean"
+        "  OR (NOT EXISTS (SELECT FROM record AS f WHERE f.tenant = $1 AND f.connection_id = $2"
+        "       AND f.kind = $5::smallint AND f.id = r.folder_id)"
+        "      AND EXISTS (SELECT FROM record AS f WHERE f.tenant = $1 AND f.connection_id = $2"
+        "       AND f.kind = $5::smallint)))"
         " ORDER BY organization_id"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
-                       ARG_INT64S(organization_ids, count)),
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(asked->connection_id),
+                       ARG_INT64(asked->kind),
+                       ARG_INT64S(asked->organization_ids, asked->organization_count),
+                       ARG_INT64(asked->folder_kind), ARG_BOOL(asked->unknown_only)),
                   &rows, reterr));
     size_t found = (size_t)rows_count(&rows);
     int64_t *ids = arena_calloc(arena, found + 1, sizeof(*ids));

@@ -56,8 +56,15 @@ enum err_code record_sweep_count(struct tx *tx, const struct record_scope *scope
 enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int64_t *ret_deleted,
                            struct err *reterr) _must_check_;
 
-// Which of the organizations have rows of a kind that lie in folders.
-enum err_code record_foldered(struct tx *tx, const char *connection_id, int kind,
-                              const int64_t *organization_ids, size_t count, struct arena *arena,
-                              int64_t **ret_ids, size_t *ret_count,
+// Which of the organizations have rows of a kind that lie in folders; with `unknown_only`, in
+// folders that are not stored although some of `folder_kind` are.
+struct record_foldered {
+    const char *connection_id;
+    int kind, folder_kind;
+    const int64_t *organization_ids;
+    size_t organization_count;
+    bool unknown_only;
+};
+enum err_code record_foldered(struct tx *tx, const struct record_foldered *asked,
+                              struct arena *arena, int64_t **ret_ids, size_t *ret_count,
                               struct err *reterr) _must_check_;

@@ -28,6 +28,7 @@ static const struct {
     {REMOVAL_NOT_COUNTED, true, {"removal_tombstone", BATCH("record_tombstone", "")}},
     {REMOVAL_NOT_COUNTED, true, {"removal_sync_page", BATCH("sync_page", "")}},
     {REMOVAL_NOT_COUNTED, false, {"removal_freshness", BATCH("sync_freshness", "")}},
+    {REMOVAL_NOT_COUNTED, false, {"removal_cursor", BATCH("sync_cursor", "")}},
     {REMOVAL_SYNC_ISSUE, true, {"removal_sync_issue", BATCH("sync_issue", "")}},
     {REMOVAL_SYNC_RUN, false, {"removal_sync_run", BATCH("sync_run", "")}},
     {REMOVAL_TYPE, false, {"removal_asset_type", BATCH("flexible_asset_type", "")}},
@@ -170,6 +171,7 @@ enum err_code removal_forget_account(struct tx *tx, const char *connection_id, s
         {"forget_asset_types", ALL_OF("flexible_asset_type")},
         {"forget_categories", ALL_OF("password_category")},
         {"forget_freshness", ALL_OF("sync_freshness")},
+        {"forget_cursors", ALL_OF("sync_cursor")},
     };
     for (size_t i = 0; i < ARRAY_LEN(statements); i++)
         try_(tx_run(tx, &statements[i], ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)),

@@ -8,6 +8,7 @@ enum sync_issue_kind {
     SYNC_ISSUE_QUARANTINED = 1,
     SYNC_ISSUE_DELETION_GUARD = 2,
     SYNC_ISSUE_SCOPE_VIOLATION = 3,
+    SYNC_ISSUE_ORDER_IGNORED = 4,
 };
 enum sync_issue_state {
     SYNC_ISSUE_OPEN = 1,

@@ -104,9 +104,12 @@ static enum err_code open_issues(struct task *task, const struct walk *walk, str
     for (size_t i = 0; i < page->violation_count && count < ISSUES_PER_PAGE_MAX; i++) {
         const char *message = arena_printf(
             &page->arena,
-            "A record of another organization came in the list of organization %" PRId64
-            "; it was not stored",
-            walk->organization_id);
+            walk->type_id != 0
+                ? "A record of another type or organization came in the list of type %" PRId64
+                  "; it was not stored"
+                : "A record of another organization came in the list of organization %" PRId64
+                  "; it was not stored",
+            walk->type_id != 0 ? walk->type_id : walk->organization_id);
         try_(open_issue(task, walk, tx, &found[count++], SYNC_ISSUE_SCOPE_VIOLATION,
                         page->violations[i], message, &page->arena, reterr));
     }
@@ -157,7 +160,7 @@ static struct sync_counts count_page(const struct page *page, const enum record_
     }
     if (at->again) {
         add.unchanged = add.failed = 0;
-    } else {
+    } else if (at->since_us == 0) {
         add.total = (at->offset == 0 && to->total > 0 ? to->total : 0) - page->passed_over;
     }
     add.done = add.created + add.updated + add.unchanged + add.failed;

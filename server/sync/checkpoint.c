@@ -7,27 +7,29 @@
 #include "server/base/encoding.h"
 
 // The members in the order of the text, all as int64.
-static const char *const words[] = {"plan",  "stage",  "key",     "filter", "offset",
-                                    "size",  "total",  "rows",    "again",  "confirm",
-                                    "blind", "unsure", "complete"};
-enum { WORDS = sizeof(words) / sizeof(words[0]) };
+static const char *const words[] = {"plan",  "stage",  "key",      "filter", "offset",
+                                    "size",  "total",  "rows",     "again",  "confirm",
+                                    "blind", "unsure", "complete", "since",  "newest"};
+enum { WORDS = sizeof(words) / sizeof(words[0]), FLAGS_FROM = 8, FLAGS_TO = 13 };
 
 void checkpoint_text(const struct checkpoint *checkpoint, char ret_text[CHECKPOINT_BYTES])
 {
     (void)snprintf(ret_text, CHECKPOINT_BYTES,
                    "plan=%d stage=%d key=%" PRId64 " filter=%d offset=%" PRId64
                    " size=%d total=%" PRId64 " rows=%" PRId64
-                   " again=%d confirm=%d blind=%d unsure=%d complete=%d",
+                   " again=%d confirm=%d blind=%d unsure=%d complete=%d since=%" PRId64
+                   " newest=%" PRId64,
                    (int)checkpoint->mode, checkpoint->stage, checkpoint->key, checkpoint->filter,
                    checkpoint->offset, checkpoint->page_size, checkpoint->total, checkpoint->rows,
                    checkpoint->again, checkpoint->confirm, checkpoint->blind, checkpoint->unsure,
-                   checkpoint->complete);
+                   checkpoint->complete, checkpoint->since_us, checkpoint->newest_us);
 }
 
 bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
 {
-    int64_t values[WORDS];
-    for (int i = 0; i < WORDS; i++) {
+    int64_t values[WORDS] = {0};
+    // The last two are missing in the texts of former versions.
+    for (int i = 0; i < WORDS && (i < FLAGS_TO || *text != '\0'); i++) {
         size_t len = strlen(words[i]);
         if (strncmp(text, words[i], len) != 0 || text[len] != '=')
             return false;
@@ -36,15 +38,15 @@ bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
         if (!encoding_int64(text, len, &values[i]))
             return false;
         text += len;
-        if (*text == ' ' && i < WORDS - 1)
-            text++;
+        if (*text == ' ' && i < WORDS - 1 && *++text == '\0')
+            return false;
     }
     if (*text != '\0' || values[0] < PLAN_UNDECIDED || values[0] > PLAN_ORGANIZATIONS ||
         values[1] < 0 || values[1] > 1 || values[3] < 0 || values[3] > SOURCE_FOLDER_ID ||
         values[4] < 0 || values[5] < 1 || values[5] > 1000 || values[4] % values[5] != 0 ||
-        values[6] < -1 || values[7] < 0)
+        values[6] < -1 || values[7] < 0 || values[13] < 0 || values[14] < CHECKPOINT_SPOILED)
         return false;
-    for (int i = 8; i < WORDS; i++)
+    for (int i = FLAGS_FROM; i < FLAGS_TO; i++)
         if (values[i] < 0 || values[i] > 1)
             return false;
     *ret_checkpoint = (struct checkpoint){
@@ -61,6 +63,8 @@ bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
         .blind = values[10] == 1,
         .unsure = values[11] == 1,
         .complete = values[12] == 1,
+        .since_us = values[13],
+        .newest_us = values[14],
     };
     return true;
 }

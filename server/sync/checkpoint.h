@@ -30,7 +30,15 @@ struct checkpoint {
     bool blind;    // met a row whose id cannot be read
     bool unsure;   // this or an earlier walk of the task may have missed something
     bool complete; // the walk is over, what follows is its end
+    // Of a walk that goes from the latest changed to those as old as this; 0: of a whole one.
+    int64_t since_us;
+    // What the cursor becomes when this pass, one or several walks, is complete: the latest change
+    // on its first page, before which nothing can be missed. 0: not known yet.
+    int64_t newest_us;
 };
+
+// In newest_us: the pass missed something, and the cursor stays.
+enum { CHECKPOINT_SPOILED = -1 };
 
 enum { CHECKPOINT_BYTES = 256 };
 void checkpoint_text(const struct checkpoint *checkpoint, char ret_text[CHECKPOINT_BYTES]);

@@ -9,7 +9,7 @@
 #include "server/sync/sync_private.h"
 #include "server/sync/walk.h"
 
-static char *guard_subject(const struct walk *walk, struct arena *arena)
+char *walk_subject(const struct walk *walk, struct arena *arena)
 {
     const char *collection = walk_collection(walk->kind);
     if (walk->type_id != 0)
@@ -128,7 +128,7 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
     struct record_scope scope;
     *ret_deleted = 0;
     try_(make_scope(task, walk, &scope, reterr));
-    const char *subject = guard_subject(walk, &run->arena);
+    const char *subject = walk_subject(walk, &run->arena);
     if (subject == NULL)
         return err_no_memory(reterr);
     int64_t total, vanished;

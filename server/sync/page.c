@@ -30,6 +30,7 @@ void page_scope(struct page *page, const struct page *other)
     page->organization_count = other->organization_count;
     page->asked_organization = other->asked_organization;
     page->any_organization = other->any_organization;
+    page->asked_type = other->asked_type;
 }
 
 static bool grow(struct page *page, void **items, size_t *capacity, size_t count, size_t item_bytes)
@@ -65,11 +66,24 @@ static bool in_scope(const struct page *page, int64_t organization_id)
                    sizeof(organization_id), compare_ids) != NULL;
 }
 
+// A row that does not say when it changed is in no order.
+static void note_time(struct page *page, int64_t update_time_us)
+{
+    if (update_time_us == 0 || (page->oldest_us != 0 && update_time_us > page->oldest_us))
+        page->out_of_order = true;
+    if (update_time_us > page->newest_us)
+        page->newest_us = update_time_us;
+    if (page->oldest_us == 0 || update_time_us < page->oldest_us)
+        page->oldest_us = update_time_us;
+}
+
 static bool on_record(void *context, const struct source_record *record)
 {
     struct page *page = context;
-    if (!in_scope(page, record->organization_id)) {
-        if (page->asked_organization == 0) {
+    bool other_type = page->asked_type != 0 && record->type_id != page->asked_type;
+    note_time(page, record->update_time_us);
+    if (other_type || !in_scope(page, record->organization_id)) {
+        if (page->asked_organization == 0 && !other_type) {
             page->passed_over++;
             return true;
         }

@@ -19,6 +19,7 @@ struct page {
     size_t organization_count;
     int64_t asked_organization; // 0: the list is the account's
     bool any_organization;      // keep all: organizations themselves, what has none
+    int64_t asked_type;         // of flexible assets: rows of others are violations; 0: any
     struct source_record *records;
     size_t record_count, record_capacity;
     struct page_bad *bad; // set aside
@@ -27,6 +28,10 @@ struct page {
     size_t violation_count, violation_capacity;
     int64_t passed_over; // rows of organizations that are not mapped
     bool overflow;       // did not fit
+    // When the rows changed upstream, kept or not: the latest, the earliest (0: no row), and
+    // whether each came after one that is as late.
+    int64_t newest_us, oldest_us;
+    bool out_of_order;
 };
 
 enum { PAGE_MAX_BYTES = 64 * 1024 * 1024 };

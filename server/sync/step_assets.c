@@ -1,9 +1,56 @@
 // Flexible assets: upstream lists them by type only.
 #include <inttypes.h>
+#include <sodium.h>
+#include <string.h>
 
 #include "server/store/type_sync.h"
 #include "server/sync/types.h"
 #include "server/sync/walk.h"
+
+// The fields that a type's assets are read by, as text.
+static char *make_basis(const struct type_sync_enabled *type, struct arena *arena)
+{
+    unsigned char hash[16];
+    crypto_generichash_state state;
+    (void)crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    for (size_t i = 0; i < type->known_trait_count; i++)
+        (void)crypto_generichash_update(&state, (const unsigned char *)type->known_traits[i],
+                                        strlen(type->known_traits[i]) + 1);
+    (void)crypto_generichash_update(&state, (const unsigned char *)"", 1);
+    for (size_t i = 0; i < type->secret_trait_count; i++)
+        (void)crypto_generichash_update(&state, (const unsigned char *)type->secret_traits[i],
+                                        strlen(type->secret_traits[i]) + 1);
+    (void)crypto_generichash_final(&state, hash, sizeof(hash));
+    char *text = arena_alloc(arena, 2 * sizeof(hash) + 1);
+    return text == NULL ? NULL : sodium_bin2hex(text, 2 * sizeof(hash) + 1, hash, sizeof(hash));
+}
+
+static enum err_code walk_type(struct task *task, const struct type_sync_enabled *type,
+                               struct err *reterr)
+{
+    // One organization's are fewer pages than the account's.
+    int64_t only = task->organization_count == 1 ? task->organizations[0] : 0;
+    struct walk walk = {
+        .kind = SOURCE_FLEXIBLE_ASSETS,
+        .key = type->id,
+        .type_id = type->id,
+        .organization_id = only,
+        .secret_traits = type->secret_traits,
+        .secret_trait_count = type->secret_trait_count,
+        .known_traits = type->known_traits,
+        .known_trait_count = type->known_trait_count,
+        .organizations = task->organizations,
+        .organization_count = task->organization_count,
+        .parts = 1,
+        .last_part = true,
+        .begins_pass = true,
+        .ends_pass = true,
+        .basis = make_basis(type, &task->run->arena),
+    };
+    if (walk.basis == NULL)
+        return err_no_memory(reterr);
+    return walk_changes_or_all(task, &walk, reterr);
+}
 
 enum err_code step_flexible_assets(struct task *task, struct err *reterr)
 {
@@ -27,22 +74,7 @@ enum err_code step_flexible_assets(struct task *task, struct err *reterr)
             unknown = &types[i];
             continue;
         }
-        struct walk walk = {
-            .kind = SOURCE_FLEXIBLE_ASSETS,
-            .key = types[i].id,
-            .type_id = types[i].id,
-            // One organization's are fewer pages than the account's.
-            .organization_id = task->organization_count == 1 ? task->organizations[0] : 0,
-            .secret_traits = types[i].secret_traits,
-            .secret_trait_count = types[i].secret_trait_count,
-            .known_traits = types[i].known_traits,
-            .known_trait_count = types[i].known_trait_count,
-            .organizations = task->organizations,
-            .organization_count = task->organization_count,
-            .parts = 1,
-            .last_part = true,
-        };
-        try_(walk_run(task, &walk, NULL, reterr));
+        try_(walk_type(task, &types[i], reterr));
     }
     if (unknown != NULL)
         return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID,

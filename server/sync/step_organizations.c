@@ -19,8 +19,10 @@ enum err_code step_organizations(struct task *task, struct err *reterr)
         .any_organization = true,
         .parts = 1,
         .last_part = true,
+        .begins_pass = true,
+        .ends_pass = true,
     };
-    enum err_code code = walk_run(task, &walk, NULL, reterr);
+    enum err_code code = walk_changes_or_all(task, &walk, reterr);
     if (code == ERR_UPSTREAM_ACCESS_DENIED) {
         struct err err;
         if (note_inventory(task, 0, true, &err) != ERR_OK)

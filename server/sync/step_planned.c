@@ -1,5 +1,6 @@
 // Lists that upstream gives for the whole account or for one organization; and folders.
 #include "server/store/record.h"
+#include "server/sync/cursor.h"
 #include "server/sync/plan.h"
 #include "server/sync/walk.h"
 
@@ -16,10 +17,14 @@ static struct walk walk_of(enum source_kind kind, const int64_t *organization_id
     };
 }
 
-static enum err_code by_organizations(struct task *task, enum source_kind kind, struct err *reterr)
+// `peeked`: the account's first page was seen just before.
+static enum err_code by_organizations(struct task *task, enum source_kind kind, bool peeked,
+                                      struct err *reterr)
 {
     for (size_t i = 0; i < task->organization_count; i++) {
         struct walk walk = walk_of(kind, &task->organizations[i]);
+        walk.begins_pass = i == 0 && !peeked;
+        walk.ends_pass = i + 1 == task->organization_count;
         for (size_t k = i + 1; k < task->organization_count; k++) {
             struct walk next = walk_of(kind, &task->organizations[k]);
             if (!walk_hint(task, &next))
@@ -30,15 +35,34 @@ static enum err_code by_organizations(struct task *task, enum source_kind kind, 
     return ERR_OK;
 }
 
-enum err_code step_planned(struct task *task, enum source_kind kind, struct err *reterr)
+// What changed, from the account's list or that of the only organization. `*ret_left`: the list
+// must be read whole.
+static enum err_code changes(struct task *task, enum source_kind kind, int64_t since_us,
+                             bool *ret_left, struct err *reterr)
 {
-    bool begun = task->text[0] != '\0';
-    // In the second stage the lists are complete, whichever they were.
-    if (task->organization_count == 0 || (begun && task->at.stage > 0))
-        return ERR_OK;
+    int64_t only = task->organization_count == 1 ? task->organizations[0] : 0;
+    struct walk walk = {
+        .kind = kind,
+        .key = only,
+        .organization_id = only,
+        .organizations = task->organizations,
+        .organization_count = task->organization_count,
+        .parts = 1,
+        .last_part = true,
+        .may_leave = only == 0,
+        .since_us = since_us,
+        .begins_pass = true,
+        .ends_pass = true,
+    };
+    return walk_run(task, &walk, ret_left, reterr);
+}
+
+static enum err_code whole(struct task *task, enum source_kind kind, struct err *reterr)
+{
+    bool begun = task->text[0] != '\0' && task->at.since_us == 0;
     enum plan_mode mode = begun ? task->at.mode : plan_begin(task->organization_count);
     if (mode == PLAN_ORGANIZATIONS)
-        return by_organizations(task, kind, reterr);
+        return by_organizations(task, kind, false, reterr);
     struct walk walk = {
         .kind = kind,
         .organizations = task->organizations,
@@ -46,10 +70,32 @@ enum err_code step_planned(struct task *task, enum source_kind kind, struct err 
         .parts = 1,
         .last_part = true,
         .may_leave = mode == PLAN_UNDECIDED,
+        .begins_pass = true,
+        .ends_pass = true,
     };
     bool left = false;
     try_(walk_run(task, &walk, &left, reterr));
-    return left ? by_organizations(task, kind, reterr) : ERR_OK;
+    return left ? by_organizations(task, kind, true, reterr) : ERR_OK;
+}
+
+enum err_code step_planned(struct task *task, enum source_kind kind, struct err *reterr)
+{
+    // In the second stage the lists are complete, whichever they were.
+    if (task->organization_count == 0 || (task->text[0] != '\0' && task->at.stage > 0))
+        return ERR_OK;
+    int64_t since_us = 0;
+    // Whether the tasks of a checklist move its time is not known.
+    if (kind != SOURCE_CHECKLISTS)
+        try_(cursor_since(task, kind, 0, "", &since_us, reterr));
+    bool left = since_us == 0;
+    if (!left)
+        try_(changes(task, kind, since_us, &left, reterr));
+    if (!left)
+        return ERR_OK;
+    // Too much changed: organization by organization, from when that was seen.
+    if (since_us != 0 && task->at.newest_us > 0)
+        return by_organizations(task, kind, true, reterr);
+    return whole(task, kind, reterr);
 }
 
 static struct walk folder_walk(enum source_kind kind, const int64_t *organization_id)
@@ -69,8 +115,15 @@ enum err_code step_folders(struct task *task, enum source_kind kind, enum source
     {
         struct tx *tx _cleanup_(tx_abortp) = NULL;
         try_(run_begin(run, false, &tx, reterr));
-        try_(record_foldered(tx, run->lease.connection_id, (int)kind, task->organizations,
-                             task->organization_count, &run->arena, &ids, &count, reterr));
+        const struct record_foldered asked = {
+            .connection_id = run->lease.connection_id,
+            .kind = (int)kind,
+            .folder_kind = (int)folder_kind,
+            .organization_ids = task->organizations,
+            .organization_count = task->organization_count,
+            .unknown_only = run->row.mode == SYNC_MODE_QUICK,
+        };
+        try_(record_foldered(tx, &asked, &run->arena, &ids, &count, reterr));
     }
     for (size_t i = 0; i < count; i++) {
         struct walk walk = folder_walk(folder_kind, &ids[i]);

@@ -67,8 +67,8 @@ enum sync_trigger {
 
 // The numbers of docbridge.v1.SyncMode.
 enum sync_mode {
-    SYNC_MODE_QUICK = 1, // what changed
-    SYNC_MODE_FULL = 2,  // everything
+    SYNC_MODE_QUICK = 1, // what changed, where upstream can tell; deletions stay for later
+    SYNC_MODE_FULL = 2,  // every list to its end, and what is in none is gone
 };
 
 // What is asked for.

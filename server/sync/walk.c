@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "server/base/log.h"
+#include "server/sync/cursor.h"
+#include "server/sync/judge.h"
 #include "server/sync/plan.h"
 #include "server/sync/sync_private.h"
 
 enum {
-    PAGES_MAX = 10000,              // of a list whose length upstream does not tell
-    SOURCE_PAGE_MAX = 1000,         // rows
     AHEAD_BYTES = 16 * 1024 * 1024, // of pages that wait to be stored, of one run
 };
 
@@ -33,9 +33,9 @@ const char *walk_collection(enum source_kind kind)
 char *walk_scope(const struct walk *walk, enum source_folder_filter filter, bool confirm,
                  struct arena *arena)
 {
-    return arena_printf(arena, "organization=%" PRId64 " type=%" PRId64 " filter=%d%s",
+    return arena_printf(arena, "organization=%" PRId64 " type=%" PRId64 " filter=%d%s%s",
                         walk->organization_id, walk->type_id, (int)filter,
-                        confirm ? " confirm" : "");
+                        confirm ? " confirm" : "", walk->since_us != 0 ? " changes" : "");
 }
 
 // Where the checkpoint stands against a walk: negative before it, 0 in it, positive past it.
@@ -69,6 +69,8 @@ static void begin(struct task *task, const struct walk *walk)
         .page_size = first_page_size(task->run, walk->kind),
         .total = -1,
         .unsure = task->at.unsure,
+        .since_us = walk->since_us,
+        .newest_us = walk->begins_pass ? 0 : task->at.newest_us,
     };
 }
 
@@ -85,6 +87,7 @@ static struct source_query query_at(const struct walk *walk, int64_t offset, int
         .secret_trait_count = walk->secret_trait_count,
         .known_traits = walk->known_traits,
         .known_trait_count = walk->known_trait_count,
+        .newest_first = walk->since_us != 0,
     };
 }
 
@@ -93,6 +96,8 @@ static struct source_query query_at(const struct walk *walk, int64_t offset, int
 static void read_ahead(struct task *task, const struct walk *walk, const struct checkpoint *to,
                        const struct page *page)
 {
+    if (walk->since_us != 0)
+        return;
     size_t page_bytes = arena_used(&page->arena) + 1;
     size_t bytes = page_bytes;
     for (int64_t offset = to->offset; offset < to->total && bytes + page_bytes < AHEAD_BYTES;
@@ -139,66 +144,19 @@ static enum err_code end(struct task *task, const struct walk *walk, bool sure, 
     struct checkpoint to = task->at;
     to.complete = true;
     to.unsure = to.unsure || (!sure && !walk->optional);
-    return apply_end(task, walk, &to, sure, reterr);
+    if (!sure)
+        to.newest_us = CHECKPOINT_SPOILED;
+    try_(apply_end(task, walk, &to, sure, reterr));
+    return walk->ends_pass ? cursor_advance(task, walk, reterr) : ERR_OK;
 }
 
-// What the page says of the walk.
-struct progress {
-    bool last;  // nothing follows
-    bool sure;  // and nothing was missed
-    bool moved; // the count changed on the way: once more
-};
-
-static struct progress judge(const struct checkpoint *at, const struct source_page *answer,
-                             int page_number)
+// A walk of changes says nothing of what it did not meet.
+static enum err_code end_changes(struct task *task, const struct walk *walk, struct err *reterr)
 {
-    struct progress progress = {.last =
-                                    answer->next_page <= page_number || answer->record_count == 0};
-    if (!progress.last || at->total < 0)
-        return progress;
-    bool agrees =
-        answer->next_page == 0 && at->rows == at->total && answer->total_count == at->total;
-    progress.sure = agrees && !at->blind;
-    progress.moved = !agrees && !at->again;
-    return progress;
-}
-
-// Whether upstream delivers far more than there can be: it ignores which page is asked for.
-static bool is_endless(const struct checkpoint *at, const struct source_page *answer,
-                       int page_number)
-{
-    int64_t most = at->total > answer->total_count ? at->total : answer->total_count;
-    if (most < 0)
-        return page_number >= PAGES_MAX;
-    return at->rows - 10 * (int64_t)at->page_size > 2 * most;
-}
-
-// The ids of a page, to notice when the next one is the same.
-struct trace {
-    int64_t ids[SOURCE_PAGE_MAX];
-    size_t count;
-};
-
-// Rows that were passed over left no id: nothing is said of such a page.
-static bool is_repeated(struct trace *trace, const struct page *page)
-{
-    size_t count =
-        page->passed_over == 0 && page->record_count <= SOURCE_PAGE_MAX ? page->record_count : 0;
-    bool same = count > 0 && count == trace->count;
-    for (size_t i = 0; i < count; i++) {
-        same = same && trace->ids[i] == page->records[i].id;
-        trace->ids[i] = page->records[i].id;
-    }
-    trace->count = count;
-    return same;
-}
-
-static bool is_blind(const struct page *page)
-{
-    for (size_t i = 0; i < page->bad_count; i++)
-        if (page->bad[i].id == 0)
-            return true;
-    return false;
+    struct checkpoint to = task->at;
+    to.complete = to.unsure = true;
+    try_(apply_end(task, walk, &to, false, reterr));
+    return walk->ends_pass ? cursor_advance(task, walk, reterr) : ERR_OK;
 }
 
 // Tries larger pages again, but not at once: each refusal costs as long as upstream's timeout.
@@ -234,20 +192,65 @@ static enum err_code needs_confirmation(struct task *task, const struct walk *wa
     return apply_would_delete(task, walk, ret_needs, reterr);
 }
 
+// Notes on the first page of a pass how far it will reach.
+static void note_newest(struct checkpoint *at, const struct page *page)
+{
+    int64_t now_us = clock_wall_us();
+    if (at->newest_us == 0)
+        at->newest_us = page->newest_us == 0       ? 1
+                        : page->newest_us < now_us ? page->newest_us
+                                                   : now_us;
+}
+
+// Whether the page speaks against going on with this walk: of the whole account its total does, of
+// changes that there are as many pages as the lists of the organizations would take at least.
+static bool leaves(const struct task *task, const struct walk *walk, const struct page *page,
+                   const struct source_page *answer)
+{
+    const struct checkpoint *at = &task->at;
+    if (!walk->may_leave || at->again)
+        return false;
+    if (walk->since_us != 0)
+        return at->offset / at->page_size + 1 >= (int64_t)walk->organization_count &&
+               answer->next_page != 0 && !judge_reaches(page, walk->since_us);
+    return at->offset == 0 && plan_choose(answer->total_count, at->page_size,
+                                          walk->organization_count) != PLAN_ACCOUNT;
+}
+
+// What follows a page that was fetched, stored and judged. `*ret_over`: the walk is.
+static enum err_code conclude_page(struct task *task, const struct walk *walk,
+                                   const struct progress *progress, int page_number, bool *ret_over,
+                                   struct err *reterr)
+{
+    bool confirm = false;
+    if (progress->sure && walk->since_us == 0)
+        try_(needs_confirmation(task, walk, page_number, &confirm, reterr));
+    *ret_over = progress->last && !progress->moved && !confirm;
+    if (*ret_over && walk->since_us != 0 && progress->sure)
+        return end_changes(task, walk, reterr);
+    if (*ret_over)
+        return end(task, walk, progress->sure, reterr);
+    return progress->last ? restart(task, walk, confirm, reterr) : ERR_OK;
+}
+
 static enum err_code walk_pages(struct task *task, const struct walk *walk, struct page *page,
                                 bool *ret_left, struct err *reterr)
 {
     struct checkpoint *at = &task->at;
     struct fetch fetch = {.page = page};
     struct trace trace = {.count = 0};
-    for (;;) {
+    for (bool over = false; !over;) {
         enum err_code code = fetch_page(task, walk, &fetch, reterr);
         if (is_absent(walk, code))
             return end(task, walk, false, reterr);
         try_(code);
-        if (walk->may_leave && at->offset == 0 && !at->again &&
-            plan_choose(fetch.answer.total_count, at->page_size, walk->organization_count) !=
-                PLAN_ACCOUNT) {
+        if (walk->since_us != 0 && page->out_of_order) {
+            *ret_left = true;
+            at->newest_us = CHECKPOINT_SPOILED;
+            return cursor_distrust(task, walk, reterr);
+        }
+        note_newest(at, page);
+        if (leaves(task, walk, page, &fetch.answer)) {
             *ret_left = true;
             return ERR_OK;
         }
@@ -257,11 +260,13 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
             to.total = fetch.answer.total_count;
         to.rows += fetch.answer.record_count;
         to.offset += at->page_size;
-        to.blind = to.blind || is_blind(page);
-        struct progress progress = judge(&to, &fetch.answer, page_number);
-        if (is_repeated(&trace, page))
+        to.blind = to.blind || judge_blind(page);
+        struct progress progress = walk->since_us != 0
+                                       ? judge_changes(&to, page, &fetch.answer, page_number)
+                                       : judge_page(&to, &fetch.answer, page_number);
+        if (judge_repeated(&trace, page) && !(progress.last && walk->since_us != 0))
             progress = (struct progress){.last = true, .moved = !at->again};
-        if (is_endless(&to, &fetch.answer, page_number))
+        if (judge_endless(&to, &fetch.answer, page_number))
             progress = (struct progress){.last = true};
         if (!progress.last) {
             grow(task, walk, &to);
@@ -269,16 +274,11 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
         }
         try_(apply_page(task, walk, page, &to, reterr));
         task->run->page_sizes[walk->kind] = at->page_size;
-        bool confirm = false;
-        if (progress.sure)
-            try_(needs_confirmation(task, walk, page_number, &confirm, reterr));
-        if (progress.last && !progress.moved && !confirm)
-            return end(task, walk, progress.sure, reterr);
-        if (progress.last) {
-            try_(restart(task, walk, confirm, reterr));
+        try_(conclude_page(task, walk, &progress, page_number, &over, reterr));
+        if (progress.last)
             trace.count = 0;
-        }
     }
+    return ERR_OK;
 }
 
 static void take_scope(struct page *page, const struct walk *walk)
@@ -288,15 +288,20 @@ static void take_scope(struct page *page, const struct walk *walk)
     page->organization_count = walk->organization_count;
     page->asked_organization = walk->organization_id;
     page->any_organization = walk->any_organization;
+    page->asked_type = walk->type_id;
 }
 
 enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_left,
                        struct err *reterr)
 {
     int order = task->text[0] == '\0' ? -1 : compare(&task->at, walk);
-    if (order > 0 || (order == 0 && task->at.complete))
+    if (order > 0)
         return ERR_OK;
-    if (order < 0) {
+    // A walk of changes that gave way to one of the whole, or must now.
+    bool other = order == 0 && (task->at.since_us != 0) != (walk->since_us != 0);
+    if (order == 0 && !other && task->at.complete)
+        return walk->ends_pass ? cursor_advance(task, walk, reterr) : ERR_OK;
+    if (order < 0 || other) {
         if (task->text[0] == '\0' || task->at.key != walk->key || task->at.stage != walk->stage)
             task->sure_parts = 0;
         begin(task, walk);
@@ -317,6 +322,17 @@ bool walk_hint(struct task *task, const struct walk *walk)
     take_scope(&scope, walk);
     struct source_query query = query_at(walk, 0, first_page_size(task->run, walk->kind));
     return ahead_hint(task->run->ahead, &query, &scope);
+}
+
+enum err_code walk_changes_or_all(struct task *task, const struct walk *walk, struct err *reterr)
+{
+    struct walk changes = *walk;
+    bool left = false;
+    try_(cursor_since(task, walk->kind, walk->type_id, walk->basis == NULL ? "" : walk->basis,
+                      &changes.since_us, reterr));
+    if (changes.since_us != 0)
+        try_(walk_run(task, &changes, &left, reterr));
+    return changes.since_us == 0 || left ? walk_run(task, walk, NULL, reterr) : ERR_OK;
 }
 
 static void add_counts(struct sync_task_row *row, const struct sync_counts *add)

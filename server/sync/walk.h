@@ -40,16 +40,25 @@ struct walk {
     bool last_part;
     // Leaves the first page unstored and returns if its total speaks against the account's list.
     bool may_leave;
+    // Only what changed since then, the latest first; deletes nothing. 0: the whole list.
+    int64_t since_us;
+    // The walks of a pass together read what the cursor of the list stands for (cursor.h).
+    bool begins_pass, ends_pass;
+    const char *basis; // of the cursor; "" if NULL
 };
 
-// Walks from where the checkpoint is; does nothing if it is past this walk. `*ret_left` (may be
-// NULL) tells that the plan has become PLAN_ORGANIZATIONS. Errors: see run.h.
+// Walks from where the checkpoint is; does nothing if it is past this walk. `*ret_left` (NULL if it
+// cannot be) tells that the plan has become PLAN_ORGANIZATIONS, or that a walk of changes must give
+// way to one of the whole. Errors: see run.h.
 enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_left,
                        struct err *reterr) _must_check_;
 
 // Has the first page of a walk that comes later in the task read meanwhile. What the walk points at
 // must live as long as the task. False: no more can be read now.
 bool walk_hint(struct task *task, const struct walk *walk);
+// The walk of what changed, if the cursor knows since when, else or if that fails the whole.
+enum err_code walk_changes_or_all(struct task *task, const struct walk *walk,
+                                  struct err *reterr) _must_check_;
 
 // What follows are the parts of a walk.
 
@@ -78,6 +87,8 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
 // The text of a walk's pages in sync_page, from `arena`.
 char *walk_scope(const struct walk *walk, enum source_folder_filter filter, bool confirm,
                  struct arena *arena);
+// What an issue about the whole list is about, such as "organizations/5/passwords".
+char *walk_subject(const struct walk *walk, struct arena *arena);
 // The collection of a kind in names, such as "passwords".
 const char *walk_collection(enum source_kind kind);
 // Commits a step of the task: checkpoint, counters, requests; with its effect on the run's row. A

@@ -123,7 +123,7 @@ def many(report, plan):
         idle, most = program.rss(), 0
         began = time.monotonic()
         for tenant in tenants:
-            tenant.cli("sync", "run")
+            tenant.cli("sync", "run", "--mode", "full")
         live = list(tenants)
         while live:
             most = max(most, program.rss())

@@ -46,7 +46,7 @@ def key_header():
 def run(tenant, server, seconds):
     """One run, cut off after `seconds`: rows, seconds, CPU and most memory of docbridged, whether it ended."""
     cpu, began, most = server.cpu(), time.monotonic(), server.rss()
-    tenant.cli("sync", "run")
+    tenant.cli("sync", "run", "--mode", "full")
     while True:
         for _ in range(10):
             time.sleep(0.1)

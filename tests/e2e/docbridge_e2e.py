@@ -568,8 +568,8 @@ class Stack:
                                             parent=connection, filter="mapping_state = MAPPED")}
 
     def run(self, api, connection, seconds=60, **fields):
-        """A whole run; its end."""
-        name = api("SyncService.RunSync", parent=connection, **fields).name
+        """A full run; its end."""
+        name = api("SyncService.RunSync", parent=connection, **{"mode": 2, **fields}).name
         wait_for("the run", lambda: api("SyncService.GetSyncRun", name=name).state > 4, seconds)
         return api("SyncService.GetSyncRun", name=name)
 

@@ -393,7 +393,7 @@ class RateLimit(Synced):
 
     def watched_run(self):
         """A run, and the states it was seen in."""
-        name = self.api("SyncService.RunSync", parent=self.connection).name
+        name = self.api("SyncService.RunSync", parent=self.connection, mode=2).name
         events = list(self.api.stream("SyncService.WatchSyncRun", name=name))
         kinds = collections.Counter(event.WhichOneof("event") for event in events)
         return events[-1].finished, kinds
@@ -402,7 +402,7 @@ class RateLimit(Synced):
         """Never exceeded as upstream counts, and what a run leaves is there for a technician."""
         time.sleep(self.WINDOW_MS / 1000)
         self.emulator.switch(limit=self.LIMIT, window_ms=self.WINDOW_MS)
-        name = self.api("SyncService.RunSync", parent=self.connection).name
+        name = self.api("SyncService.RunSync", parent=self.connection, mode=2).name
         get = lambda: self.api("SyncService.GetSyncRun", name=name)
         waiting = e2e.wait_for("a wait for quota", lambda: get().state == 3 and get(), 30)
         self.assertTrue(waiting.quota.HasField("resume_time"))
@@ -422,7 +422,7 @@ class RateLimit(Synced):
         time.sleep(self.WINDOW_MS / 1000)
         self.emulator.switch(limit=self.LIMIT, window_ms=self.WINDOW_MS)
         other = e2e.Api(self.stack.channel(self.stack.replica()), self.stack.token())
-        name = self.api("SyncService.RunSync", parent=self.connection).name
+        name = self.api("SyncService.RunSync", parent=self.connection, mode=2).name
         e2e.wait_for("requests", lambda: self.emulator.count() > self.LIMIT / 3, 30)
         self.stack.stop_server(signal.SIGKILL)
         for password in self.passwords[:4]:

@@ -40,7 +40,7 @@ class Path(e2e.Case):
 
     def watch(self, *arguments, code=0):
         """The lines of a watched run: of tasks by name, and the last."""
-        lines = self.cli("sync", "run", "--watch", *arguments, code=code).out.splitlines()
+        lines = self.cli("sync", "run", "--mode", "full", "--watch", *arguments, code=code).out.splitlines()
         tasks = {}
         for line in lines:
             self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \d+ (run|task|issue|finished) ")

@@ -108,7 +108,7 @@ class SyncCase(e2e.Case):
         e2e.wait_for("an answer", self.answers)
 
     def start(self):
-        return self.api("SyncService.RunSync", parent=self.connection).name
+        return self.api("SyncService.RunSync", parent=self.connection, mode=2).name
 
     def alive(self, name):
         try:

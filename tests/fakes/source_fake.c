@@ -27,6 +27,7 @@ static fake_hook *hook;
 static enum err_code probe_code;
 static int probe_count;
 static enum source_kind stuck;
+static bool order_ignored;
 
 void fake_reset(void)
 {
@@ -36,6 +37,14 @@ void fake_reset(void)
     hook = NULL;
     probe_code = ERR_OK;
     stuck = SOURCE_KIND_COUNT;
+    order_ignored = false;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void fake_ignore_order(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    order_ignored = true;
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -186,6 +195,18 @@ static void hash(struct source_record *record)
     (void)crypto_generichash_final(&state, record->content_hash, sizeof(record->content_hash));
 }
 
+static int64_t time_of(const struct row *row)
+{
+    return row->record.update_time_us == 0 ? 2000000 : row->record.update_time_us;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    int64_t left = time_of(&rows[*(const int *)a]), right = time_of(&rows[*(const int *)b]);
+    // Of the same time as they lie.
+    return left == right ? *(const int *)a - *(const int *)b : left > right ? -1 : 1;
+}
+
 static bool deliver(const struct row *row, const struct source_sink *sink)
 {
     if (row->record.bad) {
@@ -201,7 +222,7 @@ static bool deliver(const struct row *row, const struct source_sink *sink)
         .type_id = row->record.type_id,
         .folder_id = row->record.folder_id,
         .create_time_us = 1000000,
-        .update_time_us = 2000000,
+        .update_time_us = time_of(row),
         .body = row->body,
         .body_len = strlen(row->body),
     };
@@ -214,15 +235,16 @@ static enum err_code serve(const struct source_query *query, const struct source
 {
     bool same = query->kind == stuck;
     int64_t from = same ? 0 : (int64_t)(query->page_number - 1) * query->page_size, place = 0;
-    for (int i = 0; i < row_count; i++) {
-        if (!fits(query, &rows[i]))
-            continue;
-        if (place >= from && place < from + query->page_size) {
-            page->record_count++;
-            if (!deliver(&rows[i], sink))
-                return err_set(reterr, ERR_CANCELLED, "the sink wants no more");
-        }
-        place++;
+    static int order[RECORDS_MAX];
+    for (int i = 0; i < row_count; i++)
+        if (fits(query, &rows[i]))
+            order[place++] = i;
+    if (query->newest_first && !order_ignored)
+        qsort(order, (size_t)place, sizeof(order[0]), compare_times);
+    for (int64_t i = from; i < place && i < from + query->page_size; i++) {
+        page->record_count++;
+        if (!deliver(&rows[order[i]], sink))
+            return err_set(reterr, ERR_CANCELLED, "the sink wants no more");
     }
     page->total_count = place;
     page->next_page = same || place > from + query->page_size ? query->page_number + 1 : 0;

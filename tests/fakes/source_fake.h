@@ -22,11 +22,14 @@ struct fake_record {
     enum source_kind kind;
     int64_t id, organization_id, type_id, folder_id;
     const char *name;
-    const char *body;     // NULL: {}
-    bool bad;             // cannot be read
-    bool nameless;        // not even its id
-    int64_t listed_under; // appears in this organization's list too, by mistake; 0: no
+    const char *body;       // NULL: {}
+    bool bad;               // cannot be read
+    bool nameless;          // not even its id
+    int64_t update_time_us; // 0: long ago
+    int64_t listed_under;   // appears in this organization's list too, by mistake; 0: no
 };
+// Lets the account ignore that the latest changed are asked for first.
+void fake_ignore_order(void);
 // Adds a record, or changes the one of the same kind and id.
 void fake_put(const struct fake_record *record);
 // Adds `count` records with ids from `id` on, named "<name> <id>".

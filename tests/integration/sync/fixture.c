@@ -86,6 +86,7 @@ int fixture_fresh(void **state)
 {
     struct fixture *fixture = *state;
     fake_reset();
+    fixture->mode = SYNC_MODE_FULL;
     fixture->database = test_postgres_database(fixture->postgres);
     (void)fixture_sql(fixture, SEED);
     arena_init(&fixture->arena, 64 << 20);
@@ -218,8 +219,10 @@ void fixture_seed(struct fixture *fixture)
 
 void fixture_ask(struct fixture *fixture, unsigned tasks)
 {
-    struct sync_request asked = {
-        .connection_id = "c1", .tasks = tasks, .trigger = SYNC_TRIGGER_MANUAL};
+    struct sync_request asked = {.connection_id = "c1",
+                                 .mode = fixture->mode,
+                                 .tasks = tasks,
+                                 .trigger = SYNC_TRIGGER_MANUAL};
     struct tx *tx = NULL;
     struct err err = {0};
     bool joined;

@@ -32,6 +32,7 @@ struct fixture {
     struct arena arena;
     atomic_bool cancelled;
     char key_path[64];
+    enum sync_mode mode;            // of the runs that are asked for; FULL at first
     char run_id[SYNC_RUN_ID_BYTES]; // of the last fixture_ask()
 };
 

@@ -579,9 +579,9 @@ class CliTest(unittest.TestCase):
     def test_run_and_watch(self):
         self.answer("RunSync", self.message("SyncRun", name=self.RUN))
         self.answer("WatchSyncRun", [[self.start(), self.finish("STATE_SUCCEEDED")]])
-        self.expect(self.run_cli("sync", "run", "--task", "documents", "--org", "7", "--watch"), 0)
+        self.expect(self.run_cli("sync", "run", "--task", "documents", "--org", "7", "--mode", "full", "--watch"), 0)
         request = self.server.requests("RunSync")[0]
-        self.assertEqual(list(request.tasks), [2])
+        self.assertEqual((list(request.tasks), request.mode), ([2], 2))
         self.assertEqual(list(request.organizations), ["connections/main/organizations/7"])
         self.assertRegex(request.request_id, "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab]")
 

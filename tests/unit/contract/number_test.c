@@ -137,7 +137,10 @@ static void sync_tasks(void **state)
                    {SYNC_TRIGGER_MAPPING, "MAPPING"});
     ASSERT_NUMBERS(sync_issue__kind, "KIND_", true, {SYNC_ISSUE_QUARANTINED, "RECORD_QUARANTINED"},
                    {SYNC_ISSUE_DELETION_GUARD, "DELETION_GUARD"},
-                   {SYNC_ISSUE_SCOPE_VIOLATION, "SCOPE_VIOLATION"});
+                   {SYNC_ISSUE_SCOPE_VIOLATION, "SCOPE_VIOLATION"},
+                   {SYNC_ISSUE_ORDER_IGNORED, "ORDER_IGNORED"});
+    ASSERT_NUMBERS(sync_mode, "SYNC_MODE_", true, {SYNC_MODE_QUICK, "QUICK"},
+                   {SYNC_MODE_FULL, "FULL"});
     ASSERT_NUMBERS(sync_issue__state, "STATE_", true, {SYNC_ISSUE_OPEN, "OPEN"},
                    {SYNC_ISSUE_RESOLVED, "RESOLVED"});
 }

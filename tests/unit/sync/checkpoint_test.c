@@ -26,7 +26,10 @@ static void text_and_back(void **state)
          .confirm = true,
          .blind = true,
          .unsure = true,
-         .complete = true},
+         .complete = true,
+         .since_us = INT64_MAX,
+         .newest_us = INT64_MAX},
+        {.page_size = 1, .total = 0, .newest_us = CHECKPOINT_SPOILED},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char text[CHECKPOINT_BYTES], again[CHECKPOINT_BYTES];
@@ -40,6 +43,8 @@ static void text_and_back(void **state)
         assert_int_equal(back.offset, cases[i].offset);
         assert_int_equal(back.total, cases[i].total);
         assert_int_equal(back.complete, cases[i].complete);
+        assert_int_equal(back.since_us, cases[i].since_us);
+        assert_int_equal(back.newest_us, cases[i].newest_us);
     }
 }
 
@@ -70,6 +75,8 @@ static void refuses_what_is_none(void **state)
         "unsure=0 complete=0",
         "plan=1 stage=0 key=7 filter=0 offset=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
         "unsure=0 complete=0 ",
+        "plan=1 stage=0 key=7 filter=0 offset=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
+        "unsure=0 complete=0 since=-1 newest=0",
         "plan=1 stage=0 key=7x filter=0 offset=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "
         "unsure=0 complete=0",
         "plan=1 stage=0 offset=0 key=7 filter=0 size=100 total=0 rows=0 again=0 confirm=0 blind=0 "

@@ -1,0 +1,113 @@
+#include "server/sync/cursor.h"
+
+#include <string.h>
+
+#include "server/base/encoding.h"
+#include "server/base/log.h"
+#include "server/store/sync_cursor.h"
+#include "server/sync/sync_private.h"
+
+// What is read again each time: a change may become visible later than its time says.
+static const int64_t OVERLAP_US = 10 * 60 * INT64_C(1000000);
+static const int64_t DISTRUST_US = 7 * 24 * 3600 * INT64_C(1000000);
+
+// The list of organizations is of all, mapped or not.
+static size_t count_organizations(const struct task *task, enum source_kind kind)
+{
+    return kind == SOURCE_ORGANIZATIONS ? 0 : task->organization_count;
+}
+
+enum err_code cursor_since(struct task *task, enum source_kind kind, int64_t type_id,
+                           const char *basis, int64_t *ret_since_us, struct err *reterr)
+{
+    struct run *run = task->run;
+    struct sync_cursor cursor;
+    *ret_since_us = 0;
+    if (run->row.mode == SYNC_MODE_FULL)
+        return ERR_OK;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    try_(sync_cursor_load(tx, run->lease.connection_id, (int)kind, type_id, task->organizations,
+                          count_organizations(task, kind), &run->arena, &cursor, reterr));
+    bool distrusted =
+        cursor.distrust_time_us != 0 && clock_wall_us() - cursor.distrust_time_us < DISTRUST_US;
+    if (!cursor.covers || distrusted || strcmp(cursor.basis, basis) != 0)
+        return ERR_OK;
+    *ret_since_us = cursor.update_time_us > OVERLAP_US ? cursor.update_time_us - OVERLAP_US : 1;
+    return ERR_OK;
+}
+
+static enum err_code advance_once(struct task *task, const struct walk *walk, struct err *reterr)
+{
+    struct run *run = task->run;
+    const struct sync_cursor_step step = {
+        .connection_id = run->lease.connection_id,
+        .run_id = run->lease.run_id,
+        .kind = (int)walk->kind,
+        .type_id = walk->type_id,
+        .organization_ids = task->organizations,
+        .organization_count = count_organizations(task, walk->kind),
+        .limited = run->row.organization_count > 0,
+        .update_time_us = task->at.newest_us,
+        .basis = walk->basis == NULL ? "" : walk->basis,
+    };
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    try_(sync_cursor_put(tx, &step, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+enum err_code cursor_advance(struct task *task, const struct walk *walk, struct err *reterr)
+{
+    if (task->at.newest_us <= 0)
+        return ERR_OK;
+    enum err_code code;
+    int tries = 0;
+    do
+        code = advance_once(task, walk, reterr);
+    while (run_try_again(task->run, code, &tries));
+    return code;
+}
+
+static enum err_code distrust_once(struct task *task, const struct walk *walk, struct err *reterr)
+{
+    struct run *run = task->run;
+    char id[ENCODING_ID_BYTES];
+    encoding_random_id(id);
+    struct sync_issue issue = {
+        .id = id,
+        .kind = SYNC_ISSUE_ORDER_IGNORED,
+        .state = SYNC_ISSUE_OPEN,
+        .run_id = run->lease.run_id,
+        .task_kind = task->kind,
+        .subject = walk_subject(walk, &run->arena),
+        .message = "Upstream does not list what changed last first, although it was asked to. The "
+                   "list is fetched whole at each run, which takes more requests",
+        .create_time_us = clock_wall_us(),
+        .revision = 1,
+    };
+    bool opened;
+    if (issue.subject == NULL)
+        return err_no_memory(reterr);
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    try_(sync_cursor_distrust(tx, run->lease.connection_id, (int)walk->kind, walk->type_id,
+                              clock_wall_us(), reterr));
+    try_(sync_issue_open(tx, run->lease.connection_id, &issue, &opened, reterr));
+    try_(tx_commit(&tx, reterr));
+    log_event(LOG_WARN, "upstream ignores the order it is asked for",
+              LOG_STR("connection", run->lease.connection_id), LOG_STR("subject", issue.subject));
+    if (opened)
+        feed_issue(run->sync->feed, run->feed, &issue);
+    return ERR_OK;
+}
+
+enum err_code cursor_distrust(struct task *task, const struct walk *walk, struct err *reterr)
+{
+    enum err_code code;
+    int tries = 0;
+    do
+        code = distrust_once(task, walk, reterr);
+    while (run_try_again(task->run, code, &tries));
+    return code;
+}

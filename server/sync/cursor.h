@@ -1,0 +1,23 @@
+// Cursors: what of a list is stored already, so that a quick run asks for later changes only.
+//
+// A cursor is a time of upstream's clock: the latest change on the first page of a pass. Whatever
+// changed before it was read with that page or a later one. It moves when the pass, one walk or
+// several, is complete, and stands for the organizations that were walked.
+#pragma once
+
+#include "server/sync/walk.h"
+
+// From which change on the task must read a list again; 0: all of it, because the run is a full
+// one, something is new, or upstream does not keep to the order it is asked for. `basis` is what
+// the rows are read by; another one makes all of them new.
+enum err_code cursor_since(struct task *task, enum source_kind kind, int64_t type_id,
+                           const char *basis, int64_t *ret_since_us,
+                           struct err *reterr) _must_check_;
+// Moves the cursor to where the pass that has ended reaches, unless it missed something. Does no
+// harm when done twice.
+enum err_code cursor_advance(struct task *task, const struct walk *walk,
+                             struct err *reterr) _must_check_;
+// Notes, with an issue, that upstream ignores the order it was asked for: the list is read whole
+// from now on, and the order is tried again after a week.
+enum err_code cursor_distrust(struct task *task, const struct walk *walk,
+                              struct err *reterr) _must_check_;
