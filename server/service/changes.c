@@ -146,7 +146,9 @@ static enum err_code take_over(struct state *state, const struct change_stand *n
 }
 
 // Reads what is behind the place. Looks first whether the caller may still see the company.
-static enum err_code read_more(const struct request *step, struct state *state, struct err *reterr)
+// `*ret_more`: there may be more behind what was read.
+static enum err_code read_more(const struct request *step, struct state *state, bool *ret_more,
+                               struct err *reterr)
 {
     struct sight sight;
     struct change_stand now;
@@ -158,13 +160,15 @@ static enum err_code read_more(const struct request *step, struct state *state, 
     arena_done(&state->arena);
     arena_init(&state->arena, BATCH_ARENA_BYTES);
     state->count = state->at = 0;
+    int64_t until = now.sequence;
     if (now.connection_id[0] != '\0')
-        try_(change_list(tx, now.connection_id, state->company_id, &state->place, now.sequence,
-                         BATCH, &state->arena, &state->rows, &state->count, reterr));
+        try_(change_list(tx, now.connection_id, state->company_id, &state->place, &until, BATCH,
+                         &state->arena, &state->rows, &state->count, reterr));
     try_(tx_commit(&tx, reterr));
-    // Nothing of this company: so far is all told.
+    // So far is all told that is not in the batch.
     if (state->count == 0)
-        state->place = (struct change_place){now.sequence, INT16_MAX, INT64_MAX};
+        state->place = (struct change_place){until, INT16_MAX, INT64_MAX};
+    *ret_more = state->count > 0 || until < now.sequence;
     return ERR_OK;
 }
 
@@ -284,9 +288,9 @@ static enum err_code watch_next(struct request *request, void *context, struct a
     step.arena = arena;
     bool filled;
     try_(fill_event(state, arena, out, &filled, reterr));
-    // A full batch of rows that are not told is followed by the next.
-    for (bool more = true; !filled && more; more = state->count == BATCH) {
-        try_(read_more(&step, state, reterr));
+    // A batch of rows that are not told is followed by the next.
+    for (bool more = true; !filled && more;) {
+        try_(read_more(&step, state, &more, reterr));
         try_(fill_event(state, arena, out, &filled, reterr));
     }
     bool due = changes_watch_heartbeat(state->watch, filled);

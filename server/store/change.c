@@ -49,141 +49,85 @@ enum err_code change_stand_get(struct tx *tx, const char *company_id,
     return ERR_OK;
 }
 
-// Rows of a table of changes behind the place. Templates of the account are everybody's.
-#define BEHIND(alias)                                                                         \
-    alias ".tenant = $1 AND " alias ".connection_id = $2 AND " alias ".change_sequence >= $4" \
-          " AND " alias ".change_sequence <= $7 AND (" alias ".change_sequence, " alias       \
-          ".kind, " alias ".id) > ($4, $5, $6) AND (" alias                                   \
-          ".organization_id IN (SELECT organization_id"                                       \
-          " FROM place) OR (" alias ".kind = 7 AND " alias ".organization_id = 0))"
+#define PLACE RECORD_SIGHT_PLACE(" AND m.company_id = $3")
+// Behind the place, in the order of sequence, kind and id.
+#define BEHIND(sequence, kind, id)           \
+    sequence " >= $4 AND " sequence " <= $7" \
+             " AND (" sequence ", " kind ", " id ") > ($4, $5, $6)"
+#define STORED_BEHIND BEHIND("c.sequence", "c.kind", "i.id")
+#define GONE_BEHIND BEHIND("g.change_sequence", "g.kind", "g.id")
+// Templates of the account are everybody's.
+#define OF_COMPANY " organization_id IN (SELECT organization_id FROM place)"
+#define OF_ACCOUNT " (kind = 7 AND organization_id = 0)"
+// Of the records that were stored, those that did not change again since.
+#define STORED                                                                        \
+    "SELECT r.* FROM record_change c CROSS JOIN LATERAL unnest(c.ids) AS i (id)"      \
+    " JOIN LATERAL (SELECT change_sequence, kind, id, organization_id, false"         \
+    "  FROM record WHERE tenant = $1 AND connection_id = $2 AND record.kind = c.kind" \
+    "  AND record.id >= i.id AND record.id <= i.id ORDER BY record.id LIMIT 1) r"     \
+    " ON r.change_sequence = c.sequence"                                              \
+    " WHERE c.tenant = $1 AND c.connection_id = $2 AND " STORED_BEHIND
+#define GONE                                                                \
+    "SELECT g.change_sequence, g.kind, g.id, g.organization_id, true"       \
+    " FROM record_tombstone g WHERE g.tenant = $1 AND g.connection_id = $2" \
+    " AND " GONE_BEHIND
+#define KIND_SHARED RECORD_SIGHT_KIND("g.kind", "g.organization_id")
+#define ASSET_SHOWN SIGHT_ASSET_SHOWN("r", "p.company_id")
 
 static const struct statement list = {
     "change_list",
-    "WITH " RECORD_SIGHT_PLACE(
-        " AND m.company_id = $3") ","
-                                  " changed AS ((SELECT r.change_sequence, r.kind, r.id, "
-                                  "r.organization_id, false AS gone FROM record r"
-                                  "  WHERE r.kind IN (3, 4, 5, 6, 7) AND " BEHIND(
-                                      "r") "  ORDER BY r.change_sequence, r.kind, r.id LIMIT $8)"
-                                           " UNION ALL (SELECT g.change_sequence, g.kind, g.id, "
-                                           "g.organization_id, true FROM record_tombstone g"
-                                           "  WHERE " BEHIND(
-                                               "g") " ORDER BY g.change_sequence, g.kind, g.id "
-                                                    "LIMIT $8))"
-                                                    " SELECT g.change_sequence, g.kind, g.id, "
-                                                    "g.gone,"
-                                                    "  NOT g.gone AND coalesce(" RECORD_SIGHT_RECORD
-                                                    ", false),"
-                                                    "  coalesce(r.create_sequence > $4, false), "
-                                                    "r.display_name, r.update_time,"
-                                                    "  g.kind = 3 OR (coalesce(" RECORD_SIGHT_KIND(
-                                                        "g.kind",
-                                                        "g.organization_id") ", false)"
-                                                                             "   AND (g.kind <> 5 "
-                                                                             "OR g.gone "
-                                                                             "OR"
-                                                                             " " SIGHT_ASSET_SHOWN(
-                                                                                 "r", "p.company_"
-                                                                                      "id") "))"
-                                                                                            " FROM "
-                                                                                            "change"
-                                                                                            "d g "
-                                                                                            "LEFT "
-                                                                                            "JOIN "
-                                                                                            "LATERA"
-                                                                                            "L "
-                                                                                            "(SELEC"
-                                                                                            "T * "
-                                                                                            "FROM "
-                                                                                            "record"
-                                                                                            " WHERE"
-                                                                                            " tenan"
-                                                                                            "t = $1"
-                                                                                            "  AND "
-                                                                                            "connec"
-                                                                                            "tion_"
-                                                                                            "id = "
-                                                                                            "$2 "
-                                                                                            "AND "
-                                                                                            "record"
-                                                                                            ".kind "
-                                                                                            "= "
-                                                                                            "g."
-                                                                                            "kind "
-                                                                                            "AND "
-                                                                                            "record"
-                                                                                            ".id "
-                                                                                            ">= "
-                                                                                            "g.id "
-                                                                                            "AND "
-                                                                                            "record"
-                                                                                            ".id "
-                                                                                            "<= "
-                                                                                            "g.id"
-                                                                                            "  AND "
-                                                                                            "NOT "
-                                                                                            "g."
-                                                                                            "gone "
-                                                                                            "ORDER "
-                                                                                            "BY "
-                                                                                            "record"
-                                                                                            ".id "
-                                                                                            "LIMIT "
-                                                                                            "1) r "
-                                                                                            "ON "
-                                                                                            "true"
-                                                                                            " LEFT "
-                                                                                            "JOIN "
-                                                                                            "place "
-                                                                                            "p ON "
-                                                                                            "p."
-                                                                                            "organi"
-                                                                                            "zation"
-                                                                                            "_id = "
-                                                                                            "g."
-                                                                                            "organi"
-                                                                                            "zation"
-                                                                                            "_id"
-                                                                                            " LEFT "
-                                                                                            "JOIN "
-                                                                                            "connec"
-                                                                                            "tion_"
-                                                                                            "config"
-                                                                                            " k ON "
-                                                                                            "k."
-                                                                                            "tenant"
-                                                                                            " = $1 "
-                                                                                            "AND "
-                                                                                            "k."
-                                                                                            "connec"
-                                                                                            "tion_"
-                                                                                            "id = "
-                                                                                            "$2"
-                                                                                            " ORDER"
-                                                                                            " BY "
-                                                                                            "g."
-                                                                                            "change"
-                                                                                            "_seque"
-                                                                                            "nce, "
-                                                                                            "g."
-                                                                                            "kind, "
-                                                                                            "g.id, "
-                                                                                            "g."
-                                                                                            "gone "
-                                                                                            "DESC "
-                                                                                            "LIMIT "
-                                                                                            "$8"};
+    "WITH " PLACE ", changed (change_sequence, kind, id, organization_id, gone) AS ("
+    "  SELECT * FROM (" STORED " UNION ALL " GONE ") b"
+    "   (change_sequence, kind, id, organization_id, gone)"
+    "  WHERE" OF_COMPANY " OR" OF_ACCOUNT
+    "  ORDER BY change_sequence, kind, id, gone DESC LIMIT $8)"
+    " SELECT g.change_sequence, g.kind, g.id, g.gone,"
+    "  NOT g.gone AND coalesce(" RECORD_SIGHT_RECORD ", false),"
+    "  coalesce(r.create_sequence > $4, false), r.display_name, r.update_time,"
+    // A type that is not shared takes its flexible assets with it.
+    "  g.kind = 3 OR (coalesce(" KIND_SHARED ", false)"
+    "   AND (g.kind <> 5 OR g.gone OR" ASSET_SHOWN "))"
+    " FROM changed g LEFT JOIN LATERAL (SELECT * FROM record WHERE tenant = $1"
+    "  AND connection_id = $2 AND record.kind = g.kind AND record.id >= g.id AND record.id <= g.id"
+    "  AND NOT g.gone ORDER BY record.id LIMIT 1) r ON true"
+    " LEFT JOIN place p ON p.organization_id = g.organization_id"
+    " LEFT JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"
+    " ORDER BY g.change_sequence, g.kind, g.id, g.gone DESC"};
+
+// How far a look can go that looks records of a few statements up, and no more.
+static enum err_code find_horizon(struct tx *tx, const char *connection_id, const char *company_id,
+                                  const struct change_place *after, int64_t *until,
+                                  struct err *reterr)
+{
+    enum { STATEMENTS = 10 };
+    static const struct statement statement = {
+        "change_horizon",
+        "SELECT count(*), max(sequence) FROM (SELECT sequence FROM record_change"
+        " WHERE tenant = $1 AND connection_id = $2 AND sequence >= $4 AND sequence <= $5"
+        "  AND organization_ids && array_append(ARRAY(SELECT organization_id FROM mapping"
+        "   WHERE tenant = $1 AND connection_id = $2 AND company_id = $3), 0)"
+        " ORDER BY sequence LIMIT $6) c"};
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(company_id),
+                       ARG_INT64(after->sequence), ARG_INT64(*until), ARG_INT64(STATEMENTS)),
+                  &rows, reterr));
+    if (rows_int64(&rows, 0, 0) == STATEMENTS)
+        *until = rows_int64(&rows, 0, 1);
+    return ERR_OK;
+}
 
 enum err_code change_list(struct tx *tx, const char *connection_id, const char *company_id,
-                          const struct change_place *after, int64_t until, int limit,
+                          const struct change_place *after, int64_t *until, int limit,
                           struct arena *arena, struct change_row **ret_rows, size_t *ret_count,
                           struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
+    try_(find_horizon(tx, connection_id, company_id, after, until, reterr));
     try_(tx_query(tx, &list,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(company_id),
                        ARG_INT64(after->sequence), ARG_INT64(after->kind), ARG_INT64(after->id),
-                       ARG_INT64(until), ARG_INT64(limit)),
+                       ARG_INT64(*until), ARG_INT64(limit)),
                   &rows, reterr));
     size_t count = (size_t)rows_count(&rows);
     struct change_row *all = arena_calloc(arena, count + 1, sizeof(*all));
@@ -239,9 +183,12 @@ enum err_code change_forget(struct tx *tx, const char *connection_id, struct err
 {
     static const struct statement statement = {
         "change_forget",
-        "WITH old AS (DELETE FROM record_tombstone WHERE tenant = $1 AND connection_id = $2"
-        "  AND delete_time < now() - interval '7 days' RETURNING change_sequence),"
-        " last AS (SELECT max(change_sequence) AS sequence FROM old)"
+        "WITH gone AS (DELETE FROM record_tombstone WHERE tenant = $1 AND connection_id = $2"
+        "  AND delete_time < now() - interval '7 days' RETURNING change_sequence AS sequence),"
+        " old AS (DELETE FROM record_change WHERE tenant = $1 AND connection_id = $2"
+        "  AND change_time < now() - interval '7 days' RETURNING sequence),"
+        " last AS (SELECT max(sequence) AS sequence"
+        "  FROM (SELECT sequence FROM gone UNION ALL SELECT sequence FROM old) forgotten)"
         " UPDATE record_sequence s SET forgotten_sequence ="
         "  greatest(s.forgotten_sequence, last.sequence) FROM last"
         " WHERE s.tenant = $1 AND s.connection_id = $2 AND last.sequence IS NOT NULL"};

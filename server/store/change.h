@@ -28,10 +28,11 @@ struct change_row {
     const char *display_name;
     int64_t update_time;
 };
-// Changes behind a place up to a sequence, in order, at most `limit`. Kinds are enum source_kind;
-// document folders are among them.
+// Changes behind a place up to a sequence, in order, at most `limit`. Where there are many, the
+// look ends before: `*until` becomes how far it went. Kinds are enum source_kind; document folders
+// are among them.
 enum err_code change_list(struct tx *tx, const char *connection_id, const char *company_id,
-                          const struct change_place *after, int64_t until, int limit,
+                          const struct change_place *after, int64_t *until, int limit,
                           struct arena *arena, struct change_row **ret_rows, size_t *ret_count,
                           struct err *reterr) _must_check_;
 
@@ -46,6 +47,6 @@ struct change_beliefs {
 enum err_code change_find(struct tx *tx, const struct change_beliefs *beliefs, size_t *ret_places,
                           size_t *ret_count, struct err *reterr) _must_check_;
 
-// Tombstones older than seven days are forgotten.
+// Changes and tombstones older than seven days are forgotten. Only while nothing is to be indexed.
 enum err_code change_forget(struct tx *tx, const char *connection_id,
                             struct err *reterr) _must_check_;

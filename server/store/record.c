@@ -42,7 +42,13 @@ enum err_code record_put(struct tx *tx, const char *connection_id, int kind,
                          const struct record_batch *batch, struct err *reterr)
 {
     static const struct statement statement = {
-        "record_put", NEXT_SEQUENCE
+        "record_put",
+        // Of document folders and what readers are told of.
+        NEXT_SEQUENCE
+        ", change AS (INSERT INTO record_change"
+        "  (tenant, connection_id, sequence, kind, ids, organization_ids)"
+        "  SELECT $1, $2, (SELECT sequence FROM next), $3::smallint, $4::bigint[],"
+        "   ARRAY(SELECT DISTINCT unnest($5::bigint[])) WHERE $3::smallint BETWEEN 3 AND 7)"
         " INSERT INTO record AS r (tenant, connection_id, kind, id, organization_id, display_name,"
         "  web_url, type_id, folder_id, category_id, restricted, archived, vaulted, personal,"
         "  create_time, update_time, publish_time, password_update_time, body, content_hash,"

@@ -25,6 +25,7 @@ static const struct {
     {REMOVAL_CHECKLIST, true, {"removal_checklist_template", RECORDS(7)}},
     {REMOVAL_FOLDER, true, {"removal_password_folder", RECORDS(8)}},
     {REMOVAL_PASSWORD, true, {"removal_password", RECORDS(9)}},
+    {REMOVAL_NOT_COUNTED, true, {"removal_record_change", BATCH("record_change", "")}},
     {REMOVAL_NOT_COUNTED, true, {"removal_tombstone", BATCH("record_tombstone", "")}},
     {REMOVAL_NOT_COUNTED, true, {"removal_sync_page", BATCH("sync_page", "")}},
     {REMOVAL_NOT_COUNTED, false, {"removal_freshness", BATCH("sync_freshness", "")}},

@@ -45,6 +45,7 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     "   ELSE '{}' END, $6::bigint[]::smallint[], a.words, a.piece, 50000) h"              \
     "  WHERE own.organizations IS NOT NULL)"
 
+#define KIND_SHARED RECORD_SIGHT_KIND("h.kind", "h.organization_id")
 // Each row is looked up by its primary key, here and when ranked, as record_diff (record.c) does
 // and for its reason.
 #define FOUND                                                                              \
@@ -55,9 +56,8 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     "  ORDER BY record.id LIMIT 1) r ON r.organization_id = h.organization_id"             \
     " LEFT JOIN place p ON p.organization_id = h.organization_id"                          \
     " JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"                  \
-    " WHERE " RECORD_SIGHT_KIND(                                                           \
-        "h.kind", "h.organization_id") " AND " RECORD_SIGHT_RECORD                         \
-                                       " ORDER BY h.update_time DESC NULLS LAST LIMIT 5001)"
+    " WHERE " KIND_SHARED " AND " RECORD_SIGHT_RECORD                                      \
+    " ORDER BY h.update_time DESC NULLS LAST LIMIT 5001)"
 
 static const struct statement find = {
     "search_run",

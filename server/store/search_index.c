@@ -69,9 +69,12 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
         "search_sequence",
         "SELECT sequence FROM record_sequence WHERE tenant = $1 AND connection_id = $2"};
     static const struct statement last = {
-        "search_last", "SELECT max(d.change_sequence) FROM (SELECT r.change_sequence FROM record r"
-                       " WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind IN (4, 5, 6, 7)"
-                       " AND r.change_sequence > $3 ORDER BY r.change_sequence LIMIT $4) d"};
+        "search_last",
+        "SELECT max(sequence) FROM (SELECT sequence,"
+        "  sum(cardinality(ids)) OVER (ORDER BY sequence, kind) - cardinality(ids) AS before"
+        "  FROM (SELECT sequence, kind, ids FROM record_change WHERE tenant = $1"
+        "   AND connection_id = $2 AND sequence > $3 AND kind BETWEEN 4 AND 7"
+        "   ORDER BY sequence LIMIT 200) c) d WHERE before < $4"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &now, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), &rows, reterr));
     *ret_last = rows_count(&rows) == 1 ? rows_int64(&rows, 0, 0) : 0;
@@ -86,8 +89,10 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
     return ERR_OK;
 }
 
-// As many characters as bytes could be indexed. A field of a flexible asset counts only if its type
-// knows it now, as one that is no password: keys compare as those of traits do everywhere.
+// Each record is looked up by its primary key, as record_diff (record.c) does and for its reason;
+// one that changed again is due later. As many characters as bytes could be indexed. A field of a
+// flexible asset counts only if its type knows it now, as one that is no password: keys compare as
+// those of traits do everywhere.
 static const struct statement due = {
     "search_due",
     "SELECT r.kind, r.id, r.organization_id, r.update_time, left(r.display_name, 4000),"
@@ -99,7 +104,11 @@ static const struct statement due = {
     "     ORDER BY k.place) FROM jsonb_path_query(r.body, '$.tasks[*]')"
     "     WITH ORDINALITY AS k (v, place))) END, 262144),"
     " left(t.short, 4000)"
-    " FROM record r LEFT JOIN LATERAL (SELECT string_agg(v #>> '{}', E'\\n') AS long,"
+    " FROM record_change c CROSS JOIN LATERAL unnest(c.ids) AS i (id)"
+    " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"
+    "  AND record.kind = c.kind AND record.id >= i.id AND record.id <= i.id"
+    "  ORDER BY record.id LIMIT 1) r ON r.change_sequence = c.sequence"
+    " LEFT JOIN LATERAL (SELECT string_agg(v #>> '{}', E'\\n') AS long,"
     "   string_agg(v #>> '{}', E'\\n') FILTER (WHERE length(v #>> '{}') <= 64) AS short"
     "  FROM jsonb_each(CASE jsonb_typeof(r.body->'traits') WHEN 'object'"
     "   THEN r.body->'traits' END) AS e (key, value)"
@@ -110,8 +119,8 @@ static const struct statement due = {
     "    AND f->>'kind' <> 'Password'"
     "    AND translate(lower(f->>'key'), '_', '-') = translate(lower(e.key), '_', '-'))"
     "  ) AS t ON r.kind = 5"
-    " WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind IN (4, 5, 6, 7)"
-    " AND r.change_sequence > $3 AND r.change_sequence <= $4 ORDER BY r.kind, r.id"};
+    " WHERE c.tenant = $1 AND c.connection_id = $2 AND c.kind BETWEEN 4 AND 7"
+    " AND c.sequence > $3 AND c.sequence <= $4 ORDER BY r.kind, r.id"};
 
 enum err_code search_due(struct tx *tx, const char *connection_id, int64_t sequence, int limit,
                          struct arena *arena, struct search_text **ret_texts, size_t *ret_count,

@@ -34,6 +34,9 @@ SELECT 'search', 'c1', kind, i + 1, organization_id, now() - i * interval '1 min
        search_words(title, content) FROM made;
 SET maintenance_work_mem = '512MB';
 SELECT sql FROM definition \gexec
+INSERT INTO record_change
+SELECT 'search', 'c1', change_sequence, kind, array_agg(id), array_agg(DISTINCT organization_id)
+  FROM record WHERE tenant = 'search' GROUP BY change_sequence, kind;
 UPDATE record_sequence SET sequence = 1001 WHERE tenant = 'search';
 UPDATE search_progress SET sequence = 1001, level_time = now() WHERE tenant = 'search';
 DROP TABLE made;

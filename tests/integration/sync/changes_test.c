@@ -206,9 +206,12 @@ static void sight_that_changes_as_a_whole_is_told(void **state)
     // What is not shared is not told of.
     put(SOURCE_DOCUMENTS, 3000, 3, "Hidden");
     fake_remove(SOURCE_DOCUMENTS, 3001);
-    (void)fixture_sql(fixture, "UPDATE record SET restricted = true, change_sequence = s.sequence"
-                               " + 1 FROM record_sequence s WHERE kind = 6 AND id = 3000;"
-                               "UPDATE record_sequence SET sequence = sequence + 1");
+    (void)fixture_sql(fixture,
+                      "UPDATE record SET restricted = true, change_sequence = s.sequence"
+                      " + 1 FROM record_sequence s WHERE kind = 6 AND id = 3000;"
+                      "INSERT INTO record_change SELECT 't1', 'c1', sequence + 1, 6, '{3000}',"
+                      " '{3}' FROM record_sequence;"
+                      "UPDATE record_sequence SET sequence = sequence + 1");
     assert_string_equal(told(fixture, &feed), "removed:3000:");
     (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET enabled = false");
     assert_string_equal(told(fixture, &feed), "sight2");

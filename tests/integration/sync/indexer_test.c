@@ -112,8 +112,9 @@ static void a_huge_document_is_indexed_by_its_beginning(void **state)
     sync_all(fixture);
     (void)fixture_sql(
         fixture,
-        "WITH next AS (UPDATE record_sequence SET sequence = sequence + 1 RETURNING sequence)"
-        " UPDATE record SET change_sequence = (SELECT sequence FROM next), body ="
+        "WITH next AS (UPDATE record_sequence SET sequence = sequence + 1 RETURNING sequence),"
+        " change AS (INSERT INTO record_change SELECT 't1', 'c1', sequence, 4, '{3000}', '{3}'"
+        "  FROM next) UPDATE record SET change_sequence = (SELECT sequence FROM next), body ="
         "  jsonb_build_object('sections', jsonb_build_array(jsonb_build_object('html', 'beginning '"
         "  || (SELECT string_agg(to_hex(i), ' ') FROM generate_series(1, 50000) i)"
         "  || repeat(' more', 4000000) || ' ending'))) WHERE kind = 4 AND id = 3000");
