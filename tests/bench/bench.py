@@ -8,6 +8,7 @@ import time
 
 import account
 import lists
+import mapping
 import memory
 import reveal
 import stack
@@ -34,6 +35,7 @@ def measure(report, chosen, plan):
         "unary": lambda: unary.unary(report, server, tenant, plan),
         "mtls": lambda: unary.mutual_tls(report, server, plan, preload),
         "lists": lambda: lists.lists(report, server, tenant, plan),
+        "mapping": lambda: mapping.mapping(report, server, plan),
         "memory": lambda: memory.memory(report, tenant, plan),
         "start": lambda: memory.start(report, plan),
         "token": lambda: tokens.tokens(report, server, tenant, plan),

@@ -25,8 +25,8 @@ class Plan:
 
 
 # Shares of the budget, by what each section takes on an idle machine.
-SHARES = {"unary": 0.25, "mtls": 0.03, "lists": 0.045, "memory": 0.045, "start": 0.02, "token": 0.03, "parse": 0.025,
-          "sync": 0.15, "reveal": 0.03, "account": 0.375}
+SHARES = {"unary": 0.25, "mtls": 0.03, "lists": 0.045, "mapping": 0.03, "memory": 0.045, "start": 0.02, "token": 0.03,
+          "parse": 0.025, "sync": 0.14, "reveal": 0.03, "account": 0.355}
 
 FULL = Plan(rounds=5, seconds=1.2, stall_requests=200000, stall_rounds=3, connections=2000, wave=5000, sync_rounds=3,
             sync_seconds=60, reveals=1000, tokens=2000,
