@@ -28,6 +28,7 @@ int map_swap_run(struct session *session);
 int map_clear_run(struct session *session);
 int map_ignore_run(struct session *session);
 int map_unignore_run(struct session *session);
+int map_acknowledge_run(struct session *session);
 int map_quick_match_run(struct session *session);
 
 int config_documentation_set_run(struct session *session);

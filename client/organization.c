@@ -4,6 +4,8 @@
 #include "client/watch.h"
 #include "docbridge/v1/mapping.pb-c.h"
 
+enum { FINDING_KINDS_MAX = 8 };
+
 int organization_refresh_run(struct session *session)
 {
     Docbridge__V1__RefreshOrganizationsRequest request =
@@ -185,6 +187,20 @@ int map_unignore_run(struct session *session)
 {
     Docbridge__V1__UnignoreOrganizationRequest request =
         DOCBRIDGE__V1__UNIGNORE_ORGANIZATION_REQUEST__INIT;
+    return run_organization(session, &request.base);
+}
+
+int map_acknowledge_run(struct session *session)
+{
+    Docbridge__V1__AcknowledgeFindingsRequest request =
+        DOCBRIDGE__V1__ACKNOWLEDGE_FINDINGS_REQUEST__INIT;
+    const ProtobufCEnumDescriptor *kinds = &docbridge__v1__organization__finding__kind__descriptor;
+    Docbridge__V1__Organization__Finding__Kind all[FINDING_KINDS_MAX];
+    request.kinds = all;
+    for (unsigned i = 0; i < kinds->n_values && request.n_kinds < FINDING_KINDS_MAX; i++)
+        if (kinds->values[i].value != 0)
+            all[request.n_kinds++] =
+                (Docbridge__V1__Organization__Finding__Kind)kinds->values[i].value;
     return run_organization(session, &request.base);
 }
 

@@ -1,6 +1,6 @@
 // MappingService: its table, and single organizations. The list is in organization_list.c, Quick
-// Match in quick_match.c, suggestions in suggest_matches.c; how mappings change in
-// mapping_change.c.
+// Match in quick_match.c, suggestions in suggest_matches.c, findings in organization_finding.c; how
+// mappings change in mapping_change.c.
 #include "server/service/mapping.h"
 
 #include <inttypes.h>
@@ -46,6 +46,10 @@ static const struct method methods[] = {
      .lane = LANE_STORE,
      .unary = mapping_suggest_matches_handler},
     UNARY(BatchUpdateMappings, batch_update_mappings, LANE_STORE),
+    {.name = "AcknowledgeFindings",
+     .kind = METHOD_UNARY,
+     .lane = LANE_STORE,
+     .unary = mapping_acknowledge_findings_handler},
     UNARY(IgnoreOrganization, ignore_organization, LANE_STORE),
     UNARY(UnignoreOrganization, unignore_organization, LANE_STORE),
 };
@@ -101,7 +105,9 @@ static enum err_code get_organization(struct request *request,
     try_(parse(request, in->name, &subject, reterr));
     try_(request_begin(request, &tx, reterr));
     try_(load(tx, request, false, &subject, reterr));
-    return fill(request, &subject, out, reterr);
+    try_(fill(request, &subject, out, reterr));
+    return organization_findings_fill(tx, request, subject.ids.connection, subject.organization, 1,
+                                      &out, reterr);
 }
 
 static enum err_code refresh_organizations(struct request *request,

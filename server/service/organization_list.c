@@ -30,14 +30,21 @@ static enum err_code parse_filter(const struct request *request, const char *fil
     const char *state;
     const char *part;
     const char *company;
+    const char *found;
+    bool yes;
     const struct filter_field fields[] = {{"mapping_state", FILTER_EQUALS, &state},
                                           {"display_name", FILTER_HAS, &part},
-                                          {"mapping.company", FILTER_EQUALS, &company}};
+                                          {"mapping.company", FILTER_EQUALS, &company},
+                                          {"has_findings", FILTER_EQUALS, &found}};
     try_(filter_parse(filter, fields, ARRAY_LEN(fields), request->arena, reterr));
     if (state != NULL)
         try_(filter_enum("mapping_state", state,
                          &docbridge__v1__organization__mapping_state__descriptor, "MAPPING_STATE_",
                          &query->mapping_state, reterr));
+    if (found != NULL) {
+        try_(filter_bool("has_findings", found, &yes, reterr));
+        query->has_findings = yes;
+    }
     if (company != NULL) {
         struct name name;
         try_(name_parse(company, "companies/{company}", "filter", request->arena, &name, reterr));
@@ -124,7 +131,7 @@ static enum err_code list_organizations(struct request *request,
 {
     const struct page_list list = {"ListOrganizations", in->parent, in->filter, in->order_by};
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    struct organization_query query = {.sight = request->caller};
+    struct organization_query query = {.sight = request->caller, .has_findings = -1};
     struct organization *organizations;
     struct organization_counts counts;
     struct connection *connection;
@@ -155,7 +162,11 @@ static enum err_code list_organizations(struct request *request,
     out->unmapped_count = (int32_t)counts.unmapped;
     out->ignored_count = (int32_t)counts.ignored;
     out->orphaned_count = (int32_t)counts.orphaned;
+    out->finding_count = (int32_t)counts.found;
+    try_(fill_page(request, connection, organizations, count, out, reterr));
+    if (counts.found > 0)
+        try_(organization_findings_fill(tx, request, connection->id, organizations, count,
+                                        out->organizations, reterr));
     try_(fill_inventory(tx, request, connection, counts.total, out, reterr));
-    try_(tx_commit(&tx, reterr));
-    return fill_page(request, connection, organizations, count, out, reterr);
+    return tx_commit(&tx, reterr);
 }

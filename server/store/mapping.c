@@ -41,7 +41,9 @@ static const struct statement single_sql = {
 // What was renamed before it was mapped is no news.
 static const struct statement mark_sql = {
     "mapping_mark",
-    "UPDATE organization SET revision = revision + 1, ignored = false, previous_display_name = ''"
+    "WITH seen AS (DELETE FROM organization_finding WHERE tenant = $1 AND connection_id = $2"
+    "  AND organization_id = ANY ($3))"
+    " UPDATE organization SET revision = revision + 1, ignored = false, previous_display_name = ''"
     " WHERE tenant = $1 AND connection_id = $2 AND id = ANY ($3)"};
 
 // The outcome of a pass is a number of QuickMatchResponse.Outcome; 0: the pass says nothing.

@@ -46,7 +46,7 @@ enum err_code mapping_make_single(struct tx *tx, const char *connection_id, stru
                                   const char **ret_company_id, int64_t *ret_organization_id,
                                   struct err *reterr) _must_check_;
 // Marks organizations whose mapping the transaction changed: their revisions grow, and that they
-// were set aside or renamed is over.
+// were set aside or renamed, and whatever else was found of them, is over.
 enum err_code mapping_mark(struct tx *tx, const char *connection_id,
                            const int64_t *organization_ids, size_t count,
                            struct err *reterr) _must_check_;

@@ -22,9 +22,13 @@
     " AND ($3 OR m.company_id IS NULL OR m.company_id = ANY ($4) OR " OF_COMPANY_SET(            \
         "m.company_id") ")"
 
+#define FOUND                                                       \
+    "o.id IN (SELECT f.organization_id FROM organization_finding f" \
+    " WHERE f.tenant = $1 AND f.connection_id = $2)"
+
 #define MATCHES                                                                         \
     "($5 = 0 OR s.state = $5) AND ($6::text IS NULL OR position($6 IN o.name_key) > 0)" \
-    " AND ($7::text IS NULL OR m.company_id = $7)"
+    " AND ($7::text IS NULL OR m.company_id = $7) AND ($8 < 0 OR (" FOUND ") = ($8 = 1))"
 
 static const struct statement lock_sql = {
     "organization_lock",
@@ -37,22 +41,22 @@ static const struct statement get_sql = {"organization_get",
 // By name means by its first part, which an index row and a page token hold whole. A page begins at
 // the first row or behind another; in one statement with an OR no index would find the latter.
 #define PAGE(begin, order) \
-    COLUMNS IN_SIGHT " AND " MATCHES " AND " begin " ORDER BY " order " LIMIT $10"
-#define BEGINNING "$8::text IS NOT NULL AND $9::bigint IS NOT NULL"
+    COLUMNS IN_SIGHT " AND " MATCHES " AND " begin " ORDER BY " order " LIMIT $11"
+#define BEGINNING "$9::text IS NOT NULL AND $10::bigint IS NOT NULL"
 #define BY_NAME(begin, way) PAGE(begin, "o.sort_name " way ", o.id " way)
 #define BY_ID(begin, way) PAGE(begin, "o.id " way)
 
-// By what, then which way, then whether behind a row. By id $8 says nothing, but must have a type.
+// By what, then which way, then whether behind a row. By id $9 says nothing, but must have a type.
 static const struct statement list_sql[2][2][2] = {
     {{{"organization_list", BY_NAME(BEGINNING, "ASC")},
-      {"organization_list_after", BY_NAME("(o.sort_name, o.id) > ($8, $9)", "ASC")}},
+      {"organization_list_after", BY_NAME("(o.sort_name, o.id) > ($9, $10)", "ASC")}},
      {{"organization_list_descending", BY_NAME(BEGINNING, "DESC")},
-      {"organization_list_descending_after", BY_NAME("(o.sort_name, o.id) < ($8, $9)", "DESC")}}},
+      {"organization_list_descending_after", BY_NAME("(o.sort_name, o.id) < ($9, $10)", "DESC")}}},
     {{{"organization_list_by_id", BY_ID(BEGINNING, "ASC")},
-      {"organization_list_by_id_after", BY_ID("$8::text IS NOT NULL AND o.id > $9", "ASC")}},
+      {"organization_list_by_id_after", BY_ID("$9::text IS NOT NULL AND o.id > $10", "ASC")}},
      {{"organization_list_by_id_descending", BY_ID(BEGINNING, "DESC")},
       {"organization_list_by_id_descending_after",
-       BY_ID("$8::text IS NOT NULL AND o.id < $9", "DESC")}}},
+       BY_ID("$9::text IS NOT NULL AND o.id < $10", "DESC")}}},
 };
 
 static const struct statement count_sql = {"organization_count",
@@ -60,7 +64,8 @@ static const struct statement count_sql = {"organization_count",
                                            " count(*) FILTER (WHERE s.state = 1),"
                                            " count(*) FILTER (WHERE s.state = 2),"
                                            " count(*) FILTER (WHERE s.state = 3),"
-                                           " count(*) FILTER (WHERE s.state = 4)" IN_SIGHT};
+                                           " count(*) FILTER (WHERE s.state = 4),"
+                                           " count(*) FILTER (WHERE " FOUND ")" IN_SIGHT};
 
 static const struct statement ignore_sql = {
     "organization_ignore", "UPDATE organization SET ignored = $4, revision = revision + 1"
@@ -160,11 +165,12 @@ enum err_code organization_list(struct tx *tx, const struct organization_query *
         ARG_INT64(query->mapping_state),
         ARG_TEXT(query->name_key_part),
         ARG_TEXT(query->company_id),
+        ARG_INT64(query->has_findings),
         ARG_TEXT(query->after_name),
         ARG_INT64(query->after_id),
         ARG_INT64(query->limit),
     };
-    enum { MATCH_ARGS = 7 };
+    enum { MATCH_ARGS = 8 };
     struct rows page _cleanup_(rows_done) = {0};
     struct rows counts _cleanup_(rows_done) = {0};
     try_(tx_query(tx, &count_sql, args, MATCH_ARGS, &counts, reterr));
@@ -175,6 +181,7 @@ enum err_code organization_list(struct tx *tx, const struct organization_query *
         .unmapped = rows_int64(&counts, 0, 3),
         .ignored = rows_int64(&counts, 0, 4),
         .orphaned = rows_int64(&counts, 0, 5),
+        .found = rows_int64(&counts, 0, 6),
     };
     try_(tx_query(tx, &list_sql[query->by_id][query->descending][query->after_id != 0], args,
                   ARRAY_LEN(args), &page, reterr));

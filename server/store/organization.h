@@ -52,6 +52,7 @@ struct organization_query {
     int mapping_state;         // 0: any
     const char *name_key_part; // NULL: any
     const char *company_id;    // NULL: any
+    int has_findings;          // 1: only with findings, 0: only without, -1: any
     bool by_id, descending;    // otherwise by display name, ascending
     // The name_key and id of the row after which the page begins; "" and 0: the first.
     const char *after_name;
@@ -61,6 +62,7 @@ struct organization_query {
 struct organization_counts {
     int64_t matching;                                   // of the query
     int64_t total, mapped, unmapped, ignored, orphaned; // of the connection
+    int64_t found;                                      // have findings
 };
 // A page by display name and id, or by id.
 enum err_code organization_list(struct tx *tx, const struct organization_query *query,
