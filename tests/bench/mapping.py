@@ -102,11 +102,11 @@ def bytes_field(number, value):
 def cases(server, tenant):
     name, connection = f"'{tenant.name}'", f"'{tenant.connection.split('/')[1]}'"
     parent, page = text_field(1, tenant.connection), varint_field(2, PAGE)
-    listed = [name, connection, "true", "'{}'", "0", "NULL", "NULL", "''", "0", str(PAGE + 1)]
+    listed = [name, connection, "true", "'{}'", "0", "NULL", "NULL", "-1", "''", "0", str(PAGE + 1)]
     count = filled("server/store/organization.c", "organization_count", *listed)
     middle = stack.psql(f"SELECT sort_name || ' ' || id FROM organization WHERE tenant = {name} ORDER BY sort_name, id"
                         f" LIMIT 1 OFFSET {PAGE - 1}").strip().rsplit(" ", 1)
-    after = listed[:7] + [f"'{middle[0]}'", middle[1], listed[9]]
+    after = listed[:8] + [f"'{middle[0]}'", middle[1], listed[10]]
     token = next_token(server, tenant, SERVICE + "ListOrganizations", parent + page, 2)
     companies = [name, "true", "'{}'", "NULL", "NULL", "-1", "0", "''", "''", str(PAGE + 1)]
     return {

@@ -282,6 +282,8 @@ class BadInput(e2e.Case):
                 ("MappingService.QuickMatch", {"parent": of}, {}),
                 ("MappingService.SuggestMatches", {"parent": of}, {}),
                 ("MappingService.IgnoreOrganization", {"name": of + "/organizations/" + organization}, {}),
+                ("MappingService.AcknowledgeFindings", {"name": of + "/organizations/" + organization, "kinds": [1]},
+                 {}),
                 ("MappingService.UnignoreOrganization", {"name": of + "/organizations/" + organization}, {}),
                 ("MappingService.BatchUpdateMappings",
                  {"parent": of, "changes": [{"organization": of + "/organizations/" + organization}]}, {}),

@@ -190,6 +190,13 @@ class CliTest(unittest.TestCase):
             request, = self.server.requests(method)
             self.assertEqual((request.name, request.etag), ("connections/main/organizations/7", "r3"))
 
+    def test_acknowledge(self):
+        self.answer("AcknowledgeFindings", self.message("Organization", name="connections/main/organizations/7"))
+        self.expect(self.run_cli("map", "acknowledge", "7", "--etag", "r3"), 0)
+        request, = self.server.requests("AcknowledgeFindings")
+        self.assertEqual((request.name, request.etag), ("connections/main/organizations/7", "r3"))
+        self.assertEqual(list(request.kinds), [1, 2, 3, 4, 5])
+
     def test_suggest(self):
         self.answer("SuggestMatches", self.message("SuggestMatchesResponse", suggestions=[
             dict(organization="connections/main/organizations/7", candidates=[
