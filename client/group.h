@@ -17,6 +17,9 @@ int connection_rotate_run(struct session *session);
 int connection_delete_run(struct session *session);
 
 int setup_run(struct session *session);
+int config_schedule_show_run(struct session *session);
+int config_schedule_set_run(struct session *session);
+
 int setup_status_run(struct session *session);
 
 int company_push_run(struct session *session);

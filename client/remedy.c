@@ -89,6 +89,7 @@ static const struct remedy table[] = {
      "restore the entry in IT Glue first"},
     {"PASSWORD_PERSONAL_UPSTREAM", EXIT_PRECONDITION, "upstream_uri",
      "a personal entry is for its owner alone; have it moved to the organization in IT Glue"},
+    {"INTERVAL_TOO_SHORT", EXIT_USAGE, "minimum", "choose at least the minimum"},
     {"ETAG_MISMATCH", EXIT_PRECONDITION, "resource",
      "someone changed it meanwhile: look again, then repeat"},
     {"CONFLICT", EXIT_PRECONDITION, "resource", "someone changed it meanwhile: repeat the command"},

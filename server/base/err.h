@@ -55,6 +55,7 @@ enum status {
     X(PAGE_TOKEN_INVALID, INVALID_ARGUMENT)                   \
     X(RESUME_TOKEN_EXPIRED, OUT_OF_RANGE)                     \
     X(DEADLINE_REQUIRED, INVALID_ARGUMENT)                    \
+    X(INTERVAL_TOO_SHORT, INVALID_ARGUMENT)                   \
     X(REVEAL_REASON_REQUIRED, INVALID_ARGUMENT)               \
     X(TICKET_REQUIRED, INVALID_ARGUMENT)                      \
     X(SEALED_REVEAL_REQUIRED, INVALID_ARGUMENT)               \

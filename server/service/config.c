@@ -29,6 +29,8 @@ static const struct method methods[] = {
     ELSEWHERE(ListFlexibleAssetTypes, list_flexible_asset_types_handler, LANE_STORE),
     ELSEWHERE(UpdateFlexibleAssetType, update_flexible_asset_type_handler, LANE_STORE),
     ELSEWHERE(RefreshDocumentationTypes, refresh_documentation_types_handler, LANE_UPSTREAM),
+    ELSEWHERE(GetSyncSchedule, get_sync_schedule_handler, LANE_STORE),
+    ELSEWHERE(UpdateSyncSchedule, update_sync_schedule_handler, LANE_STORE),
     UNARY(GetPasswordConfig, get_password_config, LANE_STORE),
     UNARY(UpdatePasswordConfig, update_password_config, LANE_STORE),
     ELSEWHERE(ListPasswordCategories, list_password_categories_handler, LANE_STORE),

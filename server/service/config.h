@@ -19,6 +19,9 @@ unary_handler config_batch_update_company_password_access_handler;
 // Of config_fields.c: fills description, icon, fields and changes of fields. False: no memory.
 bool config_fill_fields(struct arena *arena, const struct config_type *type,
                         Docbridge__V1__FlexibleAssetType *out);
+// Of config_schedule.c: when a connection is synced.
+unary_handler config_get_sync_schedule_handler;
+unary_handler config_update_sync_schedule_handler;
 // Of config_documentation.c: which documentation of a company is hidden.
 unary_handler config_get_company_documentation_access_handler;
 unary_handler config_update_company_documentation_access_handler;

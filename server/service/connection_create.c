@@ -15,7 +15,9 @@
 #include "server/service/name.h"
 #include "server/service/word.h"
 #include "server/store/keep_alive.h"
+#include "server/store/sync_schedule.h"
 #include "server/store/vault_record.h"
+#include "server/sync/schedule.h"
 #include "server/sync/sync.h"
 
 enum { DISPLAY_NAME_MAX = 63, CONNECTION_ID_MAX = 63 };
@@ -223,6 +225,9 @@ static enum err_code save(const struct request *request, const struct connection
         try_(connection_check_slot(tx, request, reterr));
         return err_invalid(reterr, "connection_id", "names a connection that there is, or was");
     }
+    // The first run is asked for right away.
+    try_(sync_schedule_make(tx, draft->id, SCHEDULE_INTERVAL_S * INT64_C(1000),
+                            SCHEDULE_FULL_INTERVAL_S * INT64_C(1000), reterr));
     if (sealed != NULL)
         try_(store_key(tx, draft, sealed, reterr));
     try_(audit_create(tx, request, draft, http_status, reterr));

@@ -2,9 +2,7 @@
 
 #include "server/service/begin.h"
 #include "server/service/field.h"
-
-// Every type syncs each 60 minutes unless its schedule says otherwise.
-enum { STALE_AFTER_MINUTES = 2 * 60 };
+#include "server/sync/schedule.h"
 
 enum err_code reading_sight(struct tx *tx, const struct request *request, const char *company_id,
                             int task_kind, const char *name, struct sight *ret_sight,
@@ -22,8 +20,8 @@ Docbridge__V1__Freshness *reading_freshness(struct arena *arena, const struct si
         return NULL;
     docbridge__v1__freshness__init(freshness);
     freshness->as_of_time = field_time(arena, sight->as_of_time);
-    freshness->stale =
-        sight->standing.state != CONNECTION_ACTIVE ||
-        clock_wall_us() - sight->as_of_time > STALE_AFTER_MINUTES * INT64_C(60000000);
+    freshness->stale = sight->standing.state != CONNECTION_ACTIVE ||
+                       clock_wall_us() - sight->as_of_time >
+                           schedule_objective_s(sight->interval_s, sight->objective_s) * 1000000;
     return freshness;
 }

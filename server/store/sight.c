@@ -16,11 +16,13 @@ static const struct statement GET = {
     "         WHERE s.tenant = $1 AND s.connection_id = c.id AND s.kind = $3"
     "           AND s.organization_id IN (0, m.organization_id)"
     "           AND s.complete_time >= m.create_time) t ON true"
-    "         WHERE m.tenant = $1 AND m.connection_id = c.id AND m.company_id = co.id)"
+    "         WHERE m.tenant = $1 AND m.connection_id = c.id AND m.company_id = co.id),"
+    "       h.interval_seconds[$3::integer], h.objective_seconds[$3::integer]"
     "  FROM company co"
     "  LEFT JOIN LATERAL (SELECT * FROM connection"
     "                      WHERE tenant = $1 AND state <> 4"
     "                      ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c ON true"
+    "  LEFT JOIN sync_schedule h ON h.tenant = $1 AND h.connection_id = c.id"
     "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"
     "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = co.id"
     "  LEFT JOIN company_documentation_access d ON d.tenant = $1 AND d.company_id = co.id"
@@ -49,6 +51,8 @@ enum err_code sight_get(struct tx *tx, const char *company_id, int task_kind, st
         .password_sharing_enabled = rows_bool(&rows, 0, 9),
         .password_level = (int)rows_int64(&rows, 0, 10),
         .as_of_time = rows_time(&rows, 0, 11),
+        .interval_s = rows_int64(&rows, 0, 12),
+        .objective_s = rows_int64(&rows, 0, 13),
     };
     if (ret_sight->company_display_name == NULL ||
         (ret_sight->connection_id == NULL && !rows_null(&rows, 0, 1)))

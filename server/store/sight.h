@@ -23,6 +23,8 @@ struct sight {
     int password_level;
     // When the asked task last saw everything of the company; 0: never.
     int64_t as_of_time;
+    // Its part of the schedule; 0: as by default.
+    int64_t interval_s, objective_s;
 };
 
 // Reads it for a task (docbridge.v1.SyncTaskKind). Errors: RESOURCE_NOT_FOUND with an empty text

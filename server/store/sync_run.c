@@ -291,6 +291,7 @@ enum err_code sync_run_wish(struct tx *tx, const char *connection_id, const char
         "sync_run_wish",
         "UPDATE sync_run SET wish_tasks = wish_tasks | $4::integer,"
         " wish_mode = greatest(wish_mode, $6::smallint),"
+        " wish_trigger = least(nullif(wish_trigger, 0), $7::smallint),"
         " wish_organization_ids = CASE"
         "  WHEN cardinality($5::bigint[]) = 0"
         "   OR (wish_tasks <> 0 AND cardinality(wish_organization_ids) = 0) THEN '{}'"
@@ -301,7 +302,7 @@ enum err_code sync_run_wish(struct tx *tx, const char *connection_id, const char
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
                        ARG_INT64(wish->tasks),
                        ARG_INT64S(wish->organization_ids, wish->organization_count),
-                       ARG_INT64(wish->mode)),
+                       ARG_INT64(wish->mode), ARG_INT64(wish->trigger)),
                   &rows, reterr));
     *ret_live = rows_affected(&rows) == 1;
     return ERR_OK;
@@ -313,7 +314,7 @@ enum err_code sync_run_load_wish(struct tx *tx, const char *connection_id, const
 {
     static const struct statement statement = {
         "sync_run_load_wish",
-        "SELECT wish_tasks, wish_organization_ids::text[], wish_mode FROM sync_run"
+        "SELECT wish_tasks, wish_organization_ids::text[], wish_mode, wish_trigger FROM sync_run"
         " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement,
@@ -324,6 +325,7 @@ enum err_code sync_run_load_wish(struct tx *tx, const char *connection_id, const
         return ERR_OK;
     ret_wish->tasks = (unsigned)rows_int64(&rows, 0, 0);
     ret_wish->mode = (int)rows_int64(&rows, 0, 2);
+    ret_wish->trigger = (int)rows_int64(&rows, 0, 3);
     return read_numbers(&rows, 0, 1, arena, &ret_wish->organization_ids,
                         &ret_wish->organization_count, reterr);
 }

@@ -102,6 +102,7 @@ enum err_code sync_run_hold(struct tx *tx, const char *connection_id,
 struct sync_run_wish {
     unsigned tasks;                  // bits of docbridge.v1.SyncTaskKind; 0: there is none
     int mode;                        // the most thorough that was asked for
+    int trigger;                     // the first of docbridge.v1.SyncRun.Trigger that asked
     const int64_t *organization_ids; // none: all that are mapped
     size_t organization_count;
 };

@@ -146,6 +146,7 @@ static enum err_code join(struct tx *tx, const struct sync_request *asked,
     struct sync_run_wish wish = {
         .tasks = find_missing(&row, asked, connection),
         .mode = (int)mode_of(asked),
+        .trigger = (int)asked->trigger,
         .organization_ids = asked->organization_ids,
         .organization_count = asked->organization_count,
     };

@@ -71,7 +71,7 @@ static enum err_code follow_up(struct run *run, struct tx *tx, struct err *reter
     if (count == 0 && wish.tasks == 0)
         return ERR_OK;
     if (wish.tasks != 0) {
-        asked.trigger = SYNC_TRIGGER_MANUAL;
+        asked.trigger = (enum sync_trigger)wish.trigger;
         // What was mapped meanwhile is to be fetched whole.
         asked.mode = count > 0 ? SYNC_MODE_FULL : (enum sync_mode)wish.mode;
         asked.tasks = wish.tasks | (count > 0 ? SYNC_TASK_ALL & ~SYNC_TASK_ORGANIZATIONS : 0u);

@@ -21,6 +21,7 @@ enum {
     DEFAULT_DELETION_HOLD_MS = 3600000,
     DEFAULT_HEARTBEAT_MS = 10000,
     DEFAULT_KEEP_ALIVE_MS = 24 * 3600 * 1000,
+    DEFAULT_LEAST_INTERVAL_MS = 15 * 60 * 1000,
 };
 
 static int64_t or_default(int64_t value, int64_t fallback)
@@ -37,6 +38,7 @@ static void init_threads(struct sync *sync)
     (void)pthread_cond_init(&sync->scheduler_wake, &steady);
     (void)pthread_cond_init(&sync->run_wake, &steady);
     (void)pthread_cond_init(&sync->keeper_wake, &steady);
+    (void)pthread_cond_init(&sync->timetable_wake, &steady);
     (void)pthread_cond_init(&sync->remover_wake, &steady);
     (void)pthread_cond_init(&sync->indexer_wake, &steady);
     (void)pthread_condattr_destroy(&steady);
@@ -66,6 +68,7 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     sync->scheduler_ms = or_default(settings->scheduler_ms, DEFAULT_SCHEDULER_MS);
     sync->deletion_hold_ms = or_default(settings->deletion_hold_ms, DEFAULT_DELETION_HOLD_MS);
     sync->keep_alive_ms = or_default(settings->keep_alive_ms, DEFAULT_KEEP_ALIVE_MS);
+    sync->least_interval_ms = or_default(settings->least_interval_ms, DEFAULT_LEAST_INTERVAL_MS);
     encoding_random_id(sync->owner);
     init_threads(sync);
     const struct budget_settings budget = {
@@ -105,6 +108,9 @@ enum err_code sync_start(struct sync *sync, struct err *reterr)
     if (pthread_create(&sync->keeper, NULL, keeper_main, sync) != 0)
         return err_set(reterr, ERR_INTERNAL, "no thread for the keeper");
     sync->keeper_started = true;
+    if (pthread_create(&sync->timetable, NULL, timetable_main, sync) != 0)
+        return err_set(reterr, ERR_INTERNAL, "no thread for the timetable");
+    sync->timetable_started = true;
     if (pthread_create(&sync->remover, NULL, remover_main, sync) != 0)
         return err_set(reterr, ERR_INTERNAL, "no thread for the remover");
     sync->remover_started = true;
@@ -121,6 +127,7 @@ void sync_stop(struct sync *sync)
     atomic_store(&sync->keeper_stop, true);
     (void)pthread_cond_signal(&sync->scheduler_wake);
     (void)pthread_cond_signal(&sync->keeper_wake);
+    (void)pthread_cond_signal(&sync->timetable_wake);
     (void)pthread_cond_signal(&sync->remover_wake);
     atomic_store(&sync->indexer_stop, true);
     (void)pthread_cond_signal(&sync->indexer_wake);
@@ -129,10 +136,13 @@ void sync_stop(struct sync *sync)
         (void)pthread_join(sync->scheduler, NULL);
     if (sync->keeper_started)
         (void)pthread_join(sync->keeper, NULL);
+    if (sync->timetable_started)
+        (void)pthread_join(sync->timetable, NULL);
     if (sync->remover_started)
         (void)pthread_join(sync->remover, NULL);
     if (sync->indexer_started)
         (void)pthread_join(sync->indexer, NULL);
+    sync->timetable_started = false;
     sync->started = sync->keeper_started = sync->remover_started = sync->indexer_started = false;
     changes_stop(sync->changes);
     feed_stop(sync->feed);
@@ -152,6 +162,7 @@ struct sync *sync_free(struct sync *sync)
     (void)changes_free(sync->changes);
     (void)budget_free(sync->budget);
     (void)pthread_cond_destroy(&sync->keeper_wake);
+    (void)pthread_cond_destroy(&sync->timetable_wake);
     (void)pthread_cond_destroy(&sync->remover_wake);
     (void)pthread_cond_destroy(&sync->indexer_wake);
     (void)pthread_cond_destroy(&sync->run_wake);
@@ -159,6 +170,11 @@ struct sync *sync_free(struct sync *sync)
     (void)pthread_mutex_destroy(&sync->lock);
     free(sync);
     return NULL;
+}
+
+int64_t sync_get_least_interval_s(const struct sync *sync)
+{
+    return (sync->least_interval_ms + 999) / 1000;
 }
 
 void sync_wake(struct sync *sync)

@@ -34,6 +34,7 @@ struct sync_settings {
     int64_t deletion_hold_ms;  // 0: 1 h; held deletions seen again so much later are applied
     int64_t heartbeat_ms;      // 0: 10 s between signs of life to a watcher
     int64_t keep_alive_ms;     // 0: 1 day; a key unused for so long is used once
+    int64_t least_interval_ms; // 0: 15 min; the shortest time between runs that can be chosen
 };
 
 struct sync;
@@ -139,6 +140,8 @@ enum err_code sync_refresh_categories(struct store *store, const char *tenant,
                                       struct source_attempt *ret_attempt, int64_t *ret_held,
                                       struct err *reterr) _must_check_;
 
+// The shortest interval that a schedule can have.
+int64_t sync_get_least_interval_s(const struct sync *sync);
 // What upstream allows a connection.
 struct sync_limit {
     int requests;

@@ -35,6 +35,11 @@ struct sync {
     pthread_t keeper;
     bool keeper_started;
 
+    pthread_cond_t timetable_wake; // stopping
+    pthread_t timetable;
+    bool timetable_started;
+    int64_t least_interval_ms;
+
     pthread_cond_t remover_wake; // called, stopping
     pthread_t remover;
     bool remover_started, remover_called;
@@ -49,6 +54,8 @@ struct sync {
 
 // The scheduler's thread; `sync` is a struct sync.
 void *scheduler_main(void *sync);
+// The timetable's thread; `sync` is a struct sync.
+void *timetable_main(void *sync);
 // The keeper's thread; `sync` is a struct sync.
 void *keeper_main(void *sync);
 // A run that waits for quota is due in `ms`.

@@ -10,6 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 RESOURCE, REFERENCE, BEHAVIOR = 1053, 1055, 1052
 REQUIRED, OUTPUT_ONLY, IDENTIFIER = 2, 3, 8
+DURATION = "google.protobuf.Duration"
 # Values of fields by name where the first or shortest one would be wrong.
 VALUES = {"region": 2, "level": 3, "psa_type": 1, "reason": "a test", "subject": "nobody-at-all",
           "display_name": "Sample", "request_id": ""}
@@ -102,6 +103,9 @@ class Samples:
                 yield field
 
     def set(self, owner, message, field, found):
+        if field.message_type is not None:
+            getattr(owner, field.name).seconds = 3600
+            return
         pattern = self.name_pattern(message, field)
         if pattern:
             found.append(pattern)
@@ -136,10 +140,11 @@ class Samples:
         """The field of the resource that an update changes."""
         resource = next(field.message_type for field in request.fields
                         if field.message_type is not None and option(field.message_type, RESOURCE))
-        return next(field for field in resource.fields
-                    if field.message_type is None and field.name not in ("name", "etag") and
-                    field.label != FieldDescriptor.LABEL_REPEATED and
-                    not {OUTPUT_ONLY, IDENTIFIER} & set(option(field, BEHAVIOR)))
+        fields = [field for field in resource.fields
+                  if field.name not in ("name", "etag") and field.label != FieldDescriptor.LABEL_REPEATED and
+                  not {OUTPUT_ONLY, IDENTIFIER} & set(option(field, BEHAVIOR))]
+        plain = [field for field in fields if field.message_type is None]
+        return (plain or [field for field in fields if field.message_type.full_name == DURATION])[0]
 
     def __call__(self, method):
         request = self.protos.method(method)[1]()

@@ -34,7 +34,7 @@ static const char fill[] =
     "    WHEN typname IN ('text', 'bytea', 'tsvector') THEN '''x''' WHEN typname = 'bool' THEN "
     "'false'"
     "    WHEN typname = 'timestamptz' THEN 'now()'"
-    "    WHEN typname IN ('jsonb', '_text', '_int8') THEN '''{}'''"
+    "    WHEN typname IN ('jsonb', '_text', '_int8', '_timestamptz') THEN '''{}'''"
     "    ELSE '1' END, ',') INTO names, contents"
     "   FROM pg_attribute JOIN pg_type y ON y.oid = atttypid"
     "   WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped AND attnotnull"
@@ -218,7 +218,8 @@ static void the_other_roles_have_what_they_were_given(void **state)
         "docbridge_scheduler record_sequence SELECT,"
         "docbridge_scheduler removal SELECT,docbridge_scheduler removal UPDATE,"
         "docbridge_scheduler search_progress SELECT,docbridge_scheduler search_progress UPDATE,"
-        "docbridge_scheduler sync_lease SELECT,docbridge_scheduler sync_lease UPDATE");
+        "docbridge_scheduler sync_lease SELECT,docbridge_scheduler sync_lease UPDATE,"
+        "docbridge_scheduler sync_schedule SELECT,docbridge_scheduler sync_schedule UPDATE");
     assert_string_equal(
         test_postgres_value(
             database->admin_dsn,
