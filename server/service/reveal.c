@@ -198,8 +198,9 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
         event.outcome = refusal;
         event.error = verdict;
     }
+    // Also one that read nothing looks whether the caller was revoked, who is not to be recorded.
     if (!counted)
-        tx_abortp(&tx);
+        try_(tx_commit(&tx, reterr));
     try_(counted ? record_within(reveal, &tx, &event, reterr)
                  : record(reveal, &event, request->deadline, &reveal->intent_sequence, reterr));
     return verdict;
