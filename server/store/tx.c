@@ -42,7 +42,12 @@ static const struct statement set_all = {
 
 static const struct statement set_lazy = {"set_lazy", "SET LOCAL synchronous_commit = off"};
 
-// A statement of its own: the tenant and, behind a pooler, the role must be set before it looks.
+// The tenant must be set before the look, which is why its setting is what the look is given.
+static const struct statement set_tenant_and_caller = {
+    "set_tenant_and_caller",
+    "SELECT refuse_revoked(set_config('docbridge.tenant', $1, true), $3, $4),"
+    " set_config('statement_timeout', $2, true), set_config('docbridge.company_set', $5, true)"};
+// The look by itself, where the role must be set too before it.
 static const struct statement set_caller = {
     "set_caller",
     "SELECT refuse_revoked($1, $2, $3), set_config('docbridge.company_set', $4, true)"};
@@ -75,6 +80,56 @@ void tx_set_caller(struct tx *tx, const char *subject, int64_t issue_time_us,
     tx->company_set = company_set;
 }
 
+// The texts and arguments of what opens a transaction.
+struct opening {
+    char timeout[MS_TEXT_BYTES], lock_timeout[MS_TEXT_BYTES], idle_timeout[MS_TEXT_BYTES];
+    struct arg settings[5], caller[4];
+};
+
+static size_t open_session(const struct tx *tx, struct opening *opening, struct pg_query *queries)
+{
+    bool looks = tx->subject != NULL;
+    const struct arg settings[] = {ARG_TEXT(tx->tenant), ARG_TEXT(opening->timeout),
+                                   ARG_TEXT(tx->subject), ARG_TIME(tx->issue_time_us),
+                                   ARG_TEXT(tx->company_set == NULL ? "" : tx->company_set)};
+    memcpy(opening->settings, settings, sizeof(settings));
+    queries[0] = (struct pg_query){looks ? &set_tenant_and_caller : &set_tenant, opening->settings,
+                                   looks ? ARRAY_LEN(settings) : 2};
+    return 1;
+}
+
+static size_t open_pooled(const struct tx *tx, struct opening *opening, struct pg_query *queries)
+{
+    const char *role = pool_role(tx->store);
+    (void)snprintf(opening->lock_timeout, MS_TEXT_BYTES, "%d", PG_LOCK_TIMEOUT_MS);
+    (void)snprintf(opening->idle_timeout, MS_TEXT_BYTES, "%d", PG_IDLE_IN_TRANSACTION_MS);
+    const struct arg settings[] = {
+        ARG_TEXT(tx->tenant), ARG_TEXT(opening->timeout), ARG_TEXT(role == NULL ? "none" : role),
+        ARG_TEXT(opening->lock_timeout), ARG_TEXT(opening->idle_timeout)};
+    const struct arg caller[] = {ARG_TEXT(tx->tenant), ARG_TEXT(tx->subject),
+                                 ARG_TIME(tx->issue_time_us),
+                                 ARG_TEXT(tx->company_set == NULL ? "" : tx->company_set)};
+    memcpy(opening->settings, settings, sizeof(settings));
+    memcpy(opening->caller, caller, sizeof(caller));
+    queries[0] = (struct pg_query){&set_all, opening->settings, ARRAY_LEN(settings)};
+    queries[1] = (struct pg_query){&set_caller, opening->caller, ARRAY_LEN(caller)};
+    return tx->subject == NULL ? 1 : 2;
+}
+
+// What goes before the first statement; how many `queries` that is.
+static size_t open_transaction(const struct tx *tx, struct opening *opening,
+                               struct pg_query *queries)
+{
+    int64_t left = deadline_left_ms(tx->wait.deadline);
+    (void)snprintf(opening->timeout, MS_TEXT_BYTES, "%d",
+                   left < INT32_MAX - STATEMENT_TIMEOUT_SLACK_MS
+                       ? (int)left + STATEMENT_TIMEOUT_SLACK_MS
+                       : INT32_MAX);
+    queries[0] = (struct pg_query){&begin, NULL, 0};
+    return 1 + (pool_unnamed(tx->store) ? open_pooled(tx, opening, queries + 1)
+                                        : open_session(tx, opening, queries + 1));
+}
+
 // Sends `statement` (NULL: only the COMMIT) with what must go before it and, if it is the last, the
 // COMMIT after it.
 static enum err_code fly(struct tx *tx, const struct statement *statement, const struct arg *args,
@@ -83,31 +138,11 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
     bool ends = tx->last || statement == NULL;
     if (tx->failed || tx->ended)
         return err_set(reterr, ERR_INTERNAL, "a statement in a failed or ended transaction");
-    char timeout[MS_TEXT_BYTES], lock_timeout[MS_TEXT_BYTES], idle_timeout[MS_TEXT_BYTES];
-    int64_t left = deadline_left_ms(tx->wait.deadline);
-    (void)snprintf(timeout, sizeof(timeout), "%d",
-                   left < INT32_MAX - STATEMENT_TIMEOUT_SLACK_MS
-                       ? (int)left + STATEMENT_TIMEOUT_SLACK_MS
-                       : INT32_MAX);
-    (void)snprintf(lock_timeout, sizeof(lock_timeout), "%d", PG_LOCK_TIMEOUT_MS);
-    (void)snprintf(idle_timeout, sizeof(idle_timeout), "%d", PG_IDLE_IN_TRANSACTION_MS);
-    const char *role = pool_role(tx->store);
-    const struct arg settings[] = {ARG_TEXT(tx->tenant), ARG_TEXT(timeout),
-                                   ARG_TEXT(role == NULL ? "none" : role), ARG_TEXT(lock_timeout),
-                                   ARG_TEXT(idle_timeout)};
-    const struct arg caller[] = {ARG_TEXT(tx->tenant), ARG_TEXT(tx->subject),
-                                 ARG_TIME(tx->issue_time_us),
-                                 ARG_TEXT(tx->company_set == NULL ? "" : tx->company_set)};
+    struct opening opening;
     struct pg_query queries[PG_FLIGHT_MAX];
     size_t count = 0;
-    if (!tx->begun) {
-        bool all = pool_unnamed(tx->store);
-        queries[count++] = (struct pg_query){&begin, NULL, 0};
-        queries[count++] = (struct pg_query){all ? &set_all : &set_tenant, settings,
-                                             all ? ARRAY_LEN(settings) : 2};
-        if (tx->subject != NULL)
-            queries[count++] = (struct pg_query){&set_caller, caller, ARRAY_LEN(caller)};
-    }
+    if (!tx->begun)
+        count = open_transaction(tx, &opening, queries);
     size_t at = count;
     if (statement != NULL)
         queries[count++] = (struct pg_query){statement, args, arg_count};
