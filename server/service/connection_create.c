@@ -1,5 +1,6 @@
 // CreateConnection: tests the key first, then saves everything in one transaction.
 #include "server/service/begin.h"
+#include "server/service/capability.h"
 #include "server/service/connection.h"
 
 #include <stdio.h>
@@ -250,7 +251,7 @@ static enum err_code try_key(const struct request *request, const struct secret 
     draft->account_subdomain = arena_strdup(request->arena, report.subdomain);
     draft->account_primary_organization_id = report.primary_organization_id;
     draft->inventory_denied = report.organizations_denied;
-    draft->capabilities = diagnosis_capabilities_json(request->arena, &report);
+    draft->capabilities = capability_json(request->arena, &report);
     *ret_http_status = report.http_status;
     *ret_request_count = report.request_count;
     if (draft->account_subdomain == NULL || draft->capabilities == NULL)

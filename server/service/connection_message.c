@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "server/service/diagnosis.h"
+#include "server/service/capability.h"
 #include "server/service/field.h"
 #include "server/service/key_age.h"
 
@@ -99,6 +99,6 @@ enum err_code connection_message_fill(struct arena *arena, const struct connecti
         !fill_problem(arena, connection, out))
         return err_no_memory(reterr);
     try_(fill_warnings(arena, connection, out, reterr));
-    return diagnosis_read_capabilities(arena, connection->capabilities, &out->capabilities,
-                                       &out->n_capabilities, reterr);
+    return capability_read(arena, connection->capabilities, &out->capabilities,
+                           &out->n_capabilities, reterr);
 }

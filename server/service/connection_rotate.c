@@ -8,6 +8,7 @@
 #include "server/audit/audit.h"
 #include "server/service/account.h"
 #include "server/service/begin.h"
+#include "server/service/capability.h"
 #include "server/service/connection_message.h"
 #include "server/service/credential.h"
 #include "server/service/diagnosis.h"
@@ -115,7 +116,7 @@ static enum err_code describe(struct rotation *rotation, const struct secret *ke
         .time_us = clock_wall_us(),
         .account_subdomain = report->subdomain,
         .account_primary_organization_id = report->primary_organization_id,
-        .capabilities = diagnosis_capabilities_json(rotation->request->arena, report),
+        .capabilities = capability_json(rotation->request->arena, report),
         .inventory_denied = report->organizations_denied,
     };
     if (rotation->now.capabilities == NULL)

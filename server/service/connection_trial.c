@@ -1,5 +1,6 @@
 // TestConnection: whatever upstream says is an answer, and an event.
 #include "server/service/begin.h"
+#include "server/service/capability.h"
 #include "server/service/connection.h"
 
 #include <string.h>
@@ -74,7 +75,7 @@ static enum err_code finding_of(const struct request *request, const struct conn
     switch (report->verdict) {
     case VERDICT(OK):
         finding->event = CONNECTION_KEY_WORKED;
-        finding->capabilities = diagnosis_capabilities_json(request->arena, report);
+        finding->capabilities = capability_json(request->arena, report);
         return finding->capabilities == NULL ? err_no_memory(reterr) : ERR_OK;
     case VERDICT(KEY_OR_REGION_REJECTED):
     case VERDICT(KEY_REVOKED_OR_EXPIRED):
@@ -156,8 +157,7 @@ static enum err_code read_values_grant(const struct request *request,
     Docbridge__V1__Capability **known;
     size_t count;
     *ret_granted = false;
-    try_(diagnosis_read_capabilities(request->arena, connection->capabilities, &known, &count,
-                                     reterr));
+    try_(capability_read(request->arena, connection->capabilities, &known, &count, reterr));
     for (size_t i = 0; i < count; i++)
         if (known[i]->kind == DOCBRIDGE__V1__CAPABILITY__KIND__KIND_PASSWORD_VALUES)
             *ret_granted = known[i]->grant == DOCBRIDGE__V1__CAPABILITY__GRANT__GRANT_GRANTED;

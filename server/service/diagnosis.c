@@ -1,15 +1,13 @@
 #include "server/service/diagnosis.h"
 
-#include <jansson.h>
 #include <string.h>
 
-#include "server/base/buffer.h"
 #include "server/service/field.h"
 #include "server/service/key_age.h"
 
 #define VERDICT(name) DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_##name
 
-enum { CANDIDATES_MAX = 5, WARNINGS_MAX = 4, CAPABILITIES_JSON_BYTES = 4096, TAIL_MIN_BYTES = 32 };
+enum { CANDIDATES_MAX = 5, WARNINGS_MAX = 4, TAIL_MIN_BYTES = 32 };
 
 // IT Glue answers several causes alike; each list is all that one answer can mean.
 static const struct words {
@@ -207,50 +205,4 @@ enum err_code diagnosis_error(const struct probe_report *report, struct err *ret
     }
     err_meta(reterr, "http_status", "%d", report->http_status);
     return code;
-}
-
-char *diagnosis_capabilities_json(struct arena *arena, const struct probe_report *report)
-{
-    struct buffer json _cleanup_(buffer_done);
-    buffer_init(&json, CAPABILITIES_JSON_BYTES);
-    (void)buffer_text(&json, "[");
-    for (size_t i = 0; i < PROBE_CAPABILITIES; i++) {
-        const struct probe_capability *capability = &report->capabilities[i];
-        (void)buffer_printf(&json,
-                            "%s{\"kind\": %d, \"grant\": %d, \"detail\": ", i == 0 ? "" : ", ",
-                            (int)capability->kind, (int)capability->grant);
-        (void)buffer_json_string(&json, capability->detail, strlen(capability->detail));
-        (void)buffer_text(&json, "}");
-    }
-    (void)buffer_text(&json, "]");
-    return json.failed ? NULL : arena_strndup(arena, json.data, json.len);
-}
-
-enum err_code diagnosis_read_capabilities(struct arena *arena, const char *json,
-                                          Docbridge__V1__Capability ***ret_capabilities,
-                                          size_t *ret_count, struct err *reterr)
-{
-    json_t *root = json_loads(json, 0, NULL);
-    size_t count = json_array_size(root);
-    Docbridge__V1__Capability **capabilities = arena_calloc(arena, count + 1, sizeof(void *));
-    Docbridge__V1__Capability *items = arena_calloc(arena, count + 1, sizeof(*items));
-    bool good = capabilities != NULL && items != NULL;
-    for (size_t i = 0; good && i < count; i++) {
-        const json_t *item = json_array_get(root, i);
-        const char *detail = json_string_value(json_object_get(item, "detail"));
-        docbridge__v1__capability__init(&items[i]);
-        items[i].kind =
-            (Docbridge__V1__Capability__Kind)json_integer_value(json_object_get(item, "kind"));
-        items[i].grant =
-            (Docbridge__V1__Capability__Grant)json_integer_value(json_object_get(item, "grant"));
-        items[i].detail = arena_strdup(arena, detail == NULL ? "" : detail);
-        good = items[i].detail != NULL;
-        capabilities[i] = &items[i];
-    }
-    json_decref(root);
-    if (!good)
-        return err_no_memory(reterr);
-    *ret_capabilities = capabilities;
-    *ret_count = count;
-    return ERR_OK;
 }

@@ -20,9 +20,3 @@ enum err_code diagnosis_fill_malformed(struct arena *arena, const char *pasted,
                                        struct err *reterr) _must_check_;
 // The error of a verdict that is not OK; ERR_OK for OK.
 enum err_code diagnosis_error(const struct probe_report *report, struct err *reterr);
-
-// Capabilities as the database keeps them: JSON, and back. NULL for want of memory.
-char *diagnosis_capabilities_json(struct arena *arena, const struct probe_report *report);
-enum err_code diagnosis_read_capabilities(struct arena *arena, const char *json,
-                                          Docbridge__V1__Capability ***ret_capabilities,
-                                          size_t *ret_count, struct err *reterr) _must_check_;

@@ -47,27 +47,6 @@ static void has_words_for_each(void **state)
     }
 }
 
-static void keeps_capabilities(void **state)
-{
-    (void)state;
-    struct arena arena _cleanup_(arena_done);
-    arena_init(&arena, 1 << 16);
-    struct probe_report report;
-    Docbridge__V1__Capability **capabilities;
-    size_t count;
-    report_init(&report, VERDICT(OK));
-    const char *json = diagnosis_capabilities_json(&arena, &report);
-    assert_non_null(json);
-    assert_int_equal(diagnosis_read_capabilities(&arena, json, &capabilities, &count, NULL),
-                     ERR_OK);
-    assert_int_equal(count, PROBE_CAPABILITIES);
-    assert_int_equal(capabilities[7]->kind, 8);
-    assert_string_equal(capabilities[7]->detail, "a \"word\"");
-    assert_int_equal(diagnosis_read_capabilities(&arena, "[]", &capabilities, &count, NULL),
-                     ERR_OK);
-    assert_int_equal(count, 0);
-}
-
 static void shows_little_of_what_was_pasted(void **state)
 {
     (void)state;
@@ -132,7 +111,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_words_for_each),
-        cmocka_unit_test(keeps_capabilities),
         cmocka_unit_test(shows_little_of_what_was_pasted),
         cmocka_unit_test(warns_of_unusual_keys),
         cmocka_unit_test(says_when_memory_ends),
