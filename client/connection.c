@@ -27,6 +27,7 @@ int connection_create_run(struct session *session)
     request.connection = &connection;
     request.candidate = &candidate;
     request.connection_id = text_of(parse_text(session->arguments, "id"));
+    request.validate_only = parse_has(session->arguments, "dry-run");
     int class = session_connect(session);
     if (class == EXIT_OK)
         class = candidate_fill(session, 0, &candidate, &key);
@@ -42,9 +43,12 @@ int connection_create_run(struct session *session)
     if (class != EXIT_OK)
         return class;
     const Docbridge__V1__Connection *made = (const void *)answer;
-    session_note(session, "connected as %s%s%s", made->name,
-                 made->latest_sync_run[0] == '\0' ? "" : "; organizations are fetched by ",
-                 made->latest_sync_run);
+    if (request.validate_only)
+        session_note(session, "the key is good; nothing was stored");
+    else
+        session_note(session, "connected as %s%s%s", made->name,
+                     made->latest_sync_run[0] == '\0' ? "" : "; organizations are fetched by ",
+                     made->latest_sync_run);
     return output_message(session, answer);
 }
 

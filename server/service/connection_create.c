@@ -212,9 +212,9 @@ static enum err_code store_key(struct tx *tx, const struct connection *draft,
     return keep_alive_put(tx, draft->id, 0, reterr);
 }
 
-// Row, settings, sealed key (NULL: none), event and first run: all or none.
+// Row, settings, sealed key (NULL: none), event and first run: all or none; `validate_only`: none.
 static enum err_code save(const struct request *request, const struct connection *draft,
-                          const struct sealed *sealed, int http_status,
+                          const struct sealed *sealed, int http_status, bool validate_only,
                           struct connection **ret_connection, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
@@ -232,10 +232,10 @@ static enum err_code save(const struct request *request, const struct connection
     if (sealed != NULL)
         try_(store_key(tx, draft, sealed, reterr));
     try_(audit_create(tx, request, draft, http_status, reterr));
-    if (sealed != NULL)
+    if (sealed != NULL && !validate_only)
         try_(request_first_run(tx, request, draft, reterr));
     try_(connection_get(tx, draft->id, request->arena, ret_connection, reterr));
-    return tx_commit(&tx, reterr);
+    return validate_only ? ERR_OK : tx_commit(&tx, reterr);
 }
 
 // Tries the key and fills in what is learned by it.
@@ -278,7 +278,10 @@ static enum err_code create_connection(struct request *request,
         try_(vault_seal(request->backend->vault, &context, key, request->arena, &sealed, reterr));
     }
     draft.create_time_us = clock_wall_us();
-    try_(save(request, &draft, key == NULL ? NULL : &sealed, http_status, &connection, reterr));
+    try_(save(request, &draft, key == NULL ? NULL : &sealed, http_status, in->validate_only,
+              &connection, reterr));
+    if (in->validate_only)
+        return connection_message_fill(request->arena, connection, out, reterr);
     sync_note_requests(request->backend->sync, request->caller->tenant, draft.id,
                        draft.credential_version, request_count);
     sync_wake(request->backend->sync);

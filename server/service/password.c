@@ -1,4 +1,4 @@
-// PasswordService: lists entries, reveals values.
+// PasswordService: lists and gets entries, reveals values.
 #include "server/service/password.h"
 
 #include <inttypes.h>
@@ -17,6 +17,7 @@
 #define FLAG(name) DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_##name
 
 HANDLER(list_passwords, ListPasswordsRequest, ListPasswordsResponse)
+HANDLER(get_password, GetPasswordRequest, Password)
 HANDLER(reveal_password, RevealPasswordRequest, RevealPasswordResponse)
 HANDLER(explain_password_access, ExplainPasswordAccessRequest, ExplainPasswordAccessResponse)
 
@@ -27,6 +28,7 @@ static enum err_code reveal_denied(struct request *request, const void *in, stru
 
 static const struct method methods[] = {
     UNARY(ListPasswords, list_passwords, LANE_STORE),
+    UNARY(GetPassword, get_password, LANE_STORE),
     {.name = "RevealPassword",
      .lane = LANE_UPSTREAM,
      .unary = reveal_password_handler,
@@ -179,6 +181,37 @@ static enum err_code list_passwords(struct request *request,
         try_(page_make(request, &list, cursor, &out->next_page_token, reterr));
     }
     return ERR_OK;
+}
+
+// An entry that the list would not show is one that there is not.
+static enum err_code get_password(struct request *request,
+                                  const Docbridge__V1__GetPasswordRequest *in,
+                                  Docbridge__V1__Password *out, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct password_page page = {0};
+    struct sight sight;
+    struct name name;
+    try_(name_parse(in->name, "companies/{company}/passwords/{record}", "name", request->arena,
+                    &name, reterr));
+    try_(request_begin(request, &tx, reterr));
+    try_(reading_sight(tx, request, name.company,
+                       DOCBRIDGE__V1__SYNC_TASK_KIND__SYNC_TASK_KIND_PASSWORDS, in->name, &sight,
+                       reterr));
+    const struct password_query query = {.company_id = name.company,
+                                         .connection_id = sight.connection_id,
+                                         .password_id = name.record,
+                                         .after_name = "",
+                                         .limit = 1,
+                                         .subject = request->caller->subject};
+    if (sight.connection_id != NULL && sight.password_sharing_enabled)
+        try_(password_list(tx, &query, request->arena, &page, reterr));
+    if (page.count == 0)
+        return err_not_found(reterr, in->name);
+    const char *parent = arena_printf(request->arena, "companies/%s", name.company);
+    if (parent == NULL)
+        return err_no_memory(reterr);
+    return fill_password(request, &sight, &page, parent, &page.rows[0], out, reterr);
 }
 
 static enum err_code reveal_password(struct request *request,

@@ -10,10 +10,11 @@
     " coalesce(m.actor_display_name, ''), coalesce(m.actor_kind, 0), m.create_time,"       \
     " o.sort_name"
 
-// Numbers of MappingState: mapped, unmapped, ignored, orphaned.
+// Numbers of MappingState: mapped, unmapped, ignored, orphaned. Mappings are joined by parameters,
+// so that a hash of them has one number for its key.
 #define IN_SIGHT                                                                                 \
     " FROM organization o"                                                                       \
-    " LEFT JOIN mapping m ON m.tenant = o.tenant AND m.connection_id = o.connection_id"          \
+    " LEFT JOIN mapping m ON m.tenant = $1 AND m.connection_id = $2"                             \
     "  AND m.organization_id = o.id"                                                             \
     " LEFT JOIN company c ON c.tenant = m.tenant AND c.id = m.company_id"                        \
     " CROSS JOIN LATERAL (SELECT CASE WHEN m.company_id IS NOT NULL AND o.gone THEN 4"           \

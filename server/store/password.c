@@ -20,7 +20,7 @@
 #define LIVE_FOLDER_OPEN FOLDER_OPEN("$6::bigint")
 
 // $1 tenant, $2 company, $3 connection, $4 name contains, $5 last name, $6 last id, $7 limit,
-// $8 category, $9 the caller's subject.
+// $8 category, $9 the caller's subject, $10 entry.
 static const struct statement LIST = {
     "password_list",
     "WITH access AS ("
@@ -41,7 +41,7 @@ static const struct statement LIST = {
     "                     AND k.company_id = $2 AND k.connection_id = $3"
     "                     AND k.category_id = r.category_id))"
     "     AND ($4::text IS NULL OR strpos(lower(r.display_name), lower($4)) > 0)"
-    "     AND ($8::bigint = 0 OR r.category_id = $8)"
+    "     AND ($8::bigint = 0 OR r.category_id = $8) AND ($10::bigint = 0 OR r.id = $10)"
     "     AND (y.restricted_listed OR (NOT r.restricted AND" STORED_FOLDER_OPEN ")))"
     " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, r.web_url,"
     "        coalesce(r.body->>'username', ''), coalesce(r.body->>'url', ''), r.category_id,"
@@ -73,7 +73,7 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
                        ARG_TEXT(query->connection_id), ARG_TEXT(query->name_contains),
                        ARG_TEXT(query->after_name), ARG_INT64(query->after_id),
                        ARG_INT64(query->limit), ARG_INT64(query->category_id),
-                       ARG_TEXT(query->subject)),
+                       ARG_TEXT(query->subject), ARG_INT64(query->password_id)),
                   &rows, reterr));
     size_t count = (size_t)rows_count(&rows);
     struct password_row *all = arena_calloc(arena, count + 1, sizeof(*all));

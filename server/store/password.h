@@ -13,6 +13,7 @@ struct password_query {
     const char *connection_id;
     const char *name_contains; // NULL: any
     int64_t category_id;       // 0: any
+    int64_t password_id;       // 0: any
     const char *after_name;    // "" with id 0: the first page
     int64_t after_id;
     int limit;

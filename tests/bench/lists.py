@@ -33,7 +33,7 @@ def statements(values):
     # pgbench has no parameter that is NULL or empty: those stand in the text.
     return [filled("server/store/sight.c", "sight_get", ["tenant", "company", "kind"]),
             filled("server/store/password.c", "password_list",
-                   ["tenant", "company", "connection", "NULL", "''", "zero", "many", "zero"])]
+                   ["tenant", "company", "connection", "NULL", "''", "zero", "many", "zero", "'ada'", "zero"])]
 
 
 def parameters(tenant, company):

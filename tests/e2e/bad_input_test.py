@@ -315,6 +315,8 @@ class BadInput(e2e.Case):
                                    ("DocumentationService.SearchDocumentation",
                                     {"parent": "companies/$", "query": "words"}),
                                    ("PasswordService.ListPasswords", {"parent": "companies/$"}),
+                                   ("PasswordService.GetPassword",
+                                    {"name": "companies/$/passwords/" + password.rsplit("/", 1)[1]}),
                                    ("PasswordService.RevealPassword",
                                     {"name": "companies/$/passwords/" + password.rsplit("/", 1)[1]})):
                 with self.subTest(method=method, caller=caller is self.other):

@@ -71,6 +71,38 @@ static void lists_only_passwords_in_sight(void **state)
     assert_string_equal(passwords.passwords[3]->blocked_reason, "PASSWORD_VAULTED_UPSTREAM");
 }
 
+// What the list shows can be got, as it shows it; what it does not, is not there.
+static void gets_what_is_listed(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__GetPasswordRequest in = DOCBRIDGE__V1__GET_PASSWORD_REQUEST__INIT;
+    Docbridge__V1__Password out;
+    assert_int_equal(list_passwords(fixture, "acme", "", 0, ""), ERR_OK);
+    for (size_t i = 0; i < passwords.n_passwords; i++) {
+        const Docbridge__V1__Password *listed = passwords.passwords[i];
+        in.name = listed->name;
+        assert_int_equal(call(fixture, &password_service, "GetPassword", &in, &out), ERR_OK);
+        assert_string_equal(out.name, listed->name);
+        assert_string_equal(out.display_name, listed->display_name);
+        assert_string_equal(out.username, listed->username);
+        assert_int_equal(out.revealable, listed->revealable);
+        assert_string_equal(out.blocked_reason, listed->blocked_reason);
+        assert_int_equal(out.n_flags, listed->n_flags);
+    }
+    for (int id = PASSWORD_PLAIN; id <= PASSWORD_IN_OPEN_FOLDER + 1; id++) {
+        bool shown = false;
+        in.name = arena_printf(&fixture->arena, "companies/acme/passwords/%d", id);
+        for (size_t i = 0; i < passwords.n_passwords; i++)
+            shown = shown || strcmp(passwords.passwords[i]->name, in.name) == 0;
+        assert_int_equal(call(fixture, &password_service, "GetPassword", &in, &out),
+                         shown ? ERR_OK : ERR_RESOURCE_NOT_FOUND);
+    }
+    (void)fixture_sql(fixture, "UPDATE connection_config SET password_sharing_enabled = false");
+    in.name = arena_printf(&fixture->arena, "companies/acme/passwords/%d", PASSWORD_PLAIN);
+    assert_int_equal(call(fixture, &password_service, "GetPassword", &in, &out),
+                     ERR_RESOURCE_NOT_FOUND);
+}
+
 static void level_decides_what_is_listed(void **state)
 {
     struct fixture *fixture = *state;
@@ -392,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(lists_only_passwords_in_sight),
+        TEST(gets_what_is_listed),
         TEST(level_decides_what_is_listed),
         TEST(without_the_permission_entries_are_listed_and_blocked),
         TEST(sharing_off_and_unmapping_empty_the_list_at_once),

@@ -162,6 +162,28 @@ static void takes_the_slot_once(void **state)
     assert_string_equal(fixture->err.field, "connection_id");
 }
 
+static void validates_only(void **state)
+{
+    struct fixture *fixture = *state;
+    struct create create;
+    Connection out;
+    create_init(&create);
+    create.in.validate_only = true;
+    assert_int_equal(run_create(fixture, &create, &out), ERR_OK);
+    assert_int_equal(out.state, DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE);
+    assert_string_equal(out.latest_sync_run, "");
+    assert_int_equal(fixture_number(fixture, "SELECT (SELECT count(*) FROM connection)"
+                                             " + (SELECT count(*) FROM vault_record)"
+                                             " + (SELECT count(*) FROM sync_run)"
+                                             " + (SELECT count(*) FROM audit_event)"),
+                     0);
+    // The slot is still free, and when it is not, that is said.
+    create.in.validate_only = false;
+    assert_int_equal(run_create(fixture, &create, &out), ERR_OK);
+    create.in.validate_only = true;
+    assert_int_equal(run_create(fixture, &create, &out), ERR_DOCUMENTATION_PROVIDER_ACTIVE);
+}
+
 static void shows_nothing_of_a_short_key(void **state)
 {
     struct fixture *fixture = *state;
@@ -455,6 +477,7 @@ int main(void)
         TEST(refuses_input),
         TEST(keeps_nothing_of_a_refused_key),
         TEST(takes_the_slot_once),
+        TEST(validates_only),
         TEST(shows_nothing_of_a_short_key),
         TEST(reads),
         TEST(diagnoses_a_candidate),

@@ -78,6 +78,20 @@ static void tells_near_duplicates(void **state)
     assert_sql(fixture, FINDINGS, "3|5||ACME  Berlin GmbH|70");
 }
 
+// New clients appear with the next list of organizations, beside the mappings there are.
+static void new_clients_appear(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture);
+    put(70, "New client", NULL);
+    run(fixture);
+    assert_sql(fixture,
+               "SELECT display_name || ' ' || (discover_time > (SELECT max(discover_time)"
+               " FROM organization WHERE id <> 70)) FROM organization WHERE id = 70",
+               "New client true");
+    assert_sql(fixture, NONE, "0");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
@@ -85,6 +99,7 @@ int main(void)
         TEST(tells_what_changed),
         TEST(tells_what_went_and_came_back),
         TEST(tells_near_duplicates),
+        TEST(new_clients_appear),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
