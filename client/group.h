@@ -57,6 +57,10 @@ int reveal_policy_set_run(struct session *session);
 int reveal_policy_unfreeze_run(struct session *session);
 
 int exposures_resolve_run(struct session *session);
+int audit_export_run(struct session *session);
+int audit_verify_run(struct session *session);
+int audit_watch_run(struct session *session);
+int audit_key_run(struct session *session);
 
 int access_revoke_run(struct session *session);
 

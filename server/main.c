@@ -169,9 +169,17 @@ static enum err_code open_stores(struct server *server, const struct settings *s
     return check_keys(server, reterr);
 }
 
-static enum err_code make_trail(struct server *server, struct err *reterr)
+static enum err_code make_trail(struct server *server, const struct settings *settings,
+                                struct err *reterr)
 {
-    return trail_new(&(struct trail_settings){.store = server->store}, &server->trail, reterr);
+    const struct trail_settings trail = {
+        .store = server->store,
+        .janitor_store = server->janitor_store,
+        .signing_key_file = settings->audit_signing_key_file,
+        .mark_ms = settings->audit_mark_seconds * 1000,
+        .retention_days = settings->audit_retention_days,
+    };
+    return trail_new(&trail, &server->trail, reterr);
 }
 
 static enum err_code make_sync(struct server *server, const struct settings *settings,
@@ -263,13 +271,14 @@ static enum err_code start(struct server *server, const struct settings *setting
     try_(open_vault_and_auth(server, settings, reterr));
     try_(open_source(server, settings, reterr));
     try_(open_stores(server, settings, reterr));
-    try_(make_trail(server, reterr));
+    try_(make_trail(server, settings, reterr));
     try_(make_sync(server, settings, reterr));
     // What hinders listening is said once, by us: gRPC's own words come only to who debugs.
     if (strcmp(settings->log_level, "debug") != 0)
         log_set_level(LOG_ERROR);
     try_(make_rpc(server, settings, reterr));
     log_set_level(level_of(settings->log_level));
+    try_(trail_start(server->trail, reterr));
     try_(sync_start(server->sync, reterr));
     try_(rpc_server_start(server->rpc, reterr));
     for (size_t i = 0; i < server->listener_count; i++)
@@ -285,6 +294,8 @@ static void stop(struct server *server, const struct settings *settings)
         rpc_server_stop(server->rpc, settings->drain_ms);
     if (server->sync != NULL)
         sync_stop(server->sync);
+    if (server->trail != NULL)
+        trail_stop(server->trail);
     server->rpc = rpc_server_free(server->rpc);
     server->sync = sync_free(server->sync);
     server->trail = trail_free(server->trail);

@@ -37,6 +37,8 @@ enum audit_type {
     AUDIT_REVEALS_FREEZE = 40,
     AUDIT_REVEALS_UNFREEZE = 41,
     AUDIT_EXPOSURE_RESOLVE = 42,
+    AUDIT_EXPORT = 50,
+    AUDIT_RETENTION = 51,
 };
 
 // The numbers of docbridge.v1.AuditEvent.Phase.

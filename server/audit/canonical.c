@@ -6,7 +6,62 @@
 
 #include <sodium.h>
 
+#include "server/base/cleanup.h"
 #include "server/base/encoding.h"
+
+#define AT(field) offsetof(struct audit_event_row, field)
+const struct audit_field audit_fields[] = {
+    {"tenant", AUDIT_FIELD_TEXT, AT(tenant)},
+    {"sequence", AUDIT_FIELD_INT64, AT(sequence)},
+    {"event_time_us", AUDIT_FIELD_INT64, AT(event_time_us)},
+    {"type", AUDIT_FIELD_INT, AT(type)},
+    {"phase", AUDIT_FIELD_INT, AT(phase)},
+    {"outcome", AUDIT_FIELD_INT, AT(outcome)},
+    {"error_reason", AUDIT_FIELD_TEXT, AT(error_reason)},
+    {"actor_subject", AUDIT_FIELD_TEXT, AT(actor_subject)},
+    {"actor_display_name", AUDIT_FIELD_TEXT, AT(actor_display_name)},
+    {"actor_kind", AUDIT_FIELD_INT, AT(actor_kind)},
+    {"resource", AUDIT_FIELD_TEXT, AT(resource)},
+    {"resource_display_name", AUDIT_FIELD_TEXT, AT(resource_display_name)},
+    {"company_id", AUDIT_FIELD_TEXT, AT(company_id)},
+    {"company_display_name", AUDIT_FIELD_TEXT, AT(company_display_name)},
+    {"organization", AUDIT_FIELD_TEXT, AT(organization)},
+    {"password_category_display_name", AUDIT_FIELD_TEXT, AT(password_category_display_name)},
+    {"reason", AUDIT_FIELD_TEXT, AT(reason)},
+    {"ticket", AUDIT_FIELD_TEXT, AT(ticket)},
+    {"request_id", AUDIT_FIELD_TEXT, AT(request_id)},
+    {"peer", AUDIT_FIELD_TEXT, AT(peer)},
+    {"upstream_status", AUDIT_FIELD_INT, AT(upstream_status)},
+    {"upstream_served", AUDIT_FIELD_BOOL, AT(upstream_served)},
+    {"policy_version", AUDIT_FIELD_INT64, AT(policy_version)},
+    {"intent_sequence", AUDIT_FIELD_INT64, AT(intent_sequence)},
+    {"changes", AUDIT_FIELD_TEXT, AT(changes)},
+};
+const size_t audit_field_count = ARRAY_LEN(audit_fields);
+
+int64_t audit_field_number(const struct audit_event_row *row, const struct audit_field *field)
+{
+    const char *at = (const char *)row + field->offset;
+    int64_t number = 0;
+    int small;
+    bool flag;
+    switch (field->kind) {
+    case AUDIT_FIELD_INT64:
+        memcpy(&number, at, sizeof(number));
+        break;
+    case AUDIT_FIELD_INT:
+        memcpy(&small, at, sizeof(small));
+        number = small;
+        break;
+    case AUDIT_FIELD_BOOL:
+        memcpy(&flag, at, sizeof(flag));
+        number = flag;
+        break;
+    case AUDIT_FIELD_TEXT:
+        break;
+    }
+    return number;
+}
 
 static void feed(crypto_hash_sha256_state *state, const void *bytes, size_t len)
 {
@@ -35,31 +90,16 @@ void audit_hash(const struct audit_event_row *row, unsigned char ret_hash[AUDIT_
     (void)crypto_hash_sha256_init(&state);
     feed(&state, row->previous_hash, sizeof(row->previous_hash));
     feed_text(&state, "docbridge.audit.v1");
-    feed_text(&state, row->tenant);
-    feed_number(&state, row->sequence);
-    feed_number(&state, row->event_time_us);
-    feed_number(&state, row->type);
-    feed_number(&state, row->phase);
-    feed_number(&state, row->outcome);
-    feed_text(&state, row->error_reason);
-    feed_text(&state, row->actor_subject);
-    feed_text(&state, row->actor_display_name);
-    feed_number(&state, row->actor_kind);
-    feed_text(&state, row->resource);
-    feed_text(&state, row->resource_display_name);
-    feed_text(&state, row->company_id);
-    feed_text(&state, row->company_display_name);
-    feed_text(&state, row->organization);
-    feed_text(&state, row->password_category_display_name);
-    feed_text(&state, row->reason);
-    feed_text(&state, row->ticket);
-    feed_text(&state, row->request_id);
-    feed_text(&state, row->peer);
-    feed_number(&state, row->upstream_status);
-    feed_number(&state, row->upstream_served);
-    feed_number(&state, row->policy_version);
-    feed_number(&state, row->intent_sequence);
-    feed_text(&state, row->changes);
+    for (size_t i = 0; i < audit_field_count; i++) {
+        const struct audit_field *field = &audit_fields[i];
+        const char *text;
+        if (field->kind == AUDIT_FIELD_TEXT) {
+            memcpy(&text, (const char *)row + field->offset, sizeof(text));
+            feed_text(&state, text);
+        } else {
+            feed_number(&state, audit_field_number(row, field));
+        }
+    }
     (void)crypto_hash_sha256_final(&state, ret_hash);
 }
 

@@ -5,29 +5,29 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "server/store/audit_row.h"
 
-enum { AUDIT_SIGNATURE_BYTES = 64, AUDIT_KEY_BYTES = 32, AUDIT_KEY_ID_BYTES = 17 };
+enum { AUDIT_KEY_BYTES = 32, AUDIT_KEY_ID_BYTES = 17 };
+
+enum audit_field_kind { AUDIT_FIELD_TEXT, AUDIT_FIELD_INT64, AUDIT_FIELD_INT, AUDIT_FIELD_BOOL };
+
+// A field of an event: its name in a line of an export, and where it is in a row. The fields in
+// the order in which they are hashed and written.
+struct audit_field {
+    const char *name;
+    enum audit_field_kind kind;
+    size_t offset;
+};
+extern const struct audit_field audit_fields[];
+extern const size_t audit_field_count;
+// The value of a field that is no text.
+int64_t audit_field_number(const struct audit_event_row *row, const struct audit_field *field);
 
 // The hash that the row should have, given all of its other fields.
 void audit_hash(const struct audit_event_row *row, unsigned char ret_hash[AUDIT_HASH_BYTES]);
-
-enum audit_mark_kind {
-    AUDIT_MARK_HEAD,     // the chain reached this far
-    AUDIT_MARK_RETAINED, // events up to here were removed because their time was over
-};
-
-// A statement about the chain at a point of it.
-struct audit_mark {
-    enum audit_mark_kind kind;
-    int64_t sequence;
-    unsigned char hash[AUDIT_HASH_BYTES]; // of the event there
-    int64_t time_us;
-    const char *key_id; // which key signed it; "": nobody did
-    unsigned char signature[AUDIT_SIGNATURE_BYTES];
-};
 
 // SHA-256 of the mark's canonical form, which is what is signed.
 void audit_mark_digest(const struct audit_mark *mark, const char *tenant,

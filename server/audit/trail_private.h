@@ -5,16 +5,37 @@
 
 #include "server/audit/audit_private.h"
 #include "server/audit/trail.h"
+#include "server/base/secret.h"
 
 struct queue;
 
 struct trail {
-    struct store *store;
+    struct store *store, *janitor_store;
+    struct secret *signing_key; // of libsodium's form; NULL: none
+    unsigned char public_key[AUDIT_KEY_BYTES];
+    char key_id[AUDIT_KEY_ID_BYTES]; // "" without a key
+    int64_t mark_ms, retention_days, look_ms, heartbeat_ms;
 
     pthread_mutex_t write_lock;
     struct queue *queues; // of tenants for whom something is being written
+
+    pthread_mutex_t watch_lock;
+    struct trail_watch *watches;
+    size_t watch_count;
+
+    pthread_mutex_t keep_lock;
+    pthread_cond_t keep_wake;
+    bool started, stopping;
+    pthread_t keeper;
 };
 
 // Waits on a condition of the steady clock, at most so long.
 void trail_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms);
 void trail_cond_init(pthread_cond_t *cond);
+
+// Fills in time, key and signature of a mark.
+void trail_sign(const struct trail *trail, const char *tenant, struct audit_mark *mark);
+// Tells the tenant's watchers in this process that its chain has come so far.
+void trail_tell(struct trail *trail, const char *tenant, int64_t sequence);
+// Looks how far the chains of watched tenants have come, and which watchers were silent for long.
+void trail_look(struct trail *trail);

@@ -105,6 +105,8 @@ static void write_group(struct trail *trail, const char *tenant, struct waiter *
         }
         waiters[i]->err = err;
     }
+    if (waiters[count - 1]->err.code == ERR_OK)
+        trail_tell(trail, tenant, waiters[count - 1]->row.sequence);
 }
 
 // Writes the leader's group, and makes the first of those who came meanwhile the next leader.

@@ -119,6 +119,7 @@ static const struct {
     {"passwords", "Password"},
     {"revealFreezes", "RevealFreeze"},
     {"revealPolicy", "RevealPolicy"},
+    {"auditSigningKey", "AuditSigningKey"},
     {"setupProgress", "SetupProgress"},
     {"syncIssues", "SyncIssue"},
     {"syncRuns", "SyncRun"},

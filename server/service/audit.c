@@ -4,11 +4,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "server/audit/audit.h"
+#include "server/audit/trail.h"
 #include "server/base/encoding.h"
+#include "server/service/audit_message.h"
 #include "server/service/begin.h"
-#include "server/service/field.h"
-#include "server/service/filter.h"
 #include "server/service/name.h"
 #include "server/service/page.h"
 #include "server/service/services.h"
@@ -16,10 +15,16 @@
 
 HANDLER(list_audit_events, ListAuditEventsRequest, ListAuditEventsResponse)
 HANDLER(get_audit_event, GetAuditEventRequest, AuditEvent)
+HANDLER(get_audit_signing_key, GetAuditSigningKeyRequest, AuditSigningKey)
+HANDLER(verify_audit_chain, VerifyAuditChainRequest, VerifyAuditChainResponse)
 
 static const struct method methods[] = {
     UNARY(ListAuditEvents, list_audit_events, LANE_STORE),
     UNARY(GetAuditEvent, get_audit_event, LANE_STORE),
+    STREAM(ExportAuditEvents, audit_export_handler, LANE_STORE),
+    STREAM(WatchAuditEvents, audit_watch_handler, LANE_STORE),
+    UNARY(VerifyAuditChain, verify_audit_chain, LANE_STORE),
+    UNARY(GetAuditSigningKey, get_audit_signing_key, LANE_NONE),
 };
 
 const struct service audit_service = {
@@ -27,160 +32,6 @@ const struct service audit_service = {
     methods,
     ARRAY_LEN(methods),
 };
-
-// A reveal takes at most 15 seconds: an intent that is older has lost its outcome.
-enum { UNRESOLVED_SECONDS = 60 };
-
-static char *event_name(struct arena *arena, int64_t sequence)
-{
-    return arena_printf(arena, "auditEvents/%" PRId64, sequence);
-}
-
-static enum err_code fill_changes(struct arena *arena, const char *text,
-                                  Docbridge__V1__AuditEvent *event, struct err *reterr)
-{
-    struct audit_change *changes;
-    size_t count;
-    try_(audit_changes(text, arena, &changes, &count, reterr));
-    Docbridge__V1__AuditEvent__Change *all = arena_calloc(arena, count + 1, sizeof(*all));
-    event->changes = arena_calloc(arena, count + 1, sizeof(*event->changes));
-    if (all == NULL || event->changes == NULL)
-        return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++) {
-        const struct audit_change *change = &changes[i];
-        docbridge__v1__audit_event__change__init(&all[i]);
-        all[i].field = arena_strdup(arena, change->field);
-        all[i].old_value = arena_strdup(arena, change->old_value == NULL ? "" : change->old_value);
-        all[i].new_value = arena_strdup(arena, change->new_value == NULL ? "" : change->new_value);
-        if (all[i].field == NULL || all[i].old_value == NULL || all[i].new_value == NULL)
-            return err_no_memory(reterr);
-        event->changes[i] = &all[i];
-    }
-    event->n_changes = count;
-    return ERR_OK;
-}
-
-static enum err_code fill_actor(struct arena *arena, const struct audit_event_row *row,
-                                Docbridge__V1__AuditEvent *event, struct err *reterr)
-{
-    event->actor = arena_alloc(arena, sizeof(*event->actor));
-    if (event->actor == NULL)
-        return err_no_memory(reterr);
-    docbridge__v1__actor__init(event->actor);
-    event->actor->subject = arena_strdup(arena, row->actor_subject);
-    event->actor->display_name = arena_strdup(arena, row->actor_display_name);
-    event->actor->kind = (Docbridge__V1__Actor__Kind)row->actor_kind;
-    return event->actor->subject == NULL || event->actor->display_name == NULL
-               ? err_no_memory(reterr)
-               : ERR_OK;
-}
-
-static enum err_code fill_subject(struct arena *arena, const struct audit_event_row *row,
-                                  Docbridge__V1__AuditEvent *event, struct err *reterr)
-{
-    Docbridge__V1__AuditEvent__Subject *subject = arena_alloc(arena, sizeof(*subject));
-    if (subject == NULL)
-        return err_no_memory(reterr);
-    docbridge__v1__audit_event__subject__init(subject);
-    subject->resource = arena_strdup(arena, row->resource);
-    subject->display_name = arena_strdup(arena, row->resource_display_name);
-    subject->company_display_name = arena_strdup(arena, row->company_display_name);
-    subject->organization = arena_strdup(arena, row->organization);
-    subject->password_category_display_name =
-        arena_strdup(arena, row->password_category_display_name);
-    if (row->company_id[0] != '\0')
-        subject->company = arena_printf(arena, "companies/%s", row->company_id);
-    if (subject->resource == NULL || subject->display_name == NULL || subject->company == NULL ||
-        subject->company_display_name == NULL || subject->organization == NULL ||
-        subject->password_category_display_name == NULL)
-        return err_no_memory(reterr);
-    event->subject = subject;
-    return ERR_OK;
-}
-
-static enum err_code fill_hash(struct arena *arena, const unsigned char *hash,
-                               ProtobufCBinaryData *ret_data, struct err *reterr)
-{
-    ret_data->data = arena_alloc(arena, AUDIT_HASH_BYTES);
-    if (ret_data->data == NULL)
-        return err_no_memory(reterr);
-    memcpy(ret_data->data, hash, AUDIT_HASH_BYTES);
-    ret_data->len = AUDIT_HASH_BYTES;
-    return ERR_OK;
-}
-
-static enum err_code fill_event(struct arena *arena, const struct audit_event_row *row,
-                                Docbridge__V1__AuditEvent *event, struct err *reterr)
-{
-    event->name = event_name(arena, row->sequence);
-    event->sequence = row->sequence;
-    event->event_time = field_time(arena, row->event_time_us);
-    event->type = (Docbridge__V1__AuditEvent__Type)row->type;
-    event->phase = (Docbridge__V1__AuditEvent__Phase)row->phase;
-    event->outcome = row->unresolved ? DOCBRIDGE__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNRESOLVED
-                                     : (Docbridge__V1__AuditEvent__Outcome)row->outcome;
-    event->error_reason = arena_strdup(arena, row->error_reason);
-    event->reason = arena_strdup(arena, row->reason);
-    event->ticket = arena_strdup(arena, row->ticket);
-    event->request_id = arena_strdup(arena, row->request_id);
-    event->peer = arena_strdup(arena, row->peer);
-    event->upstream_status = row->upstream_status;
-    event->upstream_served = row->upstream_served;
-    if (row->intent_sequence != 0)
-        event->related_event = event_name(arena, row->intent_sequence);
-    if (event->name == NULL || event->event_time == NULL || event->error_reason == NULL ||
-        event->reason == NULL || event->ticket == NULL || event->request_id == NULL ||
-        event->peer == NULL || event->related_event == NULL)
-        return err_no_memory(reterr);
-    try_(fill_actor(arena, row, event, reterr));
-    try_(fill_subject(arena, row, event, reterr));
-    try_(fill_changes(arena, row->changes, event, reterr));
-    try_(fill_hash(arena, row->previous_hash, &event->previous_hash, reterr));
-    return fill_hash(arena, row->hash, &event->hash, reterr);
-}
-
-static enum err_code parse_time(const char *text, int64_t *ret_us, struct err *reterr)
-{
-    if (text != NULL && !clock_parse(text, ret_us))
-        return err_invalid(reterr, "filter", "event_time must be compared with an RFC 3339 time");
-    return ERR_OK;
-}
-
-static enum err_code parse_filter(struct request *request, const char *text,
-                                  struct audit_event_filter *filter, struct err *reterr)
-{
-    const char *type = NULL, *outcome = NULL, *company = NULL, *from = NULL, *until = NULL;
-    const struct filter_field fields[] = {
-        {"type", FILTER_EQUALS, &type},
-        {"outcome", FILTER_EQUALS, &outcome},
-        {"actor.subject", FILTER_EQUALS, &filter->actor_subject},
-        {"subject.resource", FILTER_EQUALS, &filter->resource},
-        {"subject.company", FILTER_EQUALS, &company},
-        {"event_time", FILTER_AT_LEAST, &from},
-        {"event_time", FILTER_BELOW, &until},
-    };
-    try_(filter_parse(text, fields, ARRAY_LEN(fields), request->arena, reterr));
-    if (type != NULL)
-        try_(filter_enum("type", type, &docbridge__v1__audit_event__type__descriptor, "TYPE_",
-                         &filter->type, reterr));
-    if (outcome != NULL)
-        try_(filter_enum("outcome", outcome, &docbridge__v1__audit_event__outcome__descriptor,
-                         "OUTCOME_", &filter->outcome, reterr));
-    if (company != NULL) {
-        struct name name;
-        try_(name_parse(company, "companies/{company}", "filter", request->arena, &name, reterr));
-        filter->company_id = name.company;
-    }
-    try_(parse_time(from, &filter->from_us, reterr));
-    try_(parse_time(until, &filter->until_us, reterr));
-    // A caller who may see some companies reads of these alone, and of those of a set.
-    if (!request->caller->all_companies) {
-        static const char *const none[] = {NULL};
-        filter->companies = request->caller->companies == NULL ? none : request->caller->companies;
-        filter->company_count = request->caller->company_count;
-    }
-    return ERR_OK;
-}
 
 static enum err_code list_audit_events(struct request *request,
                                        const Docbridge__V1__ListAuditEventsRequest *in,
@@ -195,7 +46,7 @@ static enum err_code list_audit_events(struct request *request,
     int64_t before = 0;
     size_t count;
     int size;
-    try_(parse_filter(request, in->filter, &filter, reterr));
+    try_(audit_filter_parse(request, in->filter, &filter, reterr));
     try_(page_size(in->page_size, &size, reterr));
     try_(page_open(request, &list, in->page_token, &cursor, reterr));
     if (cursor[0] != '\0' && !encoding_int64(cursor, strlen(cursor), &before))
@@ -204,8 +55,8 @@ static enum err_code list_audit_events(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
     tx_commit_with_next(tx);
-    try_(audit_event_list(tx, &filter, before, size + 1, UNRESOLVED_SECONDS, arena, &rows, &count,
-                          reterr));
+    try_(audit_event_list(tx, &filter, before, size + 1, AUDIT_UNRESOLVED_SECONDS, arena, &rows,
+                          &count, reterr));
     try_(tx_commit(&tx, reterr));
 
     size_t shown = count > (size_t)size ? (size_t)size : count;
@@ -216,7 +67,7 @@ static enum err_code list_audit_events(struct request *request,
     for (size_t i = 0; i < shown; i++) {
         out->audit_events[i] = &all[i];
         docbridge__v1__audit_event__init(&all[i]);
-        try_(fill_event(arena, &rows[i], &all[i], reterr));
+        try_(audit_message_fill(arena, &rows[i], &all[i], reterr));
     }
     out->n_audit_events = shown;
     if (count > shown) {
@@ -238,8 +89,8 @@ static enum err_code get_audit_event(struct request *request,
 
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
-    enum err_code code =
-        audit_event_get(tx, name.audit_event, UNRESOLVED_SECONDS, request->arena, &row, reterr);
+    enum err_code code = audit_event_get(tx, name.audit_event, AUDIT_UNRESOLVED_SECONDS,
+                                         request->arena, &row, reterr);
     // What is of no company is for those who see them all.
     if (code == ERR_RESOURCE_NOT_FOUND ||
         (code == ERR_OK && !request->caller->all_companies && row->company_id[0] == '\0'))
@@ -247,5 +98,36 @@ static enum err_code get_audit_event(struct request *request,
     try_(code);
     try_(request_check_sight(tx, request, row->company_id, in->name, reterr));
     try_(tx_commit(&tx, reterr));
-    return fill_event(request->arena, row, out, reterr);
+    return audit_message_fill(request->arena, row, out, reterr);
+}
+
+static enum err_code verify_audit_chain(struct request *request,
+                                        const Docbridge__V1__VerifyAuditChainRequest *in,
+                                        Docbridge__V1__VerifyAuditChainResponse *out,
+                                        struct err *reterr)
+{
+    return audit_verify(request, in, out, reterr);
+}
+
+static enum err_code get_audit_signing_key(struct request *request,
+                                           const Docbridge__V1__GetAuditSigningKeyRequest *in,
+                                           Docbridge__V1__AuditSigningKey *out, struct err *reterr)
+{
+    unsigned char key[AUDIT_KEY_BYTES];
+    char id[AUDIT_KEY_ID_BYTES];
+    if (strcmp(in->name, "auditSigningKey") != 0)
+        return err_invalid(reterr, "name", "must be auditSigningKey");
+    out->name = arena_strdup(request->arena, in->name);
+    if (out->name == NULL)
+        return err_no_memory(reterr);
+    if (!trail_public_key(request->backend->trail, key))
+        return ERR_OK;
+    audit_key_id(key, id);
+    out->key_id = arena_strdup(request->arena, id);
+    out->public_key.data = arena_alloc(request->arena, sizeof(key));
+    if (out->key_id == NULL || out->public_key.data == NULL)
+        return err_no_memory(reterr);
+    memcpy(out->public_key.data, key, sizeof(key));
+    out->public_key.len = sizeof(key);
+    return ERR_OK;
 }

@@ -33,6 +33,10 @@ struct settings {
     // Vault.
     const char *master_key_file;       // seals and opens
     const char *master_key_read_files; // comma-separated; they open
+    // Audit.
+    const char *audit_signing_key_file;
+    int64_t audit_mark_seconds;
+    int64_t audit_retention_days;
     // Calls.
     int64_t pollers;
     int64_t store_workers;

@@ -29,13 +29,13 @@ static const struct statement insert = {
 
 // The columns, in the order that read_row() takes them. $2 is the time before which an intent
 // should have its outcome.
-#define COLUMNS                                                                                  \
-    "SELECT e.tenant, e.sequence, e.event_time, e.type, e.phase, e.outcome, e.error_reason,"     \
+#define STORED                                                                                   \
+    "e.tenant, e.sequence, e.event_time, e.type, e.phase, e.outcome, e.error_reason,"            \
     " e.actor_subject, e.actor_display_name, e.actor_kind, e.resource, e.resource_display_name," \
     " e.company_id, e.company_display_name, e.organization, e.password_category_display_name,"   \
     " e.reason, e.ticket, e.request_id, e.peer, e.upstream_status, e.upstream_served,"           \
-    " e.policy_version, e.intent_sequence, e.changes, e.previous_hash, e.hash,"                  \
-    " o.sequence, " UNRESOLVED
+    " e.policy_version, e.intent_sequence, e.changes, e.previous_hash, e.hash"
+#define COLUMNS "SELECT " STORED ", o.sequence, " UNRESOLVED
 #define UNRESOLVED "(e.phase = 1 AND o.sequence IS NULL AND e.event_time < $2)"
 #define TABLES                                                                             \
     " FROM audit_event e LEFT JOIN LATERAL ("                                              \
@@ -45,19 +45,34 @@ static const struct statement insert = {
 
 static const struct statement get = {"audit_get",
                                      COLUMNS TABLES " WHERE e.tenant = $1 AND e.sequence = $3"};
+#define FILTERED                                                               \
+    " AND ($4 = 0 OR e.type = $4)"                                             \
+    " AND ($5 = 0 OR CASE WHEN " UNRESOLVED " THEN 5 ELSE e.outcome END = $5)" \
+    " AND ($6::text IS NULL OR e.actor_subject = $6)"                          \
+    " AND ($7::text IS NULL OR e.resource = $7)"                               \
+    " AND ($8::text IS NULL OR e.company_id = $8)"                             \
+    " AND ($9::timestamptz IS NULL OR e.event_time >= $9)"                     \
+    " AND ($10::timestamptz IS NULL OR e.event_time < $10)"                    \
+    " AND ($11 OR e.company_id = ANY ($12) OR " OF_COMPANY_SET("e.company_id") ")"
 static const struct statement list = {
-    "audit_list",
-    COLUMNS TABLES " WHERE e.tenant = $1 AND ($3 = 0 OR e.sequence < $3)"
-                   " AND ($4 = 0 OR e.type = $4)"
-                   " AND ($5 = 0 OR CASE WHEN " UNRESOLVED " THEN 5 ELSE e.outcome END = $5)"
-                   " AND ($6::text IS NULL OR e.actor_subject = $6)"
-                   " AND ($7::text IS NULL OR e.resource = $7)"
-                   " AND ($8::text IS NULL OR e.company_id = $8)"
-                   " AND ($9::timestamptz IS NULL OR e.event_time >= $9)"
-                   " AND ($10::timestamptz IS NULL OR e.event_time < $10)"
-                   " AND ($11 OR e.company_id = ANY ($12)"
-                   " OR " OF_COMPANY_SET("e.company_id") ")"
-                                                         " ORDER BY e.sequence DESC LIMIT $13"};
+    "audit_list", COLUMNS TABLES " WHERE e.tenant = $1 AND ($3 = 0 OR e.sequence < $3)" FILTERED
+                                 " ORDER BY e.sequence DESC LIMIT $13"};
+static const struct statement follow = {"audit_follow", COLUMNS TABLES
+                                        " WHERE e.tenant = $1 AND e.sequence > $3" FILTERED
+                                        " AND e.sequence <= $14 ORDER BY e.sequence LIMIT $13"};
+// At most $4 events, and no more once $5 bytes of changes were read.
+static const struct statement range = {
+    "audit_range",
+    "SELECT " STORED ", 0, false FROM ("
+    " SELECT *, sum(length(changes)) OVER (ORDER BY sequence) - length(changes) AS before FROM ("
+    "  SELECT * FROM audit_event WHERE tenant = $1 AND sequence BETWEEN $2 AND $3"
+    "  ORDER BY sequence LIMIT $4) AS picked) AS e"
+    " WHERE e.before < $5::bigint ORDER BY e.sequence"};
+static const struct statement end = {"audit_end",
+                                     "SELECT sequence, hash FROM audit_head WHERE tenant = $1"};
+static const struct statement since = {
+    "audit_since", "SELECT sequence FROM audit_event WHERE tenant = $1 AND event_time >= $2"
+                   " ORDER BY event_time, sequence LIMIT 1"};
 
 static bool take_hash(const struct rows *rows, int row, int column, struct arena *arena,
                       unsigned char ret_hash[AUDIT_HASH_BYTES])
@@ -254,32 +269,86 @@ static int64_t overdue_us(int unresolved_seconds)
     return clock_wall_us() - (int64_t)unresolved_seconds * 1000000;
 }
 
+static enum err_code read_rows(const struct rows *rows, struct arena *arena,
+                               struct audit_event_row **ret_rows, size_t *ret_count,
+                               struct err *reterr)
+{
+    size_t count = (size_t)rows_count(rows);
+    struct audit_event_row *items = arena_calloc(arena, count, sizeof(*items));
+    if (items == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        if (!read_row(rows, (int)i, arena, &items[i]))
+            return err_no_memory(reterr);
+    }
+    *ret_rows = items;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+// $1 to $13 of a filtered statement.
+#define FILTER_ARGS(filter, place, limit)                                                          \
+    ARG_TEXT(tx_tenant(tx)), ARG_TIME(overdue_us(unresolved_seconds)), ARG_INT64(place),           \
+        ARG_INT64((filter)->type), ARG_INT64((filter)->outcome),                                   \
+        ARG_TEXT((filter)->actor_subject), ARG_TEXT((filter)->resource),                           \
+        ARG_TEXT((filter)->company_id), ARG_TIME((filter)->from_us), ARG_TIME((filter)->until_us), \
+        ARG_BOOL((filter)->companies == NULL),                                                     \
+        ARG_TEXTS((filter)->companies, (filter)->companies == NULL ? 0 : (filter)->company_count), \
+        ARG_INT64(limit)
+
 enum err_code audit_event_list(struct tx *tx, const struct audit_event_filter *filter,
                                int64_t before_sequence, int limit, int unresolved_seconds,
                                struct arena *arena, struct audit_event_row **ret_rows,
                                size_t *ret_count, struct err *reterr)
 {
     _cleanup_(rows_done) struct rows rows = {NULL};
-    try_(tx_query(
-        tx, &list,
-        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TIME(overdue_us(unresolved_seconds)),
-             ARG_INT64(before_sequence), ARG_INT64(filter->type), ARG_INT64(filter->outcome),
-             ARG_TEXT(filter->actor_subject), ARG_TEXT(filter->resource),
-             ARG_TEXT(filter->company_id), ARG_TIME(filter->from_us), ARG_TIME(filter->until_us),
-             ARG_BOOL(filter->companies == NULL),
-             ARG_TEXTS(filter->companies, filter->companies == NULL ? 0 : filter->company_count),
-             ARG_INT64(limit)),
-        &rows, reterr));
-    size_t count = (size_t)rows_count(&rows);
-    struct audit_event_row *items = arena_calloc(arena, count, sizeof(*items));
-    if (items == NULL)
-        return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++) {
-        if (!read_row(&rows, (int)i, arena, &items[i]))
-            return err_no_memory(reterr);
-    }
-    *ret_rows = items;
-    *ret_count = count;
+    try_(tx_query(tx, &list, ARGS(FILTER_ARGS(filter, before_sequence, limit)), &rows, reterr));
+    return read_rows(&rows, arena, ret_rows, ret_count, reterr);
+}
+
+enum err_code audit_event_follow(struct tx *tx, const struct audit_event_filter *filter,
+                                 int64_t after, int64_t last, int limit, int unresolved_seconds,
+                                 struct arena *arena, struct audit_event_row **ret_rows,
+                                 size_t *ret_count, struct err *reterr)
+{
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    try_(tx_query(tx, &follow, ARGS(FILTER_ARGS(filter, after, limit), ARG_INT64(last)), &rows,
+                  reterr));
+    return read_rows(&rows, arena, ret_rows, ret_count, reterr);
+}
+
+enum err_code audit_event_range(struct tx *tx, int64_t first, int64_t last, int limit,
+                                size_t changes_bytes, struct arena *arena,
+                                struct audit_event_row **ret_rows, size_t *ret_count,
+                                struct err *reterr)
+{
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    try_(tx_query(tx, &range,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_INT64(first), ARG_INT64(last), ARG_INT64(limit),
+                       ARG_INT64(changes_bytes)),
+                  &rows, reterr));
+    return read_rows(&rows, arena, ret_rows, ret_count, reterr);
+}
+
+enum err_code audit_event_end(struct tx *tx, struct audit_head *ret_head, struct err *reterr)
+{
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    *ret_head = (struct audit_head){.sequence = 0};
+    try_(tx_query(tx, &end, ARGS(ARG_TEXT(tx_tenant(tx))), &rows, reterr));
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, 1024);
+    ret_head->sequence = rows_int64(&rows, 0, 0);
+    return take_hash(&rows, 0, 1, &arena, ret_head->hash) ? ERR_OK : err_no_memory(reterr);
+}
+
+enum err_code audit_event_since(struct tx *tx, int64_t time_us, int64_t *ret_sequence,
+                                struct err *reterr)
+{
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    try_(tx_query(tx, &since, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TIME(time_us)), &rows, reterr));
+    *ret_sequence = rows_count(&rows) == 0 ? 0 : rows_int64(&rows, 0, 0);
     return ERR_OK;
 }
 

@@ -37,6 +37,23 @@ enum err_code audit_event_list(struct tx *tx, const struct audit_event_filter *f
                                int64_t before_sequence, int limit, int unresolved_seconds,
                                struct arena *arena, struct audit_event_row **ret_rows,
                                size_t *ret_count, struct err *reterr) _must_check_;
+// As audit_event_list, the earliest first, from behind `after` up to `last`.
+enum err_code audit_event_follow(struct tx *tx, const struct audit_event_filter *filter,
+                                 int64_t after, int64_t last, int limit, int unresolved_seconds,
+                                 struct arena *arena, struct audit_event_row **ret_rows,
+                                 size_t *ret_count, struct err *reterr) _must_check_;
+// Events as they are stored, `first` to `last`, at most `limit`, and none behind the one whose
+// changes fill `changes_bytes`.
+enum err_code audit_event_range(struct tx *tx, int64_t first, int64_t last, int limit,
+                                size_t changes_bytes, struct arena *arena,
+                                struct audit_event_row **ret_rows, size_t *ret_count,
+                                struct err *reterr) _must_check_;
+// The end of the chain as it is, locking nothing.
+enum err_code audit_event_end(struct tx *tx, struct audit_head *ret_head,
+                              struct err *reterr) _must_check_;
+// The first event of that time or later; 0: there is none.
+enum err_code audit_event_since(struct tx *tx, int64_t time_us, int64_t *ret_sequence,
+                                struct err *reterr) _must_check_;
 // One event. Errors: RESOURCE_NOT_FOUND.
 enum err_code audit_event_get(struct tx *tx, int64_t sequence, int unresolved_seconds,
                               struct arena *arena, struct audit_event_row **ret_row,

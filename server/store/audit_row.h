@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AUDIT_HASH_BYTES = 32 };
+enum { AUDIT_HASH_BYTES = 32, AUDIT_SIGNATURE_BYTES = 64 };
 
 // The number of docbridge.v1.AuditEvent.Outcome.OUTCOME_UNRESOLVED: never stored, see `unresolved`.
 enum { AUDIT_OUTCOME_UNRESOLVED = 5 };
@@ -42,4 +42,19 @@ struct audit_event_row {
 struct audit_head {
     int64_t sequence;
     unsigned char hash[AUDIT_HASH_BYTES];
+};
+
+enum audit_mark_kind {
+    AUDIT_MARK_HEAD,     // the chain reached this far
+    AUDIT_MARK_RETAINED, // events up to here were removed because their time was over
+};
+
+// A statement about a chain at a point of it.
+struct audit_mark {
+    enum audit_mark_kind kind;
+    int64_t sequence;
+    unsigned char hash[AUDIT_HASH_BYTES]; // of the event there
+    int64_t time_us;
+    const char *key_id; // which key signed it; "": nobody did
+    unsigned char signature[AUDIT_SIGNATURE_BYTES];
 };

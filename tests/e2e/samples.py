@@ -16,7 +16,9 @@ VALUES = {"region": 2, "level": 3, "psa_type": 1, "reason": "a test", "subject":
           "display_name": "Sample", "request_id": ""}
 # Fields that are not REQUIRED but needed.
 ALSO = {("ConnectionCandidate", "region"), ("ConnectionCandidate", "api_key"), ("Connection", "display_name"),
-        ("RunSyncRequest", "organizations")}
+        ("RunSyncRequest", "organizations"),
+        # Without it the stream has no end.
+        ("WatchAuditEventsRequest", "resume_token")}
 # Ids of what there is not.
 ABSENT = {"company": "qqq", "company_set": "qqq", "connection": "qqq", "deletion_receipt": "qqq",
           "organization": "999999001", "flexible_asset_type": "999999002",

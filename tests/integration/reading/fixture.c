@@ -172,7 +172,13 @@ int fixture_fresh(void **state)
     const struct sync_settings sync = {
         .store = fixture->store, .vault = fixture->vault, .source = &fixture->source};
     assert_int_equal(sync_new(&sync, &fixture->sync, &err), ERR_OK);
-    const struct trail_settings trail = {.store = fixture->store};
+    const struct store_settings looking = {
+        .dsn = fixture->database->dsn, .connections_max = 1, .role = "docbridge_janitor"};
+    assert_int_equal(store_open(&looking, &fixture->janitor_store, &err), ERR_OK);
+    // Never started: a test looks, marks and retains itself. Any 32 bytes are a key.
+    const struct trail_settings trail = {.store = fixture->store,
+                                         .janitor_store = fixture->janitor_store,
+                                         .signing_key_file = fixture->key_path};
     assert_int_equal(trail_new(&trail, &fixture->trail, &err), ERR_OK);
     fixture->backend = (struct backend){.trail = fixture->trail,
                                         .store = fixture->store,
@@ -212,6 +218,7 @@ int fixture_drop(void **state)
     struct fixture *fixture = *state;
     fixture->sync = sync_free(fixture->sync);
     fixture->trail = trail_free(fixture->trail);
+    fixture->janitor_store = store_close(fixture->janitor_store);
     fixture->store = store_close(fixture->store);
     arena_done(&fixture->arena);
     return 0;

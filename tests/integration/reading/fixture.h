@@ -26,6 +26,7 @@ struct fixture {
     struct test_postgres *postgres;
     const struct test_database *database;
     struct store *store;
+    struct store *janitor_store;
     struct trail *trail;
     struct vault *vault;
     struct source_settings source;

@@ -214,6 +214,9 @@ static void the_other_roles_have_what_they_were_given(void **state)
             " ORDER BY grantee || ' ' || table_name || ' ' || privilege_type)"
             " FROM information_schema.table_privileges"
             " WHERE grantee IN ('docbridge_scheduler', 'docbridge_janitor')"),
+        "docbridge_janitor audit_event DELETE,docbridge_janitor audit_mark DELETE,"
+        "docbridge_janitor audit_retained INSERT,docbridge_janitor audit_retained SELECT,"
+        "docbridge_janitor audit_retained UPDATE,"
         "docbridge_scheduler keep_alive SELECT,docbridge_scheduler keep_alive UPDATE,"
         "docbridge_scheduler record_sequence SELECT,"
         "docbridge_scheduler removal SELECT,docbridge_scheduler removal UPDATE,"
@@ -224,8 +227,11 @@ static void the_other_roles_have_what_they_were_given(void **state)
         test_postgres_value(
             database->admin_dsn,
             "SELECT string_agg(table_name || '.' || column_name || ' ' || privilege_type, ','"
-            " ORDER BY column_name) FROM information_schema.column_privileges"
-            " WHERE grantee = 'docbridge_janitor'"),
+            " ORDER BY table_name, column_name) FROM information_schema.column_privileges"
+            " WHERE grantee = 'docbridge_janitor' AND table_name <> 'audit_retained'"),
+        "audit_event.event_time SELECT,audit_event.hash SELECT,audit_event.sequence SELECT,"
+        "audit_event.tenant SELECT,audit_head.sequence SELECT,audit_head.tenant SELECT,"
+        "audit_mark.sequence SELECT,audit_mark.tenant SELECT,"
         "vault_record.connection_id SELECT,vault_record.master_key_id SELECT,"
         "vault_record.purpose SELECT,vault_record.scheme SELECT,vault_record.tenant SELECT,"
         "vault_record.version SELECT");

@@ -1,0 +1,180 @@
+// The trail's one thread: marks chains that grew, removes events whose time is over, looks for
+// events of other processes.
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "server/audit/trail_private.h"
+#include "server/base/log.h"
+#include "server/store/audit_mark.h"
+
+enum {
+    TX_MS = 60000,
+    TENANTS_EACH = 200,
+    REMOVED_EACH = 5000,
+    RETAIN_EVERY_MS = 3600000,
+    ARENA_BYTES = 1024 * 1024,
+};
+
+static bool is_stopping(struct trail *trail)
+{
+    (void)pthread_mutex_lock(&trail->keep_lock);
+    bool stopping = trail->stopping;
+    (void)pthread_mutex_unlock(&trail->keep_lock);
+    return stopping;
+}
+
+static enum err_code mark_tenant(struct trail *trail, const char *tenant, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    int64_t sequence;
+    try_(store_begin(trail->store, tenant, deadline_in(TX_MS), NULL, &tx, reterr));
+    try_(trail_mark(trail, tx, &sequence, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code list_due(struct trail *trail, const char *after, struct arena *arena,
+                              const char *const **ret_tenants, size_t *ret_count,
+                              struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(trail->janitor_store, NULL, deadline_in(TX_MS), NULL, &tx, reterr));
+    tx_commit_with_next(tx);
+    try_(audit_mark_due(tx, after, TENANTS_EACH, arena, ret_tenants, ret_count, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+void trail_mark_all(struct trail *trail)
+{
+    struct err err;
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, ARENA_BYTES);
+    const char *const *tenants, *after = "";
+    size_t count = TENANTS_EACH;
+    while (count == TENANTS_EACH && !is_stopping(trail)) {
+        if (list_due(trail, after, &arena, &tenants, &count, &err) != ERR_OK) {
+            log_event(LOG_WARN, "chains to mark cannot be found", LOG_ERR(&err));
+            return;
+        }
+        for (size_t i = 0; i < count && !is_stopping(trail); i++)
+            if (mark_tenant(trail, tenants[i], &err) != ERR_OK)
+                log_event(LOG_WARN, "a chain was not marked", LOG_ERR(&err));
+        after = count == 0 ? "" : tenants[count - 1];
+    }
+}
+
+// One batch. `*ret_mark` has sequence 0 if nothing is left to remove.
+static enum err_code remove_batch(struct trail *trail, const char *tenant, int64_t cutoff_us,
+                                  struct audit_mark *ret_mark, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    int64_t removed;
+    try_(store_begin(trail->janitor_store, NULL, deadline_in(TX_MS), NULL, &tx, reterr));
+    try_(audit_retained_find(tx, tenant, cutoff_us, REMOVED_EACH, ret_mark, reterr));
+    if (ret_mark->sequence == 0)
+        return ERR_OK;
+    trail_sign(trail, tenant, ret_mark);
+    try_(audit_retained_put(tx, tenant, ret_mark, &removed, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+// What was removed is told in the trail itself.
+static enum err_code tell_removal(struct trail *trail, const char *tenant, int64_t sequence,
+                                  struct err *reterr)
+{
+    char first[24];
+    (void)snprintf(first, sizeof(first), "%" PRId64, sequence + 1);
+    const struct audit_change changes[] = {{"first_sequence", NULL, first}};
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(trail->store, tenant, deadline_in(TX_MS), NULL, &tx, reterr));
+    try_(audit_append_system(tx, "retention",
+                             &(struct audit_event){.type = AUDIT_RETENTION,
+                                                   .phase = AUDIT_SINGLE,
+                                                   .outcome = AUDIT_SUCCEEDED,
+                                                   .changes = changes,
+                                                   .change_count = ARRAY_LEN(changes)},
+                             NULL, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code retain_tenant(struct trail *trail, const char *tenant, int64_t cutoff_us,
+                                   struct err *reterr)
+{
+    struct audit_mark mark = {.sequence = 0};
+    int64_t last = 0;
+    do {
+        try_(remove_batch(trail, tenant, cutoff_us, &mark, reterr));
+        last = mark.sequence > last ? mark.sequence : last;
+    } while (mark.sequence != 0 && !is_stopping(trail));
+    return last == 0 ? ERR_OK : tell_removal(trail, tenant, last, reterr);
+}
+
+static enum err_code find_due(struct trail *trail, int64_t cutoff_us, struct arena *arena,
+                              const char **ret_tenant, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(trail->janitor_store, NULL, deadline_in(TX_MS), NULL, &tx, reterr));
+    tx_commit_with_next(tx);
+    try_(audit_retained_due(tx, cutoff_us, arena, ret_tenant, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+void trail_retain_all(struct trail *trail)
+{
+    struct err err;
+    int64_t cutoff_us = clock_wall_us() - trail->retention_days * 24 * 3600 * INT64_C(1000000);
+    for (bool more = true; more && !is_stopping(trail);) {
+        const char *tenant;
+        struct arena arena _cleanup_(arena_done);
+        arena_init(&arena, ARENA_BYTES);
+        enum err_code code = find_due(trail, cutoff_us, &arena, &tenant, &err);
+        if (code == ERR_OK && tenant != NULL)
+            code = retain_tenant(trail, tenant, cutoff_us, &err);
+        if (code != ERR_OK) {
+            log_event(LOG_WARN, "old audit events were not removed", LOG_ERR(&err));
+            return;
+        }
+        more = tenant != NULL;
+    }
+}
+
+static void *keep(void *context)
+{
+    struct trail *trail = context;
+    int64_t mark_at_ms = clock_steady_ms() + trail->mark_ms, retain_at_ms = clock_steady_ms();
+    bool stopping = false;
+    while (!stopping) {
+        trail_look(trail);
+        if (clock_steady_ms() >= mark_at_ms) {
+            trail_mark_all(trail);
+            mark_at_ms = clock_steady_ms() + trail->mark_ms;
+        }
+        if (clock_steady_ms() >= retain_at_ms) {
+            trail_retain_all(trail);
+            retain_at_ms = clock_steady_ms() + RETAIN_EVERY_MS;
+        }
+        (void)pthread_mutex_lock(&trail->keep_lock);
+        if (!trail->stopping)
+            trail_wait(&trail->keep_wake, &trail->keep_lock, trail->look_ms);
+        stopping = trail->stopping;
+        (void)pthread_mutex_unlock(&trail->keep_lock);
+    }
+    return NULL;
+}
+
+enum err_code trail_start(struct trail *trail, struct err *reterr)
+{
+    trail->started = pthread_create(&trail->keeper, NULL, keep, trail) == 0;
+    return trail->started ? ERR_OK : err_set(reterr, ERR_INTERNAL, "no thread for the trail");
+}
+
+void trail_stop(struct trail *trail)
+{
+    if (!trail->started)
+        return;
+    (void)pthread_mutex_lock(&trail->keep_lock);
+    trail->stopping = true;
+    (void)pthread_cond_signal(&trail->keep_wake);
+    (void)pthread_mutex_unlock(&trail->keep_lock);
+    (void)pthread_join(trail->keeper, NULL);
+    trail->started = false;
+}

@@ -1,0 +1,380 @@
+// The trail out of the database: exported and verified, watched, marked, and shortened by
+// retention.
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/audit_file.h"
+#include "docbridge/v1/audit.pb-c.h"
+#include "server/audit/trail.h"
+#include "server/service/services.h"
+#include "tests/integration/reading/fixture.h"
+
+enum { EXPORT_BYTES = 1024 * 1024, DAY_S = 24 * 3600 };
+
+static struct err err;
+static char text[EXPORT_BYTES];
+static size_t text_len;
+static atomic_int wakes;
+
+static const struct method *method(const char *name)
+{
+    for (size_t i = 0; i < audit_service.method_count; i++)
+        if (strcmp(audit_service.methods[i].name, name) == 0)
+            return &audit_service.methods[i];
+    fail_msg("no method %s", name);
+    return NULL;
+}
+
+static void append(struct fixture *fixture, const char *company, enum audit_type type)
+{
+    const struct audit_event event = {
+        .type = type, .phase = AUDIT_INTENT, .company_id = company, .resource_display_name = "Ü"};
+    assert_int_equal(
+        trail_write(fixture->trail, &fixture->request, &event, deadline_in(5000), NULL, &err),
+        ERR_OK);
+}
+
+static void append_some(struct fixture *fixture, int count)
+{
+    for (int i = 0; i < count; i++)
+        append(fixture, "acme", AUDIT_PASSWORD_REVEAL);
+}
+
+static enum err_code export(struct fixture *fixture, int64_t from, int64_t to) {
+    const struct stream_handler *handler = method("ExportAuditEvents")->stream;
+    Docbridge__V1__ExportAuditEventsRequest in = DOCBRIDGE__V1__EXPORT_AUDIT_EVENTS_REQUEST__INIT;
+    const struct stream_waker waker = {NULL, NULL}; enum stream_step step = STREAM_MESSAGE;
+    void * state; in.start_sequence = from; in.end_sequence = to; err = (struct err){0};
+    try_(handler->open(&fixture->request, &in, &waker, &state, &err)); text_len = 0;
+    while (step == STREAM_MESSAGE){
+        Docbridge__V1__ExportAuditEventsResponse out =
+            DOCBRIDGE__V1__EXPORT_AUDIT_EVENTS_RESPONSE__INIT;
+        assert_int_equal(
+            handler->next(&fixture->request, state, &fixture->arena, &out, &step, &err), ERR_OK);
+        size_t len = step == STREAM_MESSAGE ? strlen(out.lines) : 0;
+        assert_true(text_len + len < sizeof(text)); memcpy(text + text_len, out.lines, len);
+        text_len += len;}
+handler->close(state);
+return ERR_OK;
+}
+
+static struct audit_file verify(struct fixture *fixture)
+{
+    struct audit_file verified = {.key_count = 1};
+    assert_true(trail_public_key(fixture->trail, verified.keys[0]));
+    FILE *file = fmemopen(text, text_len, "r");
+    assert_non_null(file);
+    (void)audit_file_verify(&verified, file);
+    (void)fclose(file);
+    return verified;
+}
+
+static Docbridge__V1__VerifyAuditChainResponse verify_stored(struct fixture *fixture, int64_t from,
+                                                             int most)
+{
+    Docbridge__V1__VerifyAuditChainRequest in = DOCBRIDGE__V1__VERIFY_AUDIT_CHAIN_REQUEST__INIT;
+    Docbridge__V1__VerifyAuditChainResponse out = DOCBRIDGE__V1__VERIFY_AUDIT_CHAIN_RESPONSE__INIT;
+    in.start_sequence = from;
+    in.max_event_count = most;
+    assert_int_equal(method("VerifyAuditChain")->unary(&fixture->request, &in, &out, &err), ERR_OK);
+    return out;
+}
+
+static void an_export_verifies(void **state)
+{
+    struct fixture *fixture = *state;
+    append_some(fixture, 7);
+    trail_mark_all(fixture->trail);
+    append_some(fixture, 3);
+    assert_int_equal(export(fixture, 0, 0), ERR_OK);
+    struct audit_file verified = verify(fixture);
+    assert_string_equal(verified.fault, "");
+    assert_string_equal(verified.tenant, "t1");
+    // The last event is the export's own, and the second head is behind it.
+    assert_int_equal(verified.event_count, 11);
+    assert_int_equal(verified.head_count, 2);
+    assert_int_equal(verified.head, 11);
+    assert_string_equal(fixture_sql(fixture, "SELECT type || ' ' || actor_subject FROM audit_event"
+                                             " WHERE sequence = 11"),
+                        "50 tom");
+    assert_int_equal(export(fixture, 3, 8), ERR_OK);
+    verified = verify(fixture);
+    assert_string_equal(verified.fault, "");
+    assert_true(verified.first == 3 && verified.last == 8 && verified.event_count == 6);
+    assert_int_equal(verified.head, 7);
+    assert_int_equal(export(fixture, 5000, 6000), ERR_OK);
+    assert_int_equal(verify(fixture).event_count, 0);
+    assert_int_equal(export(fixture, -1, 0), ERR_FIELD_INVALID);
+    // Another tenant's chain is another's.
+    fixture->caller.tenant = "t2";
+    assert_int_equal(export(fixture, 0, 0), ERR_OK);
+    assert_int_equal(verify(fixture).event_count, 1);
+}
+
+static void tampering_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *sql;
+        const char *fault;
+        int problem;
+        int64_t sequence;
+    } deeds[] = {
+        {"UPDATE audit_event SET reason = 'none' WHERE sequence = 4", "event 4 was changed", 1, 4},
+        {"DELETE FROM audit_event WHERE sequence = 4", "event 4 is missing", 2, 4},
+        {"UPDATE audit_event SET hash = previous_hash, previous_hash = hash WHERE sequence = 4",
+         "event 4 was changed", 1, 4},
+        {"UPDATE audit_mark SET hash = previous_hash FROM audit_event e"
+         " WHERE e.sequence = audit_mark.sequence",
+         "another hash of event 6", 4, 6},
+        {"UPDATE audit_mark SET mark_time = now() WHERE sequence = 6", "signature", 4, 6},
+        {"DELETE FROM audit_event WHERE sequence > 4;"
+         "UPDATE audit_head SET sequence = 4, hash = (SELECT hash FROM audit_event"
+         " WHERE sequence = 4)",
+         "", 2, 5},
+    };
+    append_some(fixture, 6);
+    trail_mark_all(fixture->trail);
+    assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 0);
+    for (size_t i = 0; i < ARRAY_LEN(deeds); i++) {
+        (void)fixture_sql(fixture, "CREATE TABLE kept AS SELECT * FROM audit_event");
+        (void)fixture_sql(fixture, "CREATE TABLE kept_mark AS SELECT * FROM audit_mark");
+        (void)fixture_sql(fixture, "CREATE TABLE kept_head AS SELECT * FROM audit_head");
+        (void)fixture_sql(fixture, deeds[i].sql);
+        Docbridge__V1__VerifyAuditChainResponse stored = verify_stored(fixture, 0, 0);
+        assert_int_equal(stored.broken_sequence, deeds[i].sequence);
+        assert_int_equal(stored.problem, deeds[i].problem);
+        assert_int_equal(export(fixture, 0, 6), ERR_OK);
+        struct audit_file verified = verify(fixture);
+        if (strstr(verified.fault, deeds[i].fault) == NULL)
+            fail_msg("%s: %s", deeds[i].sql, verified.fault);
+        (void)fixture_sql(fixture,
+                          "DELETE FROM audit_event; INSERT INTO audit_event SELECT * FROM kept;"
+                          "DELETE FROM audit_mark; INSERT INTO audit_mark SELECT * FROM kept_mark;"
+                          "DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM kept_head;"
+                          "DROP TABLE kept; DROP TABLE kept_mark; DROP TABLE kept_head");
+    }
+    assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 0);
+}
+
+static void the_chain_is_verified_in_parts(void **state)
+{
+    struct fixture *fixture = *state;
+    append_some(fixture, 5);
+    trail_mark_all(fixture->trail);
+    Docbridge__V1__VerifyAuditChainResponse part = verify_stored(fixture, 0, 2);
+    assert_true(part.verified_event_count == 2 && part.next_start_sequence == 3);
+    part = verify_stored(fixture, 3, 100);
+    assert_true(part.verified_event_count == 3 && part.next_start_sequence == 0);
+    assert_int_equal(part.verified_head_count, 1);
+    // A part is linked to the event before it.
+    (void)fixture_sql(fixture, "UPDATE audit_event SET hash = previous_hash WHERE sequence = 2");
+    assert_int_equal(verify_stored(fixture, 3, 100).broken_sequence, 3);
+}
+
+// Events of so many days ago.
+static void append_old(struct fixture *fixture, int count, int days)
+{
+    int64_t now_us = clock_wall_us();
+    clock_fake(true, now_us - (int64_t)days * DAY_S * 1000000, clock_steady_ms());
+    append_some(fixture, count);
+    clock_fake(false, 0, 0);
+}
+
+static void retention_leaves_a_chain_that_verifies(void **state)
+{
+    struct fixture *fixture = *state;
+    append_old(fixture, 3, 500);
+    append_old(fixture, 2, 401);
+    append_old(fixture, 2, 399);
+    append_some(fixture, 2);
+    trail_retain_all(fixture->trail);
+    assert_string_equal(
+        fixture_sql(fixture, "SELECT min(sequence) || ' ' || max(sequence) FROM audit_event"),
+        "6 10");
+    // What was done is told, by the system.
+    assert_string_equal(fixture_sql(fixture, "SELECT type || changes FROM audit_event"
+                                             " WHERE actor_subject = 'docbridge:retention'"),
+                        "51[{\"field\":\"first_sequence\",\"old\":null,\"new\":\"6\"}]");
+    assert_int_equal(export(fixture, 0, 0), ERR_OK);
+    struct audit_file verified = verify(fixture);
+    assert_string_equal(verified.fault, "");
+    assert_true(verified.retained == 5 && verified.first == 6 && verified.event_count == 6);
+    Docbridge__V1__VerifyAuditChainResponse stored = verify_stored(fixture, 0, 0);
+    assert_true(stored.broken_sequence == 0 && stored.retained_sequence == 5);
+    assert_int_equal(stored.verified_event_count, 6);
+    // Nothing is left to do, and nothing more is told.
+    trail_retain_all(fixture->trail);
+    assert_int_equal(verify_stored(fixture, 0, 0).verified_event_count, 6);
+    // A removal that no statement covers is a gap.
+    (void)fixture_sql(fixture, "DELETE FROM audit_event WHERE sequence = 6");
+    assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 6);
+}
+
+static void no_setting_removes_the_last_30_days(void **state)
+{
+    struct fixture *fixture = *state;
+    struct trail *eager;
+    const struct trail_settings settings = {
+        .store = fixture->store, .janitor_store = fixture->janitor_store, .retention_days = 1};
+    assert_int_equal(trail_new(&settings, &eager, &err), ERR_OK);
+    append_old(fixture, 2, 31);
+    append_old(fixture, 2, 29);
+    trail_retain_all(eager);
+    eager = trail_free(eager);
+    assert_string_equal(fixture_sql(fixture, "SELECT min(sequence)::text FROM audit_event"), "3");
+    struct tx *tx = NULL;
+    const struct statement deed = {"deed", "DELETE FROM audit_event"};
+    assert_int_equal(store_begin(fixture->janitor_store, NULL, deadline_in(5000), NULL, &tx, &err),
+                     ERR_OK);
+    assert_int_equal(tx_run(tx, &deed, NULL, 0, &err), ERR_OK);
+    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*)::text FROM audit_event"), "3");
+}
+
+static void the_past_is_closed(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const deeds[] = {
+        "UPDATE audit_mark SET key_id = ''",
+        "DELETE FROM audit_mark",
+        "TRUNCATE audit_mark",
+        "INSERT INTO audit_retained DEFAULT VALUES",
+        "UPDATE audit_retained SET sequence = 1",
+        "DELETE FROM audit_retained",
+        "TRUNCATE audit_retained",
+        "TRUNCATE audit_event",
+        "TRUNCATE audit_head",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(deeds); i++) {
+        struct tx *tx _cleanup_(tx_abortp) = NULL;
+        const struct statement deed = {deeds[i], deeds[i]};
+        assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err),
+                         ERR_OK);
+        assert_int_equal(tx_run(tx, &deed, NULL, 0, &err), ERR_INTERNAL);
+        assert_non_null(strstr(err.text, "42501")); // insufficient_privilege
+    }
+}
+
+static void count_wake(void *context)
+{
+    (void)context;
+    atomic_fetch_add(&wakes, 1);
+}
+
+static const struct stream_waker waker = {count_wake, NULL};
+static char token[2000];
+
+static enum err_code watch(struct fixture *fixture, const char *filter, const char *resume_token,
+                           void **ret_state)
+{
+    Docbridge__V1__WatchAuditEventsRequest in = DOCBRIDGE__V1__WATCH_AUDIT_EVENTS_REQUEST__INIT;
+    in.filter = arena_strdup(&fixture->arena, filter);
+    in.resume_token = arena_strdup(&fixture->arena, resume_token);
+    err = (struct err){0};
+    return method("WatchAuditEvents")
+        ->stream->open(&fixture->request, &in, &waker, ret_state, &err);
+}
+
+// The sequence of the next event; 0: idle; -1: a sign of life.
+static int64_t next(struct fixture *fixture, void *watched)
+{
+    Docbridge__V1__WatchAuditEventsResponse out = DOCBRIDGE__V1__WATCH_AUDIT_EVENTS_RESPONSE__INIT;
+    enum stream_step step = STREAM_END;
+    assert_int_equal(
+        method("WatchAuditEvents")
+            ->stream->next(&fixture->request, watched, &fixture->arena, &out, &step, &err),
+        ERR_OK);
+    if (step == STREAM_IDLE)
+        return 0;
+    assert_int_equal(step, STREAM_MESSAGE);
+    (void)snprintf(token, sizeof(token), "%s", out.resume_token);
+    return out.audit_event == NULL ? -1 : out.audit_event->sequence;
+}
+
+static void a_watcher_sees_what_comes(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct stream_handler *handler = method("WatchAuditEvents")->stream;
+    void *all, *moves;
+    append_some(fixture, 2);
+    assert_int_equal(watch(fixture, "", "", &all), ERR_OK);
+    assert_int_equal(watch(fixture, "type = CONNECTION_STATE", "", &moves), ERR_OK);
+    assert_int_equal(next(fixture, all), 0);
+    atomic_store(&wakes, 0);
+    append(fixture, "acme", AUDIT_PASSWORD_REVEAL);
+    assert_int_equal(atomic_load(&wakes), 2);
+    assert_int_equal(next(fixture, all), 3);
+    char after_three[sizeof(token)];
+    memcpy(after_three, token, sizeof(token));
+    assert_int_equal(next(fixture, all), 0);
+    assert_int_equal(next(fixture, moves), 0);
+    // Of another process, or in a change's own transaction: the look finds it.
+    struct tx *tx = NULL;
+    const struct audit_event event = {
+        .type = AUDIT_CONNECTION_STATE, .phase = AUDIT_SINGLE, .outcome = AUDIT_SUCCEEDED};
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(audit_append(tx, &fixture->request, &event, NULL, &err), ERR_OK);
+    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+    assert_int_equal(atomic_load(&wakes), 2);
+    // trail_look() is the thread's; starting and stopping runs it once at least.
+    assert_int_equal(trail_start(fixture->trail, &err), ERR_OK);
+    trail_stop(fixture->trail);
+    assert_int_equal(atomic_load(&wakes), 4);
+    assert_int_equal(next(fixture, moves), 4);
+    assert_int_equal(next(fixture, all), 4);
+    handler->close(all);
+    // A later stream goes on where the first was, and only with its own filter.
+    assert_int_equal(watch(fixture, "", after_three, &all), ERR_OK);
+    assert_int_equal(next(fixture, all), 4);
+    handler->close(all);
+    assert_int_equal(watch(fixture, "type = SYNC", after_three, &all), ERR_PAGE_TOKEN_INVALID);
+    assert_int_equal(watch(fixture, "type = NOTHING", "", &all), ERR_FIELD_INVALID);
+    handler->close(moves);
+}
+
+static void a_watcher_sees_its_companies(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const companies[] = {"beta"};
+    fixture->caller.all_companies = false;
+    fixture->caller.companies = companies;
+    fixture->caller.company_count = 1;
+    void *watched;
+    assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
+    append(fixture, "acme", AUDIT_PASSWORD_REVEAL);
+    append(fixture, "beta", AUDIT_PASSWORD_REVEAL);
+    append(fixture, NULL, AUDIT_SYNC);
+    assert_int_equal(next(fixture, watched), 2);
+    assert_int_equal(next(fixture, watched), 0);
+    // Its silence is broken now and then.
+    clock_fake(true, clock_wall_us(), clock_steady_ms() + 11000);
+    fixture->request.deadline = deadline_in(10000);
+    assert_int_equal(next(fixture, watched), -1);
+    assert_int_equal(next(fixture, watched), 0);
+    clock_fake(false, 0, 0);
+    method("WatchAuditEvents")->stream->close(watched);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_export_verifies, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(tampering_is_named, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(the_chain_is_verified_in_parts, fixture_fresh,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(retention_leaves_a_chain_that_verifies, fixture_fresh,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(no_setting_removes_the_last_30_days, fixture_fresh,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(the_past_is_closed, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(a_watcher_sees_what_comes, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(a_watcher_sees_its_companies, fixture_fresh, fixture_drop),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
