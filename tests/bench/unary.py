@@ -42,7 +42,7 @@ def compare(report, server, tenant, peers, method, request, shapes, plan, note="
         if method == CONNECTION:
             report.add(f"{name} c{clients} m{streams}", "the bare C core itself vs grpc-js",
                        [r["rate"] for r in results["core"]], [r["rate"] for r in results["node"]], "req/s",
-                       note="Postgres has the same cores: about what a server could reach that does nothing but the query")
+                       note="Postgres has the same cores: about what a server reaches that does nothing but the query")
         for kind in peers:
             report.add(f"{name} c{clients} m{streams}", f"CPU vs {TITLES[kind]}",
                        [r["cpu_us"] for r in results["ours"]], [r["cpu_us"] for r in results[kind]], "us/req",
