@@ -44,6 +44,8 @@ int config_access_set_many_run(struct session *session);
 int config_hidden_set_run(struct session *session);
 
 int sync_run_run(struct session *session);
+int sync_estimate_run(struct session *session);
+int sync_resolve_run(struct session *session);
 int sync_watch_run(struct session *session);
 int sync_cancel_run(struct session *session);
 

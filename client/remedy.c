@@ -54,6 +54,9 @@ static const struct remedy table[] = {
      "only one documentation system can be active: disconnect the other one first"},
     {"CONNECTION_NOT_ACTIVE", EXIT_PRECONDITION, "connection",
      "see why: docbridge connection show; then docbridge connection test"},
+    {"DELETION_GUARD", EXIT_PRECONDITION, NULL,
+     "see what is held: docbridge sync issues --state open; if it is meant to go, send the etag: "
+     "docbridge sync issues resolve ISSUE --apply --etag ETAG"},
     {"INVALID_STATE_TRANSITION", EXIT_PRECONDITION, "resource",
      "look at its present state; the command does not fit it"},
     {"COMPANY_MAPPED", EXIT_PRECONDITION, "organization",

@@ -32,7 +32,9 @@ static const struct method methods[] = {
     UNARY(ListSyncRuns, list_sync_runs, LANE_STORE),
     UNARY(CancelSyncRun, cancel_sync_run, LANE_STORE),
     STREAM(WatchSyncRun, sync_watch_handler, LANE_STORE),
+    UNARY(EstimateSync, sync_estimate, LANE_UPSTREAM),
     UNARY(ListSyncIssues, list_sync_issues, LANE_STORE),
+    UNARY(ResolveSyncIssue, sync_resolve, LANE_STORE),
 };
 
 const struct service sync_service = {
@@ -93,13 +95,13 @@ static enum err_code parse_organizations(struct request *request,
     return ERR_OK;
 }
 
-static enum err_code parse_tasks(const Docbridge__V1__RunSyncRequest *in, unsigned *ret_tasks,
-                                 struct err *reterr)
+enum err_code sync_message_parse_tasks(const Docbridge__V1__SyncTaskKind *tasks, size_t count,
+                                       unsigned *ret_tasks, struct err *reterr)
 {
-    for (size_t i = 0; i < in->n_tasks; i++) {
-        if ((int)in->tasks[i] < 1 || (int)in->tasks[i] > SYNC_TASK_KINDS)
+    for (size_t i = 0; i < count; i++) {
+        if ((int)tasks[i] < 1 || (int)tasks[i] > SYNC_TASK_KINDS)
             return err_invalid(reterr, "tasks", "must name kinds of tasks");
-        *ret_tasks |= 1u << in->tasks[i];
+        *ret_tasks |= 1u << tasks[i];
     }
     return ERR_OK;
 }
@@ -142,8 +144,8 @@ static enum err_code answer_run(struct tx *tx, const struct request *request,
     return run_message_fill(request, &run, out, reterr);
 }
 
-static enum err_code parse_mode(Docbridge__V1__SyncMode in, enum sync_mode *ret_mode,
-                                struct err *reterr)
+enum err_code sync_message_parse_mode(Docbridge__V1__SyncMode in, enum sync_mode *ret_mode,
+                                      struct err *reterr)
 {
     switch (in) {
     case DOCBRIDGE__V1__SYNC_MODE__SYNC_MODE_UNSPECIFIED:
@@ -173,11 +175,11 @@ static enum err_code run_sync(struct request *request, const Docbridge__V1__RunS
                     reterr));
     if (in->request_id[0] != '\0')
         try_(field_text(in->request_id, "request_id", 64, reterr));
-    try_(parse_tasks(in, &asked.tasks, reterr));
+    try_(sync_message_parse_tasks(in->tasks, in->n_tasks, &asked.tasks, reterr));
     try_(parse_organizations(request, in, name.connection, &asked, reterr));
     try_(check_sight(request, &asked, reterr));
     asked.connection_id = name.connection;
-    try_(parse_mode(in->mode, &asked.mode, reterr));
+    try_(sync_message_parse_mode(in->mode, &asked.mode, reterr));
     try_(request_begin(request, &tx, reterr));
     try_(check_connection(tx, request, name.connection, in->parent, reterr));
     try_(check_mapped(tx, request, &asked, reterr));

@@ -88,6 +88,42 @@ enum err_code organization_sweep_count(struct tx *tx, const struct record_scope 
     return ERR_OK;
 }
 
+enum err_code organization_sweep_hold(struct tx *tx, const struct record_scope *scope,
+                                      int task_kind, const char *subject, struct err *reterr)
+{
+    static const struct statement statement = {
+        "organization_sweep_hold",
+        SEEN " UPDATE sync_issue SET held_kind = $4::smallint,"
+             " held_ids = ARRAY(SELECT o.id FROM organization AS o WHERE o.tenant = $1"
+             "  AND o.connection_id = $2 AND NOT o.gone AND" VANISHED ")"
+             " WHERE tenant = $1 AND connection_id = $2 AND kind = 2 AND state = 1"
+             " AND task_kind = $6::smallint AND subject = $7"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(scope->connection_id),
+                       ARG_TEXT(scope->run_id), ARG_INT64(scope->kind),
+                       ARG_TEXTS(scope->scopes, scope->scope_count), ARG_INT64(task_kind),
+                       ARG_TEXT(subject)),
+                  reterr);
+}
+
+enum err_code organization_drop_held(struct tx *tx, const char *connection_id, const char *issue_id,
+                                     int64_t now_us, int64_t *ret_gone, struct err *reterr)
+{
+    static const struct statement statement = {
+        "organization_drop_held",
+        "UPDATE organization AS o SET gone = true, update_time = $4::timestamptz,"
+        " revision = o.revision + 1 FROM sync_issue AS i WHERE i.tenant = $1"
+        " AND i.connection_id = $2 AND i.id = $3 AND o.tenant = $1 AND o.connection_id = $2"
+        " AND o.id = ANY(i.held_ids) AND NOT o.gone AND o.update_time <= i.create_time"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(issue_id),
+                       ARG_TIME(now_us)),
+                  &rows, reterr));
+    *ret_gone = rows_affected(&rows);
+    return ERR_OK;
+}
+
 enum err_code organization_sweep(struct tx *tx, const struct record_scope *scope, int64_t now_us,
                                  int64_t *ret_gone, struct err *reterr)
 {

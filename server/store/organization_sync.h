@@ -15,5 +15,12 @@ enum err_code organization_put(struct tx *tx, const char *connection_id,
 enum err_code organization_sweep_count(struct tx *tx, const struct record_scope *scope,
                                        int64_t *ret_total, int64_t *ret_vanished,
                                        struct err *reterr) _must_check_;
+// As record_sweep_hold and record_delete_held: those that are held become `gone`.
+enum err_code organization_sweep_hold(struct tx *tx, const struct record_scope *scope,
+                                      int task_kind, const char *subject,
+                                      struct err *reterr) _must_check_;
+enum err_code organization_drop_held(struct tx *tx, const char *connection_id, const char *issue_id,
+                                     int64_t now_us, int64_t *ret_gone,
+                                     struct err *reterr) _must_check_;
 enum err_code organization_sweep(struct tx *tx, const struct record_scope *scope, int64_t now_us,
                                  int64_t *ret_gone, struct err *reterr) _must_check_;

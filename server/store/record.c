@@ -122,18 +122,58 @@ enum err_code record_sweep_count(struct tx *tx, const struct record_scope *scope
     return ERR_OK;
 }
 
+enum err_code record_sweep_hold(struct tx *tx, const struct record_scope *scope, int task_kind,
+                                const char *subject, struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_sweep_hold",
+        "WITH" SEEN " UPDATE sync_issue SET held_kind = $3::smallint, held_sequence = coalesce("
+        "  (SELECT sequence FROM record_sequence WHERE tenant = $1 AND connection_id = $2), 0),"
+        " held_ids = ARRAY(SELECT r.id FROM" SCOPE_ROWS " AND" VANISHED ")"
+        " WHERE tenant = $1 AND connection_id = $2 AND kind = 2 AND state = 1"
+        " AND task_kind = $8::smallint AND subject = $9"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(scope->connection_id),
+                       ARG_INT64(scope->kind), ARG_INT64(scope->type_id),
+                       ARG_INT64S(scope->organization_ids, scope->organization_count),
+                       ARG_TEXT(scope->run_id), ARG_TEXTS(scope->scopes, scope->scope_count),
+                       ARG_INT64(task_kind), ARG_TEXT(subject)),
+                  reterr);
+}
+
+// Deletes rows, and leaves a tombstone of each that readers could see.
+#define DELETE_AND_TELL(rows)                                                                     \
+    NEXT_SEQUENCE                                                                                 \
+    "," rows " RETURNING r.kind, r.id, r.organization_id, r.restricted OR r.archived AS hidden)," \
+    " tombstone AS (INSERT INTO record_tombstone"                                                 \
+    "  (tenant, connection_id, change_sequence, organization_id, kind, id)"                       \
+    "  SELECT $1, $2, (SELECT sequence FROM next), organization_id, kind, id"                     \
+    "  FROM gone WHERE kind BETWEEN 3 AND 7 AND NOT hidden ON CONFLICT DO NOTHING)"               \
+    " SELECT count(*) FROM gone"
+
+enum err_code record_delete_held(struct tx *tx, const char *connection_id, const char *issue_id,
+                                 int64_t *ret_deleted, struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_delete_held",
+        DELETE_AND_TELL(
+            " gone AS (DELETE FROM record AS r USING sync_issue AS i WHERE i.tenant = $1"
+            " AND i.connection_id = $2 AND i.id = $3 AND r.tenant = $1"
+            " AND r.connection_id = $2 AND r.kind = i.held_kind"
+            " AND r.id = ANY(i.held_ids) AND r.change_sequence <= i.held_sequence")};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(issue_id)), &rows,
+                  reterr));
+    *ret_deleted = rows_int64(&rows, 0, 0);
+    return ERR_OK;
+}
+
 enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int64_t *ret_deleted,
                            struct err *reterr)
 {
     static const struct statement statement = {
-        "record_sweep", NEXT_SEQUENCE
-        "," SEEN ", gone AS (DELETE FROM" SCOPE_ROWS " AND" VANISHED
-        " RETURNING r.kind, r.id, r.organization_id, r.restricted OR r.archived AS hidden),"
-        " tombstone AS (INSERT INTO record_tombstone"
-        "  (tenant, connection_id, change_sequence, organization_id, kind, id)"
-        "  SELECT $1, $2, (SELECT sequence FROM next), organization_id, kind, id"
-        "  FROM gone WHERE kind BETWEEN 3 AND 7 AND NOT hidden ON CONFLICT DO NOTHING)"
-        " SELECT count(*) FROM gone"};
+        "record_sweep", DELETE_AND_TELL(SEEN ", gone AS (DELETE FROM" SCOPE_ROWS " AND" VANISHED)};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement, SCOPE_ARGS, &rows, reterr));
     *ret_deleted = rows_int64(&rows, 0, 0);

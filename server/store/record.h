@@ -56,6 +56,13 @@ enum err_code record_sweep_count(struct tx *tx, const struct record_scope *scope
 enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int64_t *ret_deleted,
                            struct err *reterr) _must_check_;
 
+// Writes down in the open deletion guard of a task and subject which rows those are.
+enum err_code record_sweep_hold(struct tx *tx, const struct record_scope *scope, int task_kind,
+                                const char *subject, struct err *reterr) _must_check_;
+// Deletes the rows that an issue holds, but for those that changed since they were held.
+enum err_code record_delete_held(struct tx *tx, const char *connection_id, const char *issue_id,
+                                 int64_t *ret_deleted, struct err *reterr) _must_check_;
+
 // Which of the organizations have rows of a kind that lie in folders; with `unknown_only`, in
 // folders that are not stored although some of `folder_kind` are.
 struct record_foldered {

@@ -1,5 +1,6 @@
 #include "server/store/sync_issue.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum err_code sync_issue_open(struct tx *tx, const char *connection_id,
@@ -40,7 +41,8 @@ enum err_code sync_issue_resolve(struct tx *tx, const char *connection_id,
 {
     static const struct statement statement = {
         "sync_issue_resolve",
-        "UPDATE sync_issue SET state = 2, resolve_time = $6::timestamptz, revision = revision + 1"
+        "UPDATE sync_issue SET state = 2, held_ids = '{}', resolve_time = $6::timestamptz, "
+        "revision = revision + 1"
         " WHERE tenant = $1 AND connection_id = $2 AND kind = $3::smallint"
         " AND task_kind = $4::smallint AND subject = ANY($5::text[]) AND state = 1"};
     return tx_run(tx, &statement,
@@ -117,14 +119,71 @@ enum err_code sync_issue_find_open(struct tx *tx, const char *connection_id,
     return ret_issue->run_id == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
+#define ISSUE_COLUMNS                                                            \
+    "id, kind, state, run_id, task_kind, subject, message, held_deletion_count," \
+    " scope_record_count, create_time, resolve_time, revision, held_kind"
+
+static enum err_code read_issue(const struct rows *rows, int row, struct arena *arena,
+                                struct sync_issue *issue, struct err *reterr)
+{
+    *issue = (struct sync_issue){
+        .id = rows_text_copy(rows, row, 0, arena),
+        .kind = (enum sync_issue_kind)rows_int64(rows, row, 1),
+        .state = (enum sync_issue_state)rows_int64(rows, row, 2),
+        .run_id = rows_text_copy(rows, row, 3, arena),
+        .task_kind = (int)rows_int64(rows, row, 4),
+        .subject = rows_text_copy(rows, row, 5, arena),
+        .message = rows_text_copy(rows, row, 6, arena),
+        .held_deletion_count = rows_int64(rows, row, 7),
+        .scope_record_count = rows_int64(rows, row, 8),
+        .create_time_us = rows_time(rows, row, 9),
+        .resolve_time_us = rows_time(rows, row, 10),
+        .revision = rows_int64(rows, row, 11),
+        .held_kind = (int)rows_int64(rows, row, 12),
+    };
+    bool whole = issue->id != NULL && issue->run_id != NULL && issue->subject != NULL &&
+                 issue->message != NULL;
+    return whole ? ERR_OK : err_no_memory(reterr);
+}
+
+enum err_code sync_issue_lock(struct tx *tx, const char *connection_id, const char *id,
+                              struct arena *arena, struct sync_issue *ret_issue, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_issue_lock", "SELECT " ISSUE_COLUMNS " FROM sync_issue"
+                           " WHERE tenant = $1 AND connection_id = $2 AND id = $3 FOR UPDATE"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(id)), &rows,
+                  reterr));
+    if (rows_count(&rows) == 0) {
+        char name[300];
+        (void)snprintf(name, sizeof(name), "connections/%s/syncIssues/%s", connection_id, id);
+        return err_not_found(reterr, name);
+    }
+    return read_issue(&rows, 0, arena, ret_issue, reterr);
+}
+
+enum err_code sync_issue_end(struct tx *tx, const char *connection_id, const char *id,
+                             enum sync_issue_state state, int64_t now_us, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_issue_end", "UPDATE sync_issue SET state = $4::smallint, held_ids = '{}',"
+                          " resolve_time = $5::timestamptz, revision = revision + 1"
+                          " WHERE tenant = $1 AND connection_id = $2 AND id = $3"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(id),
+                       ARG_INT64(state), ARG_TIME(now_us)),
+                  reterr);
+}
+
 enum err_code sync_issue_list(struct tx *tx, const struct sync_issue_list *list,
                               struct arena *arena, struct sync_issue **ret_issues,
                               size_t *ret_count, struct err *reterr)
 {
     static const struct statement statement = {
         "sync_issue_list",
-        "SELECT id, kind, state, run_id, task_kind, subject, message, held_deletion_count,"
-        " scope_record_count, create_time, resolve_time, revision FROM sync_issue"
+        "SELECT " ISSUE_COLUMNS " FROM sync_issue"
         " WHERE tenant = $1 AND connection_id = $2"
         " AND ($3::smallint = 0 OR state = $3::smallint) AND ($4::text IS NULL OR run_id = $4)"
         " AND ($5::timestamptz IS NULL OR create_time < $5::timestamptz"
@@ -141,26 +200,8 @@ enum err_code sync_issue_list(struct tx *tx, const struct sync_issue_list *list,
     struct sync_issue *issues = arena_calloc(arena, count + 1, sizeof(*issues));
     if (issues == NULL)
         return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++) {
-        int row = (int)i;
-        issues[i] = (struct sync_issue){
-            .id = rows_text_copy(&rows, row, 0, arena),
-            .kind = (enum sync_issue_kind)rows_int64(&rows, row, 1),
-            .state = (enum sync_issue_state)rows_int64(&rows, row, 2),
-            .run_id = rows_text_copy(&rows, row, 3, arena),
-            .task_kind = (int)rows_int64(&rows, row, 4),
-            .subject = rows_text_copy(&rows, row, 5, arena),
-            .message = rows_text_copy(&rows, row, 6, arena),
-            .held_deletion_count = rows_int64(&rows, row, 7),
-            .scope_record_count = rows_int64(&rows, row, 8),
-            .create_time_us = rows_time(&rows, row, 9),
-            .resolve_time_us = rows_time(&rows, row, 10),
-            .revision = rows_int64(&rows, row, 11),
-        };
-        if (issues[i].id == NULL || issues[i].run_id == NULL || issues[i].subject == NULL ||
-            issues[i].message == NULL)
-            return err_no_memory(reterr);
-    }
+    for (size_t i = 0; i < count; i++)
+        try_(read_issue(&rows, (int)i, arena, &issues[i], reterr));
     *ret_issues = issues;
     *ret_count = count;
     return ERR_OK;

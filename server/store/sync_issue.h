@@ -13,6 +13,7 @@ enum sync_issue_kind {
 enum sync_issue_state {
     SYNC_ISSUE_OPEN = 1,
     SYNC_ISSUE_RESOLVED = 2,
+    SYNC_ISSUE_DISMISSED = 3,
 };
 
 struct sync_issue {
@@ -25,6 +26,7 @@ struct sync_issue {
     int64_t held_deletion_count, scope_record_count;
     int64_t create_time_us, resolve_time_us;
     int64_t revision;
+    int held_kind; // of a deletion guard: enum source_kind of the rows it holds
 };
 
 // Opens an issue, or finds the open one of the same kind, task and subject, which then takes the
@@ -54,6 +56,15 @@ enum err_code sync_issue_find_open(struct tx *tx, const char *connection_id,
                                    enum sync_issue_kind kind, int task_kind, const char *subject,
                                    struct arena *arena, struct sync_issue *ret_issue,
                                    struct err *reterr) _must_check_;
+
+// Locks an issue. Errors: RESOURCE_NOT_FOUND.
+enum err_code sync_issue_lock(struct tx *tx, const char *connection_id, const char *id,
+                              struct arena *arena, struct sync_issue *ret_issue,
+                              struct err *reterr) _must_check_;
+// Ends a locked, open issue, and lets go which rows it held.
+enum err_code sync_issue_end(struct tx *tx, const char *connection_id, const char *id,
+                             enum sync_issue_state state, int64_t now_us,
+                             struct err *reterr) _must_check_;
 
 // Which issues to list, the latest first. NULL and 0 leave a condition out.
 struct sync_issue_list {

@@ -132,6 +132,14 @@ enum err_code sync_lease_hurry(struct tx *tx, const char *connection_id, const c
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id)), reterr);
 }
 
+enum err_code sync_lease_lock(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_lease_lock",
+        "SELECT FROM sync_lease WHERE tenant = $1 AND connection_id = $2 FOR UPDATE"};
+    return tx_run(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
+}
+
 enum err_code sync_lease_pass_on(struct tx *tx, const char *connection_id, struct err *reterr)
 {
     static const struct statement statement = {

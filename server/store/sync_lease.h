@@ -36,6 +36,10 @@ enum err_code sync_lease_put(struct tx *tx, const char *connection_id, const cha
 // Gives the lease back; it is due again in `due_ms`.
 enum err_code sync_lease_release(struct tx *tx, const struct sync_lease *lease, const char *owner,
                                  int64_t due_ms, struct err *reterr) _must_check_;
+// Waits for the page that is being written, and keeps the next from being until the transaction
+// ends.
+enum err_code sync_lease_lock(struct tx *tx, const char *connection_id,
+                              struct err *reterr) _must_check_;
 // Makes a lease that waits for a process due now; one that is held stays as it is.
 enum err_code sync_lease_hurry(struct tx *tx, const char *connection_id, const char *run_id,
                                struct err *reterr) _must_check_;

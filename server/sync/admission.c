@@ -3,7 +3,14 @@
 
 struct sync_limit sync_get_limit(const struct sync *sync)
 {
-    return (struct sync_limit){sync->request_limit, sync->request_window_ms};
+    return (struct sync_limit){
+        .requests = sync->request_limit,
+        .sync_requests = sync->request_limit - sync->request_reserve,
+        .window_ms = sync->request_window_ms,
+        .page_size = sync->page_size,
+        .document_page_size = sync->document_page_size,
+        .window = sync->window,
+    };
 }
 
 enum err_code sync_admit_request(struct sync *sync, const char *tenant, const char *connection_id,

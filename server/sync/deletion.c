@@ -52,8 +52,17 @@ static enum err_code seen_before(struct task *task, struct tx *tx, const char *s
     return ERR_OK;
 }
 
-static enum err_code hold(struct task *task, struct tx *tx, const char *subject, int64_t vanished,
-                          int64_t total, struct sync_issue *ret_guarded, struct err *reterr)
+static enum err_code hold_rows(const struct task *task, const struct record_scope *scope,
+                               struct tx *tx, const char *subject, struct err *reterr)
+{
+    if (scope->kind == SOURCE_ORGANIZATIONS)
+        return organization_sweep_hold(tx, scope, task->kind, subject, reterr);
+    return record_sweep_hold(tx, scope, task->kind, subject, reterr);
+}
+
+static enum err_code hold(struct task *task, const struct record_scope *scope, struct tx *tx,
+                          const char *subject, int64_t vanished, int64_t total,
+                          struct sync_issue *ret_guarded, struct err *reterr)
 {
     struct run *run = task->run;
     char *id = arena_alloc(&run->arena, ENCODING_ID_BYTES);
@@ -67,8 +76,8 @@ static enum err_code hold(struct task *task, struct tx *tx, const char *subject,
         .run_id = run->lease.run_id,
         .task_kind = task->kind,
         .subject = subject,
-        .message = "More records than usual are gone upstream. Nothing was deleted: a later run "
-                   "that finds the same deletes them",
+        .message = "More records than usual are gone upstream. Nothing was deleted: a full run at "
+                   "least an hour later that finds the same deletes them, or you do",
         .held_deletion_count = vanished,
         .scope_record_count = total,
         .create_time_us = clock_wall_us(),
@@ -78,6 +87,7 @@ static enum err_code hold(struct task *task, struct tx *tx, const char *subject,
     try_(sync_issue_open(tx, run->lease.connection_id, &issue, &opened, reterr));
     if (opened)
         *ret_guarded = issue;
+    try_(hold_rows(task, scope, tx, subject, reterr));
     log_event(LOG_WARN, "deletions held back", LOG_STR("run", run->lease.run_id),
               LOG_STR("subject", subject), LOG_INT("held", vanished), LOG_INT("of", total));
     return ERR_OK;
@@ -137,7 +147,7 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
         bool seen;
         try_(seen_before(task, tx, subject, vanished, &seen, reterr));
         if (!seen)
-            return hold(task, tx, subject, vanished, total, ret_guarded, reterr);
+            return hold(task, &scope, tx, subject, vanished, total, ret_guarded, reterr);
     }
     if (vanished > 0)
         try_(sweep(walk, tx, &scope, ret_deleted, reterr));

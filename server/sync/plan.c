@@ -7,6 +7,20 @@ bool plan_too_many_gone(int64_t gone, int64_t of)
     return gone >= GUARD_ROWS && gone * 100 >= of * GUARD_PERCENT;
 }
 
+int64_t plan_pages(int64_t rows, int page_size)
+{
+    return rows <= page_size ? 1 : (rows + page_size - 1) / page_size;
+}
+
+int64_t plan_windows(int64_t requests, int64_t left, int64_t share)
+{
+    if (left < 0)
+        left = 0;
+    if (requests <= left)
+        return 1;
+    return 1 + (share < 1 ? requests - left : (requests - left + share - 1) / share);
+}
+
 enum plan_mode plan_begin(size_t organizations)
 {
     return organizations <= 1 ? PLAN_ORGANIZATIONS : PLAN_UNDECIDED;

@@ -10,6 +10,11 @@ enum plan_mode plan_begin(size_t organizations);
 // `page_size`: each organization costs at least a request.
 enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizations);
 
+// Requests for so many rows: an empty list takes one too. -1 rows: not known, at least one.
+int64_t plan_pages(int64_t rows, int page_size);
+// Quota windows for `requests`, if `left` may be made in the present one and `share` in each.
+int64_t plan_windows(int64_t requests, int64_t left, int64_t share);
+
 // Whether so many gone of so many are doubtful: rather a fault upstream than somebody's work.
 bool plan_too_many_gone(int64_t gone, int64_t of);
 

@@ -81,6 +81,7 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     };
     sync->request_limit = budget.limit;
     sync->request_window_ms = budget.window_ms;
+    sync->request_reserve = (int)((int64_t)budget.limit * budget.reserve_percent / 100);
     enum err_code code = budget_new(&budget, &sync->budget, reterr);
     if (code == ERR_OK)
         code = feed_new(sync->store, or_default(settings->heartbeat_ms, DEFAULT_HEARTBEAT_MS),

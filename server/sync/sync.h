@@ -145,7 +145,10 @@ int64_t sync_get_least_interval_s(const struct sync *sync);
 // What upstream allows a connection.
 struct sync_limit {
     int requests;
+    int sync_requests; // of them, those that syncs may make
     int64_t window_ms;
+    int page_size, document_page_size; // of the lists
+    int window;                        // requests of a run in flight at once
 };
 struct sync_limit sync_get_limit(const struct sync *sync);
 // Requests that others than runs make with a connection's key, of which all processes know within a

@@ -17,6 +17,7 @@ struct sync {
     int64_t lease_ms, scheduler_ms, deletion_hold_ms, keep_alive_ms;
     struct budget *budget;
     int request_limit;
+    int request_reserve; // of the limit, not for syncs
     int64_t request_window_ms;
     struct feed *feed;
     char owner[ENCODING_ID_BYTES]; // of leases: this process

@@ -49,12 +49,17 @@ static void many_at_once_are_held(void **state)
                "SELECT kind || ':' || state || ':' || subject || ':' ||"
                " held_deletion_count || ':' || scope_record_count FROM sync_issue",
                "2:1:passwords:20:28");
+    assert_sql(
+        fixture,
+        "SELECT held_kind || ':' || cardinality(held_ids) || ':' || (held_ids @> '{90000,90019}')"
+        " FROM sync_issue",
+        "9:20:true");
     (void)fixture_sql(fixture,
                       "UPDATE sync_issue SET create_time = create_time - interval '61 min'");
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     assert_int_equal(deleted(fixture, 3), 20);
     assert_sql(fixture, PASSWORDS, "8");
-    assert_sql(fixture, "SELECT state FROM sync_issue", "2");
+    assert_sql(fixture, "SELECT state || ':' || cardinality(held_ids) FROM sync_issue", "2:0");
 }
 
 static void more_than_was_held_is_held_anew(void **state)
@@ -251,7 +256,9 @@ static void many_organizations_do_not_vanish_at_once(void **state)
         fake_remove(SOURCE_ORGANIZATIONS, id);
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     assert_sql(fixture, "SELECT count(*) FROM organization WHERE gone", "0");
-    assert_sql(fixture, "SELECT subject FROM sync_issue", "organizations");
+    assert_sql(fixture,
+               "SELECT subject || ':' || held_kind || ':' || cardinality(held_ids) FROM sync_issue",
+               "organizations:0:11");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)

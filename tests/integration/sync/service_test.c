@@ -359,6 +359,84 @@ static void a_limited_caller_sees_no_other_company(void **state)
     watch->close(stream);
 }
 
+static enum err_code resolve(int decision, const char *etag, Docbridge__V1__SyncIssue *out,
+                             struct err *reterr)
+{
+    Docbridge__V1__ResolveSyncIssueRequest in = DOCBRIDGE__V1__RESOLVE_SYNC_ISSUE_REQUEST__INIT;
+    in.name = arena_strdup(&arena, "connections/c1/syncIssues/guard");
+    in.decision = (Docbridge__V1__ResolveSyncIssueRequest__Decision)decision;
+    in.etag = arena_strdup(&arena, etag);
+    return call("ResolveSyncIssue", &in, out, reterr);
+}
+
+enum { APPLY = 1, DISMISS = 2 };
+
+// Records 1 to 30, of which a guard holds 1 to 20; 7 changed since.
+static void hold_twenty(void)
+{
+    (void)run_sync("");
+    end_runs();
+    (void)test_postgres_value(
+        database->admin_dsn,
+        "INSERT INTO record_sequence (tenant, connection_id, sequence) VALUES ('t1', 'c1', 5)"
+        " ON CONFLICT (tenant, connection_id) DO UPDATE SET sequence = 5;"
+        "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name,"
+        "  body, content_hash, create_sequence, change_sequence)"
+        " SELECT 't1', 'c1', 9, n, 41, 'x', '{}', '', 5, CASE n WHEN 7 THEN 6 ELSE 5 END"
+        " FROM generate_series(1, 30) AS n;"
+        "INSERT INTO sync_issue (tenant, connection_id, id, kind, state, run_id, task_kind,"
+        "  subject, message, held_deletion_count, scope_record_count, create_time, held_kind,"
+        "  held_ids, held_sequence)"
+        " SELECT 't1', 'c1', 'guard', 2, 1, id, 3, 'passwords', 'many', 20, 30, now(), 9,"
+        "  ARRAY(SELECT generate_series(1, 20)), 5 FROM sync_run");
+}
+
+static void held_deletions_are_applied_when_confirmed(void **state)
+{
+    (void)state;
+    Docbridge__V1__SyncIssue out = DOCBRIDGE__V1__SYNC_ISSUE__INIT;
+    struct err err = {0};
+    hold_twenty();
+    assert_int_equal(resolve(APPLY, "", &out, &err), ERR_DELETION_GUARD);
+    assert_string_equal(err.text, "20 of 30 records would be deleted: confirm it with the etag of "
+                                  "the issue");
+    ASSERT_CODE(resolve(APPLY, "stale", &out, reterr), ERR_ETAG_MISMATCH);
+    ASSERT_CODE(resolve(0, "", &out, reterr), ERR_FIELD_INVALID);
+    static const char left[] = "SELECT count(*) || ':' || min(id) FROM record";
+    assert_string_equal(test_postgres_value(database->admin_dsn, left), "30:1");
+    Docbridge__V1__ListSyncIssuesRequest list = DOCBRIDGE__V1__LIST_SYNC_ISSUES_REQUEST__INIT;
+    Docbridge__V1__ListSyncIssuesResponse seen = DOCBRIDGE__V1__LIST_SYNC_ISSUES_RESPONSE__INIT;
+    list.parent = arena_strdup(&arena, "connections/c1");
+    ASSERT_CODE(call("ListSyncIssues", &list, &seen, reterr), ERR_OK);
+    const char *etag = seen.sync_issues[0]->etag;
+    caller.tenant = "t2";
+    ASSERT_CODE(resolve(APPLY, etag, &out, reterr), ERR_RESOURCE_NOT_FOUND);
+    caller.tenant = "t1";
+    ASSERT_CODE(resolve(APPLY, etag, &out, reterr), ERR_OK);
+    assert_int_equal(out.state, DOCBRIDGE__V1__SYNC_ISSUE__STATE__STATE_RESOLVED);
+    assert_string_not_equal(out.etag, etag);
+    // All but the one that changed since it was held.
+    assert_string_equal(test_postgres_value(database->admin_dsn, left), "11:7");
+    assert_string_equal(test_postgres_value(database->admin_dsn,
+                                            "SELECT changes::jsonb -> 1 ->> 'new' FROM audit_event"
+                                            " ORDER BY sequence DESC LIMIT 1"),
+                        "19");
+    ASSERT_CODE(resolve(APPLY, out.etag, &out, reterr), ERR_INVALID_STATE_TRANSITION);
+}
+
+static void a_dismissed_issue_deletes_nothing(void **state)
+{
+    (void)state;
+    Docbridge__V1__SyncIssue out = DOCBRIDGE__V1__SYNC_ISSUE__INIT;
+    hold_twenty();
+    ASSERT_CODE(resolve(DISMISS, "", &out, reterr), ERR_OK);
+    assert_int_equal(out.state, DOCBRIDGE__V1__SYNC_ISSUE__STATE__STATE_DISMISSED);
+    assert_string_equal(test_postgres_value(database->admin_dsn, "SELECT count(*) FROM record"),
+                        "30");
+    (void)test_postgres_value(database->admin_dsn, "UPDATE sync_issue SET state = 1, kind = 1");
+    ASSERT_CODE(resolve(APPLY, "", &out, reterr), ERR_FIELD_INVALID);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fresh, drop)
 
 int main(void)
@@ -369,6 +447,8 @@ int main(void)
         TEST(runs_are_listed_in_pages),
         TEST(a_run_is_read_and_cancelled),
         TEST(issues_are_filtered),
+        TEST(held_deletions_are_applied_when_confirmed),
+        TEST(a_dismissed_issue_deletes_nothing),
         TEST(a_watch_is_told_in_messages),
         TEST(a_limited_caller_sees_no_other_company),
     };

@@ -142,7 +142,7 @@ static void sync_tasks(void **state)
     ASSERT_NUMBERS(sync_mode, "SYNC_MODE_", true, {SYNC_MODE_QUICK, "QUICK"},
                    {SYNC_MODE_FULL, "FULL"});
     ASSERT_NUMBERS(sync_issue__state, "STATE_", true, {SYNC_ISSUE_OPEN, "OPEN"},
-                   {SYNC_ISSUE_RESOLVED, "RESOLVED"});
+                   {SYNC_ISSUE_RESOLVED, "RESOLVED"}, {SYNC_ISSUE_DISMISSED, "DISMISSED"});
 }
 
 static void sync_states(void **state)

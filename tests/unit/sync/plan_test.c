@@ -52,12 +52,27 @@ static void many_gone_at_once_are_doubtful(void **state)
     assert_false(plan_too_many_gone(1999, 10000));
 }
 
+static void windows_of_requests(void **state)
+{
+    (void)state;
+    assert_int_equal(plan_pages(-1, 1000), 1);
+    assert_int_equal(plan_pages(0, 1000), 1);
+    assert_int_equal(plan_pages(1000, 1000), 1);
+    assert_int_equal(plan_pages(1001, 1000), 2);
+    assert_int_equal(plan_windows(0, 0, 2400), 1);
+    assert_int_equal(plan_windows(2400, 2400, 2400), 1);
+    assert_int_equal(plan_windows(2401, 2400, 2400), 2);
+    assert_int_equal(plan_windows(100, 0, 2400), 2);
+    assert_int_equal(plan_windows(4801, -5, 2400), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fewest_requests),
         cmocka_unit_test(document_filter),
         cmocka_unit_test(many_gone_at_once_are_doubtful),
+        cmocka_unit_test(windows_of_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
