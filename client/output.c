@@ -126,8 +126,29 @@ int output_message(struct session *session, const ProtobufCMessage *message)
     return output_flush(session);
 }
 
+static int pairs_as_json(struct session *session, const struct output_pair *pairs, size_t count)
+{
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, 1024 * 1024);
+    for (size_t i = 0; i < count; i++) {
+        if (pairs[i].value == NULL || pairs[i].value[0] == '\0')
+            continue;
+        (void)buffer_text(&text, text.len == 0 ? "{" : ",");
+        (void)buffer_json_string(&text, pairs[i].name, strlen(pairs[i].name));
+        (void)buffer_text(&text, ":");
+        (void)buffer_json_string(&text, pairs[i].value, strlen(pairs[i].value));
+    }
+    (void)buffer_text(&text, text.len == 0 ? "{}\n" : "}\n");
+    if (text.failed)
+        return session_no_memory(session);
+    (void)fwrite(text.data, 1, text.len, stdout);
+    return output_flush(session);
+}
+
 int output_pairs(struct session *session, const struct output_pair *pairs, size_t count)
 {
+    if (session->options.format != OUTPUT_TABLE)
+        return pairs_as_json(session, pairs, count);
     struct table *table _cleanup_(table_freep) = start_table(session, false);
     bool good = table != NULL && table_column(table, "FIELD", TABLE_KEEP) &&
                 table_column(table, "VALUE", TABLE_WRAP);

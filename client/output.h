@@ -9,8 +9,8 @@ int output_message(struct session *session, const ProtobufCMessage *message);
 // --columns, the whole response as JSON, or one JSON object a line. Returns an exit class.
 int output_items(struct session *session, const ProtobufCMessage *response, const char *items,
                  const struct column *columns);
-// Names and values that are no message of their own. Rows whose value is NULL or empty are left
-// out. Returns an exit class.
+// Names and values that are no message of their own: a table, or one JSON object. Rows whose value
+// is NULL or empty are left out. Returns an exit class.
 struct output_pair {
     const char *name;
     const char *value;

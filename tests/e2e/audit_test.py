@@ -1,0 +1,185 @@
+"""The audit trail leaves the server, and proves itself to somebody who trusts nothing but a public key."""
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import subprocess
+
+import grpc
+
+import docbridge_e2e as e2e
+
+FIELDS = ("tenant sequence event_time_us type phase outcome error_reason actor_subject actor_display_name actor_kind "
+          "resource resource_display_name company_id company_display_name organization password_category_display_name "
+          "reason ticket request_id peer upstream_status upstream_served policy_version intent_sequence changes").split()
+
+
+def lp(value):
+    data = value if isinstance(value, bytes) else str(value).encode()
+    return len(data).to_bytes(8, "big") + data
+
+
+def signed(line, key):
+    """Whether a head or a statement of retention is signed by that key."""
+    digest = hashlib.sha256(b"".join(map(lp, ["docbridge.audit.%s.v1" % line["line"], line["tenant"], line["sequence"],
+                                              bytes.fromhex(line["hash"]), line["time_us"]]))).digest()
+    return ctypes.CDLL("libsodium.so.23").crypto_sign_verify_detached(
+        bytes.fromhex(line["signature"]), digest, ctypes.c_ulonglong(len(digest)), key) == 0
+
+
+def verify(lines, key):
+    """By server/audit/README.md alone: the first bad line, or None."""
+    lines = [json.loads(line) for line in lines]
+    head, before, sequence = lines[0], None, lines[0]["first"]
+    if sequence == 1:
+        before = "00" * 32
+    for number, line in enumerate(lines[1:], 2):
+        if line["line"] == "event":
+            form = [bytes.fromhex(line["previous_hash"]), "docbridge.audit.v1"] + [line[field] for field in FIELDS]
+            digest = hashlib.sha256(b"".join(map(lp, form))).hexdigest()
+            if line["sequence"] != sequence or line["hash"] != digest or before not in (None, line["previous_hash"]):
+                return number
+            before, sequence = digest, sequence + 1
+        elif line["line"] == "retained" and line["sequence"] == sequence - 1 and signed(line, key):
+            before = line["hash"]
+        elif (line["sequence"], line["hash"]) != (sequence - 1, before) or not signed(line, key):
+            return number
+    return None if sequence == head["last"] + 1 else len(lines)
+
+
+class Trail(e2e.Case):
+    @classmethod
+    def make(cls):
+        stack = e2e.Stack(serve=False, heard=[], audit_mark_seconds="1")
+        with open(os.open(stack.path("audit-key"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(os.urandom(32))
+        stack.settings["audit_signing_key_file"] = stack.path("audit-key")
+        stack.serve()
+        return stack
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.api = cls.stack.api()
+        cls.connection = cls.stack.connect(cls.api)
+        cls.stack.configure(cls.api, cls.connection)
+        cls.stack.settle(cls.api, cls.connection)
+        cls.mapping = cls.stack.mapping(cls.api, cls.connection)
+        cls.password = next(one for company in sorted(cls.mapping.values()) for one in
+                            cls.api.all("PasswordService.ListPasswords", "passwords", parent=company)
+                            if one.revealable)
+        cls.key = cls.stack.json("audit", "key")["public key"]
+
+    def reveal(self):
+        return self.api("PasswordService.RevealPassword", name=self.password.name, timeout=14)
+
+    def export(self, name, *arguments):
+        path = self.stack.path(name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.stack.cli("audit", "export", *arguments).out)
+        return path
+
+    def verify(self, path, *arguments, code=0):
+        return self.stack.cli("audit", "verify", path, "--public-key", self.key, *arguments, code=code)
+
+    def test_an_export_proves_itself(self):
+        self.reveal()
+        path = self.export("whole.jsonl")
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        done = self.stack.json("audit", "verify", path, "--public-key", self.key)
+        self.assertEqual(done["events behind the last head"], "0")
+        # Somebody else's thirty lines say the same.
+        self.assertIsNone(verify(lines, bytes.fromhex(self.key)))
+        self.assertEqual(sum('"line":"event"' in line for line in lines),
+                         self.stack.sql("SELECT count(*) AS n FROM audit_event")[0]["n"])
+        said = json.loads(self.stack.cli("audit", "verify", output="json").out)
+        self.assertGreaterEqual(int(said["signed heads"]), 1)
+        # A later one contains it, and one that was cut short does not.
+        self.reveal()
+        later = self.export("later.jsonl")
+        self.verify(later, "--after", path)
+        self.assertIn("an earlier export holds event", self.verify(path, "--after", later, code=1).err)
+
+    def test_both_find_what_was_changed(self):
+        self.reveal()
+        with open(self.export("good.jsonl"), encoding="utf-8") as file:
+            good = file.read().splitlines()
+        key, at = bytes.fromhex(self.key), len(good) // 2
+        while '"line":"event"' not in good[at]:
+            at += 1
+        for bad, number in (
+                (good[:at] + [good[at].replace('"outcome":', '"outcome":1')] + good[at + 1:], at + 1),
+                (good[:at] + good[at + 1:], at + 1),
+                (good[:-1] + [good[-1].replace('"time_us":', '"time_us":1')], len(good)),
+                (good[:-2], len(good) - 2)):
+            path = self.stack.path("bad.jsonl")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("\n".join(bad) + "\n")
+            self.assertEqual(verify(bad, key), number)
+            self.assertIn("line %d:" % number, self.verify(path, code=1).err)
+
+    def test_a_watcher_sees_all_servers(self):
+        other = e2e.Api(self.stack.channel(self.stack.replica()), self.stack.token(), self.stack.heard)
+        watching = subprocess.Popen(
+            self.stack.cli_arguments("-o", "jsonl", "--limit", "2", "audit", "watch", "--filter",
+                                     "type = PASSWORD_REVEAL"), stdout=subprocess.PIPE, text=True)
+        try:
+            streams = lambda: self.stack.sql("SELECT count(*) AS n FROM audit_event WHERE type = 1")[0]["n"]
+            before = streams()
+            # Until the watcher is there nothing is told to it.
+            e2e.wait_for("the watcher", lambda: other(
+                "PasswordService.RevealPassword", name=self.password.name, timeout=14) and
+                watching.poll() is not None, 60)
+            events = [json.loads(line) for line in watching.stdout]
+        finally:
+            watching.kill()
+            watching.wait()
+            watching.stdout.close()
+        self.assertEqual([event["type"] for event in events], ["TYPE_PASSWORD_REVEAL"] * 2)
+        self.assertGreater(int(events[0]["sequence"]), 0)
+        self.assertGreater(streams(), before)
+
+    @contextlib.contextmanager
+    def broken(self, breaks, mends):
+        self.stack.execute(breaks)
+        try:
+            yield
+        finally:
+            self.stack.execute(mends)
+
+    def reads(self):
+        try:
+            return self.api("CompanyService.ListCompanies")
+        except grpc.RpcError:
+            return None
+
+    def assertNothingServed(self):
+        before = self.emulator.count()
+        failure = self.api.fails("PasswordService.RevealPassword", name=self.password.name, timeout=14)
+        self.assertFailure(failure, grpc.StatusCode.UNAVAILABLE, "AUDIT_UNAVAILABLE")
+        self.assertEqual(self.emulator.count(), before)
+
+    def test_a_full_disk_serves_nothing(self):
+        with self.broken("CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+                         " $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$;"
+                         "CREATE TRIGGER full_disk BEFORE INSERT ON audit_event EXECUTE FUNCTION full_disk()",
+                         "DROP TRIGGER full_disk ON audit_event; DROP FUNCTION full_disk"):
+            self.assertNothingServed()
+        self.reveal()
+
+    def test_a_database_that_only_reads_serves_nothing(self):
+        with self.broken("ALTER DATABASE docbridge SET default_transaction_read_only = on;"
+                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'docbridged'",
+                         "BEGIN READ WRITE; ALTER DATABASE docbridge RESET default_transaction_read_only; COMMIT;"
+                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'docbridged'"):
+            e2e.wait_for("a connection", self.reads, 30)
+            self.assertNothingServed()
+        e2e.wait_for("a connection", self.reads, 30)
+        self.reveal()
+
+
+if __name__ == "__main__":
+    e2e.main()
