@@ -146,7 +146,7 @@ static void a_token_goes_on_where_its_message_was(void **state)
     char *token = arena_strdup(&fixture->arena, feed.token);
     changes_watch_handler.close(feed.state);
     for (int i = 0; i < 3; i++) {
-        char name[16];
+        char name[32];
         (void)snprintf(name, sizeof(name), "Version %d", i);
         put(SOURCE_DOCUMENTS, 3000, 3, name);
         assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
