@@ -19,6 +19,7 @@ _LIBRARIES = {
     "ssl": ("libssl", "3.0.0", ["-lssl"]),
     "utf8proc": ("libutf8proc", "2.6.0", ["-lutf8proc"]),
     "xxhash": ("libxxhash", "0.8.1", ["-lxxhash"]),
+    "xml2": ("libxml-2.0", "2.9.14", ["-lxml2"]),
     "yajl": ("yajl", "2.1.0", ["-lyajl"]),
 }
 
@@ -46,9 +47,9 @@ def _system_libraries_impl(ctx):
         if ctx.execute([pkg_config, "--atleast-version=" + version, module]).return_code != 0:
             fail("%s %s or newer is missing: ./dev installs it" % (module, version))
 
-        # A folder below /usr/include that only this library's flags name: postgresql.
+        # A folder below /usr/include that only this library's flags name: postgresql, libxml2.
         for flag in _run(ctx, [pkg_config, "--cflags-only-I", module]).split(" "):
-            if flag.startswith("-I/") and module == "libpq":
+            if flag.startswith("-I/") and module in ["libpq", "libxml-2.0"]:
                 ctx.symlink(flag[2:], name)
         build.append(_LIBRARY.format(name = name, linkopts = repr(linkopts)))
     ctx.file("BUILD", "\n".join(build))

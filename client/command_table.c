@@ -110,6 +110,7 @@
         EACH("category", "ID", "a category to select"), \
         SET("no-categories", "select no category"),     \
         SWITCH("uncategorized", "whether passwords without a category count as selected")
+#define RAW_FLAG SET("raw", "as upstream has it: unsafe, with its credentials; for managers")
 #define ETAG_FLAG TEXT("etag", "ETAG", "change only what still has this etag")
 #define DRY_RUN_FLAG SET("dry-run", "report what would change, change nothing")
 #define SEARCH_FLAG TEXT("search", "TEXT", "only names that contain TEXT")

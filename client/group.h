@@ -52,6 +52,9 @@ int sync_cancel_run(struct session *session);
 int search_run(struct session *session);
 int changes_watch_run(struct session *session);
 
+int docs_show_run(struct session *session);
+int docs_read_run(struct session *session);
+
 int passwords_reveal_run(struct session *session);
 int passwords_explain_run(struct session *session);
 

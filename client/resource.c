@@ -61,10 +61,10 @@ static bool match_full(const struct segments *pattern, const struct segments *te
 static bool is_collection(const char *segment)
 {
     static const char *const words[] = {
-        "companies",        "connections",        "organizations", "flexibleAssetTypes",
-        "syncRuns",         "passwordCategories", "syncIssues",    "documents",
-        "checklists",       "flexibleAssets",     "passwords",     "auditEvents",
-        "deletionReceipts", "revealFreezes",      "exposures",
+        "companies",        "connections",        "organizations",      "flexibleAssetTypes",
+        "syncRuns",         "passwordCategories", "syncIssues",         "documents",
+        "checklists",       "flexibleAssets",     "passwords",          "auditEvents",
+        "deletionReceipts", "revealFreezes",      "checklistTemplates", "exposures",
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strcmp(words[i], segment) == 0)

@@ -53,15 +53,18 @@ static const struct statement LIST_FLEXIBLE_ASSETS = {
                                           "t.connection_id = $3 AND t.id = r.type_id" AFTER,
 };
 
+#define CHECKLIST_COLUMNS                                                               \
+    " coalesce((r.body->>'completed')::boolean, false), r.body->>'completed_at',"       \
+    " r.body->>'due_date', r.body->>'assignee_name',"                                   \
+    " jsonb_array_length(coalesce(r.body->'tasks', '[]')),"                             \
+    " jsonb_array_length(jsonb_path_query_array(r.body, '$.tasks[*] ? (@.completed == " \
+    "true)'))"
+
 static const struct statement LIST_CHECKLISTS = {
     "documentation_list_checklists",
     "WITH" SIGHT(
         6, " AND ($8::bigint = 0 OR coalesce((r.body->>'completed')::boolean, false) = ($8 = 1))")
-        COMMON ", coalesce((r.body->>'completed')::boolean, false), r.body->>'completed_at',"
-               " r.body->>'due_date', r.body->>'assignee_name',"
-               " jsonb_array_length(coalesce(r.body->'tasks', '[]')),"
-               " jsonb_array_length(jsonb_path_query_array(r.body, '$.tasks[*] ? (@.completed == "
-               "true)'))" PAGE(6) AFTER,
+        COMMON "," CHECKLIST_COLUMNS PAGE(6) AFTER,
 };
 
 static enum err_code list(struct tx *tx, const struct statement *statement,
@@ -106,6 +109,17 @@ static enum err_code fill_common(const struct rows *rows, struct arena *arena,
     return ERR_OK;
 }
 
+static void fill_checklist(const struct rows *rows, int row, struct arena *arena,
+                           struct documentation_row *checklist)
+{
+    checklist->completed = rows_bool(rows, row, COMMON_COLUMNS);
+    checklist->complete_time = rows_text_copy(rows, row, COMMON_COLUMNS + 1, arena);
+    checklist->due_date = rows_text_copy(rows, row, COMMON_COLUMNS + 2, arena);
+    checklist->assignee_display_name = rows_text_copy(rows, row, COMMON_COLUMNS + 3, arena);
+    checklist->item_count = (int)rows_int64(rows, row, COMMON_COLUMNS + 4);
+    checklist->completed_item_count = (int)rows_int64(rows, row, COMMON_COLUMNS + 5);
+}
+
 enum err_code documentation_list_documents(struct tx *tx, const struct documentation_query *query,
                                            struct arena *arena, struct documentation_page *ret_page,
                                            struct err *reterr)
@@ -146,14 +160,122 @@ enum err_code documentation_list_checklists(struct tx *tx, const struct document
     struct documentation_row *all;
     try_(list(tx, &LIST_CHECKLISTS, query, query->completed, 8, &rows, reterr));
     try_(fill_common(&rows, arena, &all, ret_page, reterr));
-    for (size_t i = 0; i < ret_page->count; i++) {
-        int row = (int)i;
-        all[i].completed = rows_bool(&rows, row, COMMON_COLUMNS);
-        all[i].complete_time = rows_text_copy(&rows, row, COMMON_COLUMNS + 1, arena);
-        all[i].due_date = rows_text_copy(&rows, row, COMMON_COLUMNS + 2, arena);
-        all[i].assignee_display_name = rows_text_copy(&rows, row, COMMON_COLUMNS + 3, arena);
-        all[i].item_count = (int)rows_int64(&rows, row, COMMON_COLUMNS + 4);
-        all[i].completed_item_count = (int)rows_int64(&rows, row, COMMON_COLUMNS + 5);
-    }
+    for (size_t i = 0; i < ret_page->count; i++)
+        fill_checklist(&rows, (int)i, arena, &all[i]);
+    return ERR_OK;
+}
+
+// Parameters of each: $1 tenant, $2 company, $3 connection, $4 id. The columns of COMMON first.
+#define ONE(kind, columns, join, condition)                                                       \
+    "SELECT 1, r.id, r.display_name, '', r.web_url, r.create_time, r.update_time, r.publish_time" \
+    "," columns ", r.archived"                                                                    \
+    "  FROM mapping m"                                                                            \
+    "  JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $3"                        \
+    "  JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind               \
+    "       AND r.id = $4 AND r.organization_id = m.organization_id" join                         \
+    " WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2"                         \
+    "   AND" SIGHT_SHOWN("r", "k") condition
+
+static const struct statement GET_DOCUMENT = {
+    "documentation_get_document",
+    ONE(4,
+        " CASE WHEN f.id IS NOT NULL THEN" SIGHT_FOLDER_PATH(
+            "f") " END,"
+                 " coalesce((r.body->>'is_uploaded')::boolean, false), r.body->'sections'",
+        " LEFT JOIN record f ON f.tenant = $1 AND f.connection_id = $3 AND f.kind = 3"
+        "      AND f.id = r.folder_id",
+        " AND" SIGHT_DOCUMENT_SHOWN("r", "k", SIGHT_FOLDER_OPEN("f"))),
+};
+
+// A row a trait, at least one.
+static const struct statement GET_FLEXIBLE_ASSET = {
+    "documentation_get_flexible_asset",
+    ONE(5,
+        " r.type_id, y.display_name, e.key, e.value,"
+        " CASE WHEN coalesce(e.place, 1) = 1 THEN y.body END",
+        " JOIN flexible_asset_type y ON y.tenant = $1 AND y.connection_id = $3"
+        "      AND y.id = r.type_id"
+        " LEFT JOIN LATERAL jsonb_each(r.body->'traits') WITH ORDINALITY e(key, value, place)"
+        "      ON true",
+        " AND" SIGHT_ASSET_SHOWN("r", "$2")) " ORDER BY e.place",
+};
+
+static const struct statement GET_CHECKLIST = {
+    "documentation_get_checklist",
+    ONE(6, CHECKLIST_COLUMNS ", r.type_id, r.body", "", ""),
+};
+
+static enum err_code get(struct tx *tx, const struct statement *statement,
+                         const struct documentation_key *key, struct arena *arena,
+                         struct rows *rows, struct documentation_row **ret_row, struct err *reterr)
+{
+    struct documentation_page page;
+    try_(tx_query(tx, statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(key->company_id),
+                       ARG_TEXT(key->connection_id), ARG_INT64(key->id)),
+                  rows, reterr));
+    if (rows_count(rows) == 0)
+        return err_set(reterr, ERR_RESOURCE_NOT_FOUND, "%s", "");
+    return fill_common(rows, arena, ret_row, &page, reterr);
+}
+
+static void fill_content(const struct rows *rows, int column, struct documentation_row *row)
+{
+    row->content = rows_text(rows, 0, column);
+    row->content_len = rows_len(rows, 0, column);
+}
+
+enum err_code documentation_get_document(struct tx *tx, const struct documentation_key *key,
+                                         struct arena *arena, struct rows *ret_rows,
+                                         struct documentation_row *ret_row, struct err *reterr)
+{
+    struct documentation_row *row;
+    try_(get(tx, &GET_DOCUMENT, key, arena, ret_rows, &row, reterr));
+    row->folder_path = rows_texts(ret_rows, 0, COMMON_COLUMNS, arena, &row->folder_count);
+    row->uploaded_file = rows_bool(ret_rows, 0, COMMON_COLUMNS + 1);
+    fill_content(ret_rows, COMMON_COLUMNS + 2, row);
+    row->archived = rows_bool(ret_rows, 0, COMMON_COLUMNS + 3);
+    *ret_row = *row;
+    return ERR_OK;
+}
+
+enum err_code documentation_get_flexible_asset(struct tx *tx, const struct documentation_key *key,
+                                               struct arena *arena, struct rows *ret_rows,
+                                               struct documentation_row *ret_row,
+                                               struct err *reterr)
+{
+    struct documentation_row *row;
+    try_(get(tx, &GET_FLEXIBLE_ASSET, key, arena, ret_rows, &row, reterr));
+    row->type_id = rows_int64(ret_rows, 0, COMMON_COLUMNS);
+    row->type_display_name = rows_text_copy(ret_rows, 0, COMMON_COLUMNS + 1, arena);
+    row->type_body = rows_text(ret_rows, 0, COMMON_COLUMNS + 4);
+    row->archived = rows_bool(ret_rows, 0, COMMON_COLUMNS + 5);
+    size_t count = rows_null(ret_rows, 0, COMMON_COLUMNS + 2) ? 0 : (size_t)rows_count(ret_rows);
+    struct documentation_trait *traits = arena_calloc(arena, count + 1, sizeof(*traits));
+    if (row->type_display_name == NULL || traits == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        traits[i] = (struct documentation_trait){
+            .key = rows_text(ret_rows, (int)i, COMMON_COLUMNS + 2),
+            .value = rows_text(ret_rows, (int)i, COMMON_COLUMNS + 3),
+            .value_len = rows_len(ret_rows, (int)i, COMMON_COLUMNS + 3),
+        };
+    row->traits = traits;
+    row->trait_count = count;
+    *ret_row = *row;
+    return ERR_OK;
+}
+
+enum err_code documentation_get_checklist(struct tx *tx, const struct documentation_key *key,
+                                          struct arena *arena, struct rows *ret_rows,
+                                          struct documentation_row *ret_row, struct err *reterr)
+{
+    struct documentation_row *row;
+    try_(get(tx, &GET_CHECKLIST, key, arena, ret_rows, &row, reterr));
+    fill_checklist(ret_rows, 0, arena, row);
+    row->type_id = rows_int64(ret_rows, 0, COMMON_COLUMNS + 6);
+    fill_content(ret_rows, COMMON_COLUMNS + 7, row);
+    row->archived = rows_bool(ret_rows, 0, COMMON_COLUMNS + 8);
+    *ret_row = *row;
     return ERR_OK;
 }

@@ -1,4 +1,4 @@
-// Lists of synced documentation in sight of a company.
+// Synced documentation in sight of a company: lists, and single records with their content.
 //
 // In sight is what is of an organization mapped to the company, of a kind that is enabled, and not
 // of a class that is hidden (documentation_sight.h).
@@ -26,11 +26,18 @@ struct documentation_query {
 // A key fits into a page cursor whole (service/cursor.h).
 enum { DOCUMENTATION_NAME_KEY = 96 };
 
+// A trait of a flexible asset; the value is JSON.
+struct documentation_trait {
+    const char *key;
+    const char *value;
+    size_t value_len;
+};
+
 // One row; what a kind does not have is NULL, 0 or false. Texts from the arena.
 struct documentation_row {
     int64_t id;
     const char *display_name;
-    const char *name_key; // the first part of the name, for the next page
+    const char *name_key; // the first part of the name, for the next page; of a single record ""
     const char *web_url;
     int64_t create_time, update_time, publish_time;
     // Documents.
@@ -46,6 +53,14 @@ struct documentation_row {
     const char *due_date;      // YYYY-MM-DD, or NULL
     const char *assignee_display_name;
     int item_count, completed_item_count;
+    // Single records alone; JSON as source.h says, borrowed from the rows they were read into: the
+    // sections of a document, the body of a checklist, and that of the type of a flexible asset.
+    bool archived;
+    const char *content;
+    size_t content_len;
+    const char *type_body;
+    const struct documentation_trait *traits;
+    size_t trait_count;
 };
 
 struct documentation_page {
@@ -66,3 +81,23 @@ enum err_code documentation_list_checklists(struct tx *tx, const struct document
                                             struct arena *arena,
                                             struct documentation_page *ret_page,
                                             struct err *reterr) _must_check_;
+
+// Gets one of a company in sight. `*ret_rows` holds its content until the caller's rows_done.
+// Errors: RESOURCE_NOT_FOUND without a text if it is not in sight.
+struct documentation_key {
+    const char *company_id;
+    const char *connection_id;
+    int64_t id;
+};
+enum err_code documentation_get_document(struct tx *tx, const struct documentation_key *key,
+                                         struct arena *arena, struct rows *ret_rows,
+                                         struct documentation_row *ret_row,
+                                         struct err *reterr) _must_check_;
+enum err_code documentation_get_flexible_asset(struct tx *tx, const struct documentation_key *key,
+                                               struct arena *arena, struct rows *ret_rows,
+                                               struct documentation_row *ret_row,
+                                               struct err *reterr) _must_check_;
+enum err_code documentation_get_checklist(struct tx *tx, const struct documentation_key *key,
+                                          struct arena *arena, struct rows *ret_rows,
+                                          struct documentation_row *ret_row,
+                                          struct err *reterr) _must_check_;

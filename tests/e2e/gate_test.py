@@ -149,7 +149,9 @@ class Hidden(Table):
         for cls.organization, company in mapping.items():
             cls.passwords = cls.api.all("PasswordService.ListPasswords", "passwords", parent=company)
             cls.documents = cls.api.all("DocumentationService.ListDocuments", "documents", parent=company)
-            if cls.passwords and cls.documents:
+            cls.assets = cls.api.all("DocumentationService.ListFlexibleAssets", "flexible_assets", parent=company)
+            cls.checklists = cls.api.all("DocumentationService.ListChecklists", "checklists", parent=company)
+            if cls.passwords and cls.documents and cls.assets and cls.checklists:
                 break
         cls.company = company
         cls.elsewhere = next(one for one in mapping.values() if one != company).split("/")[1]
@@ -173,6 +175,8 @@ class Hidden(Table):
             "password_category": first("ConfigService.ListPasswordCategories", "password_categories"),
             "sync_run": last(cls.api("SyncService.ListSyncRuns", parent=cls.connection).sync_runs[0].name),
             "password": last(cls.passwords[0].name), "document": last(cls.documents[0].name),
+            "flexible_asset": last(cls.assets[0].name), "checklist": last(cls.checklists[0].name),
+            "checklist_template": first("DocumentationService.ListChecklistTemplates", "checklist_templates"),
             "audit_event": last(event.name), "company_set": "others", "deletion_receipt": "bygone"}
 
     def answer(self, caller, method, request):

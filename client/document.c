@@ -1,0 +1,96 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "client/group.h"
+#include "client/output.h"
+#include "client/session.h"
+#include "client/text.h"
+#include "docbridge/v1/documentation.pb-c.h"
+
+#define DOCUMENT "companies/{company}/documents/{document}"
+
+enum { WAIT_MS = 1000, PIECE_MAX_BYTES = 8 * 1024 * 1024 };
+
+static Docbridge__V1__ContentView view_of(const struct session *session)
+{
+    return parse_has(session->arguments, "raw")
+               ? DOCBRIDGE__V1__CONTENT_VIEW__CONTENT_VIEW_RAW
+               : DOCBRIDGE__V1__CONTENT_VIEW__CONTENT_VIEW_SANITIZED;
+}
+
+int docs_show_run(struct session *session)
+{
+    Docbridge__V1__GetDocumentRequest request = DOCBRIDGE__V1__GET_DOCUMENT_REQUEST__INIT;
+    const ProtobufCMessage *answer;
+    const char *name;
+    int class = session_argument(session, 0, DOCUMENT, &name);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&request.base, "name", name);
+    request.view = view_of(session);
+    class = session_call_own(session, &request.base, &answer);
+    if (class != EXIT_OK)
+        return class;
+    class = output_message(session, answer);
+    if (((const Docbridge__V1__Document *)(const void *)answer)->content_truncated)
+        session_note(session, "there is more of it: docbridge docs read %s", name);
+    return class;
+}
+
+// A line break stays; what could steer a terminal is shown as \uXXXX.
+static bool write_piece(const char *text)
+{
+    struct buffer out _cleanup_(buffer_done);
+    buffer_init(&out, PIECE_MAX_BYTES);
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n\t");
+        (void)text_escape(&out, text, len);
+        (void)buffer_append(&out, text + len, text[len] == '\0' ? 0 : 1);
+        text += len + (text[len] == '\0' ? 0 : 1);
+    }
+    return !out.failed && fwrite(out.data == NULL ? "" : out.data, 1, out.len, stdout) == out.len;
+}
+
+static int write_all(struct session *session, struct stream *stream)
+{
+    for (;;) {
+        struct arena arena _cleanup_(arena_done);
+        struct failure failure = {.message = "", .reason = "", .resource = "", .request_id = ""};
+        const ProtobufCMessage *message;
+        arena_init(&arena, PIECE_MAX_BYTES);
+        enum stream_result result = stream_next(stream, WAIT_MS, &arena, &message, &failure);
+        if (result == STREAM_IDLE)
+            continue;
+        if (result == STREAM_ENDED)
+            return failure.status == STATUS_OK ? output_flush(session)
+                                               : session_fail(session, &failure);
+        const Docbridge__V1__ReadDocumentBodyResponse *piece = (const void *)message;
+        if (!write_piece(piece->content) || (piece->section_end && fputc('\n', stdout) == EOF))
+            return output_flush(session);
+    }
+}
+
+int docs_read_run(struct session *session)
+{
+    Docbridge__V1__ReadDocumentBodyRequest request =
+        DOCBRIDGE__V1__READ_DOCUMENT_BODY_REQUEST__INIT;
+    const char *name;
+    int class = session_argument(session, 0, DOCUMENT, &name);
+    if (class == EXIT_OK)
+        class = session_connect(session);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&request.base, "name", name);
+    request.view = view_of(session);
+    struct stream *stream = stream_open(
+        session->channel, &(struct channel_call){.service = session->command->service,
+                                                 .method = session->command->method,
+                                                 .request = &request.base,
+                                                 .timeout_ms = session->options.timeout_s * 1000,
+                                                 .arena = &session->arena});
+    if (stream == NULL)
+        return session_no_memory(session);
+    class = write_all(session, stream);
+    (void)stream_close(stream);
+    return class;
+}

@@ -1,0 +1,307 @@
+#include "server/base/embedded_secret.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "server/base/cleanup.h"
+
+enum {
+    VALUE_MIN = 4, // shorter is no password, and could not hold the mask
+    VALUE_MAX = 512,
+    TOKEN_MAX = 8192,
+    KEY_BLOCK_MAX = 16384,
+    URL_USER_MAX = 256,
+};
+
+struct text {
+    const char *data;
+    size_t len;
+};
+
+static bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_alnum(char c)
+{
+    return is_lower(c) || is_upper(c) || is_digit(c);
+}
+
+static bool is_base64(char c)
+{
+    return is_alnum(c) || c == '-' || c == '_' || c == '+' || c == '/' || c == '=' || c == '.' ||
+           c == '~';
+}
+
+static bool is_base64url(char c)
+{
+    return is_alnum(c) || c == '-' || c == '_';
+}
+
+static bool starts(const struct text *text, size_t at, const char *word, bool fold)
+{
+    size_t len = strlen(word);
+    if (text->len - at < len)
+        return false;
+    return (fold ? strncasecmp(text->data + at, word, len) : strncmp(text->data + at, word, len)) ==
+           0;
+}
+
+// The length of white space at `at`: a space, a tab, or a no-break space.
+static size_t blank(const struct text *text, size_t at)
+{
+    if (at < text->len && (text->data[at] == ' ' || text->data[at] == '\t'))
+        return 1;
+    return at + 1 < text->len && memcmp(text->data + at, "\xC2\xA0", 2) == 0 ? 2 : 0;
+}
+
+static size_t skip_blanks(const struct text *text, size_t at)
+{
+    for (size_t step; (step = blank(text, at)) > 0;)
+        at += step;
+    return at;
+}
+
+static size_t run(const struct text *text, size_t at, bool (*is)(char c), size_t max)
+{
+    size_t end = at;
+    while (end < text->len && end - at < max && is(text->data[end]))
+        end++;
+    return end - at;
+}
+
+static bool take(struct embedded_secret *secret, enum embedded_secret_kind kind, size_t offset,
+                 size_t end)
+{
+    *secret = (struct embedded_secret){kind, offset, end - offset};
+    return true;
+}
+
+// Whether a word begins here: `dbPassword` and `db_password` have two.
+static bool word_begins(const struct text *text, size_t at)
+{
+    if (at == 0 || !is_alnum(text->data[at - 1]))
+        return true;
+    return is_lower(text->data[at - 1]) && is_upper(text->data[at]);
+}
+
+static bool find_key_block(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    static const char begin[] = "-----BEGIN ", private[] = "PRIVATE KEY-----", end[] = "-----END ";
+    enum { HEAD_MAX = 64 };
+    if (!starts(text, at, begin, false))
+        return false;
+    size_t head_len = text->len - at < HEAD_MAX ? text->len - at : HEAD_MAX;
+    if (memmem(text->data + at, head_len, private, sizeof(private) - 1) == NULL)
+        return false;
+    size_t len = text->len - at < KEY_BLOCK_MAX ? text->len - at : KEY_BLOCK_MAX;
+    const char *close = memmem(text->data + at, len, end, sizeof(end) - 1);
+    size_t stop = at + len;
+    if (close != NULL) {
+        size_t from = (size_t)(close - text->data) + sizeof(end) - 1;
+        const char *dashes =
+            memmem(text->data + from, text->len - from < HEAD_MAX ? text->len - from : HEAD_MAX,
+                   "-----", 5);
+        stop = dashes == NULL ? from : (size_t)(dashes - text->data) + 5;
+    }
+    while (stop < text->len && ((unsigned char)text->data[stop] & 0xC0) == 0x80)
+        stop--;
+    return take(secret, EMBEDDED_PRIVATE_KEY, at, stop);
+}
+
+static bool find_prefixed(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    static const struct {
+        const char *prefix;
+        size_t least; // characters behind it
+        enum embedded_secret_kind kind;
+    } rules[] = {
+        {"AKIA", 16, EMBEDDED_ACCESS_KEY},   {"ASIA", 16, EMBEDDED_ACCESS_KEY},
+        {"AIza", 35, EMBEDDED_ACCESS_KEY},   {"ghp_", 30, EMBEDDED_TOKEN},
+        {"gho_", 30, EMBEDDED_TOKEN},        {"ghu_", 30, EMBEDDED_TOKEN},
+        {"ghs_", 30, EMBEDDED_TOKEN},        {"ghr_", 30, EMBEDDED_TOKEN},
+        {"github_pat_", 30, EMBEDDED_TOKEN}, {"glpat-", 20, EMBEDDED_TOKEN},
+        {"xoxb-", 16, EMBEDDED_TOKEN},       {"xoxp-", 16, EMBEDDED_TOKEN},
+        {"xoxa-", 16, EMBEDDED_TOKEN},       {"xoxs-", 16, EMBEDDED_TOKEN},
+        {"sk_live_", 16, EMBEDDED_TOKEN},    {"rk_live_", 16, EMBEDDED_TOKEN},
+        {"ITG.", 20, EMBEDDED_TOKEN},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (text->data[at] != rules[i].prefix[0] || !starts(text, at, rules[i].prefix, false))
+            continue;
+        size_t prefix = strlen(rules[i].prefix);
+        size_t len = run(text, at + prefix, is_base64url, TOKEN_MAX);
+        if (len >= rules[i].least)
+            return take(secret, rules[i].kind, at, at + prefix + len);
+    }
+    return false;
+}
+
+// Three parts of base64url, the first of which begins a JSON object.
+static bool find_jwt(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    enum { PART_MIN = 8 };
+    size_t end = at;
+    if (!starts(text, at, "eyJ", false))
+        return false;
+    for (int part = 0; part < 3; part++) {
+        size_t len = run(text, end, is_base64url, TOKEN_MAX);
+        if (len < PART_MIN ||
+            (part < 2 && (end + len >= text->len || text->data[end + len] != '.')))
+            return false;
+        end += len + (part < 2);
+    }
+    return take(secret, EMBEDDED_TOKEN, at, end);
+}
+
+static bool find_bearer(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    enum { BEARER_MIN = 16 };
+    static const char word[] = "bearer";
+    if (!starts(text, at, word, true) || blank(text, at + sizeof(word) - 1) == 0)
+        return false;
+    size_t value = skip_blanks(text, at + sizeof(word) - 1);
+    size_t len = run(text, value, is_base64, TOKEN_MAX);
+    return len >= BEARER_MIN && take(secret, EMBEDDED_TOKEN, value, value + len);
+}
+
+// The length of a label at `at`, 0 if there is none.
+static size_t label(const struct text *text, size_t at)
+{
+    static const char *const labels[] = {
+        "password",   "passwd",      "passphrase", "passcode",   "passwort",   "pass",
+        "pwd",        "psk",         "kennwort",   "api key",    "api_key",    "api-key",
+        "apikey",     "access key",  "access_key", "accesskey",  "accountkey", "secret key",
+        "secret_key", "secretkey",   "secret",     "shared key", "sharedkey",  "shared secret",
+        "token",      "private key", "credential",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+        size_t len = strlen(labels[i]);
+        if (starts(text, at, labels[i], true) &&
+            (at + len == text->len || !is_alnum(text->data[at + len])))
+            return len;
+    }
+    return 0;
+}
+
+// Whether something stands in the place of a value: a mask, a variable, a word of a sentence.
+static bool is_no_value(const struct text *text, size_t value, size_t end)
+{
+    const char *data = text->data;
+    bool letters = true, same = true;
+    if (strchr("<[{$%", data[value]) != NULL)
+        return true;
+    for (size_t i = value; i < end; i++) {
+        letters = letters && (is_lower(data[i]) || is_upper(data[i]));
+        same = same && (data[i] == data[value] || data[i] == '*');
+    }
+    if (same || starts(text, value, "\xE2\x80\xA2\xE2\x80\xA2", false)) // bullets
+        return true;
+    size_t next = skip_blanks(text, end);
+    return letters && next > end && next < text->len && data[next - 1] != '\t' &&
+           (is_lower(data[next]) || is_upper(data[next]));
+}
+
+static bool ends_value(const struct text *text, size_t at, char quote)
+{
+    char c = text->data[at];
+    if (quote != '\0')
+        return c == quote || c == '\n';
+    return c == '\n' || c == '\r' || c == ';' || c == '"' || c == '\'' || blank(text, at) > 0;
+}
+
+static bool find_labelled(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    size_t len = label(text, at);
+    if (len == 0)
+        return false;
+    size_t sign = at + len;
+    bool cell = false;
+    if (sign < text->len && (text->data[sign] == '"' || text->data[sign] == '\''))
+        sign++;
+    for (size_t step; (step = blank(text, sign)) > 0; sign += step)
+        cell = cell || text->data[sign] == '\t';
+    bool marked = sign < text->len && (text->data[sign] == ':' || text->data[sign] == '=');
+    if (!marked && !cell)
+        return false;
+    size_t value = skip_blanks(text, sign + marked);
+    char quote = '\0';
+    if (value < text->len && (text->data[value] == '"' || text->data[value] == '\''))
+        quote = text->data[value++];
+    size_t end = value;
+    while (end < text->len && end - value < VALUE_MAX && !ends_value(text, end, quote))
+        end++;
+    while (end < text->len && end > value && ((unsigned char)text->data[end] & 0xC0) == 0x80)
+        end--;
+    while (quote == '\0' && end > value && strchr(",.)", text->data[end - 1]) != NULL)
+        end--;
+    if (end - value < VALUE_MIN || is_no_value(text, value, end))
+        return false;
+    return take(secret, EMBEDDED_PASSWORD, value, end);
+}
+
+// At the colon of "://": a password ends at the last @ before the host does.
+static bool find_url(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    if (!starts(text, at, "://", false) || at == 0 || !is_alnum(text->data[at - 1]))
+        return false;
+    size_t user = at + 3, colon = 0, sign = 0;
+    for (size_t i = user; i < text->len && i - user < URL_USER_MAX; i++) {
+        char c = text->data[i];
+        if (c == '\0' || strchr("/?#\"'<> \t\r\n", c) != NULL)
+            break;
+        if (c == ':' && colon == 0)
+            colon = i;
+        if (c == '@' && colon != 0)
+            sign = i;
+    }
+    if (sign <= colon + 1 || is_no_value(text, colon + 1, sign))
+        return false;
+    return take(secret, EMBEDDED_CONNECTION_URL, colon + 1, sign);
+}
+
+bool embedded_secret_next(const char *data, size_t len, size_t from,
+                          struct embedded_secret *ret_secret)
+{
+    const struct text text = {data, len};
+    for (size_t i = from; i < len; i++) {
+        if (data[i] == ':' && find_url(&text, i, ret_secret))
+            return true;
+        if (data[i] == '-' && find_key_block(&text, i, ret_secret))
+            return true;
+        if (!is_alnum(data[i]) || !word_begins(&text, i))
+            continue;
+        if (find_prefixed(&text, i, ret_secret) || find_jwt(&text, i, ret_secret) ||
+            find_bearer(&text, i, ret_secret) || find_labelled(&text, i, ret_secret))
+            return true;
+    }
+    return false;
+}
+
+size_t embedded_secret_mask(char *text, size_t len)
+{
+    static const char mask[] = EMBEDDED_SECRET_MASK;
+    struct embedded_secret secret;
+    size_t read = 0, written = 0;
+    while (embedded_secret_next(text, len, read, &secret)) {
+        size_t mask_len = secret.len < sizeof(mask) - 1 ? secret.len : sizeof(mask) - 1;
+        memmove(text + written, text + read, secret.offset - read);
+        written += secret.offset - read;
+        memcpy(text + written, mask, mask_len);
+        written += mask_len;
+        read = secret.offset + secret.len;
+    }
+    memmove(text + written, text + read, len - read);
+    return written + len - read;
+}

@@ -1,0 +1,31 @@
+// The allow-list: which elements, attributes and links may stay.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum html_treatment {
+    HTML_UNWRAP, // the tag goes, what is inside stays
+    HTML_KEEP,
+    HTML_DROP, // it goes with all inside
+};
+
+struct html_element {
+    const char *name;
+    enum html_treatment treatment;
+    bool is_void; // has no end tag
+    char border;  // what stands at its edges in plain text: '\n', '\t' or 0
+};
+
+// Any name, in lower case; never NULL.
+const struct html_element *html_element_find(const char *name);
+// Every name of the list, for the parser to know beforehand; NULL behind the last.
+const char *html_element_name(size_t i);
+
+// Whether `value` may stay as it is in attribute `name` of an element that is kept.
+bool html_attribute_stays(const struct html_element *element, const char *name, const char *value);
+// Whether a link may lead there: http and https with a host and without a password, mailto, tel.
+bool html_link_stays(const char *uri);
+// The image that IT Glue's links lead to: /developer/images/ID and /ORG/docs/DOC/images/ID, of any
+// host or none. NULL: another one. `*ret_len` digits, within `uri`.
+const char *html_image_id(const char *uri, size_t *ret_len);

@@ -1,0 +1,277 @@
+// GetDocument and ReadDocumentBody: a document with its content, made safe at read time.
+#include "server/service/documentation.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/base/log.h"
+#include "server/html/html.h"
+#include "server/service/content.h"
+#include "server/service/field.h"
+
+#define KIND(name) DOCBRIDGE__V1__DOCUMENT__SECTION__KIND__KIND_##name
+#define RAW DOCBRIDGE__V1__CONTENT_VIEW__CONTENT_VIEW_RAW
+
+enum { PIECE_MAX_BYTES = 1024 * 1024 };
+
+PUBLIC_HANDLER(get_document, GetDocumentRequest, Document)
+
+static const struct documentation_kind documents = {
+    "companies/{company}/documents/{record}",
+    DOCBRIDGE__V1__SYNC_TASK_KIND__SYNC_TASK_KIND_DOCUMENTS,
+    documentation_get_document,
+};
+
+enum err_code documentation_fill_document(struct arena *arena, const char *parent,
+                                          const struct documentation_row *row,
+                                          Docbridge__V1__Document *document, struct err *reterr)
+{
+    docbridge__v1__document__init(document);
+    document->name = arena_printf(arena, "%s/documents/%" PRId64, parent, row->id);
+    document->display_name = arena_strdup(arena, row->display_name);
+    document->upstream_uri = arena_strdup(arena, row->web_url);
+    document->uploaded_file = row->uploaded_file;
+    document->create_time = field_time(arena, row->create_time);
+    document->update_time = field_time(arena, row->update_time);
+    document->publish_time = field_time(arena, row->publish_time);
+    document->archived = row->archived;
+    document->n_folder_path = row->folder_count;
+    document->folder_path = arena_calloc(arena, row->folder_count + 1, sizeof(char *));
+    if (document->name == NULL || document->display_name == NULL ||
+        document->upstream_uri == NULL || document->folder_path == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < row->folder_count; i++) {
+        document->folder_path[i] = arena_strdup(arena, row->folder_path[i]);
+        if (document->folder_path[i] == NULL)
+            return err_no_memory(reterr);
+    }
+    return ERR_OK;
+}
+
+// "Document::Heading", or its last word alone.
+static Docbridge__V1__Document__Section__Kind kind_of(const char *word)
+{
+    static const struct {
+        const char *word;
+        Docbridge__V1__Document__Section__Kind kind;
+    } kinds[] = {
+        {"Text", KIND(TEXT)},
+        {"Heading", KIND(HEADING)},
+        {"Gallery", KIND(GALLERY)},
+        {"Step", KIND(STEP)},
+    };
+    const char *last = word == NULL ? "" : strrchr(word, ':');
+    last = last == NULL ? word : last[0] == ':' ? last + 1 : last;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (strcmp(kinds[i].word, last) == 0)
+            return kinds[i].kind;
+    return KIND(UNSPECIFIED);
+}
+
+// A section as it is stored; borrowed from the JSON.
+struct section {
+    Docbridge__V1__Document__Section__Kind kind;
+    int32_t level;
+    const char *html;
+    size_t len;
+};
+
+static struct section section_at(const json_t *sections, size_t i)
+{
+    const json_t *section = json_array_get(sections, i);
+    const json_t *html = json_object_get(section, "html");
+    json_int_t level = json_integer_value(json_object_get(section, "level"));
+    return (struct section){
+        .kind = kind_of(json_string_value(json_object_get(section, "kind"))),
+        .level = level >= 1 && level <= 6 ? (int32_t)level : 0,
+        .html = json_is_string(html) ? json_string_value(html) : "",
+        .len = json_string_length(html),
+    };
+}
+
+// The sections, in order, of a body of our own making; an empty array if there are none.
+static enum err_code parse_sections(const struct documentation_row *row, json_t **ret_sections,
+                                    struct err *reterr)
+{
+    json_error_t error;
+    *ret_sections = row->content_len == 0
+                        ? json_array()
+                        : json_loadb(row->content, row->content_len, JSON_DECODE_ANY, &error);
+    return *ret_sections == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+// Who asks for a document as upstream has it must be trusted with its secrets, and leaves a trace.
+static enum err_code check_view(const struct request *request, Docbridge__V1__ContentView view,
+                                const char *name, struct err *reterr)
+{
+    if (view != RAW)
+        return ERR_OK;
+    if (!principal_may(request->caller, PERMISSION_MANAGE_INTEGRATIONS)) {
+        enum err_code code = err_set(reterr, ERR_MISSING_PERMISSION,
+                                     "content as upstream has it needs manage_integrations");
+        err_meta(reterr, "permission", "%s", permission_text(PERMISSION_MANAGE_INTEGRATIONS));
+        return code;
+    }
+    log_event(LOG_INFO, "raw content is read", LOG_STR("tenant", request->caller->tenant),
+              LOG_STR("subject", request->caller->subject), LOG_STR("document", name),
+              LOG_STR("request_id", request->request_id));
+    return ERR_OK;
+}
+
+static enum err_code fill_section(struct content *content, const struct section *section, bool raw,
+                                  Docbridge__V1__Document__Section *out, struct err *reterr)
+{
+    docbridge__v1__document__section__init(out);
+    out->kind = section->kind;
+    out->level = section->level;
+    if (!raw)
+        return content_html(content, section->html, section->len, &out->sanitized_html, reterr);
+    if (section->len > CONTENT_MAX_BYTES - content->used_bytes) {
+        content->full = true;
+        return ERR_OK;
+    }
+    content->used_bytes += section->len;
+    out->raw_html = arena_strndup(content->arena, section->html, section->len);
+    return out->raw_html == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+static enum err_code fill_sections(struct content *content, const json_t *sections, bool raw,
+                                   Docbridge__V1__Document *out, struct err *reterr)
+{
+    size_t count = json_array_size(sections);
+    out->sections = arena_calloc(content->arena, count + 1, sizeof(*out->sections));
+    Docbridge__V1__Document__Section *all = arena_calloc(content->arena, count + 1, sizeof(*all));
+    if (out->sections == NULL || all == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        struct section section = section_at(sections, i);
+        try_(fill_section(content, &section, raw, &all[i], reterr));
+        if (content->full)
+            break;
+        out->sections[out->n_sections++] = &all[i];
+    }
+    out->content_truncated = content->full;
+    out->content_altered = content->altered;
+    out->masked_count = content->secret_count;
+    return ERR_OK;
+}
+
+static enum err_code get_document(struct request *request,
+                                  const Docbridge__V1__GetDocumentRequest *in,
+                                  Docbridge__V1__Document *out, struct err *reterr)
+{
+    struct documentation_reading reading _cleanup_(documentation_done) = {0};
+    struct content content = {.arena = request->arena};
+    json_t *sections;
+    try_(check_view(request, in->view, in->name, reterr));
+    try_(documentation_open(request, in->name, &documents, &reading, reterr));
+    try_(documentation_fill_document(request->arena, reading.parent, &reading.row, out, reterr));
+    out->freshness = reading.freshness;
+    try_(parse_sections(&reading.row, &sections, reterr));
+    enum err_code code = fill_sections(&content, sections, in->view == RAW, out, reterr);
+    json_decref(sections);
+    return code;
+}
+
+// A body on its way out: one section at a time is made safe.
+struct state {
+    json_t *sections;
+    bool raw;
+    size_t next; // the section after the current one
+    struct section section;
+    struct buffer safe; // the current section's content, made safe
+    const char *content;
+    size_t len, sent;
+};
+
+static void read_close(void *context)
+{
+    struct state *state = context;
+    if (state->sections != NULL)
+        json_decref(state->sections);
+    buffer_done(&state->safe);
+    free(state);
+}
+
+static enum err_code read_open(struct request *request, const void *request_in,
+                               const struct stream_waker *waker, void **ret_state,
+                               struct err *reterr)
+{
+    const Docbridge__V1__ReadDocumentBodyRequest *in = request_in;
+    struct documentation_reading reading _cleanup_(documentation_done) = {0};
+    (void)waker; // there is always something
+    try_(check_view(request, in->view, in->name, reterr));
+    try_(documentation_open(request, in->name, &documents, &reading, reterr));
+    struct state *state = calloc(1, sizeof(*state));
+    if (state == NULL)
+        return err_no_memory(reterr);
+    state->raw = in->view == RAW;
+    buffer_init(&state->safe, 0);
+    enum err_code code = parse_sections(&reading.row, &state->sections, reterr);
+    if (code != ERR_OK) {
+        read_close(state);
+        return code;
+    }
+    *ret_state = state;
+    return ERR_OK;
+}
+
+static enum err_code next_section(struct state *state, struct err *reterr)
+{
+    const struct html_options options = {NULL};
+    struct html_result result;
+    state->section = section_at(state->sections, state->next++);
+    state->sent = 0;
+    state->content = state->section.html;
+    state->len = state->section.len;
+    if (state->raw)
+        return ERR_OK;
+    size_t most = 16 * state->section.len + 4096;
+    buffer_done(&state->safe);
+    buffer_init(&state->safe, most);
+    if (!html_sanitize(state->section.html, state->section.len, &options, most, &state->safe,
+                       &result))
+        return err_no_memory(reterr);
+    state->content = state->safe.data;
+    state->len = state->safe.len;
+    return ERR_OK;
+}
+
+// The longest piece of whole characters.
+static size_t piece_len(const struct state *state)
+{
+    size_t left = state->len - state->sent;
+    if (left <= PIECE_MAX_BYTES)
+        return left;
+    size_t len = PIECE_MAX_BYTES;
+    while (len > 0 && ((unsigned char)state->content[state->sent + len] & 0xC0) == 0x80)
+        len--;
+    return len;
+}
+
+static enum err_code read_next(struct request *request, void *context, struct arena *arena,
+                               void *message, enum stream_step *ret_step, struct err *reterr)
+{
+    Docbridge__V1__ReadDocumentBodyResponse *out = message;
+    struct state *state = context;
+    (void)request;
+    *ret_step = STREAM_END;
+    if (state->sent == state->len) {
+        if (state->next == json_array_size(state->sections))
+            return ERR_OK;
+        try_(next_section(state, reterr));
+    }
+    size_t len = piece_len(state);
+    out->section = (int32_t)(state->next - 1);
+    out->kind = state->section.kind;
+    out->level = state->section.level;
+    out->content = arena_strndup(arena, len == 0 ? "" : state->content + state->sent, len);
+    state->sent += len;
+    out->section_end = state->sent == state->len;
+    *ret_step = STREAM_MESSAGE;
+    return out->content == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+const struct stream_handler read_document_body = {read_open, read_next, read_close};
