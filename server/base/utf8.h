@@ -14,3 +14,5 @@ size_t utf8_length(const char *text, size_t len);
 // Whether a terminal or a log must not see this code point raw: C0, DEL, C1, line and paragraph
 // separators, bidirectional controls.
 bool utf8_is_unprintable(uint32_t point);
+// The longest part of valid text, at most `max` bytes, that ends between two characters.
+size_t utf8_cut(const char *text, size_t len, size_t max);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/base/log.h"
+#include "server/base/utf8.h"
 #include "server/html/html.h"
 #include "server/service/content.h"
 #include "server/service/field.h"
@@ -243,12 +244,7 @@ static enum err_code next_section(struct state *state, struct err *reterr)
 static size_t piece_len(const struct state *state)
 {
     size_t left = state->len - state->sent;
-    if (left <= PIECE_MAX_BYTES)
-        return left;
-    size_t len = PIECE_MAX_BYTES;
-    while (len > 0 && ((unsigned char)state->content[state->sent + len] & 0xC0) == 0x80)
-        len--;
-    return len;
+    return left == 0 ? 0 : utf8_cut(state->content + state->sent, left, PIECE_MAX_BYTES);
 }
 
 static enum err_code read_next(struct request *request, void *context, struct arena *arena,

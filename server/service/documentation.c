@@ -24,6 +24,7 @@ static const struct method methods[] = {
     ELSEWHERE(GetChecklist, get_checklist),
     ELSEWHERE(ListChecklistTemplates, list_checklist_templates),
     ELSEWHERE(GetChecklistTemplate, get_checklist_template),
+    ELSEWHERE(ListEmbeddedSecrets, list_embedded_secrets),
     ELSEWHERE(SearchDocumentation, search_documentation),
     STREAM(WatchCompanyChanges, changes_watch_handler, LANE_STORE),
 };

@@ -31,6 +31,9 @@ unary_handler get_checklist_handler;
 unary_handler list_checklist_templates_handler;
 unary_handler get_checklist_template_handler;
 
+// Of embedded_secret.c.
+unary_handler list_embedded_secrets_handler;
+
 // Whether the company's readers see documentation of this kind at all.
 bool documentation_switched_on(const struct sight *sight, int task_kind);
 // "2026-09-15", or a time that begins so, as a Date; NULL if it is neither, or without memory.

@@ -5,9 +5,9 @@
 // batch first prolongs its lease: a connection whose process went silent is taken over, and goes on
 // after the last batch that was committed.
 #include "server/base/log.h"
-#include "server/base/plain_text.h"
 #include "server/store/change.h"
 #include "server/store/search_index.h"
+#include "server/sync/index_text.h"
 #include "server/sync/sync_private.h"
 
 enum {
@@ -36,11 +36,25 @@ static bool is_stopping(struct sync *sync)
     return stopping;
 }
 
-static void make_plain(struct search_text *text)
+// Makes the texts plain, and writes them and where they hold credentials.
+static enum err_code put(struct sync *sync, struct tx *tx, const struct search_lease *lease,
+                         struct search_text *texts, size_t count, struct arena *arena,
+                         struct err *reterr)
 {
-    size_t len = plain_text_of_html(text->content, text->content_len);
-    text->content_len = plain_text_cut(text->content, len, SEARCH_CONTENT_BYTES);
-    text->content[text->content_len] = '\0';
+    struct index_findings findings = {.key = sync->findings_key, .tenant = lease->tenant};
+    int64_t *kinds = arena_calloc(arena, count + 1, sizeof(*kinds));
+    int64_t *ids = arena_calloc(arena, count + 1, sizeof(*ids));
+    if (kinds == NULL || ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        if (!index_text_make(&texts[i], &findings, arena))
+            return err_no_memory(reterr);
+        kinds[i] = texts[i].kind;
+        ids[i] = texts[i].id;
+    }
+    try_(search_put(tx, lease->connection_id, texts, count, arena, reterr));
+    return embedded_secret_put(tx, lease->connection_id, kinds, ids, count, findings.found,
+                               findings.count, arena, reterr);
 }
 
 // One batch. `*ret_level`: nothing is due any more. Errors: CANCELLED if the lease is another's.
@@ -61,9 +75,8 @@ static enum err_code index_batch(struct sync *sync, const struct search_lease *l
         return err_set(reterr, ERR_CANCELLED, "another process carries the index on");
     try_(search_due(tx, lease->connection_id, sequence, BATCH_ROWS, &arena, &texts, &count, &last,
                     reterr));
-    for (size_t i = 0; i < count; i++)
-        make_plain(&texts[i]);
-    try_(search_put(tx, lease->connection_id, texts, count, &arena, reterr));
+    if (count > 0)
+        try_(put(sync, tx, lease, texts, count, &arena, reterr));
     *ret_level = count == 0;
     if (*ret_level)
         try_(change_forget(tx, lease->connection_id, reterr));

@@ -1,5 +1,6 @@
 #include "server/sync/sync.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,6 +58,10 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     sync->store = settings->store;
     sync->scheduler_store = settings->scheduler_store;
     sync->vault = settings->vault;
+    unsigned char keys[VAULT_KEYS_MAX][32];
+    (void)vault_subkeys(sync->vault, "embedded-secret", keys);
+    memcpy(sync->findings_key, keys[0], sizeof(sync->findings_key));
+    sodium_memzero(keys, sizeof(keys));
     sync->source = *settings->source;
     sync->run_threads = (int)or_default(settings->run_threads, DEFAULT_RUN_THREADS);
     sync->page_size = (int)or_default(settings->page_size, DEFAULT_PAGE_SIZE);

@@ -49,6 +49,7 @@ struct sync {
     atomic_bool indexer_stop;
     pthread_t indexer;
     bool indexer_started, indexer_called;
+    unsigned char findings_key[32]; // of hashes of credentials found in texts
 
     struct changes *changes;
 };

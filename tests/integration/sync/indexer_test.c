@@ -69,6 +69,32 @@ static void every_kind_is_found_by_its_text(void **state)
     assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901", "edge\n10.20.30.40");
 }
 
+// What is pasted into a text is neither found nor shown, and where it is can be told.
+static void credentials_are_masked_and_noted(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    put(SOURCE_DOCUMENTS, 3950, "Router",
+        "{\"sections\":[{\"html\":\"<table><tr><td>Password</td><td>Tr0<b>ub4</b>dor</td></tr></"
+        "table>\"},"
+        "{\"html\":\"<p>pwd=Tr0ub4dor and api key: k1k2k3k4</p>\"}]}");
+    put(SOURCE_FLEXIBLE_ASSETS, 3901, "Edge", "{\"traits\":{\"ip\":\"pass: Tr0ub4dor\"}}");
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3950",
+               "Password **** pwd=**** and api key: ****");
+    assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901", "edge\npass: ****");
+    assert_string_equal(having(fixture, "Tr0ub4dor"), "0");
+    assert_sql(fixture,
+               "SELECT string_agg(kind || ':' || id || ':' || place || ':' || secret_kind, ','"
+               " ORDER BY kind, id, place) FROM embedded_secret",
+               "4:3950:1:2,4:3950:2:2,4:3950:3:2,5:3901:1:2");
+    assert_sql(fixture, "SELECT count(DISTINCT keyed_hash) FROM embedded_secret", "2");
+    put(SOURCE_DOCUMENTS, 3950, "Router", "{\"sections\":[{\"html\":\"<p>clean</p>\"}]}");
+    sync_all(fixture);
+    assert_sql(fixture, "SELECT count(*) FROM embedded_secret", "1");
+}
+
 static void only_changes_are_indexed(void **state)
 {
     struct fixture *fixture = *state;
@@ -169,6 +195,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
     const struct CMUnitTest tests[] = {
         TEST(every_kind_is_found_by_its_text),
+        TEST(credentials_are_masked_and_noted),
         TEST(only_changes_are_indexed),
         TEST(a_huge_document_is_indexed_by_its_beginning),
         TEST(a_text_made_to_break_vectors_is_cut),

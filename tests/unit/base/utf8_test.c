@@ -93,12 +93,20 @@ static void knows_what_must_not_be_shown(void **state)
         assert_false(utf8_is_unprintable(shown[i]));
 }
 
+static void a_cut_divides_no_character(void **state)
+{
+    (void)state;
+    assert_int_equal(utf8_cut("abc", 3, 5), 3);
+    assert_int_equal(utf8_cut("abc", 3, 2), 2);
+    assert_int_equal(utf8_cut("a\u00e9", 3, 2), 1);
+    assert_int_equal(utf8_cut("\U0001F600", 4, 3), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes_the_edges),
-        cmocka_unit_test(refuses_ill_formed_bytes),
-        cmocka_unit_test(counts_characters),
+        cmocka_unit_test(a_cut_divides_no_character),   cmocka_unit_test(decodes_the_edges),
+        cmocka_unit_test(refuses_ill_formed_bytes),     cmocka_unit_test(counts_characters),
         cmocka_unit_test(knows_what_must_not_be_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,97 @@
+#include "server/sync/index_text.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "server/base/embedded_secret.h"
+#include "server/base/utf8.h"
+#include "server/html/html.h"
+
+enum { FOUND_OF_A_RECORD_MAX = 100, FOUND_FIRST = 64 };
+
+static bool grow(struct index_findings *findings, struct arena *arena)
+{
+    if (findings->count < findings->capacity)
+        return true;
+    size_t capacity = findings->capacity == 0 ? FOUND_FIRST : 2 * findings->capacity;
+    struct embedded_secret_found *found = arena_calloc(arena, capacity, sizeof(*found));
+    if (found == NULL)
+        return false;
+    if (findings->count > 0)
+        memcpy(found, findings->found, findings->count * sizeof(*found));
+    findings->found = found;
+    findings->capacity = capacity;
+    return true;
+}
+
+// Equal credentials of a tenant have equal hashes.
+static void hash(const struct index_findings *findings, const char *secret, size_t len,
+                 unsigned char *ret_hash)
+{
+    crypto_generichash_state state;
+    (void)crypto_generichash_init(&state, findings->key, 32, EMBEDDED_SECRET_HASH_BYTES);
+    (void)crypto_generichash_update(&state, (const unsigned char *)findings->tenant,
+                                    strlen(findings->tenant) + 1);
+    (void)crypto_generichash_update(&state, (const unsigned char *)secret, len);
+    (void)crypto_generichash_final(&state, ret_hash, EMBEDDED_SECRET_HASH_BYTES);
+}
+
+static bool note_secrets(const struct search_text *text, const struct buffer *plain,
+                         struct index_findings *findings, struct arena *arena)
+{
+    struct embedded_secret secret;
+    int64_t place = 0;
+    if (plain->len == 0)
+        return true;
+    for (size_t at = 0; place < FOUND_OF_A_RECORD_MAX &&
+                        embedded_secret_next(plain->data, plain->len, at, &secret);
+         at = secret.offset + secret.len) {
+        if (!grow(findings, arena))
+            return false;
+        struct embedded_secret_found *found = &findings->found[findings->count++];
+        *found = (struct embedded_secret_found){
+            .kind = text->kind, .id = text->id, .place = ++place, .secret_kind = secret.kind};
+        hash(findings, plain->data + secret.offset, secret.len, found->hash);
+    }
+    return true;
+}
+
+// White space, no-break spaces and control characters become one space; the text is valid UTF-8.
+// Returns the new length.
+static size_t squeeze(char *text, size_t len)
+{
+    size_t out = 0;
+    for (size_t i = 0; i < len; i++) {
+        bool wide = (unsigned char)text[i] == 0xC2 && (unsigned char)text[i + 1] == 0xA0;
+        bool space = wide || (unsigned char)text[i] <= ' ' || text[i] == 0x7F;
+        i += wide;
+        if (!space)
+            text[out++] = text[i];
+        else if (out > 0 && text[out - 1] != ' ')
+            text[out++] = ' ';
+    }
+    return out > 0 && text[out - 1] == ' ' ? out - 1 : out;
+}
+
+bool index_text_make(struct search_text *text, struct index_findings *findings, struct arena *arena)
+{
+    struct buffer plain _cleanup_(buffer_done);
+    buffer_init(&plain, 4 * text->content_len + 1);
+    if (!html_text(text->content, text->content_len, &plain) ||
+        !note_secrets(text, &plain, findings, arena))
+        return false;
+    size_t len = 0;
+    if (plain.len > 0) {
+        len = embedded_secret_mask(plain.data, plain.len);
+        len = utf8_cut(plain.data, squeeze(plain.data, len), SEARCH_CONTENT_BYTES);
+    }
+    char *content = arena_strndup(arena, plain.len == 0 ? "" : plain.data, len);
+    char *fields = arena_strdup(arena, text->short_fields);
+    if (content == NULL || fields == NULL)
+        return false;
+    fields[embedded_secret_mask(fields, strlen(fields))] = '\0';
+    text->content = content;
+    text->content_len = len;
+    text->short_fields = fields;
+    return true;
+}
