@@ -208,10 +208,11 @@ static void read_hex(struct reader *reader, unsigned char *bytes, size_t len)
     for (size_t i = 0; i < len && reader->at != NULL; i++) {
         int high = reader->end - reader->at < 2 ? -1 : hex_digit(reader->at[0]);
         int low = high < 0 ? -1 : hex_digit(reader->at[1]);
-        bytes[i] = (unsigned char)(high << 4 | low);
         reader->at += 2;
         if (low < 0)
             fail(reader);
+        else
+            bytes[i] = (unsigned char)(high << 4 | low);
     }
     expect(reader, "\"");
 }
