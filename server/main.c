@@ -22,6 +22,7 @@
 #include "server/store/vault_record.h"
 #include "server/sync/sync.h"
 #include "server/vault/vault.h"
+#include "server/wipe.h"
 
 #define VERSION "0.1.0"
 
@@ -51,7 +52,8 @@ struct server {
     char *listen; // what the addresses are cut out of
 };
 
-// No dump of this process, no trace of its messages; descriptors for many connections.
+// No dump of this process, no trace of its messages, no remains in its memory; descriptors for many
+// connections.
 static enum err_code harden(struct err *reterr)
 {
     const struct rlimit no_core = {0, 0};
@@ -68,6 +70,8 @@ static enum err_code harden(struct err *reterr)
         if (value != NULL && value[0] != '\0')
             return err_invalid(reterr, leaks[i].name, "%s", leaks[i].why);
     }
+    if (!wipe_what_is_freed())
+        return err_set(reterr, ERR_INTERNAL, "OpenSSL was used before its memory could be wiped");
     if (setrlimit(RLIMIT_CORE, &no_core) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
         return err_set(reterr, ERR_INTERNAL, "core dumps cannot be turned off");
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < OPEN_FILES) {

@@ -101,6 +101,7 @@ static const struct {
     const char *type;
 } resource_types[] = {
     {"auditEvents", "AuditEvent"},
+    {"checklistTemplates", "ChecklistTemplate"},
     {"checklists", "Checklist"},
     {"companies", "Company"},
     {"companySets", "CompanySet"},
@@ -123,6 +124,7 @@ static const struct {
     {"setupProgress", "SetupProgress"},
     {"syncIssues", "SyncIssue"},
     {"syncRuns", "SyncRun"},
+    {"syncSchedule", "SyncSchedule"},
 };
 
 // NULL for what is no name of a resource. Ids stand at every second place: collections/id/...

@@ -49,8 +49,9 @@ static bool note_secrets(const struct search_text *text, const struct buffer *pl
         if (!grow(findings, arena))
             return false;
         struct embedded_secret_found *found = &findings->found[findings->count++];
+        place++;
         *found = (struct embedded_secret_found){
-            .kind = text->kind, .id = text->id, .place = ++place, .secret_kind = secret.kind};
+            .kind = text->kind, .id = text->id, .place = place, .secret_kind = secret.kind};
         hash(findings, plain->data + secret.offset, secret.len, found->hash);
     }
     return true;

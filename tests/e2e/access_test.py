@@ -11,7 +11,7 @@ import samples
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 # What a server answers without its database.
-FROM_MEMORY = {"ConnectionService.ListRegions"}
+FROM_MEMORY = {"ConnectionService.ListRegions", "AuditService.GetAuditSigningKey"}
 
 
 def claims(**changes):
@@ -82,6 +82,9 @@ class Revocation(e2e.Case):
                                               "connection": self.connection.split("/")[1]}, self.emulator.api_key)
         for method in e2e.protos.methods():
             request = sample(method)
+            # Only a good token, or none, gets as far as the database.
+            if method == "AuditService.WatchAuditEvents":
+                request.ClearField("resume_token")
             with self.subTest(method=method):
                 if method in FROM_MEMORY:
                     gone.whole(method, request)

@@ -1,5 +1,7 @@
 // SyncService's handlers, over a real database and an engine that takes no runs.
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "docbridge/v1/sync.pb-c.h"
 #include "server/service/services.h"
@@ -19,6 +21,7 @@
 static struct test_postgres *postgres;
 static const struct test_database *database;
 static struct store *store;
+static struct vault *vault;
 static struct sync *sync_engine;
 static struct source_settings source;
 static struct arena arena;
@@ -44,6 +47,14 @@ static const char SEED[] =
 static int start(void **state)
 {
     (void)state;
+    char path[] = "/tmp/docbridge-test-key.XXXXXX";
+    struct err err = {0};
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "the master key of these tests ok", 32), 32);
+    (void)close(fd);
+    assert_int_equal(vault_open(path, &vault, &err), ERR_OK);
+    (void)unlink(path);
     postgres = test_postgres_start();
     return 0;
 }
@@ -52,6 +63,7 @@ static int stop(void **state)
 {
     (void)state;
     test_postgres_stop(postgres);
+    vault = vault_close(vault);
     return 0;
 }
 
@@ -64,7 +76,7 @@ static int fresh(void **state)
     const struct store_settings settings = {.dsn = database->dsn, .role = "docbridge_server"};
     assert_int_equal(store_open(&settings, &store, &err), ERR_OK);
     const struct sync_settings engine = {
-        .store = store, .scheduler_store = store, .source = &source};
+        .store = store, .scheduler_store = store, .vault = vault, .source = &source};
     assert_int_equal(sync_new(&engine, &sync_engine, &err), ERR_OK);
     arena_init(&arena, 64 << 20);
     backend = (struct backend){.store = store, .sync = sync_engine, .source = &source};

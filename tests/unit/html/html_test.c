@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <libxml/HTMLparser.h>
 
+#include "server/base/encoding.h"
 #include "server/html/element.h"
 #include "server/html/html.h"
 
@@ -128,7 +129,9 @@ static void mutants_become_harmless(void **state)
 {
     _cleanup_(buffer_done) struct buffer mutant, once, twice;
     const char *wish = getenv("DOCBRIDGE_MUTANTS");
-    long count = wish == NULL ? MUTANTS : strtol(wish, NULL, 10);
+    int64_t count = MUTANTS;
+    if (wish != NULL)
+        assert_true(encoding_int64(wish, strlen(wish), &count));
     uint32_t seed = 4711;
     (void)state;
     buffer_init(&mutant, MAX_BYTES);
