@@ -53,7 +53,7 @@ static int ask_candidate(struct wizard *wizard, Docbridge__V1__ConnectionCandida
                          struct secret **ret_key)
 {
     const struct arguments *arguments = wizard->session->arguments;
-    const char *region;
+    const char *region = "";
     int number, class = EXIT_OK;
     candidate->provider = DOCBRIDGE__V1__PROVIDER__PROVIDER_IT_GLUE;
     if (parse_has(arguments, "region"))

@@ -112,7 +112,7 @@ static int carry_out_options(struct wizard *wizard)
 {
     static const char pattern[] = "connections/{connection}/organizations/{organization}";
     struct session *session = wizard->session;
-    const char *value, *organization, *company;
+    const char *value, *organization = NULL, *company = NULL;
     for (size_t i = 0; (value = parse_each(session->arguments, "map", i)) != NULL; i++) {
         const char *equals = strrchr(value, '=');
         if (equals == NULL)

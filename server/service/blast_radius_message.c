@@ -231,6 +231,7 @@ static size_t differences(const struct blast_look *before, const struct blast_lo
         const struct sight_count *old = i < before->count ? &before->counts[i] : NULL;
         const struct sight_count *new = j < after->count ? &after->counts[j] : NULL;
         int order = old == NULL ? 1 : new == NULL ? -1 : compare_counts(old, new);
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): whichever is missing is not asked
         int64_t difference = (order >= 0 ? new->count : 0) - (order <= 0 ? old->count : 0);
         if (difference != 0)
             ret_passages[n++] = passage_of(order >= 0 ? new : old, difference);

@@ -72,7 +72,9 @@ static enum err_code list_embedded_secrets(struct request *request,
         try_(embedded_secret_list(tx, name.company, sight.connection_id, &after, size + 1, arena,
                                   &rows, &count, &total, reterr));
     try_(tx_commit(&tx, reterr));
-    if (count > (size_t)size) {
+    if (rows == NULL)
+        count = 0;
+    if (rows != NULL && count > (size_t)size) {
         const struct embedded_secret_row *last = &rows[size - 1];
         count = (size_t)size;
         cursor = arena_printf(arena, "%" PRId64 " %" PRId64 " %" PRId64, last->kind, last->id,

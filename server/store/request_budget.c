@@ -33,7 +33,7 @@ static enum err_code read_numbers(const struct rows *rows, int column, size_t ex
     int64_t *numbers = arena_calloc(arena, count + 1, sizeof(*numbers));
     if (numbers == NULL || (texts == NULL && rows_len(rows, 0, column) > 2))
         return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; texts != NULL && i < count; i++)
         if (texts[i] == NULL || !encoding_int64(texts[i], strlen(texts[i]), &numbers[i]))
             return err_set(reterr, ERR_INTERNAL, "a request budget cannot be read");
     if (expected != SIZE_MAX && expected != count)

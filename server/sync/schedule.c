@@ -17,7 +17,8 @@ int64_t schedule_objective_s(int64_t interval_s, int64_t chosen_s)
 
 static int64_t next_us(int64_t now_us, int64_t interval_us, double chance)
 {
-    return now_us + interval_us + (int64_t)((double)(interval_us / SPREAD_PART) * chance);
+    int64_t spread_us = interval_us / SPREAD_PART;
+    return now_us + interval_us + (int64_t)((double)spread_us * chance);
 }
 
 // When the data is too old, unless a run completes it before.

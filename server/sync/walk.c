@@ -308,7 +308,10 @@ enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_lef
     }
     struct page page _cleanup_(page_done);
     take_scope(&page, walk);
-    enum err_code code = walk_pages(task, walk, &page, ret_left, reterr);
+    bool left = false;
+    enum err_code code = walk_pages(task, walk, &page, &left, reterr);
+    if (left && ret_left != NULL)
+        *ret_left = true;
     struct source_query list = query_at(walk, 0, 1);
     ahead_forget(task->run->ahead, &list);
     return code;
