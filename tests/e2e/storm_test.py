@@ -9,7 +9,7 @@ import time
 import docbridge_e2e as e2e
 from sync_case import KILLS, SyncCase
 
-LIMIT, WINDOW_MS = 100, 5000
+LIMIT, WINDOW_MS = 200, 4000
 PARTIAL = 6
 
 

@@ -107,8 +107,8 @@ static void rewrites_nothing_that_is_unchanged(void **state)
     fixture_seed(fixture);
     fixture_start_sync(fixture);
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    // Not xmax: the search's index, which follows at its own pace, locks what it refers to.
     static const char sum[] = "SELECT sum(x::text::bigint) FROM (SELECT xmin AS x FROM record"
-                              " UNION ALL SELECT xmax FROM record"
                               " UNION ALL SELECT xmin FROM organization) AS all_rows";
     char before[64];
     (void)snprintf(before, sizeof(before), "%s", fixture_sql(fixture, sum));
