@@ -8,6 +8,7 @@
 #include "docbridge/v1/audit.pb-c.h"
 #include "docbridge/v1/common.pb-c.h"
 #include "docbridge/v1/company.pb-c.h"
+#include "docbridge/v1/company_set.pb-c.h"
 #include "docbridge/v1/config.pb-c.h"
 #include "docbridge/v1/connection.pb-c.h"
 #include "docbridge/v1/documentation.pb-c.h"
@@ -21,6 +22,7 @@
 
 #define CONNECTIONS .service = &docbridge__v1__connection_service__descriptor
 #define COMPANIES .service = &docbridge__v1__company_service__descriptor
+#define COMPANY_SETS .service = &docbridge__v1__company_set_service__descriptor
 #define MAPPINGS .service = &docbridge__v1__mapping_service__descriptor
 #define CONFIGS .service = &docbridge__v1__config_service__descriptor
 #define SYNCS .service = &docbridge__v1__sync_service__descriptor

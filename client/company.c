@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/group.h"
+#include "client/input.h"
 #include "client/output.h"
 #include "client/resource.h"
 #include "client/session.h"
@@ -22,23 +23,6 @@ struct push {
     Docbridge__V1__Company **answers;
     size_t answered;
 };
-
-static int read_input(struct session *session, const char *path, struct buffer *text)
-{
-    FILE *stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    if (stream == NULL)
-        return session_usage(session, "%s: %m", path);
-    char block[16384];
-    size_t got;
-    while ((got = fread(block, 1, sizeof(block), stream)) > 0)
-        buffer_append(text, block, got);
-    bool good = ferror(stream) == 0;
-    if (stream != stdin)
-        (void)fclose(stream);
-    if (!good || text->failed)
-        return session_usage(session, "%s: %s", path, good ? "is too long" : "cannot be read");
-    return EXIT_OK;
-}
 
 static char *copy(struct push *push, const char *text)
 {
@@ -253,7 +237,7 @@ int company_push_run(struct session *session)
     buffer_text(&text, "");
     int class = session_connect(session);
     if (class == EXIT_OK)
-        class = read_input(session, session->arguments->words[0], &text);
+        class = input_read(session, session->arguments->words[0], &text);
     if (class == EXIT_OK)
         class = push_all(&push, &text);
     free(push.companies);

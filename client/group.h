@@ -25,6 +25,9 @@ int setup_status_run(struct session *session);
 int company_push_run(struct session *session);
 int company_delete_run(struct session *session);
 
+int company_set_push_run(struct session *session);
+int company_set_delete_run(struct session *session);
+
 int organization_refresh_run(struct session *session);
 int map_set_run(struct session *session);
 int map_swap_run(struct session *session);

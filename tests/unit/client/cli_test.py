@@ -508,6 +508,26 @@ class CliTest(unittest.TestCase):
         self.answer("DeleteCompany", Refusal(CODE.FAILED_PRECONDITION, "mapped", "COMPANY_MAPPED"))
         self.expect(self.run_cli("company", "delete", "acme"), 4, "docbridge map clear")
 
+    def test_company_sets(self):
+        self.answer("UpsertCompanySet", self.message("CompanySet", name="companySets/east", company_count=2))
+        self.expect(self.run_cli("company", "set", "push", "east", "-", "--etag", "r1", stdin="acme\n\ncompanies/b\n"), 0,
+                    "companySets/east has 2 companies")
+        sent = self.server.requests("UpsertCompanySet")[0].company_set
+        self.assertEqual((sent.name, list(sent.companies), sent.etag),
+                         ("companySets/east", ["companies/acme", "companies/b"], "r1"))
+        self.expect(self.run_cli("company", "set", "push", "east", "-", stdin="a b\n"), 2)
+        self.expect(self.run_cli("company", "set", "push", "east", "/nowhere"), 2, "/nowhere")
+        self.assertEqual(len(self.server.requests("UpsertCompanySet")), 1)
+        self.answer("ListCompanySets", self.message("ListCompanySetsResponse", company_sets=[
+            dict(name="companySets/east", company_count=2)]))
+        self.assertRegex(self.run_cli("company", "set", "list").stdout, r"east +2")
+        self.answer("GetCompanySet", self.message("CompanySet", name="companySets/east", companies=["companies/acme"]))
+        self.assertIn("companies/acme", self.run_cli("company", "set", "show", "east").stdout)
+        self.answer("DeleteCompanySet", self.message("DeleteCompanySetResponse"))
+        self.expect(self.run_cli("company", "set", "delete", "east", "--etag", "r2"), 0, "companySets/east is deleted")
+        request = self.server.requests("DeleteCompanySet")[0]
+        self.assertEqual((request.name, request.etag), ("companySets/east", "r2"))
+
     def test_push_checks_before_it_sends(self):
         good = '{"id": "a", "name": "A"}\n'
         for bad, text in (("{", "line 2"), ('{"id": "b"}', "id and name"), ("7", "expected"), ("[]", "not an object"),
