@@ -7,6 +7,7 @@ import sys
 import time
 
 import account
+import audit
 import lists
 import mapping
 import memory
@@ -42,6 +43,7 @@ def measure(report, chosen, plan):
         "parse": lambda: sync.parse(report, plan),
         "sync": lambda: sync.sync(report, plan),
         "reveal": lambda: reveal.reveal(report, server, tenant, plan),
+        "audit": lambda: audit.audit(report, plan),
         "account": lambda: account.account(report, plan),
     }
     over = time.monotonic() + plan.budget

@@ -18,6 +18,7 @@ class Plan:
     sync_seconds: int  # a run of the sync that takes longer is cut off
     reveals: int
     tokens: int
+    audit_events: int  # of an export
     limit: tuple  # requests in a window of so many seconds, of one large account
     accounts: int  # synced at once
     budget: float  # seconds for all sections; what is not begun by then is not measured
@@ -26,13 +27,13 @@ class Plan:
 
 # Shares of the budget, by what each section takes on an idle machine.
 SHARES = {"unary": 0.25, "mtls": 0.03, "lists": 0.045, "mapping": 0.03, "memory": 0.045, "start": 0.02, "token": 0.03,
-          "parse": 0.025, "sync": 0.14, "reveal": 0.03, "account": 0.355}
+          "parse": 0.025, "sync": 0.14, "reveal": 0.03, "audit": 0.05, "account": 0.355}
 
 FULL = Plan(rounds=5, seconds=1.2, stall_requests=200000, stall_rounds=3, connections=2000, wave=5000, sync_rounds=3,
-            sync_seconds=60, reveals=1000, tokens=2000,
+            sync_seconds=60, reveals=1000, tokens=2000, audit_events=1000000,
             limit=(3000, 300), accounts=200, budget=1400)
 QUICK = Plan(rounds=3, seconds=0.4, stall_requests=60000, stall_rounds=1, connections=400, wave=1500, sync_rounds=1,
-             sync_seconds=60, reveals=200, tokens=400,
+             sync_seconds=60, reveals=200, tokens=400, audit_events=100000,
              limit=(300, 30), accounts=24, budget=300)
 SECTIONS = list(SHARES)
 

@@ -58,7 +58,7 @@ class Requests(e2e.Case):
         self.assertEqual(said.request_count, took)
 
     def test_windows(self):
-        """An account that is larger than what the limit allows at once."""
+        """What fits into the limit needs one window."""
         said = self.api("SyncService.EstimateSync", parent=self.connection, mode=FULL)
         self.assertEqual(said.window_count, 1)
         self.assertGreater(said.available_request_count, 0)
