@@ -211,7 +211,7 @@ static bool is_event(size_t at)
     return strncmp(lines[at], "{\"line\":\"event\"", 15) == 0;
 }
 
-static void each_loss_and_swap_is_found(void **state)
+static void each_loss_is_found(void **state)
 {
     (void)state;
     struct audit_file verified;
@@ -226,17 +226,31 @@ static void each_loss_and_swap_is_found(void **state)
             assert_true(verified.line == (int64_t)at + 1 || at + 1 > line_count);
         }
         drop_export();
-        make_export(1);
-        size_t other = 1 + randombytes_uniform((uint32_t)line_count - 1);
-        if (at != other && (is_event(at) || is_event(other))) {
-            char *line = lines[at];
-            lines[at] = lines[other];
-            lines[other] = line;
-            assert_false(verify_lines(&verified));
-            assert_int_equal(verified.line, (at < other ? at : other) + 1);
-        }
-        drop_export();
     }
+}
+
+static void swap_lines(size_t at, size_t other)
+{
+    char *line = lines[at];
+    lines[at] = lines[other];
+    lines[other] = line;
+}
+
+static void each_swap_is_found(void **state)
+{
+    (void)state;
+    struct audit_file verified;
+    make_export(1);
+    for (size_t at = 0; at < line_count; at++)
+        for (size_t other = at + 1; other < line_count; other++) {
+            // An event that comes before the head it follows is in its place: the head is late.
+            bool head_late = at > 0 && !is_event(at) && other == at + 1;
+            swap_lines(at, other);
+            assert_false(verify_lines(&verified));
+            assert_int_equal(verified.line, at + 1 + head_late);
+            swap_lines(at, other);
+        }
+    drop_export();
 }
 
 static void an_end_that_is_cut_off_is_found(void **state)
@@ -336,7 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_whole_holds),
         cmocka_unit_test(each_edit_is_found),
-        cmocka_unit_test(each_loss_and_swap_is_found),
+        cmocka_unit_test(each_loss_is_found),
+        cmocka_unit_test(each_swap_is_found),
         cmocka_unit_test(an_end_that_is_cut_off_is_found),
         cmocka_unit_test(who_writes_all_anew_lacks_the_key),
         cmocka_unit_test(what_is_no_export_is_refused),
