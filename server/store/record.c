@@ -1,5 +1,7 @@
 #include "server/store/record.h"
 
+#include "server/store/search_index.h"
+
 // A lookup by the primary key for each row: only that gives the order asked for. Put as an
 // equality, a table that was just filled and never analysed is read through the index by
 // organization, whole for every row. Bounded on both sides: from one bound alone the index reads on
@@ -141,14 +143,16 @@ enum err_code record_sweep_hold(struct tx *tx, const struct record_scope *scope,
                   reterr);
 }
 
-// Deletes rows, and leaves a tombstone of each that readers could see.
+// Deletes rows with their words, and leaves a tombstone of each that readers could see.
 #define DELETE_AND_TELL(rows)                                                                     \
     NEXT_SEQUENCE                                                                                 \
     "," rows " RETURNING r.kind, r.id, r.organization_id, r.restricted OR r.archived AS hidden)," \
     " tombstone AS (INSERT INTO record_tombstone"                                                 \
     "  (tenant, connection_id, change_sequence, organization_id, kind, id)"                       \
     "  SELECT $1, $2, (SELECT sequence FROM next), organization_id, kind, id"                     \
-    "  FROM gone WHERE kind BETWEEN 3 AND 7 AND NOT hidden ON CONFLICT DO NOTHING)"               \
+    "  FROM gone WHERE kind BETWEEN 3 AND 7 AND NOT hidden ON CONFLICT DO NOTHING),"              \
+    " words AS (DELETE FROM search_entry AS e USING gone AS g WHERE e.tenant = $1"                \
+    "  AND e.connection_id = $2 AND e.kind = g.kind AND e.id = g.id)"                             \
     " SELECT count(*) FROM gone"
 
 enum err_code record_delete_held(struct tx *tx, const char *connection_id, const char *issue_id,
@@ -162,6 +166,7 @@ enum err_code record_delete_held(struct tx *tx, const char *connection_id, const
             " AND r.connection_id = $2 AND r.kind = i.held_kind"
             " AND r.id = ANY(i.held_ids) AND r.change_sequence <= i.held_sequence")};
     struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(search_hold_still(tx, connection_id, reterr));
     try_(tx_query(tx, &statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(issue_id)), &rows,
                   reterr));
@@ -175,6 +180,7 @@ enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int6
     static const struct statement statement = {
         "record_sweep", DELETE_AND_TELL(SEEN ", gone AS (DELETE FROM" SCOPE_ROWS " AND" VANISHED)};
     struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(search_hold_still(tx, scope->connection_id, reterr));
     try_(tx_query(tx, &statement, SCOPE_ARGS, &rows, reterr));
     *ret_deleted = rows_int64(&rows, 0, 0);
     return ERR_OK;

@@ -1,5 +1,7 @@
 #include "server/store/removal.h"
 
+#include "server/store/search_index.h"
+
 // At most $3 rows of a connection from a table, by their place: no plan for this can be a bad one.
 // A row that moves meanwhile stays until the connection goes.
 #define BATCH(table, filter)                                                \
@@ -25,6 +27,7 @@ static const struct {
     {REMOVAL_CHECKLIST, true, {"removal_checklist_template", RECORDS(7)}},
     {REMOVAL_FOLDER, true, {"removal_password_folder", RECORDS(8)}},
     {REMOVAL_PASSWORD, true, {"removal_password", RECORDS(9)}},
+    {REMOVAL_NOT_COUNTED, true, {"removal_search_entry", BATCH("search_entry", "")}},
     {REMOVAL_NOT_COUNTED, true, {"removal_record_change", BATCH("record_change", "")}},
     {REMOVAL_NOT_COUNTED, true, {"removal_tombstone", BATCH("record_tombstone", "")}},
     {REMOVAL_NOT_COUNTED, true, {"removal_sync_page", BATCH("sync_page", "")}},
@@ -133,6 +136,7 @@ enum err_code removal_step(struct tx *tx, const struct removal *removal, size_t 
     *ret_removed = 0;
     if (!removal->whole && !steps[step].content)
         return ERR_OK;
+    try_(search_hold_still(tx, removal->connection_id, reterr));
     try_(tx_query(tx, &steps[step].statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(removal->connection_id), ARG_INT64(limit)),
                   &rows, reterr));

@@ -47,6 +47,14 @@ enum err_code search_hold(struct tx *tx, const struct search_lease *lease, const
     return ERR_OK;
 }
 
+enum err_code search_hold_still(struct tx *tx, const char *connection_id, struct err *reterr)
+{
+    static const struct statement statement = {
+        "search_hold_still",
+        "SELECT FROM search_progress WHERE tenant = $1 AND connection_id = $2 FOR UPDATE"};
+    return tx_run(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
+}
+
 enum err_code search_release(struct tx *tx, const struct search_lease *lease, const char *owner,
                              struct err *reterr)
 {

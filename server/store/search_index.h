@@ -23,6 +23,11 @@ enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, s
 enum err_code search_hold(struct tx *tx, const struct search_lease *lease, const char *owner,
                           int64_t lease_ms, bool *ret_held, int64_t *ret_sequence,
                           struct err *reterr) _must_check_;
+// No batch is under way from here to the end of the transaction: what one brought in can be seen by
+// the next statement, and what the transaction deletes will not be brought in. Whoever deletes
+// records begins with it.
+enum err_code search_hold_still(struct tx *tx, const char *connection_id,
+                                struct err *reterr) _must_check_;
 // Gives it back: it can be taken at once.
 enum err_code search_release(struct tx *tx, const struct search_lease *lease, const char *owner,
                              struct err *reterr) _must_check_;
@@ -42,7 +47,6 @@ enum err_code search_due(struct tx *tx, const char *connection_id, int64_t seque
                          struct arena *arena, struct search_text **ret_texts, size_t *ret_count,
                          int64_t *ret_last, struct err *reterr) _must_check_;
 // Indexes them; their content is plain text by now, at most SEARCH_CONTENT_BYTES of each.
-// Errors: CONFLICT if one was deleted meanwhile.
 enum err_code search_put(struct tx *tx, const char *connection_id, const struct search_text *texts,
                          size_t count, struct arena *arena, struct err *reterr) _must_check_;
 // Notes how far the index goes. `level`: it has everything.

@@ -17,7 +17,6 @@ enum {
     CLAIM_ARENA_BYTES = 64 * 1024,
     // Texts of 256 K characters of at most four bytes each, and those of one page more.
     BATCH_ARENA_BYTES = 256 * 1024 * 1024,
-    TRIES_MAX = 3,
 };
 
 void indexer_call(struct sync *sync)
@@ -87,16 +86,10 @@ static enum err_code index_batch(struct sync *sync, const struct search_lease *l
 static enum err_code carry_on(struct sync *sync, const struct search_lease *lease,
                               struct err *reterr)
 {
-    bool level = false;
-    for (int tries = 0; !level;) {
+    for (bool level = false; !level;) {
         if (is_stopping(sync))
             return err_set(reterr, ERR_SHUTTING_DOWN, "the process ends");
-        enum err_code code = index_batch(sync, lease, &level, reterr);
-        // A record that was deleted in that moment is no longer due when looked for again.
-        if (code == ERR_CONFLICT && ++tries < TRIES_MAX)
-            continue;
-        try_(code);
-        tries = 0;
+        try_(index_batch(sync, lease, &level, reterr));
     }
     return ERR_OK;
 }

@@ -46,6 +46,8 @@ static void seed(struct fixture *fixture)
         "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name, body,"
         "  content_hash) SELECT 't1', 'c1', k, n, 41, 'R', '{}', ''"
         "  FROM unnest(ARRAY[3, 5, 6, 7, 8, 9]) k, generate_series(1, 5) n;"
+        "INSERT INTO search_entry SELECT tenant, connection_id, kind, id, 41, NULL, '', '', ''"
+        "  FROM record WHERE kind IN (4, 5, 6, 7);"
         "INSERT INTO password_category VALUES ('t1', 'c1', 5, 'Routers', 1, now());"
         "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name, body,"
         "  content_hash, discover_time) VALUES ('t1', 'c1', 6, 'Sites', '{}', '', now());"
@@ -489,6 +491,7 @@ static void content_of_another_account_goes_before_the_next_sync(void **state)
     wait_for(fixture, "SELECT count(*) FROM removal");
     stop_engine(&engine);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM record"), 0);
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM search_entry"), 0);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM connection_config"), 1);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), 1);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM sync_run WHERE trigger = 3"), 1);

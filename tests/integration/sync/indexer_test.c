@@ -129,6 +129,44 @@ static void only_changes_are_indexed(void **state)
                "true");
 }
 
+// A deletion waits for the batch that is under way, and takes away what that brought in.
+static void what_is_deleted_while_it_is_indexed_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    char content[] = "late";
+    const struct search_text late = {.kind = SOURCE_DOCUMENTS,
+                                     .id = 3001,
+                                     .organization_id = 3,
+                                     .title = "Late",
+                                     .content = content,
+                                     .short_fields = ""};
+    struct search_lease lease = {.connection_id = "c1"};
+    struct err err = {0};
+    struct tx *tx = NULL;
+    bool held;
+    int64_t sequence;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    lease.fence = strtoll(fixture_sql(fixture, "SELECT fence FROM search_progress"), NULL, 10);
+    (void)fixture_sql(fixture, "DELETE FROM search_entry");
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(60000), NULL, &tx, &err),
+                     ERR_OK);
+    assert_int_equal(search_hold(tx, &lease, "", 60000, &held, &sequence, &err), ERR_OK);
+    assert_true(held);
+    fake_remove(SOURCE_DOCUMENTS, 3001);
+    fixture_ask(fixture, 0);
+    fixture_wait_for(fixture,
+                     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                     " AND query LIKE 'SELECT FROM search_progress%'",
+                     "1");
+    assert_int_equal(search_put(tx, "c1", &late, 1, &fixture->arena, &err), ERR_OK);
+    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 4 AND id = 3001", "0");
+    assert_sql(fixture, "SELECT count(*) FROM search_entry", "0");
+}
+
 // Words that are all different make the largest vector.
 static void a_huge_document_is_indexed_by_its_beginning(void **state)
 {
@@ -197,6 +235,7 @@ int main(void)
         TEST(every_kind_is_found_by_its_text),
         TEST(credentials_are_masked_and_noted),
         TEST(only_changes_are_indexed),
+        TEST(what_is_deleted_while_it_is_indexed_leaves_nothing),
         TEST(a_huge_document_is_indexed_by_its_beginning),
         TEST(a_text_made_to_break_vectors_is_cut),
         TEST(a_silent_indexer_is_taken_over),

@@ -396,6 +396,8 @@ static void hold_twenty(void)
         "  body, content_hash, create_sequence, change_sequence)"
         " SELECT 't1', 'c1', 9, n, 41, 'x', '{}', '', 5, CASE n WHEN 7 THEN 6 ELSE 5 END"
         " FROM generate_series(1, 30) AS n;"
+        "INSERT INTO search_entry SELECT tenant, connection_id, kind, id, 41, NULL, '', '', ''"
+        " FROM record;"
         "INSERT INTO sync_issue (tenant, connection_id, id, kind, state, run_id, task_kind,"
         "  subject, message, held_deletion_count, scope_record_count, create_time, held_kind,"
         "  held_ids, held_sequence)"
@@ -429,6 +431,9 @@ static void held_deletions_are_applied_when_confirmed(void **state)
     assert_string_not_equal(out.etag, etag);
     // All but the one that changed since it was held.
     assert_string_equal(test_postgres_value(database->admin_dsn, left), "11:7");
+    assert_string_equal(test_postgres_value(database->admin_dsn,
+                                            "SELECT count(*) || ':' || min(id) FROM search_entry"),
+                        "11:7");
     assert_string_equal(test_postgres_value(database->admin_dsn,
                                             "SELECT changes::jsonb -> 1 ->> 'new' FROM audit_event"
                                             " ORDER BY sequence DESC LIMIT 1"),
