@@ -145,7 +145,7 @@ static int create(struct wizard *wizard)
     while (class == EXIT_OK && !quiet) {
         class =
             ask_text(&wizard->asker, "psa-type", "",
-                     "The PSA that IT Glue is linked to, such as connectwise-manage or autotask",
+                     "The PSA that IT Glue is linked to, such as autotask; none: it is found out",
                      "none", &psa);
         if (class != EXIT_OK || strcmp(psa, "none") == 0 ||
             field_enum_number(&docbridge__v1__psa_type__descriptor, psa, &number))

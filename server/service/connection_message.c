@@ -85,6 +85,7 @@ enum err_code connection_message_fill(struct arena *arena, const struct connecti
     out->reveals_paused = connection->reveals_paused;
     out->syncing = connection->syncing;
     out->psa_type = (Docbridge__V1__PsaType)connection->psa_type;
+    out->learned_psa_type = (Docbridge__V1__PsaType)connection->learned_psa_type;
     out->several_organizations_allowed = connection->several_organizations;
     out->create_time = field_time(arena, connection->create_time_us);
     out->update_time = field_time(arena, connection->update_time_us);

@@ -92,8 +92,8 @@ static enum err_code fill(const struct request *request, const struct subject *s
                           Docbridge__V1__Organization *out, struct err *reterr)
 {
     return organization_message_fill(request->arena, subject->connection->id,
-                                     subject->connection->psa_type, subject->organization, out,
-                                     reterr);
+                                     connection_psa_type(subject->connection),
+                                     subject->organization, out, reterr);
 }
 
 static enum err_code get_organization(struct request *request,

@@ -269,8 +269,9 @@ static enum err_code fill(struct tx *tx, const struct work *work,
         if (after[i] == NULL)
             return err_no_memory(reterr);
         docbridge__v1__organization__init(&items[i]);
-        try_(organization_message_fill(arena, work->connection->id, work->connection->psa_type,
-                                       after[i], &items[i], reterr));
+        try_(organization_message_fill(arena, work->connection->id,
+                                       connection_psa_type(work->connection), after[i], &items[i],
+                                       reterr));
         ret_outcome->organizations[i] = &items[i];
     }
     ret_outcome->blast_radius = work->blast_radius;

@@ -147,7 +147,7 @@ static enum err_code acknowledge_findings(struct request *request,
     try_(field_etag_check(in->etag, organization->revision, request->arena, reterr));
     try_(organization_finding_drop(tx, name.connection, name.organization, kinds, in->n_kinds,
                                    &dropped, reterr));
-    try_(organization_message_fill(request->arena, name.connection, connection->psa_type,
+    try_(organization_message_fill(request->arena, name.connection, connection_psa_type(connection),
                                    organization, out, reterr));
     try_(organization_findings_fill(tx, request, name.connection, organization, 1, &out, reterr));
     if (dropped > 0)

@@ -117,8 +117,9 @@ static enum err_code fill_page(const struct request *request, const struct conne
         return err_no_memory(reterr);
     for (size_t i = 0; i < count; i++) {
         docbridge__v1__organization__init(&items[i]);
-        try_(organization_message_fill(request->arena, connection->id, connection->psa_type,
-                                       &organizations[i], &items[i], reterr));
+        try_(organization_message_fill(request->arena, connection->id,
+                                       connection_psa_type(connection), &organizations[i],
+                                       &items[i], reterr));
         out->organizations[out->n_organizations++] = &items[i];
     }
     return ERR_OK;

@@ -208,8 +208,8 @@ static enum err_code quick_match(struct request *request,
     try_(parent_connection(tx, request, name.connection, in->parent, &connection, reterr));
     if (!in->validate_only)
         try_(mapping_lock(tx, connection->id, reterr));
-    try_(mapping_judge(tx, connection->id, connection->psa_type, request->arena, &verdicts, &count,
-                       reterr));
+    try_(mapping_judge(tx, connection->id, connection_psa_type(connection), request->arena,
+                       &verdicts, &count, reterr));
     try_(fill(request->arena, connection->id, verdicts, count, out, reterr));
     if (!in->skip_nearest)
         try_(fill_nearest(tx, request, connection, verdicts, out, reterr));

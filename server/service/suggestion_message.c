@@ -21,8 +21,8 @@ enum err_code suggestion_lists(struct tx *tx, const struct request *request,
 {
     struct suggestion *found;
     size_t found_count, next = 0;
-    try_(suggestion_find(tx, connection->id, connection->psa_type, ids, count, request->arena,
-                         &found, &found_count, reterr));
+    try_(suggestion_find(tx, connection->id, connection_psa_type(connection), ids, count,
+                         request->arena, &found, &found_count, reterr));
     Docbridge__V1__MatchCandidate *items =
         arena_calloc(request->arena, found_count + 1, sizeof(*items));
     Docbridge__V1__MatchCandidate **pointers =

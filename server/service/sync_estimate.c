@@ -41,6 +41,7 @@ struct estimate {
     size_t type_count;
     bool *type_changes; // of each type: only what changed is read
     bool organization_changes, password_changes;
+    bool psa_probes; // the kind of PSA is going to be looked for
     struct sync_estimate documents, passwords, checklists; // as stored
     int64_t used;
     // Upstream.
@@ -94,6 +95,9 @@ static enum err_code load(struct estimate *estimate, const char *parent, struct 
     try_(load_cursor(tx, estimate, SOURCE_ORGANIZATIONS, 0, &estimate->organization_changes,
                      reterr));
     try_(load_cursor(tx, estimate, SOURCE_PASSWORDS, 0, &estimate->password_changes, reterr));
+    struct sync_psa_witness witness;
+    try_(sync_connection_psa_witness(tx, id, arena, &witness, reterr));
+    estimate->psa_probes = witness.organization_id != 0;
     const struct sync_limit *limit = &estimate->limit;
     try_(load_stored(tx, estimate, SOURCE_DOCUMENTS, limit->document_page_size,
                      &estimate->documents, reterr));
@@ -165,13 +169,18 @@ static enum err_code of_organizations(struct estimate *estimate, struct cost *co
     if (estimate->organization_changes) {
         *cost =
             (struct cost){1, 0, true, "What changed since the last run, from the account's list"};
-        return ERR_OK;
+    } else {
+        try_(count_list(estimate, SOURCE_ORGANIZATIONS, 0, &cost->rows, reterr));
+        cost->requests = plan_pages(cost->rows, estimate->limit.page_size);
+        cost->measured = cost->rows >= 0;
+        cost->plan = "The account's list, whole";
     }
-    try_(count_list(estimate, SOURCE_ORGANIZATIONS, 0, &cost->rows, reterr));
-    cost->requests = plan_pages(cost->rows, estimate->limit.page_size);
-    cost->measured = cost->rows >= 0;
-    cost->plan = "The account's list, whole";
-    return ERR_OK;
+    if (!estimate->psa_probes)
+        return ERR_OK;
+    cost->requests += SYNC_PSA_PROBES;
+    cost->plan = arena_printf(estimate->request->arena,
+                              "%s; and one organization under each kind of PSA", cost->plan);
+    return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
 // A list that runs read by the account or by organizations, whichever takes fewer pages.

@@ -29,6 +29,17 @@ enum source_region {
     SOURCE_REGION_AU = 3,
 };
 
+// Kinds of PSA by which organizations can be asked for. The numbers of docbridge.v1.PsaType.
+enum source_psa_type {
+    SOURCE_PSA_CONNECTWISE_MANAGE = 1,
+    SOURCE_PSA_AUTOTASK = 2,
+    SOURCE_PSA_TIGERPAW = 3,
+    SOURCE_PSA_KASEYA_BMS = 4,
+    SOURCE_PSA_PULSEWAY_PSA = 5,
+    SOURCE_PSA_VOREX = 6,
+    SOURCE_PSA_TYPE_END,
+};
+
 // A region and its hosts.
 struct source_region_info {
     enum source_region region;
@@ -143,9 +154,14 @@ struct source_query {
     // documents that order; whether it keeps to it is for the caller to see.
     bool newest_first;
     bool impossible_filter; // adds a filter that no server knows, to learn whether such are ignored
+    // Only organizations that have this id in a PSA of this kind; NULL: all. A server that ignores
+    // the filter gives all of them.
+    const char *psa_id;
+    enum source_psa_type psa_type;
 };
 
-// Whether two queries ask for the same page. Lists of traits are the same if they are one list.
+// Whether two queries ask for the same page. Lists of traits are the same if they are one list, and
+// so are ids in a PSA.
 static inline bool source_query_same(const struct source_query *one,
                                      const struct source_query *other)
 {
@@ -157,7 +173,8 @@ static inline bool source_query_same(const struct source_query *one,
            one->known_traits == other->known_traits &&
            one->known_trait_count == other->known_trait_count &&
            one->newest_first == other->newest_first &&
-           one->impossible_filter == other->impossible_filter;
+           one->impossible_filter == other->impossible_filter && one->psa_id == other->psa_id &&
+           one->psa_type == other->psa_type;
 }
 
 // One record. Strings are UTF-8 without NUL, valid until the callback returns.

@@ -2,8 +2,8 @@
 
 #define COLUMNS                                                                                    \
     "c.id, c.display_name, c.provider, c.region, c.state, c.sync_paused, c.reveals_paused,"        \
-    " c.psa_type, c.several_organizations, c.credential_version, c.key_last4, c.key_fingerprint, " \
-    "c.key_create_time,"                                                                           \
+    " c.psa_type, c.learned_psa_type, c.several_organizations, c.credential_version, c.key_last4," \
+    " c.key_fingerprint, c.key_create_time,"                                                       \
     " c.key_last_success_time, c.account_subdomain, c.account_primary_organization_id,"            \
     " c.capabilities, c.problem_reason, c.problem_message, c.problem_time, c.inventory_time,"      \
     " c.inventory_denied, c.types_refresh_time, c.revision, c.create_time, c.update_time,"         \
@@ -82,6 +82,7 @@ static bool read_row(const struct rows *rows, int row, struct arena *arena, stru
     ret->sync_paused = rows_bool(rows, row, c++);
     ret->reveals_paused = rows_bool(rows, row, c++);
     ret->psa_type = (int)rows_int64(rows, row, c++);
+    ret->learned_psa_type = (int)rows_int64(rows, row, c++);
     ret->several_organizations = rows_bool(rows, row, c++);
     ret->credential_version = rows_int64(rows, row, c++);
     ret->key_last4 = copy(rows, row, c++, arena, &good);
@@ -164,6 +165,11 @@ enum err_code connection_list(struct tx *tx, const char *after_id, int limit, st
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(after_id), ARG_INT64(limit)), &rows,
                   reterr));
     return read_rows(&rows, arena, ret_connections, ret_count, reterr);
+}
+
+int connection_psa_type(const struct connection *connection)
+{
+    return connection->psa_type != 0 ? connection->psa_type : connection->learned_psa_type;
 }
 
 struct connection_standing connection_standing(const struct connection *connection)

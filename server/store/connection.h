@@ -13,7 +13,8 @@ struct connection {
     int provider, region; // numbers of docbridge.v1
     enum connection_state state;
     bool sync_paused, reveals_paused;
-    int psa_type;
+    int psa_type;               // as an administrator said, 0: nobody did
+    int learned_psa_type;       // as a sync found out, 0: none did
     bool several_organizations; // a company may have several
     int64_t credential_version; // 0: there is none
     const char *key_last4, *key_fingerprint;
@@ -41,6 +42,8 @@ enum err_code connection_get(struct tx *tx, const char *id, struct arena *arena,
 // Finds one and keeps it as it is until the end of the transaction. NULL if there is none.
 enum err_code connection_lock(struct tx *tx, const char *id, struct arena *arena,
                               struct connection **ret_connection, struct err *reterr) _must_check_;
+// The kind of PSA whose ids its organizations have: what was said, else what was found out.
+int connection_psa_type(const struct connection *connection);
 // All that decides whether it can be used.
 struct connection_standing connection_standing(const struct connection *connection);
 // Finds the one that holds the tenant's slot. NULL if it is free.

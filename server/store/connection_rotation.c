@@ -14,6 +14,8 @@ enum err_code connection_rotate(struct tx *tx, const char *id,
         " inventory_time = CASE WHEN $13 THEN NULL ELSE inventory_time END,"
         " types_refresh_time = CASE WHEN $13 THEN NULL ELSE types_refresh_time END,"
         " folder_filter = CASE WHEN $13 THEN 0 ELSE folder_filter END,"
+        " learned_psa_type = CASE WHEN $13 THEN 0 ELSE learned_psa_type END,"
+        " psa_probed_time = CASE WHEN $13 THEN NULL ELSE psa_probed_time END,"
         " problem_reason = '', problem_message = '', problem_time = NULL,"
         " revision = revision + 1, update_time = $8 WHERE tenant = $1 AND id = $2"};
     return tx_run(tx, &statement,

@@ -160,3 +160,44 @@ enum err_code sync_connection_set_inventory(struct tx *tx, const char *connectio
                        ARG_TIME(inventory_time_us), ARG_BOOL(denied)),
                   reterr);
 }
+
+// Where there is but one organization, a filter that is ignored cannot be told from one that is
+// not.
+enum err_code sync_connection_psa_witness(struct tx *tx, const char *connection_id,
+                                          struct arena *arena, struct sync_psa_witness *ret_witness,
+                                          struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_connection_psa_witness",
+        "WITH due AS (SELECT FROM connection WHERE tenant = $1 AND id = $2 AND psa_type = 0"
+        "  AND learned_psa_type = 0"
+        "  AND coalesce(psa_probed_time < clock_timestamp() - interval '7 days', true)),"
+        " here AS (SELECT id, psa_ids FROM organization WHERE tenant = $1 AND connection_id = $2"
+        "  AND NOT gone AND EXISTS (SELECT FROM due))"
+        " SELECT min(h.id), p.id FROM here AS h CROSS JOIN LATERAL unnest(h.psa_ids) AS p(id)"
+        " WHERE p.id <> '' AND (SELECT count(*) FROM here) > 1"
+        " GROUP BY p.id HAVING count(*) = 1 ORDER BY 1 LIMIT 1"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    *ret_witness = (struct sync_psa_witness){0};
+    try_(tx_query(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), &rows,
+                  reterr));
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    ret_witness->organization_id = rows_int64(&rows, 0, 0);
+    ret_witness->psa_id = rows_text_copy(&rows, 0, 1, arena);
+    return ret_witness->psa_id == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+enum err_code sync_connection_set_learned_psa_type(struct tx *tx, const char *connection_id,
+                                                   int psa_type, int64_t probed_time_us,
+                                                   struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_connection_set_learned_psa_type",
+        "UPDATE connection SET learned_psa_type = $3::smallint, psa_probed_time = $4"
+        " WHERE tenant = $1 AND id = $2"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(psa_type),
+                       ARG_TIME(probed_time_us)),
+                  reterr);
+}

@@ -42,3 +42,19 @@ enum err_code sync_connection_set_folder_filter(struct tx *tx, const char *conne
 enum err_code sync_connection_set_inventory(struct tx *tx, const char *connection_id,
                                             int64_t inventory_time_us, bool denied,
                                             struct err *reterr) _must_check_;
+
+// So many requests find out the kind of PSA: one for each that upstream knows.
+enum { SYNC_PSA_PROBES = 6 };
+// An organization by which the kind of PSA can be found out; `organization_id` 0: there is none, or
+// the kind is known, or it was looked for within the last week.
+struct sync_psa_witness {
+    int64_t organization_id;
+    const char *psa_id; // no other organization has it
+};
+enum err_code sync_connection_psa_witness(struct tx *tx, const char *connection_id,
+                                          struct arena *arena, struct sync_psa_witness *ret_witness,
+                                          struct err *reterr) _must_check_;
+// 0: it was looked for and not found.
+enum err_code sync_connection_set_learned_psa_type(struct tx *tx, const char *connection_id,
+                                                   int psa_type, int64_t probed_time_us,
+                                                   struct err *reterr) _must_check_;

@@ -97,7 +97,8 @@ enum err_code run_fetch(struct run *run, struct fetch *fetch, struct err *reterr
             return code;
         }
         fetch->too_heavy = attempt.page_too_heavy || fetch->page->overflow;
-        if (code == ERR_OK || fetch->too_heavy || !passes_by_itself(code) || tries + 1 == TRIES_MAX)
+        if (code == ERR_OK || fetch->once || fetch->too_heavy || !passes_by_itself(code) ||
+            tries + 1 == TRIES_MAX)
             return code;
         if (!run_sleep(run, attempt.retry_after_ms > 0 && attempt.retry_after_ms < SHORT_WAIT_MS
                                 ? attempt.retry_after_ms

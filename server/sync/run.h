@@ -90,6 +90,7 @@ enum { RUN_FETCH_MS = 120000 };
 struct fetch {
     const struct source_query *query;
     struct page *page;
+    bool once; // without retries
     struct source_page answer;
     bool too_heavy;
     int http_status; // of the last answer

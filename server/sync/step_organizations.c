@@ -1,5 +1,6 @@
 // The inventory of organizations, mapped or not.
 #include "server/base/log.h"
+#include "server/sync/psa_type.h"
 #include "server/sync/walk.h"
 
 static enum err_code note_inventory(struct task *task, int64_t time_us, bool denied,
@@ -29,5 +30,6 @@ enum err_code step_organizations(struct task *task, struct err *reterr)
             log_event(LOG_WARN, "the denied inventory was not noted", LOG_ERR(&err));
     }
     try_(code);
-    return note_inventory(task, clock_wall_us(), false, reterr);
+    try_(note_inventory(task, clock_wall_us(), false, reterr));
+    return psa_type_learn(task->run, reterr);
 }

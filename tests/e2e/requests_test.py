@@ -4,6 +4,7 @@ import docbridge_e2e as e2e
 
 ORGANIZATIONS, DOCUMENTS, PASSWORDS, ASSETS, CHECKLISTS = range(1, 6)
 QUICK, FULL, SUCCEEDED = 1, 2, 5
+CONNECTWISE = 1
 
 
 class Requests(e2e.Case):
@@ -56,6 +57,21 @@ class Requests(e2e.Case):
         types = sum(1 for row in self.emulator.dump("flexible_asset_types") if row["attributes"]["enabled"])
         self.assertEqual(took, 3 + types + 3)
         self.assertEqual(said.request_count, took)
+
+    def test_the_kind_of_psa_is_learned_once(self):
+        """By one organization, asked for under each of six kinds; which the estimate knows."""
+        connection = self.api("ConnectionService.GetConnection", name=self.connection)
+        self.assertEqual((connection.psa_type, connection.learned_psa_type), (CONNECTWISE, 0))
+        connection.psa_type = 0
+        self.api("ConnectionService.UpdateConnection", connection=connection, update_mask={"paths": ["psa_type"]})
+        said, took = self.cost(FULL, [ORGANIZATIONS])
+        self.assertEqual((said.request_count, took), (7, 7))
+        connection = self.api("ConnectionService.GetConnection", name=self.connection)
+        self.assertEqual((connection.psa_type, connection.learned_psa_type), (0, CONNECTWISE))
+        said, took = self.cost(FULL, [ORGANIZATIONS])
+        self.assertEqual((said.request_count, took), (1, 1))
+        asked = [row for row in self.emulator.requests(path="/organizations") if "psa_id" in row["query"]]
+        self.assertEqual(len(asked), 6)
 
     def test_windows(self):
         """What fits into the limit needs one window."""

@@ -28,6 +28,8 @@ static enum err_code probe_code;
 static int probe_count;
 static enum source_kind stuck;
 static bool order_ignored;
+static enum source_psa_type psa_type;
+static bool psa_ignored; // filters by another kind
 
 void fake_reset(void)
 {
@@ -37,7 +39,8 @@ void fake_reset(void)
     hook = NULL;
     probe_code = ERR_OK;
     stuck = SOURCE_KIND_COUNT;
-    order_ignored = false;
+    order_ignored = psa_ignored = false;
+    psa_type = SOURCE_PSA_TYPE_END;
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -45,6 +48,14 @@ void fake_ignore_order(void)
 {
     (void)pthread_mutex_lock(&lock);
     order_ignored = true;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void fake_set_psa(enum source_psa_type type, bool others_ignored)
+{
+    (void)pthread_mutex_lock(&lock);
+    psa_type = type;
+    psa_ignored = others_ignored;
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -171,8 +182,19 @@ static bool folder_fits(const struct source_query *query, int64_t folder_id)
     return false;
 }
 
+static bool psa_fits(const struct source_query *query, const struct row *row)
+{
+    char id[TEXT_MAX];
+    if (query->psa_id == NULL || (query->psa_type != psa_type && psa_ignored))
+        return true;
+    (void)snprintf(id, sizeof(id), "\"%s\"", query->psa_id);
+    return query->psa_type == psa_type && strstr(row->body, id) != NULL;
+}
+
 static bool fits(const struct source_query *query, const struct row *row)
 {
+    if (!psa_fits(query, row))
+        return false;
     const struct fake_record *record = &row->record;
     if (record->kind != query->kind || (query->type_id != 0 && record->type_id != query->type_id))
         return false;

@@ -28,6 +28,9 @@ struct fake_record {
     int64_t update_time_us; // 0: long ago
     int64_t listed_under;   // appears in this organization's list too, by mistake; 0: no
 };
+// The account's PSA, by whose kind and by the ids in a body organizations can be asked for; of
+// another kind none has an id, or (`others_ignored`) the filter is ignored. At first it has no PSA.
+void fake_set_psa(enum source_psa_type type, bool others_ignored);
 // Lets the account ignore that the latest changed are asked for first.
 void fake_ignore_order(void);
 // Adds a record, or changes the one of the same kind and id.

@@ -326,8 +326,13 @@ class EmulatorTest(unittest.TestCase):
         self.assertEqual(ids(asked("manage")), [str(linked["organization_id"])])
         self.assertEqual(asked("autotask"), [])
         self.assertEqual(len(self.it.walk("/organizations", **{"filter[psa_id]": remote})), 40)
-        self.it.switch(psa_filter_alone="400")
+        self.it.switch(psa_filter_alone="400", psa_filter_foreign="ignored")
         self.assertEqual(self.it.status("/organizations", **{"filter[psa_id]": remote}), 400)
+        self.assertEqual(len(asked("autotask")), 40)
+        self.assertEqual(ids(asked("manage")), [str(linked["organization_id"])])
+        self.it.switch(psa_filter_foreign="422")
+        self.assertEqual(self.it.status("/organizations", **{
+            "filter[psa_id]": remote, "filter[psa_integration_type]": "vorex"}), 422)
 
     def test_nested_filters_switch(self):
         organization = self.it.dump("passwords")[0]["organization_id"]

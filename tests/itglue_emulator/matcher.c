@@ -58,16 +58,38 @@ static bool set_range(struct matcher *matcher, const struct selection_request *r
     return !refused;
 }
 
+static bool psa_is_own(const struct selection_request *request)
+{
+    return strcmp(query_filter(request->query, "[psa_integration_type]"),
+                  request->account->plan.psa_type) == 0;
+}
+
+/* A filter by PSA that does not filter: without a type, or with one that the account has not. It is
+ * passed over, or else refused. */
+static bool psa_is_idle(const struct selection_request *request, struct answer *refusal,
+                        bool *refused)
+{
+    if (!query_filter(request->query, "[psa_integration_type]")) {
+        *refused = !switch_is(request->switches, SWITCH_PSA_FILTER_ALONE, "ignored");
+        if (*refused)
+            answer_error(refusal, 400, "Bad Request",
+                         "param is missing or the value is empty: psa_integration_type", NULL);
+        return true;
+    }
+    *refused =
+        !psa_is_own(request) && switch_is(request->switches, SWITCH_PSA_FILTER_FOREIGN, "422");
+    if (*refused)
+        answer_error(refusal, 422, "psa_integration_type is not connected", NULL, NULL);
+    return *refused || (!psa_is_own(request) &&
+                        switch_is(request->switches, SWITCH_PSA_FILTER_FOREIGN, "ignored"));
+}
+
 static bool add_rule(struct matchers *matchers, const struct selection_request *request,
                      const struct filter_rule *rule, const char *value, struct answer *refusal)
 {
-    if (rule->kind == FILTER_PSA && !query_filter(request->query, "[psa_integration_type]")) {
-        if (switch_is(request->switches, SWITCH_PSA_FILTER_ALONE, "ignored"))
-            return true;
-        answer_error(refusal, 400, "Bad Request",
-                     "param is missing or the value is empty: psa_integration_type", NULL);
-        return false;
-    }
+    bool refused = false;
+    if (rule->kind == FILTER_PSA && psa_is_idle(request, refusal, &refused))
+        return !refused;
     struct matcher *matcher = add(matchers, rule->kind, value);
     matcher->exclude = rule->exclude;
     matcher->attribute = rule->attribute;
@@ -151,8 +173,7 @@ static bool attribute_matches(const struct matcher *matcher, const struct row *r
 static bool psa_matches(const struct matcher *matcher, const struct selection_request *request,
                         const struct row *row)
 {
-    const char *type = query_filter(request->query, "[psa_integration_type]");
-    if (strcmp(type, request->account->plan.psa_type) != 0)
+    if (!psa_is_own(request))
         return false;
     size_t count = 0;
     struct row **links =

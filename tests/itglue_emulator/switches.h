@@ -66,6 +66,8 @@ enum switch_kind { SWITCH_KIND_BOOL, SWITCH_KIND_INT, SWITCH_KIND_CHOICE, SWITCH
       "filters on nested routes (the folder filter works always)")                                \
     X(PSA_FILTER_ALONE, "psa_filter_alone", CHOICE, "\"ignored\"", "ignored|400", "?",            \
       "filter[psa_id] without psa_integration_type")                                              \
+    X(PSA_FILTER_FOREIGN, "psa_filter_foreign", CHOICE, "\"none\"", "none|ignored|422", "?",      \
+      "filter[psa_id] with the psa_integration_type of a PSA that the account has not")           \
     X(UNKNOWN_INCLUDE, "unknown_include", CHOICE, "\"ignored\"", "ignored|400", "?",              \
       "an include that the endpoint does not list")                                               \
     X(AUTHORIZED_USERS, "authorized_users", CHOICE, "\"linked\"", "linked|unlinked|absent", "?",  \

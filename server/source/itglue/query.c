@@ -1,10 +1,18 @@
 #include "server/source/itglue/query.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "server/source/itglue/kind.h"
 
 enum { PAGE_SIZE_MAX = 1000 }; // more is documented nowhere
+
+// filter[psa_integration_type], without which filter[psa_id] means nothing.
+static const char *const psa_types[SOURCE_PSA_TYPE_END] = {
+    [SOURCE_PSA_CONNECTWISE_MANAGE] = "manage", [SOURCE_PSA_AUTOTASK] = "autotask",
+    [SOURCE_PSA_TIGERPAW] = "tigerpaw",         [SOURCE_PSA_KASEYA_BMS] = "kaseya-bms",
+    [SOURCE_PSA_PULSEWAY_PSA] = "pulseway-psa", [SOURCE_PSA_VOREX] = "vorex",
+};
 
 static enum err_code check(const struct source_query *query, struct err *reterr)
 {
@@ -21,6 +29,10 @@ static enum err_code check(const struct source_query *query, struct err *reterr)
         return err_invalid(reterr, "type_id", "is required");
     if (query->folder_filter == SOURCE_FOLDER_ID && query->folder_id <= 0)
         return err_invalid(reterr, "folder_id", "is required");
+    if (query->psa_id != NULL &&
+        (query->kind != SOURCE_ORGANIZATIONS || (unsigned)query->psa_type >= SOURCE_PSA_TYPE_END ||
+         psa_types[query->psa_type] == NULL))
+        return err_invalid(reterr, "psa_type", "is required, of organizations");
     return ERR_OK;
 }
 
@@ -39,6 +51,30 @@ static void add_folder_filter(const struct source_query *query, struct buffer *t
         buffer_printf(target, "&filter%%5Bdocument_folder_id%%5D=%" PRId64, query->folder_id);
         return;
     }
+}
+
+// A value of a filter: a comma in it is no separator.
+static void add_value(const char *text, struct buffer *target)
+{
+    static const char unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    for (; *text != '\0'; text++) {
+        if (*text == ',')
+            buffer_text(target, "%5C");
+        if (strchr(unreserved, *text) != NULL)
+            buffer_append(target, text, 1);
+        else
+            buffer_printf(target, "%%%02X", (unsigned char)*text);
+    }
+}
+
+static void add_psa_filter(const struct source_query *query, struct buffer *target)
+{
+    if (query->psa_id == NULL)
+        return;
+    buffer_printf(target, "&filter%%5Bpsa_integration_type%%5D=%s&filter%%5Bpsa_id%%5D=",
+                  psa_types[query->psa_type]);
+    add_value(query->psa_id, target);
 }
 
 enum err_code itglue_query_page(const struct source_query *query, struct buffer *target,
@@ -65,6 +101,7 @@ enum err_code itglue_query_page(const struct source_query *query, struct buffer 
         buffer_printf(target, "&filter%%5Borganization-id%%5D=%" PRId64, query->organization_id);
     if (query->kind == SOURCE_DOCUMENTS)
         add_folder_filter(query, target);
+    add_psa_filter(query, target);
     if (query->impossible_filter)
         buffer_text(target, "&filter%5Bdocbridge_no_such_filter%5D=1");
     return target->failed ? err_no_memory(reterr) : ERR_OK;

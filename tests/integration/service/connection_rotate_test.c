@@ -103,12 +103,14 @@ static void replaces_the_key_and_nothing_else(void **state)
     Connection out;
     seed(fixture);
     seed_account();
+    (void)fixture_sql(fixture, "UPDATE connection SET learned_psa_type = 2");
     rotate_init(&rotate);
     assert_int_equal(run_rotate(fixture, &rotate, &out), ERR_OK);
     assert_int_equal(out.state, DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE);
     assert_string_equal(out.credential->last4, "9876");
     assert_string_equal(out.account->primary_organization_id, "42");
     assert_int_equal(out.n_capabilities, 8);
+    assert_int_equal(out.learned_psa_type, DOCBRIDGE__V1__PSA_TYPE__PSA_TYPE_AUTOTASK);
     assert_int_equal(rows_that_stay(fixture), 231);
     assert_string_equal(source_fake.last_key, NEW_KEY);
     assert_key(fixture, NEW_KEY);
@@ -284,10 +286,16 @@ static void another_account_takes_nothing_over(void **state)
     Connection out;
     seed(fixture);
     seed_stranger();
+    (void)fixture_sql(fixture,
+                      "UPDATE connection SET learned_psa_type = 2, psa_probed_time = now()");
     rotate_init(&rotate);
     rotate.in.allow_account_change = true;
     assert_int_equal(run_rotate(fixture, &rotate, &out), ERR_OK);
     assert_string_equal(out.account->primary_organization_id, "77");
+    assert_int_equal(out.learned_psa_type, 0);
+    assert_int_equal(
+        fixture_number(fixture, "SELECT count(*) FROM connection WHERE psa_probed_time IS NULL"),
+        1);
     // Content is left to the remover; nothing leads to it, and no sync begins before it is gone.
     assert_int_equal(rows_that_stay(fixture), 30);
     assert_int_equal(

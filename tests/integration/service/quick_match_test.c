@@ -217,6 +217,20 @@ static void knows_what_it_does_not_know(void **state)
     assert_int_equal(result_of(&out, 16)->outcome, OUTCOME(NAME_DIFFERS));
 }
 
+// What a sync found out counts where nobody said it.
+static void learned_psa_types_count_less_than_said_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__QuickMatchResponse out;
+    seed(fixture);
+    (void)fixture_sql(fixture, "UPDATE connection SET psa_type = 0, learned_psa_type = 1");
+    match(fixture, true, &out);
+    assert_int_equal(result_of(&out, 1)->outcome, OUTCOME(MATCHED_PSA_ID));
+    (void)fixture_sql(fixture, "UPDATE connection SET psa_type = 2");
+    match(fixture, true, &out);
+    assert_int_equal(result_of(&out, 1)->outcome, OUTCOME(PSA_TYPE_MISMATCH));
+}
+
 static void *match_alone(void *context)
 {
     // A request of its own, as another caller's would be.
@@ -284,6 +298,7 @@ int main(void)
         TEST(racers_all_succeed),
         TEST(previews),
         TEST(knows_what_it_does_not_know),
+        TEST(learned_psa_types_count_less_than_said_ones),
         TEST(is_fast_on_a_large_account),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);

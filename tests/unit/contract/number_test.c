@@ -95,6 +95,11 @@ static void providers_and_regions(void **state)
     (void)state;
     ASSERT_NUMBERS(provider, "PROVIDER_", true, {SOURCE_PROVIDER_IT_GLUE, "IT_GLUE"},
                    {SOURCE_PROVIDER_HUDU, "HUDU"});
+    ASSERT_NUMBERS(psa_type, "PSA_TYPE_", false,
+                   {SOURCE_PSA_CONNECTWISE_MANAGE, "CONNECTWISE_MANAGE"},
+                   {SOURCE_PSA_AUTOTASK, "AUTOTASK"}, {SOURCE_PSA_TIGERPAW, "TIGERPAW"},
+                   {SOURCE_PSA_KASEYA_BMS, "KASEYA_BMS"}, {SOURCE_PSA_PULSEWAY_PSA, "PULSEWAY_PSA"},
+                   {SOURCE_PSA_VOREX, "VOREX"});
     ASSERT_NUMBERS(region, "REGION_", true, {SOURCE_REGION_US, "US"}, {SOURCE_REGION_EU, "EU"},
                    {SOURCE_REGION_AU, "AU"});
 }

@@ -77,6 +77,11 @@ static void test_requests(void **state)
           .impossible_filter = true},
          "/organizations/7/relationships/passwords?page%5Bnumber%5D=1&page%5Bsize%5D=50&sort=id"
          "&filter%5Bdocbridge_no_such_filter%5D=1"},
+        {{SOURCE_ORGANIZATIONS, .page_number = 1, .page_size = 2, .psa_id = "a,b &=\xc3\xbc%",
+          .psa_type = SOURCE_PSA_KASEYA_BMS},
+         "/organizations?page%5Bnumber%5D=1&page%5Bsize%5D=2&sort=id&include=adapters-resources"
+         "&filter%5Bpsa_integration_type%5D=kaseya-bms"
+         "&filter%5Bpsa_id%5D=a%5C%2Cb%20%26%3D%C3%BC%25"},
     };
     struct scripted_answer answers[] = {{.bytes = EMPTY}};
     struct account account;
@@ -104,6 +109,11 @@ static void test_queries_that_cannot_be_asked(void **state)
     (void)state;
     static const struct source_query bad[] = {
         {SOURCE_PASSWORDS, .page_number = 0, .page_size = 50},
+        {SOURCE_ORGANIZATIONS, .page_number = 1, .page_size = 50, .psa_id = "1"},
+        {SOURCE_ORGANIZATIONS, .page_number = 1, .page_size = 50, .psa_id = "1",
+         .psa_type = SOURCE_PSA_TYPE_END},
+        {SOURCE_PASSWORDS, .page_number = 1, .page_size = 50, .psa_id = "1",
+         .psa_type = SOURCE_PSA_VOREX},
         {SOURCE_PASSWORDS, .page_number = 1, .page_size = 0},
         {SOURCE_PASSWORDS, .page_number = 1, .page_size = 1001},
         {SOURCE_DOCUMENTS, .page_number = 1, .page_size = 50},
