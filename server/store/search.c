@@ -50,7 +50,7 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
 // and for its reason.
 #define FOUND                                                                              \
     "found AS MATERIALIZED (SELECT r.kind, r.id, p.company_id, r.display_name, r.web_url," \
-    "  r.update_time FROM raw h"                                                           \
+    "  r.update_time, h.rank FROM raw h"                                                   \
     " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"         \
     "  AND record.kind = h.kind AND record.id >= h.id AND record.id <= h.id"               \
     "  ORDER BY record.id LIMIT 1) r ON r.organization_id = h.organization_id"             \
@@ -58,19 +58,21 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     " JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"                  \
     " WHERE " KIND_SHARED " AND " RECORD_SIGHT_RECORD                                      \
     " ORDER BY h.update_time DESC NULLS LAST LIMIT 5001)"
+// As search_find ranks, which left it out where there are many organizations.
+#define RANK                                                                          \
+    "CASE WHEN f.rank IS NOT NULL THEN f.rank ELSE (SELECT CASE WHEN a.words IS NULL" \
+    "   THEN similarity(fragments, a.piece) ELSE ts_rank(words, a.words, 1) END"      \
+    "  FROM search_entry WHERE tenant = $1 AND connection_id = $2"                    \
+    "  AND search_entry.kind = f.kind AND search_entry.id >= f.id"                    \
+    "  AND search_entry.id <= f.id ORDER BY search_entry.id LIMIT 1) END"
 
 static const struct statement find = {
-    "search_run",
-    "WITH " ASKED ", " PLACE ", " RAW ", " FOUND
-    " SELECT (SELECT count(*) FROM found), (SELECT count(*) >= 50000 FROM raw),"
-    "  f.kind, f.id, f.company_id, f.display_name, f.web_url, f.update_time"
-    " FROM (SELECT * FROM found LIMIT 5000) f CROSS JOIN asked a"
-    " JOIN LATERAL (SELECT words, fragments FROM search_entry WHERE tenant = $1"
-    "  AND connection_id = $2 AND search_entry.kind = f.kind AND search_entry.id >= f.id"
-    "  AND search_entry.id <= f.id ORDER BY search_entry.id LIMIT 1) e ON true"
-    " ORDER BY CASE WHEN a.words IS NULL THEN similarity(e.fragments, fold($7))"
-    "  ELSE ts_rank(e.words, a.words, 1) END DESC, f.update_time DESC NULLS LAST, f.kind, f.id"
-    " LIMIT $9 OFFSET $10"};
+    "search_run", "WITH " ASKED ", " PLACE ", " RAW ", " FOUND
+                  " SELECT (SELECT count(*) FROM found), (SELECT count(*) >= 50000 FROM raw),"
+                  "  f.kind, f.id, f.company_id, f.display_name, f.web_url, f.update_time"
+                  " FROM (SELECT * FROM found LIMIT 5000) f CROSS JOIN asked a"
+                  " ORDER BY " RANK " DESC NULLS LAST, f.update_time DESC NULLS LAST, f.kind, f.id"
+                  " LIMIT $9 OFFSET $10"};
 
 // Parsing a text is slow, so only a part of it is made a snippet of: from shortly before the first
 // of the words, if it stands there as it was folded.

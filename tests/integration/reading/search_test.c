@@ -162,6 +162,32 @@ static void words_are_found_in_any_case_and_accent(void **state)
     assert_string_equal(found.hits[0]->display_name, "Network");
 }
 
+// Where there are many organizations hits are ranked in another place, and the same.
+static void titles_come_first_also_among_many_organizations(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(
+        fixture,
+        "INSERT INTO company (tenant, id, display_name, name_key, create_time, update_time)"
+        " SELECT 't1', 'more' || n, 'More', 'more', now(), now() FROM generate_series(50, 55) n;"
+        "INSERT INTO organization (tenant, connection_id, id, display_name, name_key, body,"
+        " content_hash, discover_time, update_time) SELECT 't1', 'c1', n, 'More', 'more', '{}', '',"
+        " now(), now() FROM generate_series(50, 55) n;"
+        "INSERT INTO mapping (tenant, connection_id, organization_id, company_id, source,"
+        " actor_subject, actor_display_name, actor_kind, create_time)"
+        " SELECT 't1', 'c1', n, 'more' || n, 1, '', '', 1, now() FROM generate_series(50, 55) n;"
+        "UPDATE record SET update_time = '2020-01-01' WHERE id IN (1, 2);"
+        "UPDATE search_entry SET update_time = '2020-01-01' WHERE id IN (1, 2)");
+    static const char *const parents[] = {"acme", "-"};
+    for (size_t i = 0; i < ARRAY_LEN(parents); i++) {
+        assert_int_equal(ask(fixture, parents[i], "network or tapes", 0, 0, ""), ERR_OK);
+        assert_true(found.n_hits > 4);
+        assert_string_equal(found.hits[0]->display_name, "Network");
+        assert_int_equal(ask(fixture, parents[i], "rv-dc", 0, 0, ""), ERR_OK);
+        assert_string_equal(found.hits[0]->display_name, "srv-dc01.acme.local");
+    }
+}
+
 static void pieces_are_found_when_words_are_not(void **state)
 {
     struct fixture *fixture = *state;
@@ -286,6 +312,7 @@ int main(void)
         TEST(what_a_company_hides_is_not_found),
         TEST(a_caller_of_some_companies_finds_only_theirs),
         TEST(words_are_found_in_any_case_and_accent),
+        TEST(titles_come_first_also_among_many_organizations),
         TEST(pieces_are_found_when_words_are_not),
         TEST(snippets_are_plain_text_with_ranges),
         TEST(pages_follow_one_another_and_tokens_belong_to_a_query),
