@@ -141,8 +141,9 @@ struct source_query {
     int64_t folder_id;
     int page_number; // from 1
     int page_size;   // 1 to 1000
-    // Keys of traits of kind Password in this type: dropped before anything is kept. Compared
-    // without regard to case and with `-` and `_` alike, as all keys of traits.
+    // Keys of traits of kind Password in this type: of their values nothing is kept but the ids of
+    // the passwords that they refer to. Compared without regard to case and with `-` and `_` alike,
+    // as all keys of traits.
     const char *const *secret_traits;
     size_t secret_trait_count;
     // Keys of all fields of this type, the secret ones too. If there are any, a trait with another
@@ -180,8 +181,9 @@ static inline bool source_query_same(const struct source_query *one,
 // One record. Strings are UTF-8 without NUL, valid until the callback returns.
 //
 // `body` is JSON of docbridge's own making, with the keys below, and never holds a secret: password
-// values, notes of passwords and traits of kind Password are dropped while parsing. A member that
-// upstream did not give is null, an empty array for a list.
+// values, notes of passwords and values of traits of kind Password are dropped while parsing; of
+// the last stays {"values":[{"id":7}]} with the ids of passwords. A member that upstream did not
+// give is null, an empty array for a list.
 //   organizations         short_name, type_name, status_name, primary, psa_ids[] (remote ids)
 //   flexible asset types  description, icon, enabled, fields[{id,key,name,kind,order,required,
 //                         use_for_title,decimals,tag_type,default_value}]; never without fields,

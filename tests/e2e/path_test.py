@@ -383,6 +383,23 @@ class Path(e2e.Case):
         self.emulator.mutate("set_password_value", id=tail(one["name"]), value="")
         self.assertEqual(self.stack.reveal(one["name"])[0], "")
         self.__class__.revealed = one
+        self.reveal_by_reference({one["name"] for one in revealable})
+
+    def reveal_by_reference(self, revealable):
+        """A field of kind Password has the names of passwords, which pass the gates like any other."""
+        truth = {one["id"]: one["attributes"]["traits"] for one in self.emulator.dump("flexible_assets")}
+        met = set()
+        for listed in self.json("assets", "list", self.all_company)["flexibleAssets"]:
+            asset = self.json("assets", "show", listed["name"])
+            for trait in asset["traits"]:
+                if trait["kind"] == "KIND_PASSWORD":
+                    value = truth[tail(asset["name"])].get(trait["key"]) or {"values": []}
+                    names = [one["name"] for one in trait["passwords"].get("passwords", [])]
+                    self.assertEqual([tail(one) for one in names], [str(one["id"]) for one in value["values"]])
+                    met.update(names)
+        name = sorted(met & revealable)[0]
+        rows = {one["id"]: one["secret"] for one in self.emulator.dump("passwords")}
+        self.assertEqual(self.stack.reveal(name)[0], rows[tail(name)] or "")
 
     def test_11_refused_reveals_never_reach_upstream(self):
         self.emulator.ask("DELETE", "/requests")

@@ -138,6 +138,21 @@ static enum itglue_frame open_in_root(struct itglue_page *page, bool is_map)
     }
 }
 
+static enum itglue_frame open_trait(struct itglue_page *page, bool is_map)
+{
+    if (page->key == KEY_REFERENCES && is_map) {
+        itglue_reference_open(&page->draft);
+        return FRAME_REFERENCES;
+    }
+    if (page->key == KEY_REFERENCES)
+        itglue_trait_drop(&page->draft);
+    if (page->key != KEY_TRAIT)
+        return FRAME_SKIPPED;
+    page->trait_depth = page->depth;
+    itglue_trait_open(&page->draft, is_map);
+    return is_map ? FRAME_TRAIT_MAP : FRAME_TRAIT_LIST;
+}
+
 // What an object or array is that opens in `parent`.
 static enum itglue_frame open_frame(struct itglue_page *page, enum itglue_frame parent, bool is_map)
 {
@@ -167,11 +182,11 @@ static enum itglue_frame open_frame(struct itglue_page *page, enum itglue_frame 
     case FRAME_SECTION:
         return is_map && page->key == KEY_SECTION_INSIDE ? FRAME_SECTION : FRAME_SKIPPED;
     case FRAME_TRAITS:
-        if (page->key != KEY_TRAIT)
-            return FRAME_SKIPPED;
-        page->trait_depth = page->depth;
-        itglue_trait_open(&page->draft, is_map);
-        return is_map ? FRAME_TRAIT_MAP : FRAME_TRAIT_LIST;
+        return open_trait(page, is_map);
+    case FRAME_REFERENCES:
+        return !is_map && page->key == KEY_DATA ? FRAME_REFERENCE_LIST : FRAME_SKIPPED;
+    case FRAME_REFERENCE_LIST:
+        return is_map ? FRAME_REFERENCE : FRAME_SKIPPED;
     case FRAME_TRAIT_MAP:
         if (page->key != KEY_TRAIT)
             return FRAME_SKIPPED;
@@ -254,6 +269,9 @@ static int on_end(struct itglue_page *page, bool is_map)
         if (depth == page->trait_depth && page->draft.fault_reason == NULL)
             itglue_trait_end(&page->draft);
         return 1;
+    case FRAME_REFERENCES:
+        itglue_reference_close(&page->draft);
+        return 1;
     default:
         return 1;
     }
@@ -314,14 +332,21 @@ static const struct key_name section_keys[] = {NAME("content", KEY_CONTENT),
                                                NAME("resource", KEY_SECTION_INSIDE),
                                                NAME("attributes", KEY_SECTION_INSIDE)};
 
+static void on_trait(struct itglue_page *page, const char *key, size_t len)
+{
+    static const enum itglue_key keys[] = {
+        [ITGLUE_TRAIT_SKIPPED] = KEY_NONE,
+        [ITGLUE_TRAIT_KEPT] = KEY_TRAIT,
+        [ITGLUE_TRAIT_REFERENCES] = KEY_REFERENCES,
+    };
+    page->key = keys[itglue_trait_start(&page->draft, page->query, key, len)];
+    if (page->draft.fault_reason != NULL)
+        itglue_page_drop_rest(page);
+}
+
 static void on_trait_key(struct itglue_page *page, const char *key, size_t len)
 {
-    bool outermost = page->frames[page->depth] == FRAME_TRAITS;
-    enum itglue_trait_key kept = ITGLUE_KEY_SKIPPED;
-    if (!outermost)
-        kept = itglue_trait_key(&page->draft, key, len);
-    else if (itglue_trait_start(&page->draft, page->query, key, len))
-        kept = ITGLUE_KEY_KEPT;
+    enum itglue_trait_key kept = itglue_trait_key(&page->draft, key, len);
     if (kept == ITGLUE_KEY_KEPT)
         page->key = KEY_TRAIT;
     if (kept == ITGLUE_KEY_SECRET) {
@@ -369,8 +394,16 @@ static int on_key(void *context, const unsigned char *bytes, size_t len)
         page->key = look_up(section_keys, ARRAY_LEN(section_keys), key, len);
         return 1;
     case FRAME_TRAITS:
+        on_trait(page, key, len);
+        return 1;
     case FRAME_TRAIT_MAP:
         on_trait_key(page, key, len);
+        return 1;
+    case FRAME_REFERENCES:
+        page->key = is(key, len, "values") ? KEY_DATA : KEY_NONE;
+        return 1;
+    case FRAME_REFERENCE:
+        page->key = is(key, len, "id") ? KEY_ID : KEY_NONE;
         return 1;
     default:
         return 1;

@@ -29,6 +29,9 @@ enum itglue_frame {
     FRAME_TRAITS,
     FRAME_TRAIT_MAP,
     FRAME_TRAIT_LIST,
+    FRAME_REFERENCES, // the value of a trait of which only ids are kept
+    FRAME_REFERENCE_LIST,
+    FRAME_REFERENCE,
     FRAME_SKIPPED,
 };
 
@@ -54,6 +57,7 @@ enum itglue_key {
     KEY_CONTENT,
     KEY_SECTION_INSIDE, // an object whose members count as the section's own
     KEY_TRAIT,
+    KEY_REFERENCES, // a trait of which only ids are kept
 };
 
 struct itglue_page {

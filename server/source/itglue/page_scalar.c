@@ -105,6 +105,8 @@ static int on_scalar(struct itglue_page *page, const struct itglue_scalar *scala
         set_section(page, scalar);
         break;
     case FRAME_TRAITS:
+        if (page->key == KEY_REFERENCES)
+            itglue_trait_drop(&page->draft);
         if (page->key != KEY_TRAIT)
             break;
         itglue_trait_scalar(&page->draft, scalar);
@@ -117,6 +119,10 @@ static int on_scalar(struct itglue_page *page, const struct itglue_scalar *scala
         break;
     case FRAME_TRAIT_LIST:
         itglue_trait_scalar(&page->draft, scalar);
+        break;
+    case FRAME_REFERENCE:
+        if (page->key == KEY_ID)
+            itglue_reference_add(&page->draft, scalar);
         break;
     default:
         break;

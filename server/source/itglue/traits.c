@@ -65,29 +65,37 @@ static bool key_listed(const char *key, size_t len, const char *const *names, si
     return false;
 }
 
-bool itglue_trait_start(struct itglue_draft *draft, const struct source_query *query,
-                        const char *key, size_t len)
+static enum itglue_trait_use use_of(const struct source_query *query, const char *key, size_t len)
 {
-    if (key_among(key, len, secret_keys, ARRAY_LEN(secret_keys)))
-        return false;
-    if (key_listed(key, len, query->secret_traits, query->secret_trait_count))
-        return false;
     if (query->known_trait_count > 0 &&
         !key_listed(key, len, query->known_traits, query->known_trait_count))
-        return false;
+        return ITGLUE_TRAIT_SKIPPED;
+    if (key_listed(key, len, query->secret_traits, query->secret_trait_count))
+        return ITGLUE_TRAIT_REFERENCES;
+    return key_among(key, len, secret_keys, ARRAY_LEN(secret_keys)) ? ITGLUE_TRAIT_SKIPPED
+                                                                    : ITGLUE_TRAIT_KEPT;
+}
+
+enum itglue_trait_use itglue_trait_start(struct itglue_draft *draft,
+                                         const struct source_query *query, const char *key,
+                                         size_t len)
+{
+    enum itglue_trait_use use = use_of(query, key, len);
+    if (use == ITGLUE_TRAIT_SKIPPED)
+        return use;
     if (!itglue_grow(&draft->traits, &draft->trait_capacity, draft->trait_count,
                      sizeof(draft->traits[0]))) {
         check(draft, false);
-        return false;
+        return ITGLUE_TRAIT_SKIPPED;
     }
     struct itglue_span json = itglue_draft_json(draft, key, len);
     if (json.len == 0)
-        return false;
+        return ITGLUE_TRAIT_SKIPPED;
     check(draft, itglue_out_append(&draft->scratch, ":", 1));
     draft->traits[draft->trait_count] = (struct itglue_trait){
         .key = json, .member.offset = json.offset, .order = draft->trait_count};
     draft->trait_count++;
-    return draft->fault_reason == NULL;
+    return draft->fault_reason == NULL ? use : ITGLUE_TRAIT_SKIPPED;
 }
 
 static void take_comma_back(struct itglue_out *out)
@@ -175,4 +183,34 @@ void itglue_trait_close(struct itglue_draft *draft, bool is_map)
 {
     take_comma_back(&draft->scratch);
     check(draft, itglue_out_append(&draft->scratch, is_map ? "}," : "],", 2));
+}
+
+static const char references_open[] = "{\"values\":[";
+
+void itglue_reference_open(struct itglue_draft *draft)
+{
+    check(draft, itglue_out_text(&draft->scratch, references_open));
+}
+
+void itglue_reference_add(struct itglue_draft *draft, const struct itglue_scalar *id)
+{
+    int64_t number = itglue_scalar_id(id);
+    if (number != 0)
+        check(draft, itglue_out_text(&draft->scratch, "{\"id\":") &&
+                         itglue_out_number(&draft->scratch, number) &&
+                         itglue_out_text(&draft->scratch, "},"));
+}
+
+void itglue_reference_close(struct itglue_draft *draft)
+{
+    struct itglue_out *out = &draft->scratch;
+    bool none = out->len > 0 && out->data[out->len - 1] == '[';
+    if (none || draft->trait_count == 0) {
+        itglue_trait_drop(draft);
+        return;
+    }
+    take_comma_back(out);
+    check(draft, itglue_out_text(out, "]}"));
+    if (draft->fault_reason == NULL)
+        itglue_trait_end(draft);
 }

@@ -1,9 +1,13 @@
 // The traits of a flexible asset on their way into the draft: kept as JSON, without secrets and
 // without what changes by itself.
 //
-// Dropped: traits that the caller calls secret, or does not know where it says which it knows,
-// traits with a key `password` anywhere inside (or that are called so), copies of other records'
-// times, rendered content. Signed links lose their signature.
+// Dropped: traits that the caller does not know where it says which it knows, traits with a key
+// `password` anywhere inside (or that are called so), copies of other records' times, rendered
+// content. Signed links lose their signature.
+//
+// Of traits that the caller calls secret nothing is kept but the ids of the passwords that they
+// refer to, if they have the form in which traits refer to records, {"values":[{"id":7}]}: which
+// form they have is not published. Any other one is a value, and dropped.
 #pragma once
 
 #include <stdbool.h>
@@ -11,9 +15,15 @@
 
 #include "server/source/itglue/draft.h"
 
-// Begins a trait. False: it is a secret, its value must be skipped.
-bool itglue_trait_start(struct itglue_draft *draft, const struct source_query *query,
-                        const char *key, size_t len);
+enum itglue_trait_use {
+    ITGLUE_TRAIT_SKIPPED, // it was not begun: skip its value
+    ITGLUE_TRAIT_KEPT,
+    ITGLUE_TRAIT_REFERENCES, // of its value only what itglue_reference_*() take
+};
+// Begins a trait.
+enum itglue_trait_use itglue_trait_start(struct itglue_draft *draft,
+                                         const struct source_query *query, const char *key,
+                                         size_t len);
 // Its value is complete.
 void itglue_trait_end(struct itglue_draft *draft);
 // Takes back the trait that was begun and wipes what there is of it.
@@ -30,3 +40,9 @@ enum itglue_trait_key itglue_trait_key(struct itglue_draft *draft, const char *k
 void itglue_trait_scalar(struct itglue_draft *draft, const struct itglue_scalar *scalar);
 void itglue_trait_open(struct itglue_draft *draft, bool is_map);
 void itglue_trait_close(struct itglue_draft *draft, bool is_map);
+
+// The value of a trait of references: its begin, an id in it, its end, which drops a trait without
+// any.
+void itglue_reference_open(struct itglue_draft *draft);
+void itglue_reference_add(struct itglue_draft *draft, const struct itglue_scalar *id);
+void itglue_reference_close(struct itglue_draft *draft);

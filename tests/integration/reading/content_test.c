@@ -106,7 +106,9 @@ static const char RECORDS[] =
     "    \"since\": \"2026-09-15\","
     "    \"nodes\": {\"type\": \"Configurations\", \"values\": [{\"id\": 12, \"name\": \"NB-1\","
     "      \"hostname\": \"nb1\", \"ports\": [1, 2]}]},"
-    "    \"files\": [{\"name\": \"a.pdf\", \"url\": \"https://x/a.pdf\"}]}}',''),"
+    "    \"files\": [{\"name\": \"a.pdf\", \"url\": \"https://x/a.pdf\"}],"
+    "    \"login\": {\"values\": [{\"id\": 3183713165001122}, {\"id\": 0}, {\"id\": \"x\"}, "
+    "{}]}}}',''),"
     "  ('t1','c1',5,2,41,'Of a type that is off',78,false,'{}',''),"
     "  ('t1','c1',5,3,41,'Restricted',77,true,'{}',''),"
     "  ('t1','c1',5,4,41,'Wrong',77,false,'{\"traits\": {\"note\": 7, \"host\": {\"a\": [1]},"
@@ -238,7 +240,10 @@ static void an_asset_has_its_fields_in_order_and_typed(void **state)
     assert_string_equal(tags->tags[0]->attributes[0]->value, "[1,2]");
     assert_string_equal(asset.traits[7]->uploads->uploads[0]->upstream_uri, "https://x/a.pdf");
     assert_int_equal(asset.traits[8]->value_case, VALUE(PASSWORDS));
-    assert_int_equal(asset.traits[8]->passwords->n_passwords, 0);
+    // A name, judged when it is used.
+    assert_int_equal(asset.traits[8]->passwords->n_passwords, 1);
+    assert_string_equal(asset.traits[8]->passwords->passwords[0]->name,
+                        "companies/acme/passwords/3183713165001122");
     assert_int_equal(asset.traits[9]->value_case, DOCBRIDGE__V1__TRAIT__VALUE__NOT_SET);
     assert_non_null(asset.freshness);
 }

@@ -287,8 +287,9 @@ static void test_assets_keep_their_traits_but_secrets(void **state)
                         "https://msp.itglue.com/4102/assets/77-backup/records/550123");
     assert_string_equal(
         one->body,
-        "{\"type_name\":\"Backup\",\"traits\":{\"empty\":null,\"job-name\":\"Nightly NAS\","
-        "\"list\":[],\"next-test\":\"2026-09-01\",\"notes\":\"<div>Runs <b>01:00</b></div>\","
+        "{\"type_name\":\"Backup\",\"traits\":{\"admin-login\":{\"values\":[{\"id\":1}]},"
+        "\"empty\":null,\"job-name\":\"Nightly "
+        "NAS\",\"list\":[],\"next-test\":\"2026-09-01\",\"notes\":\"<div>Runs <b>01:00</b></div>\","
         "\"ratio\":2.50,\"retention-days\":30,\"servers\":{\"type\":\"Configurations\",\"values\":["
         "{\"id\":3183713165001122,\"name\":\"NB-NAS01\",\"installed\":[1,{},[\"x\"]]}]},"
         "\"verified\":true}}");

@@ -84,6 +84,55 @@ static void test_an_unknown_trait_is_secret(void **state)
     assert_traits(&without, "{\"new\":1,\"wifi-key\":\"CANARY\"}", "{\"new\":1}");
 }
 
+// Of a secret trait's value the ids of what it refers to stay, in the one form of references that
+// is known; all else may be the secret.
+static void test_a_secret_trait_keeps_ids_alone(void **state)
+{
+    (void)state;
+    static const char *const secret[] = {"wifi-key", "password"};
+    static const struct source_query query = {.kind = SOURCE_FLEXIBLE_ASSETS,
+                                              .type_id = 7,
+                                              .page_number = 1,
+                                              .page_size = 50,
+                                              .secret_traits = secret,
+                                              .secret_trait_count = 2};
+    static const struct {
+        const char *value, *kept;
+    } rows[] = {
+        {"{\"type\":\"Passwords\",\"values\":[{\"id\":71,\"name\":\"CANARY\"}]}",
+         "{\"values\":[{\"id\":71}]}"},
+        {"{\"values\":[{\"id\":\"3183713165001122\"},{\"password\":\"CANARY\",\"id\":72},"
+         "{\"x\":{\"id\":1},\"y\":[{\"id\":2}]}],\"id\":3}",
+         "{\"values\":[{\"id\":3183713165001122},{\"id\":72}]}"},
+        {"\"CANARY\"", NULL},
+        {"12345", NULL},
+        {"true", NULL},
+        {"null", NULL},
+        {"[{\"id\":71}]", NULL},
+        {"{\"id\":71}", NULL},
+        {"{}", NULL},
+        {"{\"values\":12345}", NULL},
+        {"{\"values\":[]}", NULL},
+        {"{\"values\":[12345,\"CANARY\",[{\"id\":71}],null]}", NULL},
+        {"{\"values\":{\"id\":71}}", NULL},
+        {"{\"values\":[{\"id\":\"CANARY\"},{\"id\":-1},{\"id\":[71]},{\"id\":null}]}", NULL},
+        {"{\"value\":[{\"id\":71}]}", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char traits[1024], kept[256];
+        (void)snprintf(traits, sizeof(traits),
+                       "{\"a\":1,\"wifi_key\":%s,\"password\":%s,\"z\":{\"id\":5}}", rows[i].value,
+                       rows[i].value);
+        if (rows[i].kept == NULL)
+            (void)snprintf(kept, sizeof(kept), "{\"a\":1,\"z\":{\"id\":5}}");
+        else
+            (void)snprintf(kept, sizeof(kept),
+                           "{\"a\":1,\"password\":%s,\"wifi_key\":%s,\"z\":{\"id\":5}}",
+                           rows[i].kept, rows[i].kept);
+        assert_traits(&query, traits, kept);
+    }
+}
+
 #define RELATED(ids) ",\"relationships\":{\"flexible-asset-fields\":{\"data\":[" ids "]}}"
 #define FIELD(id, more) \
     "{\"id\":" id ",\"type\":\"flexible-asset-fields\",\"attributes\":{" more "}}"
@@ -217,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_key_has_many_spellings),
         cmocka_unit_test(test_an_unknown_trait_is_secret),
+        cmocka_unit_test(test_a_secret_trait_keeps_ids_alone),
         cmocka_unit_test(test_a_type_without_its_fields_is_quarantined),
         cmocka_unit_test(test_a_lost_field_spoils_types_that_may_have_owned_it),
         cmocka_unit_test(test_an_unknown_kind_is_secret),
