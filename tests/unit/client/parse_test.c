@@ -81,21 +81,29 @@ static void table_is_sound(void **state)
     }
 }
 
+static bool has_command(const char *service, const char *method)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (command_table[i].service != NULL &&
+            strcmp(command_table[i].service->short_name, service) == 0 &&
+            strcmp(command_table[i].method, method) == 0)
+            return true;
+    return false;
+}
+
+// By the list of all methods of the contract, which another test holds against the contract itself.
 static void every_method_has_a_command(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < command_count; i++) {
-        const ProtobufCServiceDescriptor *service = command_table[i].service;
-        for (unsigned j = 0; service != NULL && j < service->n_methods; j++) {
-            // Health's stream and list serve probes, not people.
-            bool found = strncmp(service->name, "grpc.", 5) == 0;
-            for (size_t k = 0; k < command_count; k++)
-                found = found || (command_table[k].service == service &&
-                                  strcmp(command_table[k].method, service->methods[j].name) == 0);
-            if (!found)
-                fail_msg("%s has no command", service->methods[j].name);
-        }
-    }
+    char service[64], method[64];
+    int count = 0;
+    FILE *methods = fopen("tests/unit/contract/policy.golden", "r");
+    assert_non_null(methods);
+    for (; fscanf(methods, "%63s %63s %*[^\n]", service, method) == 2; count++)
+        if (!has_command(service, method))
+            fail_msg("%s.%s has no command", service, method);
+    (void)fclose(methods);
+    assert_true(count > 50);
 }
 
 static void options_stand_anywhere(void **state)
