@@ -1,14 +1,9 @@
-// ConnectionService: what an administrator changes, pauses and disconnects, in every state; and
-// Hudu, which is only recorded.
-#include "tests/integration/service/fixture.h"
+// ConnectionService: what an administrator changes, pauses and disconnects, in every state.
+#include "tests/integration/service/verbs.h"
 
 #include <pthread.h>
 #include <stdio.h>
 
-#include "docbridge/v1/config.pb-c.h"
-#include "docbridge/v1/connection.pb-c.h"
-#include "docbridge/v1/mapping.pb-c.h"
-#include "docbridge/v1/sync.pb-c.h"
 #include "server/audit/audit.h"
 #include "server/store/connection_state.h"
 
@@ -17,36 +12,6 @@ typedef Docbridge__V1__Connection Connection;
 #define SCOPE(name) DOCBRIDGE__V1__PAUSE_SCOPE__PAUSE_SCOPE_##name
 
 static char c1[] = "connections/c1";
-
-static enum err_code run_pause(struct fixture *fixture, Docbridge__V1__PauseScope scope,
-                               Connection *out)
-{
-    Docbridge__V1__PauseConnectionRequest in = DOCBRIDGE__V1__PAUSE_CONNECTION_REQUEST__INIT;
-    char reason[] = "the key leaked";
-    in.name = c1;
-    in.scope = scope;
-    in.reason = reason;
-    return fixture_call(fixture, &connection_service, "PauseConnection", &in, out);
-}
-
-static enum err_code run_resume(struct fixture *fixture, Docbridge__V1__PauseScope scope,
-                                Connection *out)
-{
-    Docbridge__V1__ResumeConnectionRequest in = DOCBRIDGE__V1__RESUME_CONNECTION_REQUEST__INIT;
-    in.name = c1;
-    in.scope = scope;
-    return fixture_call(fixture, &connection_service, "ResumeConnection", &in, out);
-}
-
-static enum err_code run_disconnect(struct fixture *fixture, char *etag, Connection *out)
-{
-    Docbridge__V1__DisconnectConnectionRequest in =
-        DOCBRIDGE__V1__DISCONNECT_CONNECTION_REQUEST__INIT;
-    in.name = c1;
-    if (etag != NULL)
-        in.etag = etag;
-    return fixture_call(fixture, &connection_service, "DisconnectConnection", &in, out);
-}
 
 struct update {
     Docbridge__V1__UpdateConnectionRequest in;
@@ -76,41 +41,6 @@ static void update_init(struct update *update)
 static enum err_code run_update(struct fixture *fixture, struct update *update, Connection *out)
 {
     return fixture_call(fixture, &connection_service, "UpdateConnection", &update->in, out);
-}
-
-static enum err_code run_sync(struct fixture *fixture)
-{
-    Docbridge__V1__RunSyncRequest in = DOCBRIDGE__V1__RUN_SYNC_REQUEST__INIT;
-    Docbridge__V1__SyncRun out;
-    in.parent = c1;
-    return fixture_call(fixture, &sync_service, "RunSync", &in, &out);
-}
-
-static enum err_code run_refresh(struct fixture *fixture)
-{
-    Docbridge__V1__RefreshOrganizationsRequest in =
-        DOCBRIDGE__V1__REFRESH_ORGANIZATIONS_REQUEST__INIT;
-    Docbridge__V1__SyncRun out;
-    in.parent = c1;
-    return fixture_call(fixture, &mapping_service, "RefreshOrganizations", &in, &out);
-}
-
-static enum err_code run_refresh_types(struct fixture *fixture)
-{
-    Docbridge__V1__RefreshDocumentationTypesRequest in =
-        DOCBRIDGE__V1__REFRESH_DOCUMENTATION_TYPES_REQUEST__INIT;
-    Docbridge__V1__RefreshDocumentationTypesResponse out;
-    in.parent = c1;
-    return fixture_call(fixture, &config_service, "RefreshDocumentationTypes", &in, &out);
-}
-
-static enum err_code run_trial(struct fixture *fixture)
-{
-    Docbridge__V1__TestConnectionRequest in = DOCBRIDGE__V1__TEST_CONNECTION_REQUEST__INIT;
-    Docbridge__V1__TestConnectionResponse out;
-    in.target_case = DOCBRIDGE__V1__TEST_CONNECTION_REQUEST__TARGET_NAME;
-    in.name = c1;
-    return fixture_call(fixture, &connection_service, "TestConnection", &in, &out);
 }
 
 static int64_t events(const struct fixture *fixture)
@@ -197,37 +127,37 @@ static void pauses_and_resumes(void **state)
     struct fixture *fixture = *state;
     Connection out;
     fixture_seed_connection(fixture);
-    assert_int_equal(run_pause(fixture, SCOPE(REVEALS), &out), ERR_OK);
+    assert_int_equal(verb_pause(fixture, SCOPE(REVEALS), &out), ERR_OK);
     assert_true(out.reveals_paused);
     assert_false(out.sync_paused);
     assert_string_equal(fixture_changes(fixture, AUDIT_CONNECTION_PAUSE),
                         "[{\"field\":\"reveals_paused\",\"old\":\"false\",\"new\":\"true\"}]");
     assert_string_equal(fixture_sql(fixture, "SELECT reason FROM audit_event"), "the key leaked");
     // Paused already: nothing is written.
-    assert_int_equal(run_pause(fixture, SCOPE(REVEALS), &out), ERR_OK);
+    assert_int_equal(verb_pause(fixture, SCOPE(REVEALS), &out), ERR_OK);
     assert_string_equal(out.etag, "r2");
     assert_int_equal(events(fixture), 1);
     // A pause of reveals holds no sync, and all is what is left.
-    assert_int_equal(run_sync(fixture), ERR_OK);
-    assert_int_equal(run_pause(fixture, SCOPE(UNSPECIFIED), &out), ERR_OK);
+    assert_int_equal(verb_sync(fixture), ERR_OK);
+    assert_int_equal(verb_pause(fixture, SCOPE(UNSPECIFIED), &out), ERR_OK);
     assert_true(out.sync_paused && out.reveals_paused);
     assert_string_equal(fixture_changes(fixture, AUDIT_CONNECTION_PAUSE),
                         "[{\"field\":\"sync_paused\",\"old\":\"false\",\"new\":\"true\"}]");
-    assert_int_equal(run_sync(fixture), ERR_SYNCS_PAUSED);
-    assert_int_equal(run_refresh(fixture), ERR_SYNCS_PAUSED);
-    assert_int_equal(run_refresh_types(fixture), ERR_SYNCS_PAUSED);
-    assert_int_equal(run_trial(fixture), ERR_OK);
-    assert_int_equal(run_resume(fixture, SCOPE(SYNC), &out), ERR_OK);
+    assert_int_equal(verb_sync(fixture), ERR_SYNCS_PAUSED);
+    assert_int_equal(verb_refresh_organizations(fixture), ERR_SYNCS_PAUSED);
+    assert_int_equal(verb_refresh_types(fixture), ERR_SYNCS_PAUSED);
+    assert_int_equal(verb_test(fixture), ERR_OK);
+    assert_int_equal(verb_resume(fixture, SCOPE(SYNC), &out), ERR_OK);
     assert_true(!out.sync_paused && out.reveals_paused);
-    assert_int_equal(run_sync(fixture), ERR_OK);
-    assert_int_equal(run_resume(fixture, SCOPE(ALL), &out), ERR_OK);
+    assert_int_equal(verb_sync(fixture), ERR_OK);
+    assert_int_equal(verb_resume(fixture, SCOPE(ALL), &out), ERR_OK);
     assert_false(out.reveals_paused);
     assert_string_equal(fixture_changes(fixture, AUDIT_CONNECTION_RESUME),
                         "[{\"field\":\"reveals_paused\",\"old\":\"true\",\"new\":\"false\"}]");
     int64_t before = events(fixture);
-    assert_int_equal(run_resume(fixture, SCOPE(ALL), &out), ERR_OK);
+    assert_int_equal(verb_resume(fixture, SCOPE(ALL), &out), ERR_OK);
     assert_int_equal(events(fixture), before);
-    assert_int_equal(run_pause(fixture, 9, &out), ERR_FIELD_INVALID);
+    assert_int_equal(verb_pause(fixture, 9, &out), ERR_FIELD_INVALID);
     assert_string_equal(fixture->err.field, "scope");
 }
 
@@ -237,11 +167,11 @@ static void disconnects(void **state)
     Connection out;
     char stale[] = "r9", current[] = "r1";
     fixture_seed_connection(fixture);
-    assert_int_equal(run_sync(fixture), ERR_OK);
-    assert_int_equal(run_disconnect(fixture, stale, &out), ERR_ETAG_MISMATCH);
+    assert_int_equal(verb_sync(fixture), ERR_OK);
+    assert_int_equal(verb_disconnect(fixture, stale, &out), ERR_ETAG_MISMATCH);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), 1);
     assert_int_equal(fixture_number(fixture, "SELECT state FROM sync_run"), 1);
-    assert_int_equal(run_disconnect(fixture, current, &out), ERR_OK);
+    assert_int_equal(verb_disconnect(fixture, current, &out), ERR_OK);
     assert_int_equal(out.state, CONNECTION_DISCONNECTED);
     assert_null(out.credential);
     assert_false(out.syncing);
@@ -257,9 +187,9 @@ static void disconnects(void **state)
                         "{\"field\":\"credential.fingerprint\",\"old\":\"f\",\"new\":null},"
                         "{\"field\":\"cancelled_sync_run_count\",\"old\":null,\"new\":\"1\"}]");
     int64_t before = events(fixture);
-    assert_int_equal(run_disconnect(fixture, NULL, &out), ERR_OK);
+    assert_int_equal(verb_disconnect(fixture, NULL, &out), ERR_OK);
     assert_int_equal(events(fixture), before);
-    assert_int_equal(run_sync(fixture), ERR_CONNECTION_NOT_ACTIVE);
+    assert_int_equal(verb_sync(fixture), ERR_CONNECTION_NOT_ACTIVE);
     assert_string_equal(fixture_meta(fixture, "state"), "DISCONNECTED");
     assert_non_null(strstr(fixture_meta(fixture, "since"), "T"));
 }
@@ -283,25 +213,25 @@ static void each_verb_in_each_state(void **state)
         (void)fixture_sql(fixture, "DELETE FROM connection");
         fixture_seed_connection(fixture);
         set_state(fixture, rows[i].state);
-        assert_int_equal(run_sync(fixture), rows[i].sync);
+        assert_int_equal(verb_sync(fixture), rows[i].sync);
         if (rows[i].sync == OFF) {
             assert_string_equal(fixture_meta(fixture, "state"),
                                 connection_state_word(rows[i].state));
             assert_string_equal(fixture_meta(fixture, "since"), "2026-03-01T12:00:00.000000Z");
         }
-        assert_int_equal(run_refresh(fixture), rows[i].refresh);
-        assert_int_equal(run_refresh_types(fixture), rows[i].refresh_types);
+        assert_int_equal(verb_refresh_organizations(fixture), rows[i].refresh);
+        assert_int_equal(verb_refresh_types(fixture), rows[i].refresh_types);
         update_init(&update);
         assert_int_equal(run_update(fixture, &update, &out), rows[i].update);
-        assert_int_equal(run_pause(fixture, SCOPE(ALL), &out), rows[i].pause);
+        assert_int_equal(verb_pause(fixture, SCOPE(ALL), &out), rows[i].pause);
         if (rows[i].pause == NOT) {
             assert_string_equal(fixture_meta(fixture, "verb"), "PAUSE");
             assert_string_equal(fixture_meta(fixture, "state"),
                                 connection_state_word(rows[i].state));
         }
-        assert_int_equal(run_resume(fixture, SCOPE(ALL), &out), rows[i].resume);
-        assert_int_equal(run_trial(fixture), rows[i].test);
-        assert_int_equal(run_disconnect(fixture, NULL, &out), rows[i].disconnect);
+        assert_int_equal(verb_resume(fixture, SCOPE(ALL), &out), rows[i].resume);
+        assert_int_equal(verb_test(fixture), rows[i].test);
+        assert_int_equal(verb_disconnect(fixture, NULL, &out), rows[i].disconnect);
     }
 }
 
@@ -368,10 +298,10 @@ static void *turn(void *context)
         arena_init(&own.arena, 1 << 20);
         own.request.arena = &own.arena;
         Connection out;
-        enum err_code code = hand->number == 0   ? run_sync(&own)
-                             : hand->number == 1 ? run_pause(&own, SCOPE(ALL), &out)
-                             : hand->number == 2 ? run_resume(&own, SCOPE(ALL), &out)
-                                                 : run_refresh(&own);
+        enum err_code code = hand->number == 0   ? verb_sync(&own)
+                             : hand->number == 1 ? verb_pause(&own, SCOPE(ALL), &out)
+                             : hand->number == 2 ? verb_resume(&own, SCOPE(ALL), &out)
+                                                 : verb_refresh_organizations(&own);
         hand->failures += !is_refusal(code);
         arena_done(&own.arena);
     }
@@ -388,7 +318,7 @@ static void verbs_at_once_do_not_collide(void **state)
     fixture_seed_connection(fixture);
     // A sync that joins a run of organizations alone wishes for more, and writes to the run.
     (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = true");
-    assert_int_equal(run_refresh(fixture), ERR_OK);
+    assert_int_equal(verb_refresh_organizations(fixture), ERR_OK);
     for (int i = 0; i < HANDS; i++) {
         hands[i] = (struct hand){fixture, i, 0};
         assert_int_equal(pthread_create(&threads[i], NULL, turn, &hands[i]), 0);
@@ -397,150 +327,13 @@ static void verbs_at_once_do_not_collide(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
         assert_int_equal(hands[i].failures, 0);
     }
-    assert_int_equal(run_resume(fixture, SCOPE(ALL), &out), ERR_OK);
+    assert_int_equal(verb_resume(fixture, SCOPE(ALL), &out), ERR_OK);
     assert_int_equal(
         fixture_number(fixture, "SELECT count(*) FROM sync_lease WHERE expire_time = 'infinity'"),
         0);
-    assert_int_equal(run_disconnect(fixture, NULL, &out), ERR_OK);
+    assert_int_equal(verb_disconnect(fixture, NULL, &out), ERR_OK);
     assert_int_equal(
         fixture_number(fixture, "SELECT count(*) FROM sync_run WHERE state IN (1, 2, 3, 4)"), 0);
-}
-
-struct create {
-    Docbridge__V1__CreateConnectionRequest in;
-    Connection connection;
-    Docbridge__V1__ConnectionCandidate candidate;
-};
-
-static void create_init(struct create *create, bool hudu)
-{
-    static char title[] = "Documentation", key[] = CANARY;
-    docbridge__v1__create_connection_request__init(&create->in);
-    docbridge__v1__connection__init(&create->connection);
-    docbridge__v1__connection_candidate__init(&create->candidate);
-    create->in.connection = &create->connection;
-    create->in.candidate = &create->candidate;
-    create->connection.display_name = title;
-    create->candidate.provider =
-        hudu ? DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU : DOCBRIDGE__V1__PROVIDER__PROVIDER_IT_GLUE;
-    if (hudu)
-        return;
-    create->candidate.region = DOCBRIDGE__V1__REGION__REGION_US;
-    create->candidate.api_key = key;
-}
-
-static enum err_code run_create(struct fixture *fixture, struct create *create, Connection *out)
-{
-    return fixture_call(fixture, &connection_service, "CreateConnection", &create->in, out);
-}
-
-static void hudu_holds_the_slot_and_does_nothing(void **state)
-{
-    struct fixture *fixture = *state;
-    struct create create;
-    Connection out;
-    char id[] = "c1", key[] = CANARY, uri[] = "https://acme.eu.itglue.com";
-    create_init(&create, true);
-    create.in.connection_id = id;
-    create.candidate.region = DOCBRIDGE__V1__REGION__REGION_EU;
-    assert_int_equal(run_create(fixture, &create, &out), ERR_FIELD_INVALID);
-    assert_string_equal(fixture->err.field, "candidate.region");
-    create.candidate.region = 0;
-    create.candidate.region_uri = uri;
-    assert_int_equal(run_create(fixture, &create, &out), ERR_FIELD_INVALID);
-    assert_string_equal(fixture->err.field, "candidate.region_uri");
-    create_init(&create, true);
-    create.candidate.api_key = key;
-    assert_int_equal(run_create(fixture, &create, &out), ERR_FIELD_INVALID);
-    assert_string_equal(fixture->err.field, "candidate.api_key");
-    create_init(&create, true);
-    create.in.connection_id = id;
-    assert_int_equal(run_create(fixture, &create, &out), ERR_OK);
-    assert_int_equal(out.provider, DOCBRIDGE__V1__PROVIDER__PROVIDER_HUDU);
-    assert_int_equal(out.state, CONNECTION_ACTIVE);
-    assert_int_equal(out.region, 0);
-    assert_null(out.credential);
-    assert_string_equal(out.latest_sync_run, "");
-    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), 0);
-    assert_null(strstr(fixture_changes(fixture, AUDIT_CONNECTION_CREATE), "region"));
-    assert_int_equal(run_trial(fixture), ERR_PROVIDER_NOT_SUPPORTED);
-    assert_string_equal(fixture_meta(fixture, "provider"), "HUDU");
-    assert_int_equal(run_sync(fixture), ERR_PROVIDER_NOT_SUPPORTED);
-    assert_int_equal(run_refresh(fixture), ERR_PROVIDER_NOT_SUPPORTED);
-    assert_int_equal(run_refresh_types(fixture), ERR_PROVIDER_NOT_SUPPORTED);
-    assert_int_equal(source_fake.calls, 0);
-    create_init(&create, false);
-    assert_int_equal(run_create(fixture, &create, &out), ERR_DOCUMENTATION_PROVIDER_ACTIVE);
-    assert_string_equal(fixture_meta(fixture, "active_provider"), "HUDU");
-    assert_string_equal(fixture_meta(fixture, "connection"), c1);
-    assert_int_equal(run_disconnect(fixture, NULL, &out), ERR_OK);
-    assert_int_equal(run_create(fixture, &create, &out), ERR_OK);
-    create_init(&create, true);
-    assert_int_equal(run_create(fixture, &create, &out), ERR_DOCUMENTATION_PROVIDER_ACTIVE);
-    assert_string_equal(fixture_meta(fixture, "active_provider"), "IT_GLUE");
-}
-
-enum { RACERS = 8 };
-
-struct racer {
-    struct fixture *fixture;
-    pthread_barrier_t *barrier;
-    bool hudu;
-    enum err_code code;
-    struct err err;
-};
-
-static void *race(void *context)
-{
-    struct racer *racer = context;
-    struct arena arena _cleanup_(arena_done);
-    arena_init(&arena, 1 << 20);
-    struct request request = racer->fixture->request;
-    request.arena = &arena;
-    struct create create;
-    Connection out;
-    create_init(&create, racer->hudu);
-    docbridge__v1__connection__init(&out);
-    (void)pthread_barrier_wait(racer->barrier);
-    for (size_t i = 0; i < connection_service.method_count; i++)
-        if (strcmp(connection_service.methods[i].name, "CreateConnection") == 0)
-            racer->code =
-                connection_service.methods[i].unary(&request, &create.in, &out, &racer->err);
-    return NULL;
-}
-
-// IT Glue against Hudu: the index of the slot decides, whoever looked first.
-static void one_provider_wins_the_race(void **state)
-{
-    struct fixture *fixture = *state;
-    pthread_barrier_t barrier;
-    pthread_t threads[RACERS];
-    struct racer racers[RACERS];
-    int winners = 0, keys = 0;
-    assert_int_equal(pthread_barrier_init(&barrier, NULL, RACERS), 0);
-    for (int i = 0; i < RACERS; i++) {
-        racers[i] = (struct racer){.fixture = fixture, .barrier = &barrier, .hudu = i % 2 == 0};
-        assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
-    }
-    for (int i = 0; i < RACERS; i++)
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    (void)pthread_barrier_destroy(&barrier);
-    for (int i = 0; i < RACERS; i++) {
-        winners += racers[i].code == ERR_OK;
-        keys += racers[i].code == ERR_OK && !racers[i].hudu;
-        if (racers[i].code != ERR_OK)
-            assert_int_equal(racers[i].code, ERR_DOCUMENTATION_PROVIDER_ACTIVE);
-    }
-    assert_int_equal(winners, 1);
-    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM connection"), 1);
-    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), keys);
-    // Nor does the database take a second one from anybody else.
-    assert_int_equal(fixture_number(fixture, "WITH more AS (INSERT INTO connection (tenant, id,"
-                                             " display_name, provider, region, state, create_time,"
-                                             " update_time) VALUES ('t1', 'z', 'x', 1, 1, 2, now(),"
-                                             " now()) ON CONFLICT DO NOTHING RETURNING 1)"
-                                             " SELECT count(*) FROM more"),
-                     0);
 }
 
 int main(void)
@@ -550,8 +343,7 @@ int main(void)
         TEST(updates_what_the_mask_names),  TEST(an_update_is_checked),
         TEST(pauses_and_resumes),           TEST(disconnects),
         TEST(each_verb_in_each_state),      TEST(strangers_find_nothing),
-        TEST(verbs_at_once_do_not_collide), TEST(hudu_holds_the_slot_and_does_nothing),
-        TEST(one_provider_wins_the_race),
+        TEST(verbs_at_once_do_not_collide),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

@@ -57,6 +57,11 @@ void fixture_ask(struct fixture *fixture, unsigned tasks);
 void fixture_cancel(struct fixture *fixture);
 // How the last run stands.
 struct sync_run_row fixture_run(struct fixture *fixture);
+// Its task of a kind, of a run of all five.
+static inline const struct sync_task_row *fixture_task(const struct sync_run_row *run, int kind)
+{
+    return &run->tasks[kind - 1];
+}
 // Waits until it is over and returns its state.
 int fixture_wait(struct fixture *fixture);
 // Waits until `sql` gives `value`.

@@ -5,15 +5,10 @@
 #include "server/sync/state.h"
 #include "tests/integration/sync/fixture.h"
 
-static const struct sync_task_row *task(const struct sync_run_row *run, int kind)
-{
-    return &run->tasks[kind - 1];
-}
-
 static void assert_counts(const struct sync_run_row *run, int kind, int64_t created,
                           int64_t updated, int64_t unchanged, int64_t deleted)
 {
-    const struct sync_counts *counts = &task(run, kind)->counts;
+    const struct sync_counts *counts = &fixture_task(run, kind)->counts;
     assert_int_equal(counts->created, created);
     assert_int_equal(counts->updated, updated);
     assert_int_equal(counts->unchanged, unchanged);
@@ -30,7 +25,7 @@ static void stores_what_is_mapped_and_enabled(void **state)
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     struct sync_run_row run = fixture_run(fixture);
     for (int kind = 1; kind <= 5; kind++)
-        assert_int_equal(task(&run, kind)->state, TASK_SUCCEEDED);
+        assert_int_equal(fixture_task(&run, kind)->state, TASK_SUCCEEDED);
     assert_counts(&run, 1, 10, 2, 0, 0); // two were there as they were mapped
     assert_counts(&run, 2, 12 + 2, 0, 0, 0);
     assert_counts(&run, 3, 8, 0, 0, 0);
@@ -97,7 +92,7 @@ static void leaves_out_what_is_off(void **state)
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     struct sync_run_row run = fixture_run(fixture);
     for (int kind = 2; kind <= 5; kind++)
-        assert_int_equal(task(&run, kind)->state, TASK_DISABLED);
+        assert_int_equal(fixture_task(&run, kind)->state, TASK_DISABLED);
     assert_int_equal(fake_request_count(SOURCE_KIND_COUNT), 1);
 }
 

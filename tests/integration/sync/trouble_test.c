@@ -1,14 +1,9 @@
-// Runs in trouble: refusals, limits, bad records, cancellation, an outage.
+// Runs in trouble: refusals, limits, cancellation, an outage.
 #include <string.h>
 #include <unistd.h>
 
 #include "server/sync/state.h"
 #include "tests/integration/sync/fixture.h"
-
-static const struct sync_task_row *task(const struct sync_run_row *run, int kind)
-{
-    return &run->tasks[kind - 1];
-}
 
 // What the hooks below go by; set by each test.
 static struct {
@@ -86,12 +81,12 @@ static void one_failing_task_leaves_the_others(void **state)
     fixture_start_sync(fixture);
     assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
     struct sync_run_row run = fixture_run(fixture);
-    assert_int_equal(task(&run, 3)->state, TASK_FAILED);
-    assert_string_equal(task(&run, 3)->error_reason, "UPSTREAM_ACCESS_DENIED");
-    assert_string_equal(task(&run, 3)->error_message, "upstream says no");
+    assert_int_equal(fixture_task(&run, 3)->state, TASK_FAILED);
+    assert_string_equal(fixture_task(&run, 3)->error_reason, "UPSTREAM_ACCESS_DENIED");
+    assert_string_equal(fixture_task(&run, 3)->error_message, "upstream says no");
     for (int kind = 1; kind <= 5; kind++)
         if (kind != 3)
-            assert_int_equal(task(&run, kind)->state, TASK_SUCCEEDED);
+            assert_int_equal(fixture_task(&run, kind)->state, TASK_SUCCEEDED);
     assert_sql(fixture, "SELECT state FROM connection", "1");
 }
 
@@ -206,7 +201,7 @@ static void heavy_pages_become_smaller(void **state)
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 5", "306");
     struct sync_run_row run = fixture_run(fixture);
-    assert_int_equal(task(&run, 4)->counts.done, 306);
+    assert_int_equal(fixture_task(&run, 4)->counts.done, 306);
 }
 
 static void a_refused_request_waits(void **state)
@@ -242,8 +237,8 @@ static void a_type_without_fields_is_not_walked(void **state)
     fixture_start_sync(fixture);
     assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
     struct sync_run_row run = fixture_run(fixture);
-    assert_int_equal(task(&run, 4)->state, TASK_FAILED);
-    assert_string_equal(task(&run, 4)->error_reason, "UPSTREAM_ANSWER_INVALID");
+    assert_int_equal(fixture_task(&run, 4)->state, TASK_FAILED);
+    assert_string_equal(fixture_task(&run, 4)->error_reason, "UPSTREAM_ANSWER_INVALID");
     assert_int_equal(fake_request_count(SOURCE_FLEXIBLE_ASSETS), 0);
     assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 5", "0");
 }
@@ -339,11 +334,11 @@ static void cancelling_stops_within_a_page(void **state)
     fixture_cancel(fixture);
     assert_int_equal(fixture_wait(fixture), RUN_CANCELLED);
     struct sync_run_row run = fixture_run(fixture);
-    assert_int_equal(task(&run, 1)->state, TASK_SUCCEEDED);
-    assert_int_equal(task(&run, 2)->state, TASK_CANCELLED);
-    assert_int_equal(task(&run, 3)->state, TASK_CANCELLED);
-    assert_int_equal(task(&run, 3)->counts.done, 2);
-    assert_non_null(strstr(task(&run, 3)->checkpoint, "offset=2"));
+    assert_int_equal(fixture_task(&run, 1)->state, TASK_SUCCEEDED);
+    assert_int_equal(fixture_task(&run, 2)->state, TASK_CANCELLED);
+    assert_int_equal(fixture_task(&run, 3)->state, TASK_CANCELLED);
+    assert_int_equal(fixture_task(&run, 3)->counts.done, 2);
+    assert_non_null(strstr(fixture_task(&run, 3)->checkpoint, "offset=2"));
     assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "2");
     assert_sql(fixture, "SELECT count(*) FROM sync_lease", "0");
     assert_sql(fixture, "SELECT count(*) FROM audit_event WHERE type = 7", "2");
@@ -410,112 +405,6 @@ static void a_queued_run_can_be_cancelled(void **state)
     assert_int_equal(fake_request_count(SOURCE_KIND_COUNT), 0);
 }
 
-static void a_bad_record_is_set_aside(void **state)
-{
-    struct fixture *fixture = *state;
-    fixture_seed(fixture);
-    fixture_start_sync(fixture);
-    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
-    struct fake_record record = {
-        .kind = SOURCE_PASSWORDS, .id = 3001, .organization_id = 3, .name = "x", .bad = true};
-    fake_put(&record);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
-        struct sync_run_row run = fixture_run(fixture);
-        assert_int_equal(task(&run, 3)->state, TASK_PARTIAL);
-        assert_int_equal(task(&run, 3)->counts.failed, 1);
-        assert_int_equal(task(&run, 3)->counts.unchanged, 7);
-    }
-    // The last good version stays, and the trouble is one issue.
-    assert_sql(fixture, "SELECT display_name FROM record WHERE kind = 9 AND id = 3001",
-               "Password 3001");
-    assert_sql(fixture,
-               "SELECT string_agg(kind || ':' || state || ':' || subject, ' ')"
-               " FROM sync_issue",
-               "1:1:passwords/3001");
-    record.bad = false;
-    fake_put(&record);
-    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
-    assert_sql(fixture, "SELECT state || ':' || (resolve_time IS NOT NULL) FROM sync_issue",
-               "2:true");
-}
-
-static void what_postgres_refuses_is_set_aside(void **state)
-{
-    struct fixture *fixture = *state;
-    fixture_seed(fixture);
-    fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
-                                   .id = 3002,
-                                   .organization_id = 3,
-                                   .name = "zero",
-                                   .body = "{\"username\":\"\\u0000\"}"});
-    fixture_start_sync(fixture);
-    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
-    struct sync_run_row run = fixture_run(fixture);
-    assert_int_equal(task(&run, 3)->counts.created, 7);
-    assert_int_equal(task(&run, 3)->counts.failed, 1);
-    assert_sql(fixture, "SELECT subject FROM sync_issue WHERE state = 1", "passwords/3002");
-}
-
-static void a_page_of_refused_records_is_set_aside(void **state)
-{
-    struct fixture *fixture = *state;
-    fixture_seed(fixture);
-    for (int64_t id = 3000; id < 3004; id++)
-        fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
-                                       .id = id,
-                                       .organization_id = 3,
-                                       .name = "zero",
-                                       .body = "{\"username\":\"\\u0000\"}"});
-    fixture->settings.page_size = 2;
-    fixture_start_sync(fixture);
-    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
-    struct sync_run_row run = fixture_run(fixture);
-    assert_int_equal(task(&run, 3)->state, TASK_PARTIAL);
-    assert_int_equal(task(&run, 3)->counts.created, 4);
-    assert_int_equal(task(&run, 3)->counts.failed, 4);
-}
-
-// The one is gone upstream, the other no longer strays: neither comes in well.
-static void issues_that_are_met_no_more_are_resolved(void **state)
-{
-    struct fixture *fixture = *state;
-    fixture_seed(fixture);
-    fake_put(&(struct fake_record){
-        .kind = SOURCE_PASSWORDS, .id = 3900, .organization_id = 3, .name = "bad", .bad = true});
-    fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
-                                   .id = 4001,
-                                   .organization_id = 4,
-                                   .name = "stray",
-                                   .listed_under = 3});
-    fixture->settings.page_size = 2;
-    fixture_start_sync(fixture);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
-        assert_sql(fixture, "SELECT count(*) FROM sync_issue WHERE state = 1", "2");
-    }
-    fake_remove(SOURCE_PASSWORDS, 3900);
-    fake_remove(SOURCE_PASSWORDS, 4001);
-    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
-    assert_sql(fixture, "SELECT count(*) FROM sync_issue WHERE state = 2", "2");
-}
-
-static void a_row_of_another_organization_is_dropped(void **state)
-{
-    struct fixture *fixture = *state;
-    fixture_seed(fixture);
-    fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
-                                   .id = 4001,
-                                   .organization_id = 4,
-                                   .name = "stray",
-                                   .listed_under = 3});
-    fixture->settings.page_size = 2; // so that organizations are asked one by one
-    fixture_start_sync(fixture);
-    assert_int_equal(fixture_run_all(fixture), RUN_PARTIAL);
-    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9 AND id = 4001", "0");
-    assert_sql(fixture, "SELECT kind || ':' || subject FROM sync_issue", "3:passwords/4001");
-}
-
 static void an_outage_of_the_database_is_survived(void **state)
 {
     struct fixture *fixture = *state;
@@ -534,8 +423,8 @@ static void an_outage_of_the_database_is_survived(void **state)
     test_postgres_restart(fixture->postgres);
     fixture_wait_for(fixture, "SELECT state FROM sync_run", "5");
     struct sync_run_row run = fixture_run(fixture);
-    assert_int_equal(task(&run, 3)->counts.created, 8);
-    assert_int_equal(task(&run, 3)->counts.done, 8);
+    assert_int_equal(fixture_task(&run, 3)->counts.created, 8);
+    assert_int_equal(fixture_task(&run, 3)->counts.done, 8);
     assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "8");
 }
 
@@ -562,11 +451,6 @@ int main(void)
         TEST(a_wish_outlives_the_run),
         TEST(a_waiting_run_can_be_cancelled),
         TEST(a_queued_run_can_be_cancelled),
-        TEST(a_bad_record_is_set_aside),
-        TEST(what_postgres_refuses_is_set_aside),
-        TEST(a_page_of_refused_records_is_set_aside),
-        TEST(issues_that_are_met_no_more_are_resolved),
-        TEST(a_row_of_another_organization_is_dropped),
         TEST(an_outage_of_the_database_is_survived),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
