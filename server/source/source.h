@@ -235,7 +235,7 @@ struct source_sink {
 struct source_page {
     int record_count;    // rows delivered, quarantined ones included
     int64_t total_count; // meta.total-count; -1: not given
-    int next_page;       // meta.next-page; 0: the last
+    int next_page; // meta.next-page; 0: the last. Of a list that loops no later page than this
 };
 
 // Fetches one page and hands over its records.

@@ -57,7 +57,7 @@ enum err_code sync_issue_resolve_unmet(struct tx *tx, const char *connection_id,
     static const struct statement statement = {
         "sync_issue_resolve_unmet",
         "UPDATE sync_issue SET state = 2, resolve_time = $5::timestamptz, revision = revision + 1"
-        " WHERE tenant = $1 AND connection_id = $2 AND kind IN (1, 3)"
+        " WHERE tenant = $1 AND connection_id = $2 AND kind IN (1, 3, 5)"
         " AND task_kind = $3::smallint AND run_id <> $4 AND state = 1"};
     return tx_run(tx, &statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(task_kind),

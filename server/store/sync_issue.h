@@ -9,6 +9,7 @@ enum sync_issue_kind {
     SYNC_ISSUE_DELETION_GUARD = 2,
     SYNC_ISSUE_SCOPE_VIOLATION = 3,
     SYNC_ISSUE_ORDER_IGNORED = 4,
+    SYNC_ISSUE_LIST_INCOMPLETE = 5,
 };
 enum sync_issue_state {
     SYNC_ISSUE_OPEN = 1,
@@ -40,8 +41,8 @@ enum err_code sync_issue_resolve(struct tx *tx, const char *connection_id,
                                  enum sync_issue_kind kind, int task_kind,
                                  const char *const *subjects, size_t count, int64_t now_us,
                                  struct err *reterr) _must_check_;
-// Resolves the open issues about records of a task that this run, which saw everything, did not
-// meet.
+// Resolves the open issues of a task, about records and about lists that did not agree, that this
+// run, which saw everything, did not meet.
 enum err_code sync_issue_resolve_unmet(struct tx *tx, const char *connection_id, int task_kind,
                                        const char *run_id, int64_t now_us,
                                        struct err *reterr) _must_check_;

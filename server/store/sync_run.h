@@ -141,14 +141,6 @@ enum sync_task_moved {
 enum err_code sync_task_step(struct tx *tx, const struct sync_task_step *step,
                              enum sync_task_moved *ret_moved, struct err *reterr) _must_check_;
 
-// The ids that a page of a walk had; see table sync_page.
-enum err_code sync_page_put(struct tx *tx, const char *connection_id, const char *run_id, int kind,
-                            const char *scope, int64_t page, const int64_t *ids, size_t count,
-                            struct err *reterr) _must_check_;
-// Forgets a scope's pages, or with a NULL scope all of the run's.
-enum err_code sync_page_forget(struct tx *tx, const char *connection_id, const char *run_id,
-                               int kind, const char *scope, struct err *reterr) _must_check_;
-
 // Notes that a task was complete for these organizations; 0: for all that are mapped.
 enum err_code sync_freshness_put(struct tx *tx, const char *connection_id, int kind,
                                  const int64_t *organization_ids, size_t count, int64_t time_us,

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "server/base/encoding.h"
 #include "server/base/log.h"
 #include "server/store/sync_cursor.h"
+#include "server/sync/list_issue.h"
 #include "server/sync/sync_private.h"
 
 // What is read again each time: a change may become visible later than its time says.
@@ -54,6 +54,8 @@ static enum err_code advance_once(struct task *task, const struct walk *walk, st
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(run, false, &tx, reterr));
     try_(sync_cursor_put(tx, &step, reterr));
+    if (walk->since_us != 0)
+        try_(list_issue_resolve(task, walk, tx, SYNC_ISSUE_ORDER_IGNORED, reterr));
     return tx_commit(&tx, reterr);
 }
 
@@ -72,28 +74,17 @@ enum err_code cursor_advance(struct task *task, const struct walk *walk, struct 
 static enum err_code distrust_once(struct task *task, const struct walk *walk, struct err *reterr)
 {
     struct run *run = task->run;
-    char id[ENCODING_ID_BYTES];
-    encoding_random_id(id);
     struct sync_issue issue = {
-        .id = id,
         .kind = SYNC_ISSUE_ORDER_IGNORED,
-        .state = SYNC_ISSUE_OPEN,
-        .run_id = run->lease.run_id,
-        .task_kind = task->kind,
-        .subject = walk_subject(walk, &run->arena),
         .message = "Upstream does not list what changed last first, although it was asked to. The "
                    "list is fetched whole at each run, which takes more requests",
-        .create_time_us = clock_wall_us(),
-        .revision = 1,
     };
     bool opened;
-    if (issue.subject == NULL)
-        return err_no_memory(reterr);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(run, false, &tx, reterr));
     try_(sync_cursor_distrust(tx, run->lease.connection_id, (int)walk->kind, walk->type_id,
                               clock_wall_us(), reterr));
-    try_(sync_issue_open(tx, run->lease.connection_id, &issue, &opened, reterr));
+    try_(list_issue_open(task, walk, tx, &issue, &opened, reterr));
     try_(tx_commit(&tx, reterr));
     log_event(LOG_WARN, "upstream ignores the order it is asked for",
               LOG_STR("connection", run->lease.connection_id), LOG_STR("subject", issue.subject));

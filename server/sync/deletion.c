@@ -1,24 +1,11 @@
 // What a complete walk did not see is gone upstream; in bulk only when it is seen twice.
-#include <inttypes.h>
 #include <string.h>
 
-#include "server/base/encoding.h"
 #include "server/base/log.h"
 #include "server/store/organization_sync.h"
+#include "server/sync/list_issue.h"
 #include "server/sync/plan.h"
 #include "server/sync/sync_private.h"
-#include "server/sync/walk.h"
-
-char *walk_subject(const struct walk *walk, struct arena *arena)
-{
-    const char *collection = walk_collection(walk->kind);
-    if (walk->type_id != 0)
-        return arena_printf(arena, "flexibleAssetTypes/%" PRId64 "/%s", walk->type_id, collection);
-    if (walk->organization_id != 0)
-        return arena_printf(arena, "organizations/%" PRId64 "/%s", walk->organization_id,
-                            collection);
-    return arena_printf(arena, "%s", collection);
-}
 
 static enum err_code count(const struct walk *walk, struct tx *tx, const struct record_scope *scope,
                            int64_t *ret_total, int64_t *ret_vanished, struct err *reterr)
@@ -60,36 +47,24 @@ static enum err_code hold_rows(const struct task *task, const struct record_scop
     return record_sweep_hold(tx, scope, task->kind, subject, reterr);
 }
 
-static enum err_code hold(struct task *task, const struct record_scope *scope, struct tx *tx,
-                          const char *subject, int64_t vanished, int64_t total,
-                          struct sync_issue *ret_guarded, struct err *reterr)
+static enum err_code hold(struct task *task, const struct walk *walk,
+                          const struct record_scope *scope, struct tx *tx, int64_t vanished,
+                          int64_t total, struct sync_issue *ret_guarded, struct err *reterr)
 {
-    struct run *run = task->run;
-    char *id = arena_alloc(&run->arena, ENCODING_ID_BYTES);
-    if (id == NULL)
-        return err_no_memory(reterr);
-    encoding_random_id(id);
     struct sync_issue issue = {
-        .id = id,
         .kind = SYNC_ISSUE_DELETION_GUARD,
-        .state = SYNC_ISSUE_OPEN,
-        .run_id = run->lease.run_id,
-        .task_kind = task->kind,
-        .subject = subject,
         .message = "More records than usual are gone upstream. Nothing was deleted: a full run at "
                    "least an hour later that finds the same deletes them, or you do",
         .held_deletion_count = vanished,
         .scope_record_count = total,
-        .create_time_us = clock_wall_us(),
-        .revision = 1,
     };
     bool opened;
-    try_(sync_issue_open(tx, run->lease.connection_id, &issue, &opened, reterr));
+    try_(list_issue_open(task, walk, tx, &issue, &opened, reterr));
     if (opened)
         *ret_guarded = issue;
-    try_(hold_rows(task, scope, tx, subject, reterr));
-    log_event(LOG_WARN, "deletions held back", LOG_STR("run", run->lease.run_id),
-              LOG_STR("subject", subject), LOG_INT("held", vanished), LOG_INT("of", total));
+    try_(hold_rows(task, scope, tx, issue.subject, reterr));
+    log_event(LOG_WARN, "deletions held back", LOG_STR("run", task->run->lease.run_id),
+              LOG_STR("subject", issue.subject), LOG_INT("held", vanished), LOG_INT("of", total));
     return ERR_OK;
 }
 
@@ -138,7 +113,7 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
     struct record_scope scope;
     *ret_deleted = 0;
     try_(make_scope(task, walk, &scope, reterr));
-    const char *subject = walk_subject(walk, &run->arena);
+    const char *subject = list_subject(walk, &run->arena);
     if (subject == NULL)
         return err_no_memory(reterr);
     int64_t total, vanished;
@@ -147,10 +122,9 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
         bool seen;
         try_(seen_before(task, tx, subject, vanished, &seen, reterr));
         if (!seen)
-            return hold(task, &scope, tx, subject, vanished, total, ret_guarded, reterr);
+            return hold(task, walk, &scope, tx, vanished, total, ret_guarded, reterr);
     }
     if (vanished > 0)
         try_(sweep(walk, tx, &scope, ret_deleted, reterr));
-    return sync_issue_resolve(tx, run->lease.connection_id, SYNC_ISSUE_DELETION_GUARD, task->kind,
-                              &subject, 1, clock_wall_us(), reterr);
+    return list_issue_resolve(task, walk, tx, SYNC_ISSUE_DELETION_GUARD, reterr);
 }

@@ -2,11 +2,22 @@
 
 enum { PAGES_MAX = 10000 }; // of a list whose length upstream does not tell
 
+// Whether nothing follows the page. A page without rows need not be the last, nor need one that
+// names no later page than itself, as long as upstream counts more rows than came.
+static bool is_last(const struct checkpoint *at, const struct source_page *answer, int page_number)
+{
+    if (answer->next_page == 0)
+        return true;
+    bool rows_left = at->rows < answer->total_count;
+    if (answer->record_count == 0)
+        return answer->next_page <= page_number || !rows_left;
+    return answer->next_page <= page_number && !rows_left;
+}
+
 struct progress judge_page(const struct checkpoint *at, const struct source_page *answer,
                            int page_number)
 {
-    struct progress progress = {.last =
-                                    answer->next_page <= page_number || answer->record_count == 0};
+    struct progress progress = {.last = is_last(at, answer, page_number)};
     if (!progress.last || at->total < 0)
         return progress;
     bool agrees =
@@ -24,10 +35,9 @@ bool judge_reaches(const struct page *page, int64_t since_us)
 struct progress judge_changes(const struct checkpoint *at, const struct page *page,
                               const struct source_page *answer, int page_number)
 {
-    struct progress progress = {.last = answer->next_page <= page_number ||
-                                        answer->record_count == 0 ||
-                                        judge_reaches(page, at->since_us)};
-    progress.sure = progress.last;
+    bool reaches = judge_reaches(page, at->since_us);
+    struct progress progress = {.last = reaches || is_last(at, answer, page_number)};
+    progress.sure = reaches || (progress.last && answer->next_page == 0);
     progress.moved =
         progress.last && page_number > 1 && answer->total_count < at->total && !at->again;
     return progress;
@@ -38,7 +48,9 @@ bool judge_endless(const struct checkpoint *at, const struct source_page *answer
     int64_t most = at->total > answer->total_count ? at->total : answer->total_count;
     if (most < 0)
         return page_number >= PAGES_MAX;
-    return at->rows - 10 * (int64_t)at->page_size > 2 * most;
+    // Pages without rows are counted as if they were full.
+    int64_t reached = at->rows > at->offset ? at->rows : at->offset;
+    return reached - 10 * (int64_t)at->page_size > 2 * most;
 }
 
 bool judge_repeated(struct trace *trace, const struct page *page)

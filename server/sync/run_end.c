@@ -1,6 +1,7 @@
 // How a run leaves its thread: finished, cancelled, parked, or handed over.
 #include "server/audit/connection_move.h"
 #include "server/base/log.h"
+#include "server/store/sync_page.h"
 #include "server/sync/run.h"
 #include "server/sync/sync_private.h"
 

@@ -139,23 +139,16 @@ static bool is_absent(const struct walk *walk, enum err_code code)
     return walk->optional && code == ERR_UPSTREAM_ACCESS_DENIED;
 }
 
-static enum err_code end(struct task *task, const struct walk *walk, bool sure, struct err *reterr)
+static enum err_code end(struct task *task, const struct walk *walk, enum walk_end how,
+                         struct err *reterr)
 {
     struct checkpoint to = task->at;
     to.complete = true;
-    to.unsure = to.unsure || (!sure && !walk->optional);
-    if (!sure)
+    to.unsure = to.unsure || (how != WALK_SURE && !walk->optional);
+    // A walk of changes that reached what is known has read what it was for.
+    if (how == WALK_UNSURE || (how == WALK_SILENT && walk->since_us == 0))
         to.newest_us = CHECKPOINT_SPOILED;
-    try_(apply_end(task, walk, &to, sure, reterr));
-    return walk->ends_pass ? cursor_advance(task, walk, reterr) : ERR_OK;
-}
-
-// A walk of changes says nothing of what it did not meet.
-static enum err_code end_changes(struct task *task, const struct walk *walk, struct err *reterr)
-{
-    struct checkpoint to = task->at;
-    to.complete = to.unsure = true;
-    try_(apply_end(task, walk, &to, false, reterr));
+    try_(apply_end(task, walk, &to, how, reterr));
     return walk->ends_pass ? cursor_advance(task, walk, reterr) : ERR_OK;
 }
 
@@ -217,19 +210,32 @@ static bool leaves(const struct task *task, const struct walk *walk, const struc
                                           walk->organization_count) != PLAN_ACCOUNT;
 }
 
+static enum walk_end how_it_ends(const struct task *task, const struct walk *walk,
+                                 const struct progress *progress)
+{
+    if (walk->since_us != 0)
+        return progress->sure ? WALK_SILENT : WALK_UNSURE;
+    // Of a row that cannot be read there is an issue already.
+    return progress->sure                     ? WALK_SURE
+           : walk->optional || task->at.blind ? WALK_SILENT
+                                              : WALK_UNSURE;
+}
+
 // What follows a page that was fetched, stored and judged. `*ret_over`: the walk is.
 static enum err_code conclude_page(struct task *task, const struct walk *walk,
-                                   const struct progress *progress, int page_number, bool *ret_over,
+                                   struct progress *progress, int page_number, bool *ret_over,
                                    struct err *reterr)
 {
-    bool confirm = false;
+    bool confirm = false, repeats = false;
+    if (progress->sure && walk->since_us == 0 && page_number > 1)
+        try_(apply_repeats(task, walk, &repeats, reterr));
+    if (repeats)
+        *progress = (struct progress){.last = true, .moved = !task->at.again};
     if (progress->sure && walk->since_us == 0)
         try_(needs_confirmation(task, walk, page_number, &confirm, reterr));
     *ret_over = progress->last && !progress->moved && !confirm;
-    if (*ret_over && walk->since_us != 0 && progress->sure)
-        return end_changes(task, walk, reterr);
     if (*ret_over)
-        return end(task, walk, progress->sure, reterr);
+        return end(task, walk, how_it_ends(task, walk, progress), reterr);
     return progress->last ? restart(task, walk, confirm, reterr) : ERR_OK;
 }
 
@@ -242,7 +248,7 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
     for (bool over = false; !over;) {
         enum err_code code = fetch_page(task, walk, &fetch, reterr);
         if (is_absent(walk, code))
-            return end(task, walk, false, reterr);
+            return end(task, walk, WALK_SILENT, reterr);
         try_(code);
         if (walk->since_us != 0 && page->out_of_order) {
             *ret_left = true;

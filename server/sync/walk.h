@@ -66,15 +66,24 @@ enum err_code walk_changes_or_all(struct task *task, const struct walk *walk,
 enum err_code apply_page(struct task *task, const struct walk *walk, struct page *page,
                          const struct checkpoint *to, struct err *reterr) _must_check_;
 // Moves the checkpoint without a page: begins the walk again (forgetting its pages, unless it is
-// walked to confirm what they say), or ends it, deleting what a complete walk (`sure`) did not see
-// unless that is too much at once.
+// walked to confirm what they say), or ends it: what a sure walk did not see is deleted, unless
+// that is too much at once, and one that is not sure is an issue.
 enum err_code apply_restart(struct task *task, const struct walk *walk, const struct checkpoint *to,
                             struct err *reterr) _must_check_;
+// How a walk ended.
+enum walk_end {
+    WALK_SURE,   // complete beyond doubt: what it did not see is gone
+    WALK_UNSURE, // the rows that came are not those that upstream counts
+    WALK_SILENT, // it says nothing of what it did not meet
+};
 enum err_code apply_end(struct task *task, const struct walk *walk, const struct checkpoint *to,
-                        bool sure, struct err *reterr) _must_check_;
+                        enum walk_end how, struct err *reterr) _must_check_;
 // Whether the end of a sure walk would delete anything.
 enum err_code apply_would_delete(struct task *task, const struct walk *walk, bool *ret_would,
                                  struct err *reterr) _must_check_;
+// Whether a row came on more than one page of the walk: then others may have slipped past.
+enum err_code apply_repeats(struct task *task, const struct walk *walk, bool *ret_repeats,
+                            struct err *reterr) _must_check_;
 // Counts what the walk did not see in `tx`.
 enum err_code deletion_count(struct task *task, const struct walk *walk, struct tx *tx,
                              int64_t *ret_vanished, struct err *reterr) _must_check_;
@@ -87,8 +96,6 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
 // The text of a walk's pages in sync_page, from `arena`.
 char *walk_scope(const struct walk *walk, enum source_folder_filter filter, bool confirm,
                  struct arena *arena);
-// What an issue about the whole list is about, such as "organizations/5/passwords".
-char *walk_subject(const struct walk *walk, struct arena *arena);
 // The collection of a kind in names, such as "passwords".
 const char *walk_collection(enum source_kind kind);
 // Commits a step of the task: checkpoint, counters, requests; with its effect on the run's row. A

@@ -124,12 +124,12 @@ bool itglue_page_feed(struct itglue_page *page, const char *bytes, size_t len)
     return len == 0 || parse(page, bytes, len);
 }
 
-// The page after this one. A page that names itself or one before would be asked for for ever.
+// The page after this one.
 static int next_page(const struct itglue_page *page)
 {
     int current = page->query->page_number;
     if (page->next_page >= 0)
-        return page->next_page > current && page->next_page <= INT32_MAX ? (int)page->next_page : 0;
+        return page->next_page <= INT32_MAX ? (int)page->next_page : 0;
     // The reference's examples lack `meta`. Then the links say it, and if there are none either, a
     // full page may have a successor; an empty page ends the walk.
     bool more = page->has_links

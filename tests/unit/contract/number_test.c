@@ -143,7 +143,8 @@ static void sync_tasks(void **state)
     ASSERT_NUMBERS(sync_issue__kind, "KIND_", true, {SYNC_ISSUE_QUARANTINED, "RECORD_QUARANTINED"},
                    {SYNC_ISSUE_DELETION_GUARD, "DELETION_GUARD"},
                    {SYNC_ISSUE_SCOPE_VIOLATION, "SCOPE_VIOLATION"},
-                   {SYNC_ISSUE_ORDER_IGNORED, "ORDER_IGNORED"});
+                   {SYNC_ISSUE_ORDER_IGNORED, "ORDER_IGNORED"},
+                   {SYNC_ISSUE_LIST_INCOMPLETE, "LIST_INCOMPLETE"});
     ASSERT_NUMBERS(sync_mode, "SYNC_MODE_", true, {SYNC_MODE_QUICK, "QUICK"},
                    {SYNC_MODE_FULL, "FULL"});
     ASSERT_NUMBERS(sync_issue__state, "STATE_", true, {SYNC_ISSUE_OPEN, "OPEN"},

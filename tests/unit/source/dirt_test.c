@@ -306,8 +306,8 @@ static void test_next_page(void **state)
     } pages[] = {
         {",\"meta\":{\"next-page\":3,\"total-count\":9}", 2, 3, 9},
         {",\"meta\":{\"next-page\":null,\"total-count\":9}", 2, 0, 9},
-        {",\"meta\":{\"next-page\":2,\"total-count\":9}", 2, 0, 9}, // itself: a loop
-        {",\"meta\":{\"next-page\":1,\"total-count\":9}", 2, 0, 9},
+        {",\"meta\":{\"next-page\":2,\"total-count\":9}", 2, 2, 9}, // itself: a loop
+        {",\"meta\":{\"next-page\":1,\"total-count\":9}", 2, 1, 9},
         {",\"meta\":{\"next-page\":3,\"total-count\":9}", 0, 3, 9}, // empty before the end
         {",\"meta\":{\"next-page\":99999999999,\"total-count\":-9}", 2, 0, -1},
         {",\"meta\":{\"next_page\":\"4\",\"total_count\":\"9\"}", 2, 4, 9},
