@@ -105,6 +105,22 @@ static bool take_offset(const char **text, int *ret_minutes)
     return true;
 }
 
+static int days_of_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return days[month - 1] + (month == 2 && leap);
+}
+
+// Days since 1970-01-01 of one that exists. Years begin with March here, so that the leap day is
+// their last and each five months have 153 days; they are counted from 400 before the first.
+static int64_t days_of(int year, int month, int day)
+{
+    int64_t y = (month > 2 ? year : year - 1) + 400, m = (month + 9) % 12;
+    int64_t leaps = y / 4 - y / 100 + y / 400;
+    return y * 365 + leaps + (m * 153 + 2) / 5 + day - 1 - 865565;
+}
+
 bool clock_parse(const char *text, int64_t *ret_wall_us)
 {
     int year, month, day, minutes, second, offset;
@@ -117,11 +133,9 @@ bool clock_parse(const char *text, int64_t *ret_wall_us)
         !take_number(&text, 2, &second) || second > 60 || !take_fraction(&text, &fraction_us) ||
         !take_offset(&text, &offset) || *text != '\0')
         return false;
-    struct tm utc = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
-    int64_t midnight_s = timegm(&utc);
-    // timegm makes another day of one that does not exist.
-    if (utc.tm_mon != month - 1)
+    if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month))
         return false;
+    int64_t midnight_s = days_of(year, month, day) * 86400;
     *ret_wall_us = (midnight_s + ((int64_t)minutes - offset) * 60 + second) * 1000000 + fraction_us;
     return true;
 }

@@ -28,9 +28,16 @@ struct reader {
     const char *at;
 };
 
+// By hand, as all of this: it is read with each connection, and strspn() takes longer.
+static void skip_space(struct reader *reader)
+{
+    while (*reader->at == ' ' || *reader->at == '\t' || *reader->at == '\r' || *reader->at == '\n')
+        reader->at++;
+}
+
 static bool take(struct reader *reader, char wanted)
 {
-    reader->at += strspn(reader->at, " \t\r\n");
+    skip_space(reader);
     if (*reader->at != wanted)
         return false;
     reader->at++;
@@ -39,7 +46,7 @@ static bool take(struct reader *reader, char wanted)
 
 static bool take_number(struct reader *reader, int *ret_number)
 {
-    reader->at += strspn(reader->at, " \t\r\n");
+    skip_space(reader);
     int number = 0;
     const char *from = reader->at;
     for (; *reader->at >= '0' && *reader->at <= '9' && number < NUMBER_MAX; reader->at++)
@@ -92,31 +99,49 @@ static bool unescape(char *text)
     return true;
 }
 
-static bool take_text(struct reader *reader, char **ret_text)
+// A text between quotes, with its escapes as they stand.
+struct span {
+    const char *data;
+    size_t len;
+    bool escaped;
+};
+
+static bool take_span(struct reader *reader, struct span *ret)
 {
     if (!take(reader, '"'))
         return false;
-    const char *from = reader->at, *end = from;
-    while (*(end += strcspn(end, "\"\\")) == '\\')
-        end += end[1] == '\0' ? 1 : 2;
-    *ret_text = arena_strndup(reader->arena, from, (size_t)(end - from));
-    reader->at = end;
-    return *ret_text != NULL && take(reader, '"') && unescape(*ret_text);
+    *ret = (struct span){.data = reader->at};
+    for (; *reader->at != '"'; reader->at++) {
+        bool escape = *reader->at == '\\';
+        ret->escaped |= escape;
+        reader->at += escape;
+        if (*reader->at == '\0')
+            return false;
+    }
+    ret->len = (size_t)(reader->at++ - ret->data);
+    return true;
+}
+
+static bool is(const struct span *span, const char *text, size_t len)
+{
+    return span->len == len && memcmp(span->data, text, len) == 0;
 }
 
 static bool take_field(struct reader *reader, Docbridge__V1__Capability *capability)
 {
-    char *name, *text = NULL;
+    struct span name, text = {.data = NULL};
     int number = 0;
-    if (!take_text(reader, &name) || !take(reader, ':') ||
-        !(take_text(reader, &text) || take_number(reader, &number)))
+    if (!take_span(reader, &name) || !take(reader, ':') ||
+        !(take_span(reader, &text) || take_number(reader, &number)))
         return false;
-    if (strcmp(name, "kind") == 0)
+    if (is(&name, "kind", 4)) {
         capability->kind = (Docbridge__V1__Capability__Kind)number;
-    else if (strcmp(name, "grant") == 0)
+    } else if (is(&name, "grant", 5)) {
         capability->grant = (Docbridge__V1__Capability__Grant)number;
-    else if (strcmp(name, "detail") == 0 && text != NULL)
-        capability->detail = text;
+    } else if (is(&name, "detail", 6) && text.len > 0) {
+        capability->detail = arena_strndup(reader->arena, text.data, text.len);
+        return capability->detail != NULL && (!text.escaped || unescape(capability->detail));
+    }
     return true;
 }
 

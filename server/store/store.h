@@ -74,7 +74,7 @@ enum err_code tx_commit(struct tx **tx, struct err *reterr) _must_check_;
 // The commit does not wait for the disk: a crash of the database (not of this process) may undo it,
 // whole, as if it had never been. For what upstream has anyway.
 void tx_commit_lazily(struct tx *tx);
-// Sends the COMMIT with the next statement, in the same round trip: nothing may follow but
+// Commits with the next statement, in the same round trip: nothing may follow but
 // tx_commit, which then has nothing left to send, or tx_abortp, which only gives the connection
 // back.
 void tx_commit_with_next(struct tx *tx);

@@ -116,39 +116,44 @@ static size_t open_pooled(const struct tx *tx, struct opening *opening, struct p
     return tx->subject == NULL ? 1 : 2;
 }
 
-// What goes before the first statement; how many `queries` that is.
-static size_t open_transaction(const struct tx *tx, struct opening *opening,
+// What goes before the first statement, behind a BEGIN if there will be more than this flight; how
+// many `queries` that is.
+static size_t open_transaction(const struct tx *tx, bool begins, struct opening *opening,
                                struct pg_query *queries)
 {
+    size_t count = 0;
     int64_t left = deadline_left_ms(tx->wait.deadline);
     (void)snprintf(opening->timeout, MS_TEXT_BYTES, "%d",
                    left < INT32_MAX - STATEMENT_TIMEOUT_SLACK_MS
                        ? (int)left + STATEMENT_TIMEOUT_SLACK_MS
                        : INT32_MAX);
-    queries[0] = (struct pg_query){&begin, NULL, 0};
-    return 1 + (pool_unnamed(tx->store) ? open_pooled(tx, opening, queries + 1)
-                                        : open_session(tx, opening, queries + 1));
+    if (begins)
+        queries[count++] = (struct pg_query){&begin, NULL, 0};
+    return count + (pool_unnamed(tx->store) ? open_pooled(tx, opening, queries + count)
+                                            : open_session(tx, opening, queries + count));
 }
 
 // Sends `statement` (NULL: only the COMMIT) with what must go before it and, if it is the last, the
-// COMMIT after it.
+// COMMIT after it. One flight alone is a transaction without saying so: the statements of a
+// pipeline are committed together at its end, or none of them (SET LOCAL alone wants a BEGIN).
 static enum err_code fly(struct tx *tx, const struct statement *statement, const struct arg *args,
                          size_t arg_count, PGresult **ret_result, struct err *reterr)
 {
     bool ends = tx->last || statement == NULL;
+    bool alone = ends && !tx->begun && !tx->lazy;
     if (tx->failed || tx->ended)
         return err_set(reterr, ERR_INTERNAL, "a statement in a failed or ended transaction");
     struct opening opening;
     struct pg_query queries[PG_FLIGHT_MAX];
     size_t count = 0;
     if (!tx->begun)
-        count = open_transaction(tx, &opening, queries);
+        count = open_transaction(tx, !alone, &opening, queries);
     size_t at = count;
     if (statement != NULL)
         queries[count++] = (struct pg_query){statement, args, arg_count};
     if (ends && tx->lazy)
         queries[count++] = (struct pg_query){&set_lazy, NULL, 0};
-    if (ends)
+    if (ends && !alone)
         queries[count++] = (struct pg_query){&commit, NULL, 0};
     tx->begun = true;
     struct pg_answer answer;

@@ -151,6 +151,33 @@ static void what_is_not_committed_is_not_there(void **state)
     all_given_back();
 }
 
+// What fails only when the transaction ends is no success, whether the COMMIT is said or not.
+static void an_error_of_the_commit_is_told(void **state)
+{
+    (void)state;
+    const struct test_database *other = test_postgres_database(postgres);
+    _cleanup_(store_closep) struct store *single = fixture_open(other, 1);
+    (void)test_postgres_value(
+        other->admin_dsn,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN RAISE unique_violation; END$$;"
+        "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON company DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION refuse(); SELECT ''");
+    for (int alone = 0; alone < 2; alone++) {
+        struct tx *tx = fixture_begin(single, "late");
+        if (!alone)
+            assert_int_not_equal(backend_of(tx), 0);
+        struct err err;
+        enum err_code code = fixture_finish(
+            &tx, &add_company, ARGS(ARG_TEXT("late"), ARG_TEXT("a"), ARG_TEXT("A")), &err);
+        assert_true(code == ERR_CONFLICT || code == ERR_STORE_UNAVAILABLE);
+        tx_abortp(&tx);
+        tx = fixture_begin(single, "late");
+        assert_string_equal(fixture_value(tx, "SELECT count(*) FROM company"), "0");
+        tx_abortp(&tx);
+    }
+}
+
 static void conflict_names_its_constraint(void **state)
 {
     (void)state;
@@ -402,6 +429,7 @@ int main(void)
         cmocka_unit_test(deadline_ends_a_statement_and_keeps_the_connection),
         cmocka_unit_test(cancelled_ends_a_statement),
         cmocka_unit_test(what_is_not_committed_is_not_there),
+        cmocka_unit_test(an_error_of_the_commit_is_told),
         cmocka_unit_test(conflict_names_its_constraint),
         cmocka_unit_test(a_revoked_caller_does_nothing),
         cmocka_unit_test(errors_have_their_codes),

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -61,6 +63,23 @@ static void reads_offsets_and_fractions(void **state)
         assert_true(clock_parse(vectors[i].text, &us));
         assert_int_equal(us, vectors[i].us);
     }
+}
+
+// Each day of the calendar, and none that the calendar does not have.
+static void knows_the_calendar(void **state)
+{
+    (void)state;
+    for (int year = 0; year <= 9999; year++)
+        for (int month = 0; month <= 13; month++)
+            for (int day = 0; day <= 32; day += day == 1 ? 26 : 1) {
+                struct tm utc = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+                int64_t us = 42, midnight_s = timegm(&utc);
+                char text[32];
+                (void)snprintf(text, sizeof(text), "%04d-%02d-%02dT00:00:00Z", year, month, day);
+                bool exists = utc.tm_mon == month - 1 && utc.tm_mday == day;
+                assert_int_equal(clock_parse(text, &us), exists);
+                assert_int_equal(us, exists ? midnight_s * 1000000 : 42);
+            }
 }
 
 static void refuses_what_is_no_time(void **state)
@@ -137,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_utc),
         cmocka_unit_test(reads_offsets_and_fractions),
+        cmocka_unit_test(knows_the_calendar),
         cmocka_unit_test(refuses_what_is_no_time),
         cmocka_unit_test(fakes_both_clocks),
         cmocka_unit_test(counts_down_a_deadline),
