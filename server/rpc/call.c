@@ -31,6 +31,14 @@ static void run_closed(struct event *event, bool ok)
         call->on_closed(call);
 }
 
+static void run_served(struct event *event, bool ok)
+{
+    (void)ok;
+    struct call *call = (struct call *)event->owner;
+    const struct err none = {.code = ERR_OK};
+    call_end(call, call->response, &none);
+}
+
 static void run_ended(struct event *event, bool ok)
 {
     (void)ok;
@@ -47,6 +55,7 @@ void call_init(struct call *call, struct rpc_server *server, struct poller *poll
     call->method = method;
     call->arrived = (struct event){arrived, &call->owner};
     call->closed = (struct event){run_closed, &call->owner};
+    call->served = (struct event){run_served, &call->owner};
     call->ended = (struct event){run_ended, &call->owner};
     call->job.owner = &call->owner;
     grpc_metadata_array_init(&call->metadata);
@@ -250,6 +259,12 @@ void call_end(struct call *call, grpc_byte_buffer *response, const struct err *e
     grpc_slice_unref(text);
     for (size_t i = 0; i < trailing_count; i++)
         grpc_slice_unref(trailing[i].value);
+}
+
+void call_end_on_poller(struct call *call, grpc_byte_buffer *response)
+{
+    call->response = response;
+    poller_hand(call->poller, &call->served, call->call);
 }
 
 void call_drop_payload(struct call *call)

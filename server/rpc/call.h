@@ -29,6 +29,7 @@ struct call {
     const struct table_method *method; // NULL: a method that does not exist
     struct event arrived;
     struct event closed; // the client knows the end, or has gone
+    struct event served; // a worker has the response ready
     struct event ended;  // status was handed over
     struct lane_job job;
     // Called on the poller when the client has gone or the call is over. NULL: not interested.
@@ -75,6 +76,9 @@ void call_watch(struct call *call);
 // several.
 bool call_metadata(const struct call *call, const char *key, const char **ret_value,
                    size_t *ret_len, bool *ret_many);
+// Ends a call that went well with `response` (taken), on its poller, where answers to one client
+// leave together.
+void call_end_on_poller(struct call *call, grpc_byte_buffer *response);
 // Ends the call: `response` (taken; NULL on an error or after a stream) and the status of `err`,
 // whose code is ERR_OK on success. Exactly once a call that was accepted.
 void call_end(struct call *call, grpc_byte_buffer *response, const struct err *err);

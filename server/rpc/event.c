@@ -56,6 +56,31 @@ bool event_start_batch(struct event *event, grpc_call *call, const grpc_op *ops,
     return false;
 }
 
+static void run(struct event *event, bool ok)
+{
+    // It may be gone after it ran, its owner not before the reference is given up.
+    struct owner *owner = event->owner;
+    event->run(event, ok);
+    owner_unref(owner);
+}
+
+// Runs on the poller, with the first of those that were handed over since it last ran.
+static void take_handed(struct poller *poller)
+{
+    struct event *last = atomic_exchange(&poller->handed, NULL), *first = NULL;
+    while (last != NULL) {
+        struct event *before = last->next;
+        last->next = first;
+        first = last;
+        last = before;
+    }
+    while (first != NULL) {
+        struct event *next = first->next;
+        run(first, true);
+        first = next;
+    }
+}
+
 // Runs events until the queue is shut down and empty.
 static void *poller_main(void *context)
 {
@@ -69,10 +94,25 @@ static void *poller_main(void *context)
         if (got.type != GRPC_OP_COMPLETE)
             continue;
         tell_received(got.tag);
-        struct event *event = got.tag;
-        struct owner *owner = event->owner;
-        event->run(event, got.success != 0);
-        owner_unref(owner);
+        if (got.tag == &poller->handed)
+            take_handed(poller);
+        else
+            run(got.tag, got.success != 0);
+    }
+}
+
+void poller_hand(struct poller *poller, struct event *event, grpc_call *call)
+{
+    event_submitted(event);
+    event->next = atomic_load_explicit(&poller->handed, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&poller->handed, &event->next, event))
+        ;
+    if (event->next != NULL)
+        return;
+    grpc_call_error error = grpc_call_start_batch(call, NULL, 0, &poller->handed, NULL);
+    if (error != GRPC_CALL_OK) {
+        log_event(LOG_ERROR, "batch refused", LOG_STR("error", grpc_call_error_to_string(error)));
+        take_handed(poller);
     }
 }
 

@@ -26,6 +26,7 @@ void owner_unref(struct owner *owner);
 struct event {
     void (*run)(struct event *event, bool ok);
     struct owner *owner;
+    struct event *next; // handed to a poller after this one
 };
 
 // Call just before `event` is given to gRPC as a tag: takes the batch's reference.
@@ -42,10 +43,17 @@ struct poller {
     bool running;
     pthread_t self;   // set by the thread itself
     struct turn turn; // the thread's own
+    // Events that other threads have handed over, the last one first. NULL: none, and no wake is
+    // under way.
+    _Atomic(struct event *) handed;
 };
 void poller_init(struct poller *poller, struct cork_table *corks);
 enum err_code poller_start(struct poller *poller, struct err *reterr) _must_check_;
 // Whether this is the poller's own thread. For who was called by it, or given a job.
 bool poller_is_self(const struct poller *poller);
+// Runs `event` on the poller, by a batch of nothing on `call`, which is its own. Those that come
+// while one is waiting are taken along with it: many wake a poller once. Takes a reference like a
+// batch.
+void poller_hand(struct poller *poller, struct event *event, grpc_call *call);
 // Ends the queue: runs the events that are left, joins the thread. Safe on one that never started.
 void poller_done(struct poller *poller);

@@ -40,7 +40,10 @@ static void serve_and_end(struct call *call)
     grpc_byte_buffer *response = NULL;
     // The code counts, also if a handler forgot to fill in the error.
     err.code = serve(call, &response, &err);
-    call_end(call, response, &err);
+    if (err.code == ERR_OK && !poller_is_self(call->poller))
+        call_end_on_poller(call, response);
+    else
+        call_end(call, response, &err);
 }
 
 static void run_job(struct lane_job *job)

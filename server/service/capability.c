@@ -23,36 +23,31 @@ char *capability_json(struct arena *arena, const struct probe_report *report)
     return json.failed ? NULL : arena_strndup(arena, json.data, json.len);
 }
 
-struct reader {
-    struct arena *arena;
-    const char *at;
-};
-
-// By hand, as all of this: it is read with each connection, and strspn() takes longer.
-static void skip_space(struct reader *reader)
+// By hand and without strspn(), since it is read with each connection. What takes something at `at`
+// returns what follows it, NULL if it is not there; nothing follows NULL.
+static const char *skip_space(const char *at)
 {
-    while (*reader->at == ' ' || *reader->at == '\t' || *reader->at == '\r' || *reader->at == '\n')
-        reader->at++;
+    while (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')
+        at++;
+    return at;
 }
 
-static bool take(struct reader *reader, char wanted)
+static const char *take(const char *at, char wanted)
 {
-    skip_space(reader);
-    if (*reader->at != wanted)
-        return false;
-    reader->at++;
-    return true;
+    if (at == NULL)
+        return NULL;
+    at = skip_space(at);
+    return *at == wanted ? at + 1 : NULL;
 }
 
-static bool take_number(struct reader *reader, int *ret_number)
+static const char *take_number(const char *at, int *ret_number)
 {
-    skip_space(reader);
+    const char *from = at = skip_space(at);
     int number = 0;
-    const char *from = reader->at;
-    for (; *reader->at >= '0' && *reader->at <= '9' && number < NUMBER_MAX; reader->at++)
-        number = number * 10 + (*reader->at - '0');
+    for (; *at >= '0' && *at <= '9' && number < NUMBER_MAX; at++)
+        number = number * 10 + (*at - '0');
     *ret_number = number;
-    return reader->at != from;
+    return at != from ? at : NULL;
 }
 
 // The character of \uXXXX, which stands at `from`, as UTF-8; how many bytes, 0 for half of a pair
@@ -106,20 +101,22 @@ struct span {
     bool escaped;
 };
 
-static bool take_span(struct reader *reader, struct span *ret)
+static const char *take_span(const char *at, struct span *ret)
 {
-    if (!take(reader, '"'))
-        return false;
-    *ret = (struct span){.data = reader->at};
-    for (; *reader->at != '"'; reader->at++) {
-        bool escape = *reader->at == '\\';
-        ret->escaped |= escape;
-        reader->at += escape;
-        if (*reader->at == '\0')
-            return false;
+    const char *from = at = take(at, '"');
+    bool escaped = false;
+    for (; at != NULL && *at != '"'; at++) {
+        if (*at == '\\') {
+            escaped = true;
+            at++;
+        }
+        if (*at == '\0')
+            return NULL;
     }
-    ret->len = (size_t)(reader->at++ - ret->data);
-    return true;
+    if (at == NULL)
+        return NULL;
+    *ret = (struct span){from, (size_t)(at - from), escaped};
+    return at + 1;
 }
 
 static bool is(const struct span *span, const char *text, size_t len)
@@ -127,59 +124,65 @@ static bool is(const struct span *span, const char *text, size_t len)
     return span->len == len && memcmp(span->data, text, len) == 0;
 }
 
-static bool take_field(struct reader *reader, Docbridge__V1__Capability *capability)
+static const char *take_field(const char *at, struct arena *arena,
+                              Docbridge__V1__Capability *capability)
 {
     struct span name, text = {.data = NULL};
     int number = 0;
-    if (!take_span(reader, &name) || !take(reader, ':') ||
-        !(take_span(reader, &text) || take_number(reader, &number)))
-        return false;
+    at = take(take_span(at, &name), ':');
+    if (at == NULL)
+        return NULL;
+    const char *end = take_span(at, &text);
+    if (end == NULL)
+        end = take_number(at, &number);
     if (is(&name, "kind", 4)) {
         capability->kind = (Docbridge__V1__Capability__Kind)number;
     } else if (is(&name, "grant", 5)) {
         capability->grant = (Docbridge__V1__Capability__Grant)number;
     } else if (is(&name, "detail", 6) && text.len > 0) {
-        capability->detail = arena_strndup(reader->arena, text.data, text.len);
-        return capability->detail != NULL && (!text.escaped || unescape(capability->detail));
+        capability->detail = arena_strndup(arena, text.data, text.len);
+        if (capability->detail == NULL || (text.escaped && !unescape(capability->detail)))
+            return NULL;
     }
-    return true;
+    return end;
 }
 
-static bool take_object(struct reader *reader, Docbridge__V1__Capability *ret)
+static const char *take_object(const char *at, struct arena *arena, Docbridge__V1__Capability *ret)
 {
+    const char *end = at = take(at, '{');
     docbridge__v1__capability__init(ret);
-    if (!take(reader, '{'))
-        return false;
-    do
-        if (!take_field(reader, ret))
-            return false;
-    while (take(reader, ','));
-    return take(reader, '}');
+    for (; at != NULL; at = take(end, ',')) {
+        end = take_field(at, arena, ret);
+        if (end == NULL)
+            return NULL;
+    }
+    return take(end, '}');
 }
 
 // `list` and `items` have `room`.
-static bool take_list(struct reader *reader, Docbridge__V1__Capability **list,
-                      Docbridge__V1__Capability *items, size_t room, size_t *ret_count)
+static const char *take_list(const char *at, struct arena *arena, Docbridge__V1__Capability **list,
+                             Docbridge__V1__Capability *items, size_t room, size_t *ret_count)
 {
+    const char *end = at = take(at, '[');
     *ret_count = 0;
-    if (!take(reader, '['))
-        return false;
-    if (take(reader, ']'))
-        return true;
-    do {
-        if (*ret_count == room || !take_object(reader, &items[*ret_count]))
-            return false;
+    if (take(at, ']') != NULL)
+        return take(at, ']');
+    for (; at != NULL; at = take(end, ',')) {
+        if (*ret_count == room)
+            return NULL;
+        end = take_object(at, arena, &items[*ret_count]);
+        if (end == NULL)
+            return NULL;
         list[*ret_count] = &items[*ret_count];
         ++*ret_count;
-    } while (take(reader, ','));
-    return take(reader, ']');
+    }
+    return take(end, ']');
 }
 
 enum err_code capability_read(struct arena *arena, const char *json,
                               Docbridge__V1__Capability ***ret_capabilities, size_t *ret_count,
                               struct err *reterr)
 {
-    struct reader reader = {arena, json};
     size_t room = 1;
     for (const char *c = json; *c != '\0'; c++)
         room += *c == '{';
@@ -187,7 +190,8 @@ enum err_code capability_read(struct arena *arena, const char *json,
     Docbridge__V1__Capability *items = arena_calloc(arena, room, sizeof(*items));
     if (*ret_capabilities == NULL || items == NULL)
         return err_no_memory(reterr);
-    if (!take_list(&reader, *ret_capabilities, items, room, ret_count) || *reader.at != '\0')
+    const char *end = take_list(json, arena, *ret_capabilities, items, room, ret_count);
+    if (end == NULL || *end != '\0')
         return err_set(reterr, ERR_INTERNAL, "the capabilities of a connection cannot be read");
     return ERR_OK;
 }

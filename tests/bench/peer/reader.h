@@ -1,5 +1,5 @@
-// A point read for every peer alike: threads, each with one Postgres connection, that run BEGIN,
-// the tenant's setting, a prepared SELECT and COMMIT as one pipeline, one round trip a read.
+// A point read for every peer alike: threads, each with one Postgres connection, that run the
+// tenant's setting and a prepared SELECT as one pipeline: a transaction in one round trip.
 //
 // Anything wrong with the database ends the process: a benchmark that goes on measures something
 // else.
