@@ -104,10 +104,12 @@ static void *poller_main(void *context)
 void poller_hand(struct poller *poller, struct event *event, grpc_call *call)
 {
     event_submitted(event);
-    event->next = atomic_load_explicit(&poller->handed, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak(&poller->handed, &event->next, event))
-        ;
-    if (event->next != NULL)
+    struct event *before = atomic_load(&poller->handed);
+    do
+        event->next = before;
+    while (!atomic_compare_exchange_weak(&poller->handed, &before, event));
+    // From here on it is the poller's.
+    if (before != NULL)
         return;
     grpc_call_error error = grpc_call_start_batch(call, NULL, 0, &poller->handed, NULL);
     if (error != GRPC_CALL_OK) {

@@ -106,6 +106,8 @@ static grpc_server *new_grpc_server(struct rpc_server *server)
         integer_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
         // Identity alone: nothing bounds what a compressed message inflates to.
         integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
+        integer_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
+        integer_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
         integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, settings->request_max_bytes),
         integer_arg(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, settings->response_max_bytes),
         integer_arg(GRPC_ARG_MAX_METADATA_SIZE, settings->metadata_max_bytes),
