@@ -154,12 +154,9 @@ static void counts_down_a_deadline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_utc),
-        cmocka_unit_test(reads_offsets_and_fractions),
-        cmocka_unit_test(knows_the_calendar),
-        cmocka_unit_test(refuses_what_is_no_time),
-        cmocka_unit_test(fakes_both_clocks),
-        cmocka_unit_test(counts_down_a_deadline),
+        cmocka_unit_test(writes_utc),         cmocka_unit_test(reads_offsets_and_fractions),
+        cmocka_unit_test(knows_the_calendar), cmocka_unit_test(refuses_what_is_no_time),
+        cmocka_unit_test(fakes_both_clocks),  cmocka_unit_test(counts_down_a_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
