@@ -12,6 +12,7 @@ import lists
 import mapping
 import memory
 import reveal
+import search
 import stack
 import sync
 import tokens
@@ -45,6 +46,7 @@ def measure(report, chosen, plan):
         "reveal": lambda: reveal.reveal(report, server, tenant, plan),
         "audit": lambda: audit.audit(report, plan),
         "account": lambda: account.account(report, plan),
+        "search": lambda: search.search(report, server, plan),
     }
     over = time.monotonic() + plan.budget
     if needs_records:

@@ -132,9 +132,11 @@ def milliseconds(text):
 
 
 def latencies_ms(log):
-    """Per request, from h2load's log."""
+    """Per request, from h2load's log, which goes: h2load appends to one that is there."""
     with open(log, encoding="ascii") as lines:
-        return sorted(int(line.split("\t")[2]) / 1000 for line in lines)
+        times = sorted(int(line.split("\t")[2]) / 1000 for line in lines)
+    os.remove(log)
+    return times
 
 
 def quantile(ordered, share):
