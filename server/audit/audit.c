@@ -64,22 +64,29 @@ static struct audit_event_row row_of(const struct audit_event *event, const char
     };
 }
 
-enum err_code audit_chain(struct tx *tx, struct audit_event_row *const *rows, size_t count,
-                          struct err *reterr)
+void audit_follow(const char *tenant, struct audit_head head, struct audit_event_row *const *rows,
+                  size_t count)
 {
-    struct audit_head head;
-    try_(audit_event_lock_head(tx, &head, reterr));
     for (size_t i = 0; i < count; i++) {
         struct audit_event_row *row = rows[i];
-        row->tenant = tx_tenant(tx);
+        row->tenant = tenant;
         row->sequence = head.sequence + 1;
-        // Taken under the lock, so that times follow sequences as far as the clock allows.
+        // Taken while nobody else writes behind this head, so that times follow sequences as far as
+        // the clock allows.
         row->event_time_us = clock_wall_us();
         memcpy(row->previous_hash, head.hash, sizeof(head.hash));
         audit_hash(row, row->hash);
         head.sequence = row->sequence;
         memcpy(head.hash, row->hash, sizeof(head.hash));
     }
+}
+
+enum err_code audit_chain(struct tx *tx, struct audit_event_row *const *rows, size_t count,
+                          struct err *reterr)
+{
+    struct audit_head head;
+    try_(audit_event_lock_head(tx, &head, reterr));
+    audit_follow(tx_tenant(tx), head, rows, count);
     return ERR_OK;
 }
 

@@ -9,6 +9,15 @@
 
 struct queue;
 
+enum { TRAIL_ENDS = 256, TRAIL_TENANT_BYTES = 65 };
+
+// How far a tenant's chain had come when this process last wrote a group to it. Another may have
+// written since, which the insert finds out: then the end is read.
+struct trail_end {
+    char tenant[TRAIL_TENANT_BYTES];
+    struct audit_head head; // sequence 0: not known
+};
+
 struct trail {
     struct store *store, *janitor_store;
     struct secret *signing_key; // of libsodium's form; NULL: none
@@ -18,6 +27,7 @@ struct trail {
 
     pthread_mutex_t write_lock;
     struct queue *queues; // of tenants for whom something is being written
+    struct trail_end ends[TRAIL_ENDS];
 
     pthread_mutex_t watch_lock;
     struct trail_watch *watches;

@@ -1,5 +1,6 @@
 // Events that stand alone, written in groups: one transaction at a time for a tenant, and all who
 // came meanwhile share the next.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,9 +76,41 @@ static size_t take_group(struct queue *queue, struct waiter **ret_waiters)
     return count;
 }
 
-static enum err_code write_rows(struct trail *trail, const char *tenant,
-                                struct audit_event_row *const *rows, size_t count,
-                                struct err *reterr)
+// Where the end of a tenant's chain is remembered, at the cost of who was there before; the lock is
+// held.
+static struct trail_end *end_of(struct trail *trail, const char *tenant)
+{
+    size_t place = 5381;
+    for (const char *at = tenant; *at != '\0'; at++)
+        place = place * 33 + (unsigned char)*at;
+    struct trail_end *end = &trail->ends[place % TRAIL_ENDS];
+    if (strcmp(end->tenant, tenant) != 0) {
+        *end = (struct trail_end){.head = {.sequence = 0}};
+        (void)snprintf(end->tenant, sizeof(end->tenant), "%s", tenant);
+    }
+    return end;
+}
+
+// In one flight behind an end that is believed in; `*ret_written` is false if it was not there.
+static enum err_code write_behind(struct trail *trail, const char *tenant,
+                                  struct audit_event_row *const *rows, size_t count,
+                                  const struct audit_head *head, bool *ret_written,
+                                  struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    *ret_written = false;
+    if (head->sequence == 0)
+        return ERR_OK;
+    try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
+    audit_follow(tenant, *head, rows, count);
+    tx_commit_with_next(tx);
+    try_(audit_event_try_insert(tx, rows, count, ret_written, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+static enum err_code write_locked(struct trail *trail, const char *tenant,
+                                  struct audit_event_row *const *rows, size_t count,
+                                  struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
@@ -87,21 +120,37 @@ static enum err_code write_rows(struct trail *trail, const char *tenant,
     return tx_commit(&tx, reterr);
 }
 
+// `head` is where the chain is believed to end, and ends then.
+static enum err_code write_rows(struct trail *trail, const char *tenant,
+                                struct audit_event_row *const *rows, size_t count,
+                                struct audit_head *head, struct err *reterr)
+{
+    bool written;
+    const struct audit_head believed = *head;
+    *head = (struct audit_head){.sequence = 0};
+    try_(write_behind(trail, tenant, rows, count, &believed, &written, reterr));
+    if (!written)
+        try_(write_locked(trail, tenant, rows, count, reterr));
+    head->sequence = rows[count - 1]->sequence;
+    memcpy(head->hash, rows[count - 1]->hash, sizeof(head->hash));
+    return ERR_OK;
+}
+
 static void write_group(struct trail *trail, const char *tenant, struct waiter **waiters,
-                        size_t count)
+                        size_t count, struct audit_head *head)
 {
     struct audit_event_row *rows[GROUP_MAX];
     struct err err = {.code = ERR_OK};
     for (size_t i = 0; i < count; i++)
         rows[i] = &waiters[i]->row;
-    enum err_code code = write_rows(trail, tenant, rows, count, &err);
+    enum err_code code = write_rows(trail, tenant, rows, count, head, &err);
     // What the database does not take of one event must not cost the others theirs.
     bool one_is_bad =
         code != ERR_OK && code != ERR_STORE_UNAVAILABLE && code != ERR_DEADLINE_EXCEEDED;
     for (size_t i = 0; i < count; i++) {
         if (one_is_bad && count > 1) {
             err = (struct err){.code = ERR_OK};
-            (void)write_rows(trail, tenant, &rows[i], 1, &err);
+            (void)write_rows(trail, tenant, &rows[i], 1, head, &err);
         }
         waiters[i]->err = err;
     }
@@ -115,10 +164,12 @@ static void lead(struct trail *trail, struct queue *queue)
     struct waiter *waiters[GROUP_MAX];
     size_t count = take_group(queue, waiters);
     // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a group has its leader at least
-    queue->tenant = waiters[0]->row.tenant;
+    const char *tenant = queue->tenant = waiters[0]->row.tenant;
+    struct audit_head head = end_of(trail, tenant)->head;
     (void)pthread_mutex_unlock(&trail->write_lock);
-    write_group(trail, waiters[0]->row.tenant, waiters, count);
+    write_group(trail, tenant, waiters, count, &head);
     (void)pthread_mutex_lock(&trail->write_lock);
+    end_of(trail, tenant)->head = head;
     for (size_t i = 0; i < count; i++) {
         waiters[i]->place = WRITTEN;
         (void)pthread_cond_signal(&waiters[i]->moved);

@@ -128,9 +128,9 @@ static enum err_code judge_stored(struct reveal *reveal, struct tx *tx, bool *re
     return reveal_judge(&what, NULL, reterr);
 }
 
-// The same, and the sealed key if the gates are open. `*ret_refusal`: what a failure is in the
-// trail.
-static enum err_code judge_and_open(struct reveal *reveal, struct tx *tx,
+// The same, and the sealed key if the gates are open, with which the transaction ends unless a
+// budget is to be used in it. `*ret_refusal`: what a failure is in the trail.
+static enum err_code judge_and_open(struct reveal *reveal, struct tx **tx,
                                     enum audit_outcome *ret_refusal, bool *ret_broken,
                                     struct err *reterr)
 {
@@ -138,16 +138,21 @@ static enum err_code judge_and_open(struct reveal *reveal, struct tx *tx,
     int64_t missed = 0;
     for (;;) {
         *ret_refusal = AUDIT_DENIED;
-        try_(judge_stored(reveal, tx, ret_broken, reterr));
+        try_(judge_stored(reveal, *tx, ret_broken, reterr));
         *ret_refusal = AUDIT_FAILED;
         int64_t version = gates->credential_version;
-        enum err_code code = vault_record_get(tx, gates->sight.connection_id, version,
+        if (!reveal_budget_any(&gates->policy))
+            tx_commit_with_next(*tx);
+        enum err_code code = vault_record_get(*tx, gates->sight.connection_id, version,
                                               reveal->request->arena, &reveal->sealed, reterr);
         *ret_broken = code != ERR_OK && code != ERR_VAULT_RECORD_UNREADABLE;
         // Between the two the credential may have been rotated: then there is a newer one.
         if (code != ERR_VAULT_RECORD_UNREADABLE || version == missed)
             return code;
         missed = version;
+        *ret_broken = true;
+        tx_abortp(tx);
+        try_(request_begin(reveal->request, tx, reterr));
     }
 }
 
@@ -185,7 +190,7 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     try_(request_begin(request, &tx, reterr));
     enum audit_outcome refusal;
     bool broken;
-    enum err_code verdict = judge_and_open(reveal, tx, &refusal, &broken, reterr);
+    enum err_code verdict = judge_and_open(reveal, &tx, &refusal, &broken, reterr);
     bool counted = verdict == ERR_OK && reveal_budget_any(&reveal->gates.policy);
     if (counted)
         verdict = take_budget(reveal, tx, &refusal, &broken, reterr);
@@ -266,6 +271,8 @@ static enum err_code note_exposure(const struct reveal *reveal, struct tx **tx, 
         .password_display_name = gates->display_name,
         .password_update_time_us = live->password_update_time_us,
     };
+    // The commit of the outcome makes what was written before it durable too.
+    tx_commit_lazily(*tx);
     tx_commit_with_next(*tx);
     if (exposure_note(*tx, reveal->request->caller, &sighting, clock_wall_us(), &cause) != ERR_OK ||
         tx_commit(tx, &cause) != ERR_OK)

@@ -170,8 +170,8 @@ static struct arg hashes(struct columns *columns, size_t offset)
                count)
 #define ROW_TIMES(field) ARG_TIMES(numbers(&columns, ROW_AT(field), sizeof(int64_t)), count)
 
-enum err_code audit_event_insert(struct tx *tx, struct audit_event_row *const *rows, size_t count,
-                                 struct err *reterr)
+enum err_code audit_event_try_insert(struct tx *tx, struct audit_event_row *const *rows,
+                                     size_t count, bool *ret_inserted, struct err *reterr)
 {
     struct columns columns _cleanup_(columns_done) = {.rows = rows, .count = count};
     arena_init(&columns.arena, 1024 * 1024);
@@ -213,7 +213,16 @@ enum err_code audit_event_insert(struct tx *tx, struct audit_event_row *const *r
         return err_no_memory(reterr);
     _cleanup_(rows_done) struct rows done = {NULL};
     try_(tx_query(tx, &insert, args, ARRAY_LEN(args), &done, reterr));
-    if (rows_affected(&done) != (int64_t)count)
+    *ret_inserted = rows_affected(&done) == (int64_t)count;
+    return ERR_OK;
+}
+
+enum err_code audit_event_insert(struct tx *tx, struct audit_event_row *const *rows, size_t count,
+                                 struct err *reterr)
+{
+    bool inserted;
+    try_(audit_event_try_insert(tx, rows, count, &inserted, reterr));
+    if (!inserted)
         return err_set(reterr, ERR_INTERNAL, "an audit event does not continue the chain");
     return ERR_OK;
 }

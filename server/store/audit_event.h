@@ -17,6 +17,11 @@ enum err_code audit_event_lock_head(struct tx *tx, struct audit_head *ret_head,
 // one statement: all of it, or nothing and INTERNAL if the first does not go on from the end.
 enum err_code audit_event_insert(struct tx *tx, struct audit_event_row *const *rows, size_t count,
                                  struct err *reterr) _must_check_;
+// The same for an end that was not locked: `*ret_inserted` is false, and nothing was done, if the
+// chain has gone on from there.
+enum err_code audit_event_try_insert(struct tx *tx, struct audit_event_row *const *rows,
+                                     size_t count, bool *ret_inserted,
+                                     struct err *reterr) _must_check_;
 
 // What to list. NULL and 0 do not restrict.
 struct audit_event_filter {

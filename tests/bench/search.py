@@ -11,11 +11,12 @@ from measure import Broken, latencies_ms, output, quantile
 METHOD = "/docbridge.v1.DocumentationService/SearchDocumentation"
 RECORDS = 2500  # of a company
 HIT = 100  # an answer with a hit has more bytes
+RARE = "word 15,000"  # not every company has it
 
 # What is typed, by how common it is: the n-th most common word, each of two words, both in a row, a piece of a name.
 # Of 40 searches two are for words that every text has.
 ASKED = ([(f"word {n:,}", 1) for n in (1, 3)] + [(f"word {n:,}", 2) for n in (20, 50, 100)] +
-         [(f"word {n:,}", 3) for n in (300, 1000, 5000, 15000)] +
+         [(f"word {n:,}", 3) for n in (300, 1000, 3000, 15000)] +
          [("two words", 5), ("phrase", 2), ("name", 5), ("piece", 8)])
 
 
@@ -47,7 +48,7 @@ def query(kind, company, words):
     return words[kind]
 
 
-def search_ms(server, tenant, parent, text, count):
+def search_ms(server, tenant, parent, kind, text, count):
     request = stack.text_field(1, parent) + stack.text_field(2, text)
     frame = stack.write("request-search", b"\0" + len(request).to_bytes(4, "big") + request)
     log = stack.path("search.log")
@@ -57,7 +58,7 @@ def search_ms(server, tenant, parent, text, count):
                    f"http://{server.address}{METHOD}"]).decode()
     stack.expect_no_failures(server)
     data = int(re.search(r"headers \(space savings [^)]*\), [^ ]+ \((\d+)\) data", said).group(1))
-    if data < count * HIT:
+    if data < count * HIT and kind != RARE:
         raise Broken(f"a search for {text} in {parent} found nothing")
     return latencies_ms(log)
 
@@ -83,11 +84,11 @@ def search(report, server, plan):
     rounds = asked(companies)
     # A connection's first calls of a statement are planned each time.
     for kind, company in next(rounds):
-        search_ms(server, tenant, f"companies/c{company}", query(kind, company, words), 1)
+        search_ms(server, tenant, f"companies/c{company}", kind, query(kind, company, words), 1)
     for _ in range(plan.rounds):
         times = []
         for kind, company in next(rounds):
-            took = search_ms(server, tenant, f"companies/c{company}", query(kind, company, words), 3)
+            took = search_ms(server, tenant, f"companies/c{company}", kind, query(kind, company, words), 3)
             by_kind.setdefault(kind, []).extend(took)
             times += took
         for label, share in (("p50", 0.5), ("p95", 0.95)):
@@ -101,7 +102,7 @@ def search(report, server, plan):
 
 
 def tenant_wide(report, server, tenant, plan, words):
-    for kind in ("word 50", "word 5,000", "piece"):
-        times = [statistics.median(search_ms(server, tenant, "companies/-", query(kind, 7, words), 3))
+    for kind in ("word 50", "word 3,000", "piece"):
+        times = [statistics.median(search_ms(server, tenant, "companies/-", kind, query(kind, 7, words), 3))
                  for _ in range(plan.rounds)]
         report.add("search", f"search in all companies, {kind}, median", times, [], "ms", of="ours", inverse=True)
