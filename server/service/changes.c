@@ -230,7 +230,7 @@ static enum err_code fill_change(const struct state *state, const struct change_
 }
 
 // The next row that is to be told; NULL if there is none left. A folder is told as what it hides;
-// what was never in sight, or is of a kind that is not shared, is not told at all.
+// what is not in sight and was not before is not told at all.
 static const struct change_row *next_row(struct state *state)
 {
     while (state->at < state->count) {
@@ -238,7 +238,7 @@ static const struct change_row *next_row(struct state *state)
         state->place = row->place;
         if (row->place.kind == SOURCE_DOCUMENT_FOLDERS)
             state->sight |= SIGHT_DOCUMENTS;
-        else if (row->shared && (row->in_sight || !row->is_new))
+        else if (row->in_sight || row->was_in_sight)
             return row;
     }
     return NULL;

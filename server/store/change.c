@@ -62,37 +62,42 @@ enum err_code change_stand_get(struct tx *tx, const char *company_id,
 // Of the records that were stored, those that did not change again since.
 #define STORED                                                                        \
     "SELECT r.* FROM record_change c CROSS JOIN LATERAL unnest(c.ids) AS i (id)"      \
-    " JOIN LATERAL (SELECT change_sequence, kind, id, organization_id, false"         \
+    " JOIN LATERAL (SELECT change_sequence, kind, id, organization_id"                \
     "  FROM record WHERE tenant = $1 AND connection_id = $2 AND record.kind = c.kind" \
     "  AND record.id >= i.id AND record.id <= i.id ORDER BY record.id LIMIT 1) r"     \
     " ON r.change_sequence = c.sequence"                                              \
     " WHERE c.tenant = $1 AND c.connection_id = $2 AND " STORED_BEHIND
 #define GONE                                                                \
-    "SELECT g.change_sequence, g.kind, g.id, g.organization_id, true"       \
+    "SELECT g.change_sequence, g.kind, g.id, g.organization_id"             \
     " FROM record_tombstone g WHERE g.tenant = $1 AND g.connection_id = $2" \
     " AND " GONE_BEHIND
-#define KIND_SHARED RECORD_SIGHT_KIND("g.kind", "g.organization_id")
-#define ASSET_SHOWN SIGHT_ASSET_SHOWN("r", "p.company_id")
+#define SHARED RECORD_SIGHT_KIND("r.kind", "r.organization_id")
+// Whether the company sees r, a record or the tombstone of one, in its place p.
+#define SEES "coalesce(" SHARED ", false) AND coalesce(" RECORD_SIGHT_RECORD ", false)"
 
 static const struct statement list = {
     "change_list",
-    "WITH " PLACE ", changed (change_sequence, kind, id, organization_id, gone) AS ("
-    "  SELECT * FROM (" STORED " UNION ALL " GONE ") b"
-    "   (change_sequence, kind, id, organization_id, gone)"
+    "WITH " PLACE ", home AS (SELECT * FROM place UNION ALL SELECT 0, '', false, false),"
+    " changed (change_sequence, kind, id) AS ("
+    "  SELECT change_sequence, kind, id FROM (" STORED " UNION ALL " GONE ") b"
+    "   (change_sequence, kind, id, organization_id)"
     "  WHERE" OF_COMPANY " OR" OF_ACCOUNT
-    "  ORDER BY change_sequence, kind, id, gone DESC LIMIT $8)"
-    " SELECT g.change_sequence, g.kind, g.id, g.gone,"
-    "  NOT g.gone AND coalesce(" RECORD_SIGHT_RECORD ", false),"
-    "  coalesce(r.create_sequence > $4, false), r.display_name, r.update_time,"
-    // A type that is not shared takes its flexible assets with it.
-    "  g.kind = 3 OR (coalesce(" KIND_SHARED ", false)"
-    "   AND (g.kind <> 5 OR g.gone OR" ASSET_SHOWN "))"
-    " FROM changed g LEFT JOIN LATERAL (SELECT * FROM record WHERE tenant = $1"
-    "  AND connection_id = $2 AND record.kind = g.kind AND record.id >= g.id AND record.id <= g.id"
-    "  AND NOT g.gone ORDER BY record.id LIMIT 1) r ON true"
-    " LEFT JOIN place p ON p.organization_id = g.organization_id"
-    " LEFT JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"
-    " ORDER BY g.change_sequence, g.kind, g.id, g.gone DESC"};
+    "  GROUP BY change_sequence, kind, id ORDER BY change_sequence, kind, id LIMIT $8)"
+    " SELECT g.change_sequence, g.kind, g.id, coalesce(now.sees, false),"
+    "  coalesce(before.sees, false), coalesce(now.is_new, false), now.display_name,"
+    "  now.update_time"
+    " FROM changed g LEFT JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"
+    " LEFT JOIN LATERAL (SELECT r.display_name, r.update_time, r.create_sequence > $4 AS is_new,"
+    "   " SEES " AS sees FROM (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"
+    "    AND record.kind = g.kind AND record.id >= g.id AND record.id <= g.id"
+    "    ORDER BY record.id LIMIT 1) r JOIN home p ON p.organization_id = r.organization_id"
+    "  WHERE r.change_sequence = g.change_sequence) now ON true"
+    // What has gone to another organization of the company may have been in sight at either.
+    " LEFT JOIN LATERAL (SELECT bool_or(" SEES ") AS sees FROM home p JOIN record_tombstone r"
+    "   ON r.tenant = $1 AND r.connection_id = $2 AND r.change_sequence = g.change_sequence"
+    "   AND r.organization_id = p.organization_id AND r.kind = g.kind AND r.id = g.id) before"
+    "  ON true"
+    " ORDER BY g.change_sequence, g.kind, g.id"};
 
 // How far a look can go that looks records of a few statements up, and no more.
 static enum err_code find_horizon(struct tx *tx, const char *connection_id, const char *company_id,
@@ -138,12 +143,11 @@ enum err_code change_list(struct tx *tx, const char *connection_id, const char *
         all[i] = (struct change_row){
             .place = {rows_int64(&rows, row, 0), rows_int64(&rows, row, 1),
                       rows_int64(&rows, row, 2)},
-            .gone = rows_bool(&rows, row, 3),
-            .in_sight = rows_bool(&rows, row, 4),
+            .in_sight = rows_bool(&rows, row, 3),
+            .was_in_sight = rows_bool(&rows, row, 4),
             .is_new = rows_bool(&rows, row, 5),
             .display_name = arena_strdup(arena, rows_text(&rows, row, 6)),
             .update_time = rows_time(&rows, row, 7),
-            .shared = rows_bool(&rows, row, 8),
         };
         if (all[i].display_name == NULL)
             return err_no_memory(reterr);

@@ -21,10 +21,9 @@ struct change_place {
 
 struct change_row {
     struct change_place place;
-    bool gone;     // deleted or moved away
-    bool in_sight; // of who sees the company
-    bool is_new;   // came after the place
-    bool shared;   // its kind, and its type, are shared with the company; always of folders
+    bool in_sight;     // of who sees the company
+    bool was_in_sight; // until this change, by what is shared with the company now
+    bool is_new;       // came after the place
     const char *display_name;
     int64_t update_time;
 };

@@ -143,16 +143,18 @@ enum err_code record_sweep_hold(struct tx *tx, const struct record_scope *scope,
                   reterr);
 }
 
-// Deletes rows with their words, and leaves a tombstone of each that readers could see.
-#define DELETE_AND_TELL(rows)                                                                     \
-    NEXT_SEQUENCE                                                                                 \
-    "," rows " RETURNING r.kind, r.id, r.organization_id, r.restricted OR r.archived AS hidden)," \
-    " tombstone AS (INSERT INTO record_tombstone"                                                 \
-    "  (tenant, connection_id, change_sequence, organization_id, kind, id)"                       \
-    "  SELECT $1, $2, (SELECT sequence FROM next), organization_id, kind, id"                     \
-    "  FROM gone WHERE kind BETWEEN 3 AND 7 AND NOT hidden ON CONFLICT DO NOTHING),"              \
-    " words AS (DELETE FROM search_entry AS e USING gone AS g WHERE e.tenant = $1"                \
-    "  AND e.connection_id = $2 AND e.kind = g.kind AND e.id = g.id)"                             \
+// Deletes rows with their words, and leaves a tombstone of each that readers can have seen.
+#define TOLD "organization_id, type_id, folder_id, restricted, archived, publish_time"
+#define DELETE_AND_TELL(rows)                                                      \
+    NEXT_SEQUENCE                                                                  \
+    "," rows " RETURNING r.kind, r.id, r.organization_id, r.type_id, r.folder_id," \
+    "  r.restricted, r.archived, r.publish_time),"                                 \
+    " tombstone AS (INSERT INTO record_tombstone"                                  \
+    "  (tenant, connection_id, change_sequence, kind, id, " TOLD ")"               \
+    "  SELECT $1, $2, (SELECT sequence FROM next), kind, id, " TOLD                \
+    "  FROM gone WHERE kind BETWEEN 3 AND 7 ON CONFLICT DO NOTHING),"              \
+    " words AS (DELETE FROM search_entry AS e USING gone AS g WHERE e.tenant = $1" \
+    "  AND e.connection_id = $2 AND e.kind = g.kind AND e.id = g.id)"              \
     " SELECT count(*) FROM gone"
 
 enum err_code record_delete_held(struct tx *tx, const char *connection_id, const char *issue_id,

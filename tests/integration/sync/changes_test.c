@@ -224,6 +224,100 @@ static void sight_that_changes_as_a_whole_is_told(void **state)
     changes_watch_handler.close(feed.state);
 }
 
+// Marks records as upstream would, which the fake cannot.
+static void mark(struct fixture *fixture, const char *set, const char *where)
+{
+    char sql[1024];
+    (void)snprintf(sql, sizeof(sql),
+                   "WITH n AS (UPDATE record_sequence SET sequence = sequence + 1"
+                   "  RETURNING sequence), u AS (UPDATE record SET %s, change_sequence = n.sequence"
+                   "  FROM n WHERE %s RETURNING kind, id, organization_id, change_sequence)"
+                   " INSERT INTO record_change SELECT 't1', 'c1', change_sequence, kind,"
+                   "  array_agg(id), array_agg(DISTINCT organization_id) FROM u"
+                   "  GROUP BY change_sequence, kind",
+                   set, where);
+    (void)fixture_sql(fixture, sql);
+}
+
+// Neither that it was changed, moved or deleted, nor that it ever was.
+static void what_was_hidden_leaves_no_trace(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    begin(fixture);
+    mark(fixture, "restricted = true", "kind = 4 AND id = 3000");
+    mark(fixture, "archived = true", "kind = 5 AND id = 3000");
+    mark(fixture, "folder_id = 77", "kind = 4 AND id = 3001"); // nobody knows that folder
+    (void)fixture_sql(fixture,
+                      "UPDATE connection_config SET unpublished_shown = false;"
+                      "UPDATE record SET publish_time = now() WHERE kind = 4 AND id <> 3002;"
+                      "INSERT INTO company_documentation_access (tenant, company_id, update_time)"
+                      " VALUES ('t1', 'company-5', now());"
+                      "INSERT INTO company_hidden_type (tenant, company_id, connection_id,"
+                      " type_id) VALUES ('t1', 'company-5', 'c1', 7)");
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    static const char hidden[] = "kind IN (4, 5) AND id IN (3000, 3001, 3002) AND NOT (kind = 5 AND"
+                                 " id <> 3000)";
+    mark(fixture, "display_name = 'Edited'", hidden);
+    assert_string_equal(told(fixture, &feed), "");
+    mark(fixture, "organization_id = 5", hidden);
+    assert_string_equal(told(fixture, &feed), "");
+    mark(fixture, "organization_id = 3", hidden);
+    assert_string_equal(told(fixture, &feed), "");
+    for (int64_t id = 3000; id <= 3002; id++)
+        fake_remove(SOURCE_DOCUMENTS, id);
+    fake_remove(SOURCE_FLEXIBLE_ASSETS, 3000);
+    fake_remove(SOURCE_CHECKLISTS, 3000); // this one was in sight
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 4 AND id IN (3000, 3001, 3002)",
+               "0");
+    assert_string_equal(told(fixture, &feed), "removed:3000:");
+    changes_watch_handler.close(feed.state);
+    // Of a type that is hidden from the company.
+    assert_int_equal(try_open(fixture, &feed, "company-5", ""), ERR_OK);
+    assert_string_equal(told(fixture, &feed), "start");
+    fake_remove(SOURCE_FLEXIBLE_ASSETS, 5000);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_string_equal(told(fixture, &feed), "");
+    changes_watch_handler.close(feed.state);
+}
+
+// By whatever hides it; and once, although it is edited afterwards.
+static void what_is_hidden_is_told_as_removed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    begin(fixture);
+    (void)fixture_sql(fixture, "UPDATE record SET publish_time = now() WHERE kind = 4;"
+                               "UPDATE connection_config SET unpublished_shown = false");
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    static const char *const sets[] = {"restricted = true", "archived = true",
+                                       "publish_time = NULL", "folder_id = 77"};
+    for (int i = 0; i < 4; i++) {
+        char where[64], expected[64];
+        (void)snprintf(where, sizeof(where), "kind = 4 AND id = %d", 3000 + i);
+        (void)snprintf(expected, sizeof(expected), "removed:%d:", 3000 + i);
+        mark(fixture, sets[i], where);
+        mark(fixture, "display_name = 'Edited'", where);
+        assert_string_equal(told(fixture, &feed), expected);
+    }
+    // Where the class is open it is still there.
+    (void)fixture_sql(fixture, "UPDATE connection_config SET restricted_shown = true");
+    (void)told(fixture, &feed);
+    mark(fixture, "restricted = true", "kind = 4 AND id = 3004");
+    const char *words = told(fixture, &feed);
+    assert_non_null(strstr(words, "updated:3004:"));
+    assert_null(strstr(words, "removed"));
+    fake_remove(SOURCE_DOCUMENTS, 3004);
+    mark(fixture, "publish_time = now()", "kind = 4");
+    (void)told(fixture, &feed);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_string_equal(told(fixture, &feed), "removed:3004:");
+    changes_watch_handler.close(feed.state);
+}
+
 static void a_token_that_is_too_old_says_so(void **state)
 {
     struct fixture *fixture = *state;
@@ -307,6 +401,8 @@ int main(void)
         TEST(a_token_goes_on_where_its_message_was),
         TEST(more_changes_than_a_batch_are_all_told),
         TEST(sight_that_changes_as_a_whole_is_told),
+        TEST(what_was_hidden_leaves_no_trace),
+        TEST(what_is_hidden_is_told_as_removed),
         TEST(a_token_that_is_too_old_says_so),
         TEST(a_caller_out_of_sight_is_told_nothing),
         TEST(waiting_watchers_are_woken),
