@@ -61,6 +61,7 @@ static void apply_quota(struct progress *progress, const Docbridge__V1__RequestQ
         return;
     progress->used = quota->used;
     progress->limit = quota->limit;
+    progress->windows = quota->expected_window_count;
     progress->foreign = quota->foreign_count;
     progress->resume_us = micros(quota->resume_time);
 }
@@ -186,6 +187,8 @@ void progress_line(struct buffer *buffer, const Docbridge__V1__WatchSyncRunRespo
         if (event->quota_wait->resume_time != NULL)
             buffer_text(&raw, " until ");
         field_text(&raw, &event->quota_wait->base, "resume_time", FIELD_FULL);
+        if (event->quota_wait->expected_window_count > 1)
+            buffer_printf(&raw, ", %d windows expected", event->quota_wait->expected_window_count);
         if (event->quota_wait->foreign_count > 0)
             buffer_printf(&raw, ", at least %d by another tool with the same key",
                           event->quota_wait->foreign_count);
@@ -241,6 +244,8 @@ static void head_line(struct buffer *line, const struct progress *progress,
     buffer_printf(line, "  requests %" PRId64, progress->requests);
     if (progress->limit > 0)
         buffer_printf(line, "  window %" PRId64 "/%" PRId64, progress->used, progress->limit);
+    if (progress->windows > 1 && !progress->finished)
+        buffer_printf(line, " of %" PRId64 " windows", progress->windows);
     if (progress->issues > 0)
         buffer_printf(line, "  issues %" PRId64, progress->issues);
 }
@@ -270,9 +275,15 @@ static void task_line(struct buffer *line, const struct progress_task *task, int
     else
         buffer_text(line, "    ");
     int64_t ms = task->latest_ms - task->first_ms, records = task->done - task->first_done;
-    if (running && ms >= 1000 && records > 0)
+    bool steady = running && ms >= 1000 && records > 0;
+    if (steady)
         buffer_printf(line, " %5" PRId64 "/s", records * 1000 / ms);
-    buffer_printf(line, " %s", task_state(task->state));
+    if (steady && total > 0) {
+        int64_t seconds = (total - task->done) * ms / records / 1000 + 1;
+        buffer_printf(line, " %" PRId64 ":%02" PRId64 " left", seconds / 60, seconds % 60);
+    } else {
+        buffer_printf(line, " %s", task_state(task->state));
+    }
     if (task->failed > 0)
         buffer_printf(line, " failed %" PRId64, task->failed);
 }

@@ -27,6 +27,7 @@ struct progress {
     size_t task_count;
     int64_t requests;    // of the run
     int64_t used, limit; // of the window
+    int64_t windows;     // that the run takes, as far as is known; 0: not told
     int64_t resume_us;   // when waiting work goes on; 0: nothing waits
     int64_t foreign;     // requests that others made with the key; 0: none known
     int64_t issues;

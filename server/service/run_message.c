@@ -3,6 +3,8 @@
 #include <inttypes.h>
 
 #include "server/service/field.h"
+#include "server/sync/plan.h"
+#include "server/sync/state.h"
 #include "server/sync/sync.h"
 
 // Which organizations a run is about is not for a caller who may see only some companies.
@@ -72,6 +74,18 @@ static bool fill_organizations(const struct request *request, const struct sync_
     return true;
 }
 
+static int64_t expected_windows(const struct sync_run_row *run, int64_t share)
+{
+    int64_t done = 0, left = 0;
+    for (size_t i = 0; i < run->task_count; i++) {
+        const struct sync_task_row *task = &run->tasks[i];
+        done += task->counts.done;
+        if (!task_is_over((enum task_state)task->state))
+            left += task->counts.total - task->counts.done;
+    }
+    return plan_windows(plan_requests(run->request_count, done, left), share, share);
+}
+
 static bool fill_quota(const struct request *request, const struct sync_run_row *run,
                        Docbridge__V1__SyncRun *out)
 {
@@ -85,6 +99,7 @@ static bool fill_quota(const struct request *request, const struct sync_run_row 
     out->quota->limit = limit.requests;
     out->quota->window = field_duration(arena, limit.window_ms * 1000);
     out->quota->resume_time = field_time(arena, run->resume_time_us);
+    out->quota->expected_window_count = (int32_t)expected_windows(run, limit.sync_requests);
     out->quota->foreign_count = (int32_t)run->quota.foreign_count;
     out->quota->foreign_time = field_time(arena, run->quota.foreign_time_us);
     return out->quota->window != NULL;

@@ -21,6 +21,13 @@ int64_t plan_windows(int64_t requests, int64_t left, int64_t share)
     return 1 + (share < 1 ? requests - left : (requests - left + share - 1) / share);
 }
 
+int64_t plan_requests(int64_t made, int64_t done, int64_t left)
+{
+    if (left <= 0)
+        return made;
+    return done <= 0 ? made + 1 : made + (left * made + done - 1) / done;
+}
+
 enum plan_mode plan_begin(size_t organizations)
 {
     return organizations <= 1 ? PLAN_ORGANIZATIONS : PLAN_UNDECIDED;

@@ -14,6 +14,8 @@ enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizati
 int64_t plan_pages(int64_t rows, int page_size);
 // Quota windows for `requests`, if `left` may be made in the present one and `share` in each.
 int64_t plan_windows(int64_t requests, int64_t left, int64_t share);
+// Requests that a run takes in all if the rows that are left cost as many as those that are done.
+int64_t plan_requests(int64_t made, int64_t done, int64_t left);
 
 // Whether so many gone of so many are doubtful: rather a fault upstream than somebody's work.
 bool plan_too_many_gone(int64_t gone, int64_t of);

@@ -81,5 +81,43 @@ class Requests(e2e.Case):
         self.assertEqual(said.request_count, sum(task.request_count for task in said.tasks))
 
 
+class Windows(e2e.Case):
+    """An account that takes several windows of the quota, with small ones."""
+    LIMIT, WINDOW_MS = 50, 2000
+
+    @classmethod
+    def make(cls):
+        return e2e.Stack(("--organizations", "60", "--documents", "60", "--document-bytes", "100", "--passwords", "10",
+                          "--flexible-assets", "10", "--checklists", "10", "--limit", str(cls.LIMIT),
+                          "--window-seconds", str(cls.WINDOW_MS // 1000)),
+                         sync_request_limit=str(cls.LIMIT), sync_request_window_ms=str(cls.WINDOW_MS))
+
+    def test_as_many_windows_as_estimated(self):
+        api = self.stack.api()
+        connection = self.stack.connect(api)
+        self.stack.configure(api, connection)
+        self.stack.settle(api, connection)
+        self.stack.run(api, connection)
+        share = self.LIMIT * 80 // 100
+        said = api("SyncService.EstimateSync", parent=connection, mode=FULL)
+        left = said.available_request_count
+        self.assertLessEqual(left, share)
+        self.assertEqual(said.window_count, 1 + -(-(said.request_count - left) // share))
+        self.assertGreater(said.window_count, 2)
+        self.assertGreaterEqual(said.duration.seconds, (said.window_count - 1) * self.WINDOW_MS // 1000)
+        name = api("SyncService.RunSync", parent=connection, mode=FULL).name
+        events = list(api.stream("SyncService.WatchSyncRun", name=name))
+        run = events[-1].finished
+        self.assertEqual(run.state, SUCCEEDED)
+        self.assertEqual(run.request_count, said.request_count)
+        # What is expected grows with what is known, up to what it took.
+        seen = [event.quota.expected_window_count for event in events if event.HasField("task")]
+        took = -(-run.request_count // share)
+        self.assertEqual(run.quota.expected_window_count, took)
+        self.assertIn(max(seen), (took, took + 1))
+        self.assertGreaterEqual(min(seen), 1)
+        self.assertLessEqual(self.emulator.ask("GET", "/requests/peak", window_ms=self.WINDOW_MS)["peak"], self.LIMIT)
+
+
 if __name__ == "__main__":
     e2e.main()

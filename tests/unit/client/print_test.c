@@ -218,7 +218,7 @@ static void picture_fits_its_columns(void **state)
         text.data,
         "run run7  RUNNING  00:01:05  requests 34\n"
         "  organizations    [####################]       120/120 100% SUCCEEDED\n"
-        "  flexible assets  [##########..........]       200/400  50%    50/s RUNNING\n");
+        "  flexible assets  [##########..........]       200/400  50%    50/s 0:05 left\n");
     // Having all of a total that still grows says nothing of how much is left.
     two.done_count = 400;
     progress_apply(&progress, &event, 9000);

@@ -64,6 +64,12 @@ static void windows_of_requests(void **state)
     assert_int_equal(plan_windows(2401, 2400, 2400), 2);
     assert_int_equal(plan_windows(100, 0, 2400), 2);
     assert_int_equal(plan_windows(4801, -5, 2400), 4);
+    // What is left costs what was done did.
+    assert_int_equal(plan_requests(0, 0, 0), 0);
+    assert_int_equal(plan_requests(3, 0, 5000), 4);
+    assert_int_equal(plan_requests(10, 1000, 2500), 35);
+    assert_int_equal(plan_requests(10, 1000, 1), 11);
+    assert_int_equal(plan_requests(10, 1000, -1), 10);
 }
 
 int main(void)
