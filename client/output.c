@@ -83,6 +83,9 @@ static bool inner_rows(struct table *table, const ProtobufCMessage *message,
                 continue;
             buffer_text(&text, first ? "" : "  ");
             first = false;
+            // A word says what it is; a number does not.
+            if (field_is_number(part) || part->type == PROTOBUF_C_TYPE_BOOL)
+                buffer_printf(&text, "%s ", part->name);
             field_text(&text, item, part->name, FIELD_FULL);
         }
         good = !text.failed && pair_row(table, path, text.data == NULL ? "" : text.data);

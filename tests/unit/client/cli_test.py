@@ -612,6 +612,39 @@ class CliTest(unittest.TestCase):
         self.assertEqual(list(request.organizations), ["connections/main/organizations/7"])
         self.assertRegex(request.request_id, "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab]")
 
+    def test_estimate(self):
+        self.answer("EstimateSync", self.message(
+            "EstimateSyncResponse", request_count=240, window_count=3, counting_request_count=1,
+            tasks=[dict(kind="SYNC_TASK_KIND_DOCUMENTS", request_count=240, record_count=900, plan="One by one")]))
+        done = self.run_cli("sync", "estimate", "--task", "documents", "--task", "passwords", "--mode", "full")
+        self.expect(done, 0)
+        request = self.server.requests("EstimateSync")[0]
+        self.assertEqual((request.parent, list(request.tasks), request.mode), ("connections/main", [2, 3], 2))
+        self.assertRegex(done.stdout, r"(?m)^request_count +240$")
+        self.assertRegex(done.stdout, r"(?m)^window_count +3$")
+        # Numbers say what they count.
+        self.assertRegex(done.stdout, r"(?m)^tasks +DOCUMENTS  request_count 240  record_count 900  One by one$")
+        done = self.run_cli("-ojson", "sync", "estimate")
+        self.assertEqual(json.loads(done.stdout)["windowCount"], 3)
+        self.assertEqual(self.server.requests("EstimateSync")[1].mode, 0)
+        self.expect(self.run_cli("sync", "estimate", "--task", "everything"), 2, "everything")
+
+    def test_issues_are_resolved(self):
+        issue = "connections/main/syncIssues/i1"
+        self.answer("ResolveSyncIssue", Refusal(
+            CODE.FAILED_PRECONDITION, "would delete 120 of 200 records", "DELETION_GUARD"))
+        self.expect(self.run_cli("sync", "issues", "resolve", "i1", "--apply"), 4, "would delete 120 of 200 records")
+        self.answer("ResolveSyncIssue", self.message("SyncIssue", name=issue, state="STATE_RESOLVED"))
+        self.expect(self.run_cli("sync", "issues", "resolve", issue, "--apply", "--etag", "r4"), 0)
+        self.answer("ResolveSyncIssue", self.message("SyncIssue", name=issue, state="STATE_DISMISSED"))
+        done = self.run_cli("sync", "issues", "resolve", "i1", "--dismiss")
+        self.expect(done, 0)
+        self.assertRegex(done.stdout, r"(?m)^state +DISMISSED$")
+        asked = [(r.name, r.decision, r.etag) for r in self.server.requests("ResolveSyncIssue")]
+        self.assertEqual(asked, [(issue, 1, ""), (issue, 1, "r4"), (issue, 2, "")])
+        for words in ([], ["--apply", "--dismiss"]):
+            self.expect(self.run_cli("sync", "issues", "resolve", "i1", *words), 2, "either --apply or --dismiss")
+
     def test_watch_draws_on_a_terminal(self):
         def events(request, context):
             yield self.start()
