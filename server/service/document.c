@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/audit/trail.h"
 #include "server/base/log.h"
 #include "server/base/utf8.h"
 #include "server/html/html.h"
@@ -103,22 +104,51 @@ static enum err_code parse_sections(const struct documentation_row *row, json_t 
     return *ret_sections == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
-// Who asks for a document as upstream has it must be trusted with its secrets, and leaves a trace.
+// Who asks for a document as upstream has it must be trusted with its secrets.
 static enum err_code check_view(const struct request *request, Docbridge__V1__ContentView view,
-                                const char *name, struct err *reterr)
+                                struct err *reterr)
 {
-    if (view != RAW)
+    if (view != RAW || principal_may(request->caller, PERMISSION_MANAGE_INTEGRATIONS))
         return ERR_OK;
-    if (!principal_may(request->caller, PERMISSION_MANAGE_INTEGRATIONS)) {
-        enum err_code code = err_set(reterr, ERR_MISSING_PERMISSION,
-                                     "content as upstream has it needs manage_integrations");
-        err_meta(reterr, "permission", "%s", permission_text(PERMISSION_MANAGE_INTEGRATIONS));
-        return code;
-    }
-    log_event(LOG_INFO, "raw content is read", LOG_STR("tenant", request->caller->tenant),
-              LOG_STR("subject", request->caller->subject), LOG_STR("document", name),
-              LOG_STR("request_id", request->request_id));
-    return ERR_OK;
+    enum err_code code = err_set(reterr, ERR_MISSING_PERMISSION,
+                                 "content as upstream has it needs manage_integrations");
+    err_meta(reterr, "permission", "%s", permission_text(PERMISSION_MANAGE_INTEGRATIONS));
+    return code;
+}
+
+// Credentials that are pasted into a document go out with it in the clear: as with those of
+// passwords, no durable event, no content.
+static enum err_code record_raw(const struct request *request, const char *name,
+                                const struct documentation_reading *reading, struct err *reterr)
+{
+    const struct audit_event event = {
+        .type = AUDIT_RAW_READ,
+        .phase = AUDIT_SINGLE,
+        .outcome = AUDIT_SUCCEEDED,
+        .resource = name,
+        .resource_display_name = reading->row.display_name,
+        .company_id = reading->company_id,
+        .company_display_name = reading->sight.company_display_name,
+    };
+    struct err cause;
+    if (trail_write(request->backend->trail, request, &event, request->deadline, NULL, &cause) ==
+        ERR_OK)
+        return ERR_OK;
+    log_event(LOG_ERROR, "a raw read was not audited and therefore not served", LOG_ERR(&cause));
+    (void)err_set(reterr, ERR_AUDIT_UNAVAILABLE,
+                  "the audit trail cannot be written, so no raw content is given");
+    err_retry_after(reterr, 1000);
+    return ERR_AUDIT_UNAVAILABLE;
+}
+
+// Reads a document in the form that was asked for, and records it if that is raw.
+static enum err_code open_document(struct request *request, const char *name,
+                                   Docbridge__V1__ContentView view,
+                                   struct documentation_reading *reading, struct err *reterr)
+{
+    try_(check_view(request, view, reterr));
+    try_(documentation_open(request, name, &documents, reading, reterr));
+    return view == RAW ? record_raw(request, name, reading, reterr) : ERR_OK;
 }
 
 static enum err_code fill_section(struct content *content, const struct section *section, bool raw,
@@ -166,8 +196,7 @@ static enum err_code get_document(struct request *request,
     struct documentation_reading reading _cleanup_(documentation_done) = {0};
     struct content content = {.arena = request->arena};
     json_t *sections;
-    try_(check_view(request, in->view, in->name, reterr));
-    try_(documentation_open(request, in->name, &documents, &reading, reterr));
+    try_(open_document(request, in->name, in->view, &reading, reterr));
     try_(documentation_fill_document(request->arena, reading.parent, &reading.row, out, reterr));
     out->freshness = reading.freshness;
     try_(parse_sections(&reading.row, &sections, reterr));
@@ -203,8 +232,7 @@ static enum err_code read_open(struct request *request, const void *request_in,
     const Docbridge__V1__ReadDocumentBodyRequest *in = request_in;
     struct documentation_reading reading _cleanup_(documentation_done) = {0};
     (void)waker; // there is always something
-    try_(check_view(request, in->view, in->name, reterr));
-    try_(documentation_open(request, in->name, &documents, &reading, reterr));
+    try_(open_document(request, in->name, in->view, &reading, reterr));
     struct state *state = calloc(1, sizeof(*state));
     if (state == NULL)
         return err_no_memory(reterr);

@@ -68,6 +68,7 @@ enum err_code documentation_open(struct request *request, const char *name_text,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct name name;
     try_(name_parse(name_text, kind->pattern, "name", request->arena, &name, reterr));
+    reading->company_id = name.company;
     reading->parent = arena_printf(request->arena, "companies/%s", name.company);
     if (reading->parent == NULL)
         return err_no_memory(reterr);

@@ -48,6 +48,7 @@ struct documentation_kind {
                          struct err *reterr);
 };
 struct documentation_reading {
+    const char *company_id;
     const char *parent;
     struct sight sight;
     struct documentation_row row; // its content is borrowed from `rows`

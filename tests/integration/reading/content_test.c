@@ -158,6 +158,20 @@ static void a_document_comes_whole_in_order_and_safe(void **state)
     assert_int_equal(document.n_sections, 0);
 }
 
+// Opens the whole body as upstream has it.
+static enum err_code read_raw(struct fixture *fixture, const char *name)
+{
+    const struct stream_handler *handler = method("ReadDocumentBody")->stream;
+    Docbridge__V1__ReadDocumentBodyRequest in;
+    void *state;
+    docbridge__v1__read_document_body_request__init(&in);
+    in.name = arena_strdup(&fixture->arena, name);
+    in.view = RAW;
+    try_(handler->open(&fixture->request, &in, NULL, &state, &err));
+    handler->close(state);
+    return ERR_OK;
+}
+
 static void raw_content_needs_a_manager(void **state)
 {
     struct fixture *fixture = *state;
@@ -168,6 +182,35 @@ static void raw_content_needs_a_manager(void **state)
     assert_int_equal(get_document(fixture, "companies/acme/documents/1", RAW), ERR_OK);
     assert_non_null(strstr(document.sections[1]->raw_html, "<script>steal()"));
     assert_string_equal(document.sections[1]->sanitized_html, "");
+}
+
+// Who read it raw stands in the trail, and without the trail nobody does. Reading it safe needs
+// none.
+static void a_raw_read_is_audited_or_not_served(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *events =
+        "SELECT coalesce(string_agg(concat_ws(' ', type, phase, outcome, actor_subject,"
+        " resource, resource_display_name, company_id, company_display_name), ';'"
+        " ORDER BY sequence), '') FROM audit_event";
+    (void)fixture_sql(fixture, RECORDS);
+    fixture->caller.permissions |= 1u << PERMISSION_MANAGE_INTEGRATIONS;
+    assert_int_equal(get_document(fixture, "companies/acme/documents/1", 0), ERR_OK);
+    assert_int_equal(get_document(fixture, "companies/acme/documents/3", RAW),
+                     ERR_RESOURCE_NOT_FOUND);
+    assert_string_equal(fixture_sql(fixture, events), "");
+    assert_int_equal(get_document(fixture, "companies/acme/documents/1", RAW), ERR_OK);
+    assert_string_equal(fixture_sql(fixture, events),
+                        "43 3 1 tom companies/acme/documents/1 Guide acme Acme GmbH");
+    assert_int_equal(read_raw(fixture, "companies/acme/documents/1"), ERR_OK);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM audit_event"), "2");
+
+    (void)fixture_sql(fixture, "REVOKE INSERT ON audit_event FROM docbridge_server");
+    assert_int_equal(get_document(fixture, "companies/acme/documents/1", RAW),
+                     ERR_AUDIT_UNAVAILABLE);
+    assert_int_equal(document.n_sections, 0);
+    assert_int_equal(read_raw(fixture, "companies/acme/documents/1"), ERR_AUDIT_UNAVAILABLE);
+    assert_int_equal(get_document(fixture, "companies/acme/documents/1", 0), ERR_OK);
 }
 
 // Every class that lists hide is not found, with the bytes of what there is not.
@@ -383,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_document_comes_whole_in_order_and_safe),
         TEST(raw_content_needs_a_manager),
+        TEST(a_raw_read_is_audited_or_not_served),
         TEST(what_lists_hide_is_not_found),
         TEST(an_asset_has_its_fields_in_order_and_typed),
         TEST(wrong_shapes_are_told_as_json_but_of_a_password_never),
