@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/group.h"
 #include "client/output.h"
@@ -51,7 +52,22 @@ static bool write_piece(const char *text)
     return !out.failed && fwrite(out.data == NULL ? "" : out.data, 1, out.len, stdout) == out.len;
 }
 
-static int write_all(struct session *session, struct stream *stream)
+// Writes a message of a stream to standard output. False: that failed.
+typedef bool write_message(const ProtobufCMessage *message);
+
+static bool write_body(const ProtobufCMessage *message)
+{
+    const Docbridge__V1__ReadDocumentBodyResponse *piece = (const void *)message;
+    return write_piece(piece->content) && (!piece->section_end || fputc('\n', stdout) != EOF);
+}
+
+static bool write_image(const ProtobufCMessage *message)
+{
+    const Docbridge__V1__GetDocumentImageResponse *piece = (const void *)message;
+    return fwrite(piece->content.data, 1, piece->content.len, stdout) == piece->content.len;
+}
+
+static int write_all(struct session *session, struct stream *stream, write_message *write)
 {
     for (;;) {
         struct arena arena _cleanup_(arena_done);
@@ -64,10 +80,25 @@ static int write_all(struct session *session, struct stream *stream)
         if (result == STREAM_ENDED)
             return failure.status == STATUS_OK ? output_flush(session)
                                                : session_fail(session, &failure);
-        const Docbridge__V1__ReadDocumentBodyResponse *piece = (const void *)message;
-        if (!write_piece(piece->content) || (piece->section_end && fputc('\n', stdout) == EOF))
+        if (!write(message))
             return output_flush(session);
     }
+}
+
+static int write_stream(struct session *session, const ProtobufCMessage *request,
+                        write_message *write)
+{
+    struct stream *stream = stream_open(
+        session->channel, &(struct channel_call){.service = session->command->service,
+                                                 .method = session->command->method,
+                                                 .request = request,
+                                                 .timeout_ms = session->options.timeout_s * 1000,
+                                                 .arena = &session->arena});
+    if (stream == NULL)
+        return session_no_memory(session);
+    int class = write_all(session, stream, write);
+    (void)stream_close(stream);
+    return class;
 }
 
 int docs_read_run(struct session *session)
@@ -82,15 +113,21 @@ int docs_read_run(struct session *session)
         return class;
     field_set_text(&request.base, "name", name);
     request.view = view_of(session);
-    struct stream *stream = stream_open(
-        session->channel, &(struct channel_call){.service = session->command->service,
-                                                 .method = session->command->method,
-                                                 .request = &request.base,
-                                                 .timeout_ms = session->options.timeout_s * 1000,
-                                                 .arena = &session->arena});
-    if (stream == NULL)
-        return session_no_memory(session);
-    class = write_all(session, stream);
-    (void)stream_close(stream);
-    return class;
+    return write_stream(session, &request.base, write_body);
+}
+
+int docs_image_run(struct session *session)
+{
+    Docbridge__V1__GetDocumentImageRequest request =
+        DOCBRIDGE__V1__GET_DOCUMENT_IMAGE_REQUEST__INIT;
+    const char *name;
+    int class = session_argument(session, 0, DOCUMENT "/images/{image}", &name);
+    if (class == EXIT_OK && isatty(STDOUT_FILENO) == 1)
+        class = session_usage(session, "an image is no text: send standard output to a file");
+    if (class == EXIT_OK)
+        class = session_connect(session);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&request.base, "name", name);
+    return write_stream(session, &request.base, write_image);
 }

@@ -57,6 +57,7 @@ int changes_watch_run(struct session *session);
 
 int docs_show_run(struct session *session);
 int docs_read_run(struct session *session);
+int docs_image_run(struct session *session);
 
 int passwords_reveal_run(struct session *session);
 int passwords_explain_run(struct session *session);

@@ -76,6 +76,9 @@ static const struct remedy table[] = {
      "check region and key: docbridge connection test; make a new key in IT Glue if need be"},
     {"UPSTREAM_API_NOT_ENABLED", EXIT_UPSTREAM, "connection",
      "ask your IT Glue administrator to enable API access for the account"},
+    {"UPSTREAM_IMAGE_UNAVAILABLE", EXIT_UPSTREAM, NULL,
+     "open the document in IT Glue; if the link's host is IT Glue's, the server can be told so: "
+     "upstream_image_hosts"},
     {"UPSTREAM_ACCESS_DENIED", EXIT_UPSTREAM, "connection",
      "the API key may not read this; compare its permissions in IT Glue"},
     {"UPSTREAM_PASSWORD_ACCESS_DISABLED", EXIT_UPSTREAM, "connection",

@@ -9,7 +9,7 @@
 #include "server/base/arena.h"
 #include "server/base/err.h"
 
-enum { RESOURCE_IDS_MAX = 2 };
+enum { RESOURCE_IDS_MAX = 3 };
 
 // The ids for a pattern's braces in order; NULL where the text gave none.
 struct resource {

@@ -125,6 +125,8 @@ static enum err_code open_source(struct server *server, const struct settings *s
         .ca_file = settings->itglue_ca_file,
         .proxy = settings->upstream_proxy,
         .request_timeout_ms = settings->upstream_timeout_ms,
+        .image_hosts = settings->upstream_image_hosts,
+        .image_key = settings->upstream_image_key,
     };
     try_(source_settings_check(&server->source, reterr));
     return source_global_init(reterr);

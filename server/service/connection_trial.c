@@ -149,18 +149,21 @@ static enum err_code test_candidate(const struct request *request,
     return diagnosis_fill(request->arena, &report, key, out, reterr);
 }
 
-// Whether a reveal has shown that the stored key may read values.
-static enum err_code read_values_grant(const struct request *request,
-                                       const struct connection *connection, bool *ret_granted,
-                                       struct err *reterr)
+// What use has shown of the stored key: whether it may read values, and images.
+static enum err_code read_learned(const struct request *request,
+                                  const struct connection *connection, struct probe_target *target,
+                                  struct err *reterr)
 {
     Docbridge__V1__Capability **known;
     size_t count;
-    *ret_granted = false;
     try_(capability_read(request->arena, connection->capabilities, &known, &count, reterr));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        Docbridge__V1__Capability__Grant grant = known[i]->grant;
         if (known[i]->kind == DOCBRIDGE__V1__CAPABILITY__KIND__KIND_PASSWORD_VALUES)
-            *ret_granted = known[i]->grant == DOCBRIDGE__V1__CAPABILITY__GRANT__GRANT_GRANTED;
+            target->values_granted = grant == DOCBRIDGE__V1__CAPABILITY__GRANT__GRANT_GRANTED;
+        if (known[i]->kind == DOCBRIDGE__V1__CAPABILITY__KIND__KIND_DOCUMENT_IMAGES)
+            target->images_grant = grant;
+    }
     return ERR_OK;
 }
 
@@ -175,15 +178,13 @@ static enum err_code test_stored(const struct request *request,
     try_(name_parse(in->name, "connections/{connection}", "name", request->arena, &name, reterr));
     try_(credential_open(request, name.connection, in->name, CONNECTION_FOR_TEST, &connection, &key,
                          reterr));
-    bool values_granted;
-    try_(read_values_grant(request, connection, &values_granted, reterr));
-    const struct probe_target target = {
+    struct probe_target target = {
         .region = (enum source_region)connection->region,
         .key = key,
         .worked_before = connection->key_last_success_time_us != 0,
-        .values_granted = values_granted,
         .probe_other_regions = in->probe_other_regions,
     };
+    try_(read_learned(request, connection, &target, reterr));
     try_(probe_run(request, &target, &report, reterr));
     sync_note_requests(request->backend->sync, request->caller->tenant, connection->id,
                        connection->credential_version, report.request_count);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ enum { PIECE_MAX_BYTES = 1024 * 1024 };
 
 PUBLIC_HANDLER(get_document, GetDocumentRequest, Document)
 
-static const struct documentation_kind documents = {
+const struct documentation_kind documentation_documents = {
     "companies/{company}/documents/{record}",
     DOCBRIDGE__V1__SYNC_TASK_KIND__SYNC_TASK_KIND_DOCUMENTS,
     documentation_get_document,
@@ -147,7 +148,7 @@ static enum err_code open_document(struct request *request, const char *name,
                                    struct documentation_reading *reading, struct err *reterr)
 {
     try_(check_view(request, view, reterr));
-    try_(documentation_open(request, name, &documents, reading, reterr));
+    try_(documentation_open(request, name, &documentation_documents, reading, reterr));
     return view == RAW ? record_raw(request, name, reading, reterr) : ERR_OK;
 }
 
@@ -197,6 +198,9 @@ static enum err_code get_document(struct request *request,
     struct content content = {.arena = request->arena};
     json_t *sections;
     try_(open_document(request, in->name, in->view, &reading, reterr));
+    content.image_prefix = documentation_image_prefix(request->arena, &reading);
+    if (content.image_prefix == NULL)
+        return err_no_memory(reterr);
     try_(documentation_fill_document(request->arena, reading.parent, &reading.row, out, reterr));
     out->freshness = reading.freshness;
     try_(parse_sections(&reading.row, &sections, reterr));
@@ -205,9 +209,64 @@ static enum err_code get_document(struct request *request,
     return code;
 }
 
+// The section's content, made safe, in a buffer that is initialised here.
+static enum err_code make_safe(const struct section *section, const char *image_prefix,
+                               struct buffer *ret_safe, struct err *reterr)
+{
+    const struct html_options options = {image_prefix};
+    struct html_result result;
+    size_t most = 16 * section->len + 4096; // escaping and the names of images make more of it
+    buffer_init(ret_safe, most);
+    return html_sanitize(section->html, section->len, &options, most, ret_safe, &result)
+               ? ERR_OK
+               : err_no_memory(reterr);
+}
+
+const char *documentation_image_prefix(struct arena *arena,
+                                       const struct documentation_reading *reading)
+{
+    return arena_printf(arena, "%s/documents/%" PRId64 "/images/", reading->parent,
+                        reading->row.id);
+}
+
+// Text has its quotes escaped: what looks like the attribute is it.
+static enum err_code shows_image(const struct section *section, const char *image_prefix,
+                                 int64_t image_id, bool *ret_shown, struct err *reterr)
+{
+    struct buffer safe _cleanup_(buffer_done) = {0};
+    char id[32], *attribute _cleanup_(freep) = NULL;
+    *ret_shown = false;
+    (void)snprintf(id, sizeof(id), "%" PRId64, image_id);
+    // Most sections do not even have the number.
+    if (memmem(section->html, section->len, id, strlen(id)) == NULL)
+        return ERR_OK;
+    try_(make_safe(section, image_prefix, &safe, reterr));
+    if (asprintf(&attribute, "<img data-image=\"%s%s\"", image_prefix, id) < 0)
+        return err_no_memory(reterr);
+    *ret_shown = safe.len > 0 && strstr(safe.data, attribute) != NULL;
+    return ERR_OK;
+}
+
+enum err_code documentation_shows_image(const struct documentation_reading *reading,
+                                        const char *image_prefix, int64_t image_id, bool *ret_shown,
+                                        struct err *reterr)
+{
+    json_t *sections;
+    enum err_code code = ERR_OK;
+    *ret_shown = false;
+    try_(parse_sections(&reading->row, &sections, reterr));
+    for (size_t i = 0; code == ERR_OK && !*ret_shown && i < json_array_size(sections); i++) {
+        const struct section section = section_at(sections, i);
+        code = shows_image(&section, image_prefix, image_id, ret_shown, reterr);
+    }
+    json_decref(sections);
+    return code;
+}
+
 // A body on its way out: one section at a time is made safe.
 struct state {
     json_t *sections;
+    const char *image_prefix;
     bool raw;
     size_t next; // the section after the current one
     struct section section;
@@ -237,8 +296,11 @@ static enum err_code read_open(struct request *request, const void *request_in,
     if (state == NULL)
         return err_no_memory(reterr);
     state->raw = in->view == RAW;
+    state->image_prefix = documentation_image_prefix(request->arena, &reading);
     buffer_init(&state->safe, 0);
-    enum err_code code = parse_sections(&reading.row, &state->sections, reterr);
+    enum err_code code = state->image_prefix == NULL
+                             ? err_no_memory(reterr)
+                             : parse_sections(&reading.row, &state->sections, reterr);
     if (code != ERR_OK) {
         read_close(state);
         return code;
@@ -249,20 +311,14 @@ static enum err_code read_open(struct request *request, const void *request_in,
 
 static enum err_code next_section(struct state *state, struct err *reterr)
 {
-    const struct html_options options = {NULL};
-    struct html_result result;
     state->section = section_at(state->sections, state->next++);
     state->sent = 0;
     state->content = state->section.html;
     state->len = state->section.len;
     if (state->raw)
         return ERR_OK;
-    size_t most = 16 * state->section.len + 4096;
     buffer_done(&state->safe);
-    buffer_init(&state->safe, most);
-    if (!html_sanitize(state->section.html, state->section.len, &options, most, &state->safe,
-                       &result))
-        return err_no_memory(reterr);
+    try_(make_safe(&state->section, state->image_prefix, &state->safe, reterr));
     state->content = state->safe.data;
     state->len = state->safe.len;
     return ERR_OK;

@@ -18,6 +18,7 @@ static const struct method methods[] = {
     ELSEWHERE(ListDocuments, list_documents),
     ELSEWHERE(GetDocument, get_document),
     STREAM(ReadDocumentBody, read_document_body, LANE_STORE),
+    STREAM(GetDocumentImage, get_document_image, LANE_UPSTREAM),
     ELSEWHERE(ListFlexibleAssets, list_flexible_assets),
     ELSEWHERE(GetFlexibleAsset, get_flexible_asset),
     ELSEWHERE(ListChecklists, list_checklists),

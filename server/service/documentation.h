@@ -24,6 +24,8 @@ unary_handler list_checklists_handler;
 // Of document.c.
 unary_handler get_document_handler;
 extern const struct stream_handler read_document_body;
+// Of document_image.c.
+extern const struct stream_handler get_document_image;
 // Of flexible_asset.c.
 unary_handler get_flexible_asset_handler;
 // Of checklist.c.
@@ -61,6 +63,16 @@ enum err_code documentation_open(struct request *request, const char *name,
                                  struct documentation_reading *reading,
                                  struct err *reterr) _must_check_;
 void documentation_done(struct documentation_reading *reading);
+
+// What GetDocument reads.
+extern const struct documentation_kind documentation_documents;
+// What the names of a document's images begin with; NULL for want of memory.
+const char *documentation_image_prefix(struct arena *arena,
+                                       const struct documentation_reading *reading);
+// Whether the document's content, made safe, shows that image.
+enum err_code documentation_shows_image(const struct documentation_reading *reading,
+                                        const char *image_prefix, int64_t image_id, bool *ret_shown,
+                                        struct err *reterr) _must_check_;
 
 // What lists and single records show alike.
 enum err_code documentation_fill_document(struct arena *arena, const char *parent,

@@ -23,6 +23,7 @@ struct name {
     int64_t flexible_asset_type;
     int64_t password_category;
     int64_t record; // documents, flexibleAssets, checklists, passwords
+    int64_t image;  // of a document
     int64_t audit_event;
 };
 

@@ -28,7 +28,9 @@ static const struct {
     {KIND(CHECKLIST_TEMPLATES), SOURCE_CHECKLIST_TEMPLATES, false},
     {KIND(PASSWORDS), SOURCE_PASSWORDS, false},
 };
-_Static_assert(ARRAY_LEN(asked) + 1 == PROBE_CAPABILITIES, "all but password values are asked");
+// What no request asks for, since it would read a value or takes an id: it is learned by use.
+enum { VALUES = ARRAY_LEN(asked), IMAGES };
+_Static_assert(IMAGES + 1 == PROBE_CAPABILITIES, "there is a place for each");
 
 struct probe {
     const struct request *request;
@@ -309,21 +311,31 @@ static enum err_code ask_regions(struct probe *probe, const struct probe_target 
     return ERR_OK;
 }
 
+static void begin_one(struct probe_capability *capability, Docbridge__V1__Capability__Kind kind,
+                      Docbridge__V1__Capability__Grant grant, const char *detail)
+{
+    capability->kind = kind;
+    capability->grant = grant;
+    (void)snprintf(capability->detail, sizeof(capability->detail), "%s", detail);
+}
+
 static void begin(struct probe_report *report, const struct probe_target *target)
 {
     *report = (struct probe_report){.region = target->region};
-    for (size_t i = 0; i < PROBE_CAPABILITIES; i++) {
-        struct probe_capability *capability = &report->capabilities[i];
-        bool values = i == ARRAY_LEN(asked);
-        capability->kind = values ? KIND(PASSWORD_VALUES) : asked[i].kind;
-        bool granted = values && target->values_granted;
-        capability->grant = granted ? GRANT(GRANTED) : GRANT(UNKNOWN);
-        (void)snprintf(capability->detail, sizeof(capability->detail), "%s",
-                       granted  ? "A reveal was served."
-                       : values ? "Never probed, since that would read a value: the first reveal "
-                                  "tells."
-                                : "Not asked: the first request failed.");
-    }
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++)
+        begin_one(&report->capabilities[i], asked[i].kind, GRANT(UNKNOWN),
+                  "Not asked: the first request failed.");
+    bool values = target->values_granted;
+    begin_one(&report->capabilities[VALUES], KIND(PASSWORD_VALUES),
+              values ? GRANT(GRANTED) : GRANT(UNKNOWN),
+              values ? "A reveal was served."
+                     : "Never probed, since that would read a value: the first reveal tells.");
+    Docbridge__V1__Capability__Grant images = target->images_grant;
+    begin_one(&report->capabilities[IMAGES], KIND(DOCUMENT_IMAGES),
+              images == 0 ? GRANT(UNKNOWN) : images,
+              images == GRANT(GRANTED)  ? "An image was served."
+              : images == GRANT(DENIED) ? "An image was asked for, and refused."
+                                        : "Never probed: the first image that is asked for tells.");
 }
 
 enum err_code probe_run(const struct request *request, const struct probe_target *target,

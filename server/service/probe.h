@@ -14,13 +14,15 @@
 struct probe_target {
     enum source_region region;
     const struct secret *key;
-    bool worked_before;       // upstream accepted this key at some time
-    bool values_granted;      // and served it the value of a password
+    bool worked_before;  // upstream accepted this key at some time
+    bool values_granted; // and served it the value of a password
+    // What an image that was asked for has shown; GRANT_UNKNOWN or 0: none was.
+    Docbridge__V1__Capability__Grant images_grant;
     bool probe_other_regions; // if it is refused here, send it to the other regions too
 };
 
 enum {
-    PROBE_CAPABILITIES = 8,
+    PROBE_CAPABILITIES = 9,
     PROBE_SUBDOMAIN_BYTES = 64,
     // As large as upstream's own pages: the account's own organization is likely among them.
     PROBE_ORGANIZATIONS = 50,

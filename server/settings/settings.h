@@ -57,6 +57,8 @@ struct settings {
     // Upstream.
     const char *upstream_proxy;
     int64_t upstream_timeout_ms;
+    const char *upstream_image_hosts;
+    bool upstream_image_key;
     // Development: without it the base URLs below are refused.
     bool development;
     const char *itglue_us_url;

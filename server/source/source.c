@@ -211,6 +211,20 @@ static enum err_code check_url(const char *field, const char *text, bool proxy, 
     return ERR_OK;
 }
 
+// Names of hosts, comma-separated; `.x` stands for those below x.
+static enum err_code check_hosts(const char *hosts, struct err *reterr)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
+    for (const char *host = hosts; host != NULL && *host != '\0';) {
+        size_t len = strcspn(host, ",");
+        if (len == 0 || strspn(host, letters) < len || (len == 1 && host[0] == '.'))
+            return err_invalid(reterr, "image_hosts", "must be names of hosts, comma-separated");
+        host += len + (host[len] == ',');
+    }
+    return ERR_OK;
+}
+
 enum err_code source_settings_check(const struct source_settings *settings, struct err *reterr)
 {
     char field[24];
@@ -222,6 +236,7 @@ enum err_code source_settings_check(const struct source_settings *settings, stru
     }
     if (settings->proxy != NULL)
         try_(check_url("proxy", settings->proxy, true, reterr));
+    try_(check_hosts(settings->image_hosts, reterr));
     if (settings->ca_file != NULL && access(settings->ca_file, R_OK) != 0)
         return err_invalid(reterr, "ca_file", "cannot be read");
     if (settings->connect_timeout_ms < 0 || settings->request_timeout_ms < 0)
@@ -310,6 +325,19 @@ enum err_code source_fetch_password(struct source *source, int64_t organization_
     (void)organization_id; // IT Glue's password is found by its id alone; the caller compares
     return itglue_fetch_password(source->itglue, password_id, user_email, deadline, cancelled,
                                  ret_password, ret_attempt, reterr);
+}
+
+void source_image_done(struct source_image *image)
+{
+    buffer_done(&image->bytes);
+}
+
+enum err_code source_fetch_image(struct source *source, int64_t image_id, struct deadline deadline,
+                                 const atomic_bool *cancelled, struct source_image *ret_image,
+                                 struct source_attempt *ret_attempt, struct err *reterr)
+{
+    return itglue_fetch_image(source->itglue, image_id, deadline, cancelled, ret_image, ret_attempt,
+                              reterr);
 }
 
 enum err_code source_probe(struct source *source, struct deadline deadline,

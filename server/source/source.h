@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "server/base/arena.h"
+#include "server/base/buffer.h"
 #include "server/base/clock.h"
 #include "server/base/err.h"
 #include "server/base/secret.h"
@@ -77,9 +78,15 @@ struct source_settings {
     int64_t request_timeout_ms; // 0: 60 s
     size_t page_max_bytes;      // 0: 64 MiB
     size_t record_max_bytes;    // 0: 8 MiB
+    // Where links to images may lead, comma-separated: a host, or `.x` for every host below x. They
+    // are opened without the key. NULL: nowhere.
+    const char *image_hosts;
+    bool image_key;         // a link to the API's own host is opened, with the key
+    size_t image_max_bytes; // 0: 10 MiB
 };
 
-// Checks the settings: FIELD_INVALID for a URL that is not https, or http off the loopback.
+// Checks the settings: FIELD_INVALID for a URL that is not https, or http off the loopback, and for
+// a host that can be none.
 enum err_code source_settings_check(const struct source_settings *settings,
                                     struct err *reterr) _must_check_;
 
@@ -277,6 +284,24 @@ enum err_code source_fetch_password(struct source *source, int64_t organization_
                                     struct source_password *ret_password,
                                     struct source_attempt *ret_attempt,
                                     struct err *reterr) _must_check_;
+
+// An image of a document.
+struct source_image {
+    int64_t document_id, organization_id; // whose it is; 0: upstream does not say
+    const char *media_type; // image/png, image/jpeg, image/gif or image/webp: by its first bytes
+    struct buffer bytes;
+};
+void source_image_done(struct source_image *image);
+
+// Fetches an image: its record, by the key, tells a link, and the link its bytes. The key goes with
+// the link only to the API's own host, and only where the settings say so.
+// Errors: as source_fetch_page, and UPSTREAM_IMAGE_UNAVAILABLE with metadata `cause`: NO_LINK,
+// LINK_NOT_ALLOWED (with `host`), LINK_REFUSED, NOT_AN_IMAGE, TOO_LARGE (with `max_bytes`).
+// `ret_attempt` is that of the record, with all requests to the API in its count.
+enum err_code source_fetch_image(struct source *source, int64_t image_id, struct deadline deadline,
+                                 const atomic_bool *cancelled, struct source_image *ret_image,
+                                 struct source_attempt *ret_attempt,
+                                 struct err *reterr) _must_check_;
 
 // One cheap request that proves the key: the first organization.
 // `*ret_organization_count` is meta.total-count, -1 if not given. Errors as source_fetch_page.

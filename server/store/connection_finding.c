@@ -48,6 +48,28 @@ enum err_code connection_record_finding(struct tx *tx, const char *id,
         reterr);
 }
 
+// Capability 9 is images; a connection that was tested before there was one gets it.
+static const struct statement NOTE_IMAGES = {
+    "connection_note_images",
+    "UPDATE connection SET revision = revision + 1, capabilities ="
+    " (SELECT coalesce(jsonb_agg(e.item ORDER BY e.place), '[]')"
+    "   FROM jsonb_array_elements(capabilities) WITH ORDINALITY AS e (item, place)"
+    "   WHERE e.item ->> 'kind' <> '9')"
+    " || jsonb_build_object('kind', 9, 'grant', $4::int, 'detail', $5::text)"
+    " WHERE tenant = $1 AND id = $2 AND credential_version = $3"
+    " AND NOT capabilities @> jsonb_build_array(jsonb_build_object('kind', 9, 'grant', $4::int))"};
+
+enum err_code connection_note_images(struct tx *tx, const char *id, int64_t credential_version,
+                                     bool granted, struct err *reterr)
+{
+    return tx_run(
+        tx, &NOTE_IMAGES,
+        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id), ARG_INT64(credential_version),
+             ARG_INT64(granted ? 1 : 2),
+             ARG_TEXT(granted ? "An image was served." : "An image was asked for, and refused.")),
+        reterr);
+}
+
 // Capability 6 is the values of passwords; grant 1 is GRANTED, 3 is UNKNOWN.
 static const struct statement NOTE_REVEAL = {
     "connection_note_reveal",

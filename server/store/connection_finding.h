@@ -28,6 +28,10 @@ enum err_code connection_record_finding(struct tx *tx, const char *id,
                                         struct arena *arena, struct connection_move *ret_move,
                                         struct err *reterr) _must_check_;
 
+// Upstream served an image to the credential, or refused one: what it may do is noted. No-op if
+// that was known.
+enum err_code connection_note_images(struct tx *tx, const char *id, int64_t credential_version,
+                                     bool granted, struct err *reterr) _must_check_;
 // Upstream served a value to the credential: it worked, and may read values. Moves no state. For
 // keys whose last success is a day old, or whose right to values was not known.
 enum err_code connection_note_reveal(struct tx *tx, const char *id, int64_t credential_version,

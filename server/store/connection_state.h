@@ -44,6 +44,7 @@ struct connection_standing {
 };
 enum connection_use {
     CONNECTION_FOR_TEST, // also heals what is in ERROR
+    CONNECTION_FOR_READ, // of what is not kept, such as images
     CONNECTION_FOR_SYNC,
     CONNECTION_FOR_REVEAL,
 };

@@ -119,6 +119,7 @@ class Diagnosis(e2e.Case):
         grants = self.grants(self.diagnose("OK"))
         self.assertEqual(grants.pop("CHECKLIST_TEMPLATES"), "DENIED")
         self.assertEqual(grants.pop("PASSWORD_VALUES"), "UNKNOWN")
+        self.assertEqual(grants.pop("DOCUMENT_IMAGES"), "UNKNOWN")
         self.assertEqual(set(grants.values()), {"GRANTED"})
         self.assertEqual(self.emulator.count(password_returned=True), 0)
         self.assertEqual(self.emulator.count(show_password=True), 0)

@@ -280,7 +280,7 @@ class Done:
     """A run of the CLI."""
 
     def __init__(self, code, out, err):
-        self.code, self.out, self.err = code, out.decode(), err.decode()
+        self.code, self.bytes, self.out, self.err = code, out, out.decode(errors="replace"), err.decode()
 
     @property
     def json(self):
@@ -338,6 +338,7 @@ class Stack:
             "itglue_eu_url": self.emulator.url("eu"),
             "itglue_au_url": self.emulator.url("au"),
             "itglue_ca_file": self.path("ca.pem"),
+            "upstream_image_hosts": "127.0.0.1",
         }
         self.settings.update(settings)
         if serve:

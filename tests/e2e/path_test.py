@@ -81,7 +81,8 @@ class Path(e2e.Case):
         good = self.json("connection", "test", "--region-uri", "https://acme.eu.itglue.com/123", *key)
         self.assertEqual(good["diagnosis"], "DIAGNOSIS_OK")
         grants = {one["kind"]: one["grant"] for one in good["capabilities"]}
-        self.assertEqual(grants.pop("KIND_PASSWORD_VALUES"), "GRANT_UNKNOWN")
+        for used in ("KIND_PASSWORD_VALUES", "KIND_DOCUMENT_IMAGES"):
+            self.assertEqual(grants.pop(used), "GRANT_UNKNOWN")
         self.assertEqual(set(grants.values()), {"GRANT_GRANTED"})
         self.assertEqual(len(grants), 7)
         before = self.emulator.count()

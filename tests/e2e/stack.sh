@@ -78,6 +78,7 @@ itglue_us_url = https://127.0.0.1:$(sed -n 's/^us=//p' "$STACK/emulator.ready")
 itglue_eu_url = $EU
 itglue_au_url = https://127.0.0.1:$(sed -n 's/^au=//p' "$STACK/emulator.ready")
 itglue_ca_file = $STACK/ca.pem
+upstream_image_hosts = 127.0.0.1
 END
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image.h"
 #include "memory.h"
 
 #define NOTES_LIMIT 250 /* characters of quick notes in a list */
@@ -155,6 +156,8 @@ static bool needs_bending(struct call *call, enum collection_id collection, cons
         return row->long_notes && place == RENDER_LIST;
     if (collection == COLLECTION_DOCUMENTS)
         return place == RENDER_SHOW || has_big_content(call, row);
+    if (collection == COLLECTION_DOCUMENT_IMAGES)
+        return place == RENDER_SHOW;
     if (collection == COLLECTION_PASSWORDS)
         return place == RENDER_SHOW || !switch_is(switches, SWITCH_LIST_PASSWORD, "absent");
     return false;
@@ -175,6 +178,8 @@ static void put_attributes(struct call *call, enum collection_id collection, con
         cut_notes(row, &copy);
     if (collection == COLLECTION_DOCUMENTS)
         bend_document(call, row, place, &copy);
+    if (collection == COLLECTION_DOCUMENT_IMAGES)
+        image_bend(call, row, &copy);
     if (collection == COLLECTION_PASSWORDS)
         bend_password(call, row, place, &copy);
     text_append(out, copy.data, copy.length);

@@ -56,6 +56,12 @@ enum switch_kind { SWITCH_KIND_BOOL, SWITCH_KIND_INT, SWITCH_KIND_CHOICE, SWITCH
       "?", "where one document's answer carries its sections")                                    \
     X(BIG_BODY, "big_body_document_bytes", INT, "0", "0..1000000000", "E",                        \
       "size of the body of the document with the lowest id; 0: as generated")                     \
+    X(IMAGE_LINK, "image_link", CHOICE, "\"signed\"", "signed|session|key|elsewhere|absent", "?", \
+      "where original-src leads: what a signature, a session or the key opens, another host")     \
+    X(IMAGE_CONTENT, "image_content", CHOICE, "\"png\"", "png|gif|jpeg|webp|svg|html", "E",       \
+      "what lies behind a link that opens")                                                       \
+    X(IMAGE_BYTES, "image_bytes", INT, "0", "0..1000000000", "E",                                 \
+      "size of that, filled up with zeroes; 0: as it is")                                         \
     X(CHECKLIST_TEMPLATES, "checklist_templates", CHOICE, "\"ok\"", "ok|401|404", "C",            \
       "GET /checklist_templates with a key")                                                      \
     X(MISSING_TYPE_FILTER, "missing_type_filter_status", INT, "422", "400|422", "?",              \

@@ -202,21 +202,24 @@ static size_t on_write(char *bytes, size_t size, size_t count, void *context)
     return len;
 }
 
-// The header with the key; its copy in the list is wiped when the list is freed.
-static struct curl_slist *make_headers(const struct secret *key)
+static struct curl_slist *make_headers(const struct itglue_exchange *exchange)
+{
+    const char *accept = exchange->accept;
+    return curl_slist_append(NULL, accept == NULL ? "Accept: application/vnd.api+json" : accept);
+}
+
+// Adds the header with the key; its copy in the list is wiped when the list is freed. False: no
+// memory.
+static bool add_key(struct curl_slist *list, const struct secret *key)
 {
     static const char name[] = "x-api-key: ";
     size_t name_len = sizeof(name) - 1;
     struct secret *line _cleanup_(secret_freep) = secret_new(name_len + secret_len(key));
     if (line == NULL)
-        return NULL;
+        return false;
     memcpy(secret_bytes_mut(line), name, name_len);
     memcpy(secret_bytes_mut(line) + name_len, secret_bytes(key), secret_len(key));
-    struct curl_slist *list = curl_slist_append(NULL, "Accept: application/vnd.api+json");
-    struct curl_slist *longer = list == NULL ? NULL : curl_slist_append(list, secret_bytes(line));
-    if (longer == NULL)
-        curl_slist_free_all(list);
-    return longer;
+    return curl_slist_append(list, secret_bytes(line)) != NULL;
 }
 
 static void set_limits(CURL *easy, const struct source_settings *settings)
@@ -399,14 +402,17 @@ static int64_t now_us(void)
 void itglue_http_get(struct itglue_http *http, struct itglue_exchange *exchange)
 {
     struct transfer transfer = {.easy = curl_easy_init(), .exchange = exchange};
-    struct curl_slist *headers = make_headers(http->key);
-    size_t url_len = strlen(http->base_url) + strlen(exchange->target);
+    struct curl_slist *headers = make_headers(exchange);
+    const char *host = exchange->link == NULL ? http->base_url : "";
+    const char *target = exchange->link == NULL ? exchange->target : exchange->link;
+    size_t url_len = strlen(host) + strlen(target);
     char *url _cleanup_(freep) = malloc(url_len + 1);
     int64_t start_us = now_us();
     exchange->end = ITGLUE_HTTP_NO_MEMORY;
     buffer_init(&exchange->error_body, ERROR_BODY_MAX_BYTES);
-    if (transfer.easy != NULL && headers != NULL && url != NULL && set_options(http, &transfer)) {
-        (void)snprintf(url, url_len + 1, "%s%s", http->base_url, exchange->target);
+    if (transfer.easy != NULL && headers != NULL && url != NULL && set_options(http, &transfer) &&
+        (exchange->link != NULL || add_key(headers, http->key))) {
+        (void)snprintf(url, url_len + 1, "%s%s", host, target);
         CURLcode code = curl_easy_setopt(transfer.easy, CURLOPT_URL, url);
         if (code == CURLE_OK)
             code = curl_easy_setopt(transfer.easy, CURLOPT_HTTPHEADER, headers);

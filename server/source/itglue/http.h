@@ -48,6 +48,10 @@ enum itglue_http_end {
 
 struct itglue_exchange {
     const char *target; // path and query, from the slash
+    // A whole address in place of `target`, on whatever host: asked for without the key. NULL:
+    // none.
+    const char *link;
+    const char *accept; // media types; NULL: JSON
     // Gets the body of a 200, decoded, in pieces. False ends the transfer.
     bool (*on_body)(void *context, const char *bytes, size_t len);
     void *context;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/source/itglue/http.h"
+#include "server/source/itglue/image.h"
 #include "server/source/itglue/page.h"
 #include "server/source/itglue/query.h"
 #include "server/source/itglue/reveal.h"
@@ -15,6 +16,8 @@ enum {
     PAGE_MAX_BYTES = 64 * 1024 * 1024,
     RECORD_MAX_BYTES = 8 * 1024 * 1024,
     REVEAL_MAX_BYTES = 1024 * 1024,
+    IMAGE_MAX_BYTES = 10 * 1024 * 1024,
+    IMAGE_RECORD_MAX_BYTES = 256 * 1024,
     TARGET_MAX_BYTES = 2048,
     // Where upstream does not say when to try again.
     RATE_LIMIT_DELAY_MS = 30 * 1000,
@@ -23,6 +26,9 @@ enum {
 
 struct itglue {
     const struct source_settings *settings;
+    char official_url[64];
+    const char *base_url; // the official one, or that of the settings
+    bool official;
     struct itglue_http *http;
 };
 
@@ -31,17 +37,20 @@ enum err_code itglue_open(const struct source_settings *settings,
                           struct itglue **ret_itglue, struct err *reterr)
 {
     const char *other = settings->base_url[region->region];
-    char official[64];
-    (void)snprintf(official, sizeof(official), "https://%s", region->api_host);
-    struct itglue_http *http = NULL;
-    try_(itglue_http_open(settings, other == NULL ? official : other, other == NULL, key, &http,
-                          reterr));
     struct itglue *itglue = calloc(1, sizeof(*itglue));
-    if (itglue == NULL) {
-        itglue_http_close(http);
+    if (itglue == NULL)
         return err_no_memory(reterr);
+    itglue->settings = settings;
+    itglue->official = other == NULL;
+    (void)snprintf(itglue->official_url, sizeof(itglue->official_url), "https://%s",
+                   region->api_host);
+    itglue->base_url = other == NULL ? itglue->official_url : other;
+    enum err_code code =
+        itglue_http_open(settings, itglue->base_url, itglue->official, key, &itglue->http, reterr);
+    if (code != ERR_OK) {
+        free(itglue);
+        return code;
     }
-    *itglue = (struct itglue){.settings = settings, .http = http};
     *ret_itglue = itglue;
     return ERR_OK;
 }
@@ -266,4 +275,113 @@ enum err_code itglue_fetch_password(struct itglue *itglue, int64_t password_id,
     if (code != ERR_OK)
         return code;
     return itglue_reveal_finish(&reveal, password_id, ret_password, reterr);
+}
+
+static bool append_to(void *buffer, const char *bytes, size_t len)
+{
+    return buffer_append(buffer, bytes, len);
+}
+
+static enum err_code no_image(const char *cause, const char *text, struct err *reterr)
+{
+    (void)err_set(reterr, ERR_UPSTREAM_IMAGE_UNAVAILABLE, "%s", text);
+    err_meta(reterr, "cause", "%s", cause);
+    return ERR_UPSTREAM_IMAGE_UNAVAILABLE;
+}
+
+static enum err_code fetch_image_record(struct itglue *itglue, int64_t image_id,
+                                        struct deadline deadline, const atomic_bool *cancelled,
+                                        struct itglue_image *ret_record,
+                                        struct source_attempt *ret_attempt, struct err *reterr)
+{
+    char target[64];
+    struct buffer json _cleanup_(buffer_done);
+    buffer_init(&json, IMAGE_RECORD_MAX_BYTES);
+    (void)snprintf(target, sizeof(target), "/document_images/%" PRId64, image_id);
+    struct itglue_exchange exchange _cleanup_(exchange_done) = {.target = target,
+                                                                .on_body = append_to,
+                                                                .context = &json,
+                                                                .body_max_bytes =
+                                                                    IMAGE_RECORD_MAX_BYTES,
+                                                                .deadline = deadline,
+                                                                .cancelled = cancelled};
+    try_(get(itglue, &exchange, ret_attempt, reterr));
+    ret_attempt->page_too_heavy = false;
+    if (!itglue_image_parse(json.data, json.len, image_id, ret_record))
+        return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID, "the answer is no record of the image");
+    return ERR_OK;
+}
+
+// What an answer to a link means. It says nothing of the key: other hosts do not know it.
+static enum err_code judge_link_answer(const struct itglue_exchange *exchange, enum err_code code,
+                                       size_t max_bytes, struct err *reterr)
+{
+    if (exchange->end == ITGLUE_HTTP_TOO_LARGE) {
+        code = no_image("TOO_LARGE", "the image is larger than allowed", reterr);
+        err_meta(reterr, "max_bytes", "%zu", max_bytes);
+        return code;
+    }
+    if (code == ERR_UPSTREAM_ACCESS_DENIED || code == ERR_UPSTREAM_KEY_REJECTED)
+        return no_image("LINK_REFUSED", "IT Glue's link to the image does not open", reterr);
+    // A download that failed can be a page that asks to sign in.
+    if (exchange->status == 200 && exchange->html)
+        return no_image("NOT_AN_IMAGE", "IT Glue's link leads to a web page", reterr);
+    return code;
+}
+
+static enum err_code fetch_linked(struct itglue *itglue, const char *link, bool own,
+                                  struct deadline deadline, const atomic_bool *cancelled,
+                                  struct source_image *ret_image,
+                                  struct source_attempt *ret_attempt, struct err *reterr)
+{
+    size_t max = itglue->settings->image_max_bytes;
+    max = max > 0 ? max : IMAGE_MAX_BYTES;
+    size_t base_len = link[0] == '/' ? 0 : strlen(itglue->base_url);
+    buffer_init(&ret_image->bytes, max);
+    struct itglue_exchange exchange _cleanup_(exchange_done) = {
+        .target = own ? link + base_len : NULL,
+        .link = own ? NULL : link,
+        .accept = "Accept: image/png, image/jpeg, image/gif, image/webp",
+        .on_body = append_to,
+        .context = &ret_image->bytes,
+        .body_max_bytes = max,
+        .deadline = deadline,
+        .cancelled = cancelled};
+    struct source_attempt attempt;
+    enum err_code code = get(itglue, &exchange, &attempt, reterr);
+    if (own)
+        ret_attempt->request_count += attempt.request_count;
+    try_(judge_link_answer(&exchange, code, max, reterr));
+    if (ret_image->bytes.failed)
+        return err_no_memory(reterr);
+    ret_image->media_type = itglue_image_type(ret_image->bytes.data, ret_image->bytes.len);
+    return ret_image->media_type != NULL
+               ? ERR_OK
+               : no_image("NOT_AN_IMAGE", "IT Glue's link leads to no image of a known type",
+                          reterr);
+}
+
+enum err_code itglue_fetch_image(struct itglue *itglue, int64_t image_id, struct deadline deadline,
+                                 const atomic_bool *cancelled, struct source_image *ret_image,
+                                 struct source_attempt *ret_attempt, struct err *reterr)
+{
+    struct itglue_image record;
+    char host[256];
+    *ret_image = (struct source_image){0};
+    *ret_attempt = (struct source_attempt){0};
+    try_(fetch_image_record(itglue, image_id, deadline, cancelled, &record, ret_attempt, reterr));
+    ret_image->document_id = record.document_id;
+    ret_image->organization_id = record.organization_id;
+    if (record.link[0] == '\0')
+        return no_image("NO_LINK", "IT Glue gives no link to the image", reterr);
+    enum itglue_link_way way =
+        itglue_link_judge(itglue->settings, itglue->base_url, itglue->official, record.link, host);
+    if (way == ITGLUE_LINK_CLOSED) {
+        enum err_code code = no_image("LINK_NOT_ALLOWED",
+                                      "IT Glue's link to the image leads where none may", reterr);
+        err_meta(reterr, "host", "%s", host);
+        return code;
+    }
+    return fetch_linked(itglue, record.link, way == ITGLUE_LINK_OWN, deadline, cancelled, ret_image,
+                        ret_attempt, reterr);
 }

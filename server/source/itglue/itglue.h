@@ -25,6 +25,10 @@ enum err_code itglue_fetch_password(struct itglue *itglue, int64_t password_id,
                                     struct source_password *ret_password,
                                     struct source_attempt *ret_attempt,
                                     struct err *reterr) _must_check_;
+enum err_code itglue_fetch_image(struct itglue *itglue, int64_t image_id, struct deadline deadline,
+                                 const atomic_bool *cancelled, struct source_image *ret_image,
+                                 struct source_attempt *ret_attempt,
+                                 struct err *reterr) _must_check_;
 enum err_code itglue_probe(struct itglue *itglue, struct deadline deadline,
                            const atomic_bool *cancelled, int64_t *ret_organization_count,
                            struct source_attempt *ret_attempt, struct err *reterr) _must_check_;

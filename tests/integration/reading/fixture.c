@@ -48,6 +48,35 @@ enum err_code __wrap_source_fetch_password(struct source *source, int64_t organi
     return ERR_OK;
 }
 
+enum err_code __wrap_source_fetch_image(struct source *source, int64_t image_id,
+                                        struct deadline deadline, const atomic_bool *cancelled,
+                                        struct source_image *ret_image,
+                                        struct source_attempt *ret_attempt, struct err *reterr);
+
+enum err_code __wrap_source_fetch_image(struct source *source, int64_t image_id,
+                                        struct deadline deadline, const atomic_bool *cancelled,
+                                        struct source_image *ret_image,
+                                        struct source_attempt *ret_attempt, struct err *reterr)
+{
+    (void)deadline;
+    (void)cancelled;
+    assert_non_null(source);
+    upstream.calls++;
+    upstream.image_id = image_id;
+    *ret_attempt = (struct source_attempt){.http_status = upstream.http_status, .request_count = 1};
+    *ret_image = (struct source_image){0};
+    if (upstream.code != ERR_OK) {
+        (void)err_set(reterr, upstream.code, "upstream says no");
+        err_meta(reterr, "cause", "LINK_REFUSED");
+        return upstream.code;
+    }
+    buffer_init(&ret_image->bytes, upstream.image_len);
+    assert_true(buffer_append(&ret_image->bytes, upstream.image, upstream.image_len));
+    ret_image->media_type = "image/png";
+    ret_image->document_id = upstream.image_document_id;
+    return ERR_OK;
+}
+
 const char *fixture_sql(const struct fixture *fixture, const char *sql)
 {
     return test_postgres_value(fixture->database->admin_dsn, sql);

@@ -1,8 +1,8 @@
 // A tenant with a connection, companies, mappings and records in a real database, and requests to
 // it.
 //
-// Upstream is wrapped at link time: source_fetch_password answers what the test put into
-// `upstream`.
+// Upstream is wrapped at link time: source_fetch_password and source_fetch_image answer what the
+// test put into `upstream`.
 #pragma once
 
 #include "server/service/request.h"
@@ -15,7 +15,11 @@ struct upstream {
     enum err_code code; // ERR_OK: serves `live` with `value`
     int http_status;
     struct source_password live;
-    const char *value;                  // NULL: none
+    const char *value; // NULL: none
+    const char *image; // bytes of the image asked for
+    size_t image_len;
+    int64_t image_document_id;          // whose upstream says it is; 0: nothing
+    int64_t image_id;                   // which was asked for last
     const char *authorized;             // whom upstream lets see the record; NULL: nobody
     const char *user_email;             // whom it was last asked about; NULL: nobody
     void (*while_asked)(void *context); // runs in the middle of the call

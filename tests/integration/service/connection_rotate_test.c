@@ -28,7 +28,7 @@ static void replaces_the_key_and_nothing_else(void **state)
     assert_int_equal(out.state, DOCBRIDGE__V1__CONNECTION__STATE__STATE_ACTIVE);
     assert_string_equal(out.credential->last4, "9876");
     assert_string_equal(out.account->primary_organization_id, "42");
-    assert_int_equal(out.n_capabilities, 8);
+    assert_int_equal(out.n_capabilities, 9);
     assert_int_equal(out.learned_psa_type, DOCBRIDGE__V1__PSA_TYPE__PSA_TYPE_AUTOTASK);
     assert_int_equal(rows_that_stay(fixture), 231);
     assert_string_equal(source_fake.last_key, NEW_KEY);

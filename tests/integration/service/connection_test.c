@@ -65,7 +65,7 @@ static void creates(void **state)
     assert_string_equal(out.credential->last4, "0123");
     assert_string_equal(out.account->subdomain, "msp");
     assert_string_equal(out.account->primary_organization_id, "42");
-    assert_int_equal(out.n_capabilities, 8);
+    assert_int_equal(out.n_capabilities, 9);
     assert_string_equal(source_fake.last_key, CANARY);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM vault_record"), 1);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM connection_config"), 1);
@@ -291,7 +291,7 @@ static void diagnoses_a_candidate(void **state)
         assert_int_equal(out.http_status, cases[i].http_status);
         assert_int_equal(out.n_candidates, cases[i].candidates);
         assert_string_equal(out.network_failure, cases[i].network_failure);
-        assert_int_equal(out.n_capabilities, 8);
+        assert_int_equal(out.n_capabilities, 9);
         assert_true(out.remedy[0] != '\0');
         assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event"), i + 1);
     }
@@ -384,13 +384,16 @@ static void tests_what_is_stored(void **state)
     assert_int_equal(out.diagnosis, VERDICT(OK));
     assert_string_equal(source_fake.last_key, CANARY);
     assert_int_equal(
-        fixture_number(fixture, "SELECT jsonb_array_length(capabilities) FROM connection"), 8);
-    // What a reveal has shown is known to the next test.
+        fixture_number(fixture, "SELECT jsonb_array_length(capabilities) FROM connection"), 9);
+    // What a reveal and an image have shown is known to the next test.
+    assert_int_equal(grant_of(&out, 9), 3);
     (void)fixture_sql(fixture, "UPDATE connection SET capabilities ="
-                               " '[{\"kind\": 6, \"grant\": 1, \"detail\": \"x\"}]'");
+                               " '[{\"kind\": 6, \"grant\": 1, \"detail\": \"x\"},"
+                               " {\"kind\": 9, \"grant\": 2, \"detail\": \"x\"}]'");
     int calls = source_fake.calls;
     test_stored(fixture, &out);
     assert_int_equal(grant_of(&out, 6), 1);
+    assert_int_equal(grant_of(&out, 9), 2);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM connection WHERE capabilities"
                                              " @> '[{\"kind\": 6, \"grant\": 1}]'"),
                      1);

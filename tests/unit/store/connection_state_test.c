@@ -133,6 +133,12 @@ static void a_pause_holds_what_it_names(void **state)
     assert_int_equal(connection_check_use(&standing, CONNECTION_FOR_REVEAL, NULL),
                      ERR_REVEALS_PAUSED);
     assert_int_equal(connection_check_use(&standing, CONNECTION_FOR_TEST, NULL), ERR_OK);
+    // Who reads is not held by either.
+    standing.sync_paused = true;
+    assert_int_equal(connection_check_use(&standing, CONNECTION_FOR_READ, NULL), ERR_OK);
+    standing.state = CONNECTION_ERROR;
+    assert_int_equal(connection_check_use(&standing, CONNECTION_FOR_READ, NULL),
+                     ERR_CONNECTION_NOT_ACTIVE);
 }
 
 static void hudu_is_asked_for_nothing(void **state)
