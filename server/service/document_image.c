@@ -139,8 +139,8 @@ static enum err_code image_open(struct request *request, const void *message,
 {
     const Docbridge__V1__GetDocumentImageRequest *in = message;
     struct state *state _cleanup_(image_closep) = NULL;
-    const char *connection_id;
-    struct name name;
+    const char *connection_id = NULL;
+    struct name name = {0};
     (void)waker; // there is always something
     try_(find(request, in->name, &name, &connection_id, reterr));
     try_(hold_one(&state, reterr));
