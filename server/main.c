@@ -203,6 +203,7 @@ static enum err_code make_sync(struct server *server, const struct settings *set
         .request_window_ms = settings->sync_request_window_ms,
         .reserve_percent = (int)settings->sync_reserve_percent,
         .least_interval_ms = settings->sync_interval_min_ms,
+        .disabled_retention_days = settings->disabled_retention_days,
         .request_limit_of_key = settings->sync_request_limit_of_key,
     };
     return sync_new(&sync, &server->sync, reterr);

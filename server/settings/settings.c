@@ -71,6 +71,8 @@ static const struct row {
     N(sync_reserve_percent, 20, 0, 90, "share of the limit kept for reveals and tests"),
     S(sync_request_limit_of_key, "false",
       "IT Glue counts by key; else by account, whatever its key"),
+    N(disabled_retention_days, 30, 1, 36500,
+      "age at which records of what is turned off are removed"),
     N(sync_interval_min_ms, 900000, 1000, 86400000, "shortest interval that a schedule can have"),
     T(upstream_proxy, NULL, "proxy for calls to IT Glue; the environment's is never used"),
     N(upstream_timeout_ms, 60000, 1000, 600000, "longest request to IT Glue"),

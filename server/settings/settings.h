@@ -53,6 +53,7 @@ struct settings {
     int64_t sync_request_window_ms;
     int64_t sync_reserve_percent;
     bool sync_request_limit_of_key;
+    int64_t disabled_retention_days;
     int64_t sync_interval_min_ms;
     // Upstream.
     const char *upstream_proxy;

@@ -188,6 +188,28 @@ enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int6
     return ERR_OK;
 }
 
+enum err_code record_purge(struct tx *tx, const char *connection_id, int kind,
+                           const int64_t *type_ids, size_t type_count, int limit,
+                           int64_t *ret_deleted, struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_purge",
+        DELETE_AND_TELL(
+            " gone AS (DELETE FROM record AS r WHERE r.tenant = $1 AND r.connection_id = $2"
+            " AND r.kind = $3::smallint AND r.id = ANY (ARRAY(SELECT id FROM record"
+            "  WHERE tenant = $1 AND connection_id = $2 AND kind = $3::smallint"
+            "  AND (cardinality($4::bigint[]) = 0 OR type_id = ANY($4::bigint[]))"
+            "  LIMIT $5::bigint))")};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(search_hold_still(tx, connection_id, reterr));
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64S(type_ids, type_count), ARG_INT64(limit)),
+                  &rows, reterr));
+    *ret_deleted = rows_int64(&rows, 0, 0);
+    return ERR_OK;
+}
+
 enum err_code record_foldered(struct tx *tx, const struct record_foldered *asked,
                               struct arena *arena, int64_t **ret_ids, size_t *ret_count,
                               struct err *reterr)

@@ -56,6 +56,11 @@ enum err_code record_sweep_count(struct tx *tx, const struct record_scope *scope
 enum err_code record_sweep(struct tx *tx, const struct record_scope *scope, int64_t *ret_deleted,
                            struct err *reterr) _must_check_;
 
+// Deletes at most `limit` records of a kind, of types or (none) of all.
+enum err_code record_purge(struct tx *tx, const char *connection_id, int kind,
+                           const int64_t *type_ids, size_t type_count, int limit,
+                           int64_t *ret_deleted, struct err *reterr) _must_check_;
+
 // Writes down in the open deletion guard of a task and subject which rows those are.
 enum err_code record_sweep_hold(struct tx *tx, const struct record_scope *scope, int task_kind,
                                 const char *subject, struct err *reterr) _must_check_;

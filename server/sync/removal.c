@@ -1,5 +1,6 @@
 // The remover: takes away, batch by batch, the rows of connections that are deleted and of accounts
-// that a key was changed from. One thread a process, one removal at a time.
+// that a key was changed from; and what is turned off for long (purge.c). One thread a process, one
+// removal at a time.
 //
 // A batch is a transaction that first prolongs the removal's lease: a removal whose process went
 // silent is taken over, and goes on with what is left.
@@ -188,7 +189,7 @@ void *remover_main(void *context)
 {
     struct sync *sync = context;
     while (!is_stopping(sync)) {
-        if (remove_next(sync))
+        if (remove_next(sync) || purge_next(sync))
             continue;
         (void)pthread_mutex_lock(&sync->lock);
         if (!sync->remover_called && !sync->stopping)

@@ -19,6 +19,7 @@ enum {
     DEFAULT_REQUEST_WINDOW_MS = 300000,
     DEFAULT_RESERVE_PERCENT = 20,
     DEFAULT_RETRY_MS = 500,
+    DEFAULT_DISABLED_RETENTION_DAYS = 30,
     DEFAULT_DELETION_HOLD_MS = 3600000,
     DEFAULT_HEARTBEAT_MS = 10000,
     DEFAULT_KEEP_ALIVE_MS = 24 * 3600 * 1000,
@@ -73,6 +74,8 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     sync->scheduler_ms = or_default(settings->scheduler_ms, DEFAULT_SCHEDULER_MS);
     sync->deletion_hold_ms = or_default(settings->deletion_hold_ms, DEFAULT_DELETION_HOLD_MS);
     sync->keep_alive_ms = or_default(settings->keep_alive_ms, DEFAULT_KEEP_ALIVE_MS);
+    sync->disabled_retention_days =
+        or_default(settings->disabled_retention_days, DEFAULT_DISABLED_RETENTION_DAYS);
     sync->least_interval_ms = or_default(settings->least_interval_ms, DEFAULT_LEAST_INTERVAL_MS);
     encoding_random_id(sync->owner);
     init_threads(sync);

@@ -35,6 +35,7 @@ struct sync_settings {
     int64_t heartbeat_ms;      // 0: 10 s between signs of life to a watcher
     int64_t keep_alive_ms;     // 0: 1 day; a key unused for so long is used once
     int64_t least_interval_ms; // 0: 15 min; the shortest time between runs that can be chosen
+    int64_t disabled_retention_days; // 0: 30; records of what is off for so long are removed
 };
 
 struct sync;

@@ -44,6 +44,7 @@ struct sync {
     pthread_cond_t remover_wake; // called, stopping
     pthread_t remover;
     bool remover_started, remover_called;
+    int64_t disabled_retention_days;
 
     pthread_cond_t indexer_wake; // called, stopping
     atomic_bool indexer_stop;
@@ -66,6 +67,9 @@ void scheduler_park(struct sync *sync, int64_t ms);
 void *remover_main(void *sync);
 // There is something to remove; else the remover looks within scheduler_ms.
 void remover_call(struct sync *sync);
+// Removes what has been off for long enough of a connection that is to be looked at. False: there
+// is none, or it went wrong.
+bool purge_next(struct sync *sync);
 // The indexer's thread; `sync` is a struct sync.
 void *indexer_main(void *sync);
 // Records changed; else the indexer looks within scheduler_ms.

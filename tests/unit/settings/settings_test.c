@@ -62,6 +62,7 @@ static void holds_numbers_within_their_bounds(void **state)
         {"sync_request_limit", 1, 1000000},
         {"sync_request_window_ms", 1000, 3600000},
         {"sync_reserve_percent", 0, 90},
+        {"disabled_retention_days", 1, 36500},
         {"sync_interval_min_ms", 1000, 86400000},
         {"upstream_timeout_ms", 1000, 600000},
     };
@@ -258,7 +259,7 @@ static void helps_with_each_setting(void **state)
             fail_msg("no help for%s", name);
         count++;
     }
-    assert_int_equal(count, 46);
+    assert_int_equal(count, 47);
     assert_non_null(strstr(help, "migrate"));
     assert_non_null(strstr(help, "DOCBRIDGE_<NAME>"));
 }
