@@ -77,11 +77,11 @@ static void stays_until_then(void **state)
     turn_off(fixture, "connection_config", "documents_enabled", "documents_off_time", 29);
     wait_for_a_look(fixture);
     assert_sql(fixture, RECORDS, before);
-    turn_off(fixture, "connection_config", "documents_enabled", "documents_off_time", 31);
-    (void)fixture_sql(fixture, "UPDATE sync_schedule SET purge_time = 'infinity'");
-    (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = true");
-    (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = false;"
-                               "UPDATE sync_schedule SET purge_time = now()");
+    (void)fixture_sql(fixture,
+                      "UPDATE connection_config SET documents_off_time = now() - interval '1 year';"
+                      "UPDATE connection_config SET documents_enabled = true;"
+                      "UPDATE connection_config SET documents_enabled = false;"
+                      "UPDATE sync_schedule SET purge_time = now() - interval '1 minute'");
     wait_for_a_look(fixture);
     assert_sql(fixture, RECORDS, before);
     assert_sql(fixture, "SELECT count(*) FROM audit_event WHERE type = 51", "0");
@@ -91,7 +91,18 @@ static void stays_until_then(void **state)
 static void comes_back_whole(void **state)
 {
     struct fixture *fixture = *state;
+    fixture->settings.page_size = 2;
     begin(fixture);
+    // Long apart: by the cursor, the first page tells that nothing older is missing.
+    for (int64_t id = 3000; id < 3004; id++)
+        fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
+                                       .id = id,
+                                       .organization_id = 3,
+                                       .name = "of another hour",
+                                       .update_time_us = (4000 - id) * 3600 * 1000000});
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    (void)fixture_sql(fixture, "UPDATE sync_cursor SET update_time = to_timestamp(1000 * 3600)"
+                               " WHERE kind = 9");
     char before[200];
     (void)snprintf(before, sizeof(before), "%s", fixture_sql(fixture, RECORDS));
     turn_off(fixture, "connection_config", "password_sharing_enabled", "passwords_off_time", 31);
