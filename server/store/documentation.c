@@ -16,15 +16,15 @@
     "     AND" SIGHT_SHOWN("r", "k") "     AND ($4::text IS NULL OR "                 \
                                      "strpos(lower(r.display_name), lower($4)) > 0)" condition ")"
 
-#define PAGE(kind)                                                                               \
-    "  FROM sight s JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind \
+#define PAGE(kind)                                                                              \
+    "  FROM page s JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind \
     "       AND r.id = s.id"
 
-#define AFTER                              \
-    " WHERE (s.name_key, s.id) > ($5, $6)" \
-    " ORDER BY s.name_key, s.id LIMIT $7"
+#define ORDER " ORDER BY s.name_key, s.id"
 
 #define COMMON                                                                           \
+    ", page AS MATERIALIZED (SELECT * FROM sight WHERE (name_key, id) > ($5, $6)"        \
+    "  ORDER BY name_key, id LIMIT $7)"                                                  \
     " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, r.web_url," \
     "        r.create_time, r.update_time, r.publish_time"
 
@@ -42,7 +42,7 @@ static const struct statement LIST_DOCUMENTS = {
                  4, " AND" SIGHT_DOCUMENT_SHOWN(
                         "r", "k", "r.folder_id IN (SELECT id FROM folder WHERE open)")) COMMON
     ", o.path, coalesce((r.body->>'is_uploaded')::boolean, false)" PAGE(
-        4) " LEFT JOIN folder o ON o.id = s.folder_id" AFTER,
+        4) " LEFT JOIN folder o ON o.id = s.folder_id" ORDER,
 };
 
 static const struct statement LIST_FLEXIBLE_ASSETS = {
@@ -50,7 +50,7 @@ static const struct statement LIST_FLEXIBLE_ASSETS = {
     "WITH" SIGHT(5, " AND ($8::bigint = 0 OR r.type_id = $8) AND" SIGHT_ASSET_SHOWN("r", "$2"))
         COMMON
     ", r.type_id, t.display_name" PAGE(5) " JOIN flexible_asset_type t ON t.tenant = $1 AND "
-                                          "t.connection_id = $3 AND t.id = r.type_id" AFTER,
+                                          "t.connection_id = $3 AND t.id = r.type_id" ORDER,
 };
 
 #define CHECKLIST_COLUMNS                                                               \
@@ -64,7 +64,7 @@ static const struct statement LIST_CHECKLISTS = {
     "documentation_list_checklists",
     "WITH" SIGHT(
         6, " AND ($8::bigint = 0 OR coalesce((r.body->>'completed')::boolean, false) = ($8 = 1))")
-        COMMON "," CHECKLIST_COLUMNS PAGE(6) AFTER,
+        COMMON "," CHECKLIST_COLUMNS PAGE(6) ORDER,
 };
 
 static enum err_code list(struct tx *tx, const struct statement *statement,

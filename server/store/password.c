@@ -43,18 +43,19 @@ static const struct statement LIST = {
     "     AND ($4::text IS NULL OR strpos(lower(r.display_name), lower($4)) > 0)"
     "     AND ($8::bigint = 0 OR r.category_id = $8) AND ($10::bigint = 0 OR r.id = $10)"
     "     AND (y.restricted_listed OR (NOT r.restricted AND" STORED_FOLDER_OPEN ")))"
+    // So that bodies are read for one page.
+    ", page AS MATERIALIZED (SELECT id, name_key FROM sight WHERE (name_key, id) > ($5, $6)"
+    "  ORDER BY name_key, id LIMIT $7)"
     " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, r.web_url,"
     "        coalesce(r.body->>'username', ''), coalesce(r.body->>'url', ''), r.category_id,"
     "        coalesce(c.display_name, r.body->>'category_name', ''), r.vaulted,"
     "        coalesce((r.body->>'otp_enabled')::boolean, false), r.password_update_time,"
     "        r.restricted, NOT" STORED_FOLDER_OPEN "," EMBEDDED ", z.scope, z.freeze_time, policy.*"
-    "   FROM sight s"
+    "   FROM page s"
     "   CROSS JOIN policy"
     "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = s.id"
     "   LEFT JOIN password_category c ON c.tenant = $1 AND c.connection_id = $3"
-    "        AND c.id = r.category_id" REVEAL_FREEZE_JOIN(
-        "$9") "  WHERE (s.name_key, s.id) > ($5, $6)"
-              "  ORDER BY s.name_key, s.id LIMIT $7",
+    "        AND c.id = r.category_id" REVEAL_FREEZE_JOIN("$9") " ORDER BY s.name_key, s.id",
 };
 
 // From column `first` on, the same in all rows.

@@ -8,9 +8,9 @@ import time
 
 import account
 import audit
-import lists
 import mapping
 import memory
+import reading
 import reveal
 import search
 import stack
@@ -32,11 +32,11 @@ def measure(report, chosen, plan):
     server = stack.docbridged("docbridged")
     tenant = stack.Tenant("bench", server)
     tenant.connect()
-    needs_records = {"lists", "reveal", "parse"} & set(chosen.only)
+    needs_records = {"reading", "reveal", "parse"} & set(chosen.only)
     sections = {
         "unary": lambda: unary.unary(report, server, tenant, plan),
         "mtls": lambda: unary.mutual_tls(report, server, plan, preload),
-        "lists": lambda: lists.lists(report, server, tenant, plan),
+        "reading": lambda: reading.reading(report, server, tenant, plan),
         "mapping": lambda: mapping.mapping(report, server, plan),
         "memory": lambda: memory.memory(report, tenant, plan),
         "start": lambda: memory.start(report, plan),

@@ -5,7 +5,7 @@ import os
 import re
 
 import audit
-import lists
+import reading
 import stack
 from measure import Broken, latencies_ms, output, quantile
 
@@ -88,7 +88,7 @@ def at_once(report, plain, plan):
 
 
 def reveal(report, server, tenant, plan):
-    company = lists.open_company(tenant)
+    company = reading.open_company(tenant)
     entries = json.loads(tenant.cli("-o", "json", "passwords", "list", f"companies/{company}", "--limit", "50"))
     name = next(entry["name"] for entry in entries["passwords"] if entry.get("revealable"))
     url = f"{os.environ['EU']}/passwords/{name.rsplit('/', 1)[1]}?show_password=true"

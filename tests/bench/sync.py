@@ -15,7 +15,7 @@ COPY = "COPY bench_page FROM STDIN (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x0
 
 
 def passwords_only(tenant):
-    """Syncs what lists and reveals need."""
+    """Syncs what reveals and pages need."""
     tenant.cli("sync", "run", "--task", "passwords", "--watch", seconds=300)
 
 
