@@ -25,7 +25,7 @@ void arena_done(struct arena *arena)
     for (struct arena_block *block = arena->_blocks; block != NULL;) {
         struct arena_block *next = block->next;
         if (arena->_wipe)
-            sodium_memzero(block->bytes, block->used);
+            sodium_memzero(block->bytes, block->size); // a text may have begun behind `used`
         free(block);
         block = next;
     }
@@ -43,7 +43,8 @@ size_t arena_used(const struct arena *arena)
     return arena->_used_bytes;
 }
 
-void *arena_alloc(struct arena *arena, size_t bytes)
+// As arena_alloc, with the memory as it is.
+static void *take(struct arena *arena, size_t bytes)
 {
     size_t align = alignof(max_align_t);
     if (bytes > arena->_max_bytes || arena->_used_bytes > arena->_max_bytes - bytes)
@@ -61,7 +62,13 @@ void *arena_alloc(struct arena *arena, size_t bytes)
     void *memory = block->bytes + block->used;
     block->used += need;
     arena->_used_bytes += need;
-    return memset(memory, 0, bytes);
+    return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    void *memory = take(arena, bytes);
+    return memory == NULL ? NULL : memset(memory, 0, bytes);
 }
 
 void *arena_calloc(struct arena *arena, size_t count, size_t bytes)
@@ -89,13 +96,16 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    // Written where take() will point to, it needs no second pass, if there is room.
+    struct arena_block *block = arena->_blocks;
+    size_t room = block == NULL ? 0 : block->size - block->used;
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(room == 0 ? NULL : (char *)block->bytes + block->used, room, format, args);
     va_end(args);
-    char *text = len < 0 ? NULL : arena_alloc(arena, (size_t)len + 1);
-    if (text == NULL)
-        return NULL;
+    char *text = len < 0 ? NULL : take(arena, (size_t)len + 1);
+    if (text == NULL || (size_t)len < room)
+        return text;
     va_start(args, format);
     (void)vsnprintf(text, (size_t)len + 1, format, args);
     va_end(args);

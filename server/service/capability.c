@@ -184,8 +184,8 @@ enum err_code capability_read(struct arena *arena, const char *json,
                               struct err *reterr)
 {
     size_t room = 1;
-    for (const char *c = json; *c != '\0'; c++)
-        room += *c == '{';
+    for (const char *c = json; (c = strchr(c, '{')) != NULL; c++)
+        room++;
     *ret_capabilities = arena_calloc(arena, room, sizeof(**ret_capabilities));
     Docbridge__V1__Capability *items = arena_calloc(arena, room, sizeof(*items));
     if (*ret_capabilities == NULL || items == NULL)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -87,6 +88,27 @@ static void copies_text(void **state)
     assert_string_equal(arena_printf(&arena, "%s-%d", "a", 7), "a-7");
 }
 
+// Texts of each length, so that they end before, at and behind the end of a block.
+static void prints_across_blocks(void **state)
+{
+    (void)state;
+    enum { TEXTS = 400 };
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, 1 << 20);
+    char *texts[TEXTS];
+    for (int i = 0; i < TEXTS; i++) {
+        texts[i] = arena_printf(&arena, "%0*d", i + 1, i);
+        assert_non_null(texts[i]);
+        const unsigned char *next = arena_alloc(&arena, 16);
+        assert_int_equal(next[0] | next[15], 0);
+    }
+    for (int i = 0; i < TEXTS; i++) {
+        char expected[TEXTS + 1];
+        (void)snprintf(expected, sizeof(expected), "%0*d", i + 1, i);
+        assert_string_equal(texts[i], expected);
+    }
+}
+
 // The block that free() gets: the last wiping is seen from here.
 static unsigned char *watched;
 static size_t watched_len;
@@ -108,16 +130,20 @@ void __wrap_free(void *memory)
 static void wipes_when_told(void **state)
 {
     (void)state;
+    enum { BLOCK = 4096 };
     for (int wipe = 0; wipe <= 1; wipe++) {
         struct arena arena;
-        arena_init(&arena, 4096);
+        arena_init(&arena, BLOCK);
         if (wipe)
             arena_wipe_on_done(&arena);
         watched = arena_alloc(&arena, 64);
-        watched_len = 64;
-        memset(watched, 0xaa, watched_len);
+        watched_len = BLOCK;
+        memset(watched, 0xaa, 64);
+        // Too long for the block and the arena, which shows only when some of it is written.
+        assert_null(arena_printf(&arena, "%0*d", 2 * BLOCK, 1));
+        assert_int_equal(watched[64], '0');
         arena_done(&arena);
-        assert_int_equal(watched_zeros, wipe ? 64 : 0);
+        assert_int_equal(watched_zeros == BLOCK, wipe);
     }
 }
 
@@ -130,6 +156,7 @@ int main(void)
         cmocka_unit_test(gives_nothing_without_init),
         cmocka_unit_test(refuses_a_product_that_overflows),
         cmocka_unit_test(copies_text),
+        cmocka_unit_test(prints_across_blocks),
         cmocka_unit_test(wipes_when_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
