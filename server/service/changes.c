@@ -9,6 +9,7 @@
 
 #include "docbridge/v1/documentation.pb-c.h"
 #include "server/service/begin.h"
+#include "server/service/content.h"
 #include "server/service/documentation_kind.h"
 #include "server/service/field.h"
 #include "server/service/name.h"
@@ -225,7 +226,7 @@ static enum err_code fill_change(const struct state *state, const struct change_
     if (!row->in_sight)
         return ERR_OK;
     change->update_time = field_time(arena, row->update_time);
-    change->display_name = arena_strdup(arena, row->display_name);
+    change->display_name = content_title(arena, row->display_name);
     return change->display_name == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 

@@ -31,7 +31,7 @@ enum err_code documentation_fill_checklist(struct arena *arena, const char *pare
     int64_t complete_time;
     docbridge__v1__checklist__init(checklist);
     checklist->name = arena_printf(arena, "%s/checklists/%" PRId64, parent, row->id);
-    checklist->display_name = arena_strdup(arena, row->display_name);
+    checklist->display_name = content_title(arena, row->display_name);
     checklist->upstream_uri = arena_strdup(arena, row->web_url);
     checklist->assignee_display_name =
         arena_strdup(arena, row->assignee_display_name ? row->assignee_display_name : "");
@@ -138,7 +138,7 @@ static enum err_code fill_template(struct arena *arena, const char *connection_i
 {
     out->name = arena_printf(arena, "connections/%s/checklistTemplates/%" PRId64, connection_id,
                              template->id);
-    out->display_name = arena_strdup(arena, template->display_name);
+    out->display_name = content_title(arena, template->display_name);
     out->upstream_uri = arena_strdup(arena, template->web_url);
     out->update_time = field_time(arena, template->update_time);
     out->item_count = template->item_count;

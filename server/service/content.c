@@ -37,6 +37,14 @@ enum err_code content_html(struct content *content, const char *html, size_t len
     return ERR_OK;
 }
 
+char *content_title(struct arena *arena, const char *title)
+{
+    char *copy = arena_strdup(arena, title);
+    if (copy != NULL)
+        copy[embedded_secret_mask(copy, strlen(copy))] = '\0';
+    return copy;
+}
+
 enum err_code content_text(struct content *content, const char *text, size_t len, char **ret_text,
                            struct err *reterr)
 {

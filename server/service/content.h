@@ -20,6 +20,8 @@ struct content {
 // full.
 enum err_code content_html(struct content *content, const char *html, size_t len, char **ret_html,
                            struct err *reterr) _must_check_;
+// A title, with the credentials in it masked. NULL for want of memory.
+char *content_title(struct arena *arena, const char *title);
 // Plain text; else as content_html.
 enum err_code content_text(struct content *content, const char *text, size_t len, char **ret_text,
                            struct err *reterr) _must_check_;

@@ -33,7 +33,7 @@ enum err_code documentation_fill_document(struct arena *arena, const char *paren
 {
     docbridge__v1__document__init(document);
     document->name = arena_printf(arena, "%s/documents/%" PRId64, parent, row->id);
-    document->display_name = arena_strdup(arena, row->display_name);
+    document->display_name = content_title(arena, row->display_name);
     document->upstream_uri = arena_strdup(arena, row->web_url);
     document->uploaded_file = row->uploaded_file;
     document->create_time = field_time(arena, row->create_time);
@@ -46,7 +46,7 @@ enum err_code documentation_fill_document(struct arena *arena, const char *paren
         document->upstream_uri == NULL || document->folder_path == NULL)
         return err_no_memory(reterr);
     for (size_t i = 0; i < row->folder_count; i++) {
-        document->folder_path[i] = arena_strdup(arena, row->folder_path[i]);
+        document->folder_path[i] = content_title(arena, row->folder_path[i]);
         if (document->folder_path[i] == NULL)
             return err_no_memory(reterr);
     }
@@ -122,12 +122,15 @@ static enum err_code check_view(const struct request *request, Docbridge__V1__Co
 static enum err_code record_raw(const struct request *request, const char *name,
                                 const struct documentation_reading *reading, struct err *reterr)
 {
+    const char *title = content_title(request->arena, reading->row.display_name);
+    if (title == NULL)
+        return err_no_memory(reterr);
     const struct audit_event event = {
         .type = AUDIT_RAW_READ,
         .phase = AUDIT_SINGLE,
         .outcome = AUDIT_SUCCEEDED,
         .resource = name,
-        .resource_display_name = reading->row.display_name,
+        .resource_display_name = title,
         .company_id = reading->company_id,
         .company_display_name = reading->sight.company_display_name,
     };

@@ -1,4 +1,5 @@
 // ListEmbeddedSecrets: where a company's documentation holds credentials that it should not.
+#include "server/service/content.h"
 #include "server/service/documentation.h"
 
 #include <inttypes.h>
@@ -22,7 +23,7 @@ static enum err_code fill(struct arena *arena, const char *parent,
                                                                    : "checklists";
     docbridge__v1__embedded_secret__init(out);
     out->resource = arena_printf(arena, "%s/%s/%" PRId64, parent, collection, row->id);
-    out->resource_display_name = arena_strdup(arena, row->display_name);
+    out->resource_display_name = content_title(arena, row->display_name);
     out->upstream_uri = arena_strdup(arena, row->web_url);
     out->kind = (Docbridge__V1__EmbeddedSecret__Kind)row->secret_kind;
     out->place = (int32_t)row->place;

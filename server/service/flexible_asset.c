@@ -25,7 +25,7 @@ enum err_code documentation_fill_asset(struct arena *arena, const char *parent,
 {
     docbridge__v1__flexible_asset__init(asset);
     asset->name = arena_printf(arena, "%s/flexibleAssets/%" PRId64, parent, row->id);
-    asset->display_name = arena_strdup(arena, row->display_name);
+    asset->display_name = content_title(arena, row->display_name);
     asset->upstream_uri = arena_strdup(arena, row->web_url);
     asset->flexible_asset_type = arena_printf(arena, "connections/%s/flexibleAssetTypes/%" PRId64,
                                               connection_id, row->type_id);

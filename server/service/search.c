@@ -1,5 +1,6 @@
 // SearchDocumentation: what the caller may see and has the words, the best first.
 #include "server/service/search.h"
+#include "server/service/content.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -140,7 +141,7 @@ static enum err_code fill_hit(struct arena *arena, const char *connection_id,
                                             from->id, &hit->kind);
     hit->company = from->company_id == NULL ? arena_strdup(arena, "")
                                             : arena_printf(arena, "companies/%s", from->company_id);
-    hit->display_name = arena_strdup(arena, from->display_name);
+    hit->display_name = content_title(arena, from->display_name);
     hit->upstream_uri = arena_strdup(arena, from->web_url);
     hit->update_time = field_time(arena, from->update_time);
     if (hit->resource == NULL || hit->company == NULL || hit->display_name == NULL ||

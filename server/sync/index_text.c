@@ -88,8 +88,11 @@ bool index_text_make(struct search_text *text, struct index_findings *findings, 
     }
     char *content = arena_strndup(arena, plain.len == 0 ? "" : plain.data, len);
     char *fields = arena_strdup(arena, text->short_fields);
-    if (content == NULL || fields == NULL)
+    char *title = arena_strdup(arena, text->title);
+    if (content == NULL || fields == NULL || title == NULL)
         return false;
+    title[embedded_secret_mask(title, strlen(title))] = '\0';
+    text->title = title;
     fields[embedded_secret_mask(fields, strlen(fields))] = '\0';
     text->content = content;
     text->content_len = len;

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import tempfile
 
 import grpc
 
@@ -179,6 +180,68 @@ class Trail(e2e.Case):
             self.assertNothingServed()
         e2e.wait_for("a connection", self.reads, 30)
         self.reveal()
+
+
+class Standby(e2e.Case):
+    """The primary has gone, and what is left is in recovery: until it is promoted, nothing is revealed."""
+
+    @classmethod
+    def make(cls):
+        return e2e.Stack(("--organizations", "4", "--passwords", "30", "--documents", "4", "--flexible-assets", "4",
+                          "--checklists", "2"))
+
+    def test_a_database_in_recovery_serves_nothing(self):
+        api = self.stack.api()
+        connection = self.stack.connect(api)
+        self.stack.configure(api, connection)
+        self.stack.settle(api, connection)
+        password = next(one.name for company in sorted(set(self.stack.mapping(api, connection).values())) for one in
+                        api.all("PasswordService.ListPasswords", "passwords", parent=company) if one.revealable)
+        with tempfile.TemporaryDirectory(prefix="docbridge-standby-", dir="/tmp") as folder:
+            subprocess.run([e2e.POSTGRES, "standby", folder, self.stack.dir], check=True)
+            try:
+                self.drill(password, folder)
+            finally:
+                subprocess.run([e2e.POSTGRES, "stop", folder], check=True)
+
+    def drill(self, password, folder):
+        both = e2e.Api(self.stack.channel(self.stack.replica(
+            database_url="host=%s,%s user=docbridged dbname=docbridge" % (self.stack.dir, folder))),
+            self.stack.token())
+
+        def reveal():
+            return both("PasswordService.RevealPassword", name=password, timeout=14)
+
+        before = self.stack.sql("SELECT count(*) AS n FROM audit_event")[0]["n"]
+        value = reveal().plaintext
+        e2e.wait_for("the standby", lambda: self.events(folder) == before + 2)
+        self.stack.postgres("kill")
+        try:
+            asked = self.emulator.count()
+            for _ in range(5):
+                failure = e2e.failure_of(reveal)
+                self.assertEqual(failure.code, grpc.StatusCode.UNAVAILABLE, failure)
+                self.assertIn(failure.reason, ("STORE_UNAVAILABLE", "AUDIT_UNAVAILABLE"))
+            self.assertEqual(self.emulator.count(show_password=True), 1)
+            self.assertEqual((self.emulator.count(), self.events(folder)), (asked, before + 2))
+            subprocess.run([e2e.POSTGRES, "promote", folder], check=True)
+            e2e.wait_for("the promoted one", lambda: self.revealed(reveal), 30)
+            self.assertEqual(reveal().plaintext, value)
+            self.assertEqual(self.events(folder), before + 6)
+        finally:
+            self.stack.postgres("start")
+
+    @staticmethod
+    def events(folder):
+        return int(subprocess.run([e2e.PSQL_BIN + "psql", "-h", folder, "-U", "postgres", "-d", "docbridge", "-XqAt", "-c",
+                                   "SELECT count(*) FROM audit_event"], check=True, stdout=subprocess.PIPE).stdout)
+
+    @staticmethod
+    def revealed(reveal):
+        try:
+            return reveal()
+        except grpc.RpcError:
+            return None
 
 
 if __name__ == "__main__":

@@ -213,6 +213,36 @@ static void a_raw_read_is_audited_or_not_served(void **state)
     assert_int_equal(get_document(fixture, "companies/acme/documents/1", 0), ERR_OK);
 }
 
+// A credential in a title is masked like one in a text: alone, in lists, in folders and in the
+// trail.
+static void titles_are_masked(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListDocumentsRequest in;
+    Docbridge__V1__ListDocumentsResponse list;
+    docbridge__v1__list_documents_request__init(&in);
+    docbridge__v1__list_documents_response__init(&list);
+    in.parent = arena_strdup(&fixture->arena, "companies/acme");
+    in.filter = arena_strdup(&fixture->arena, "display_name : \"wifi\"");
+    (void)fixture_sql(fixture, RECORDS);
+    (void)fixture_sql(fixture, "UPDATE record SET display_name = 'Wifi password: hunter22'"
+                               " WHERE id IN (1, 304, 700)");
+    assert_int_equal(get_document(fixture, "companies/acme/documents/1", 0), ERR_OK);
+    assert_string_equal(document.display_name, "Wifi password: ****");
+    assert_string_equal(document.folder_path[1], "Wifi password: ****");
+    assert_int_equal(get_asset(fixture, "companies/acme/flexibleAssets/1"), ERR_OK);
+    assert_string_equal(asset.display_name, "Wifi password: ****");
+    assert_int_equal(get_checklist(fixture, "companies/acme/checklists/1"), ERR_OK);
+    assert_string_equal(checklist.display_name, "Wifi password: ****");
+    assert_int_equal(call(fixture, "ListDocuments", &in, &list), ERR_OK);
+    assert_int_equal(list.n_documents, 1);
+    assert_string_equal(list.documents[0]->display_name, "Wifi password: ****");
+    fixture->caller.permissions |= 1u << PERMISSION_MANAGE_INTEGRATIONS;
+    assert_int_equal(get_document(fixture, "companies/acme/documents/1", RAW), ERR_OK);
+    assert_string_equal(fixture_sql(fixture, "SELECT resource_display_name FROM audit_event"),
+                        "Wifi password: ****");
+}
+
 // Every class that lists hide is not found, with the bytes of what there is not.
 static void what_lists_hide_is_not_found(void **state)
 {
@@ -427,6 +457,7 @@ int main(void)
         TEST(a_document_comes_whole_in_order_and_safe),
         TEST(raw_content_needs_a_manager),
         TEST(a_raw_read_is_audited_or_not_served),
+        TEST(titles_are_masked),
         TEST(what_lists_hide_is_not_found),
         TEST(an_asset_has_its_fields_in_order_and_typed),
         TEST(wrong_shapes_are_told_as_json_but_of_a_password_never),

@@ -304,6 +304,17 @@ static void hostile_queries_are_answered(void **state)
     }
 }
 
+// The index has no credential of a title; neither has what a hit shows of the record.
+static void credentials_in_titles_are_masked(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "UPDATE record SET display_name = 'Zoo password: hunter22'"
+                               " WHERE kind = 6 AND id = 1");
+    assert_int_equal(ask(fixture, "acme", "Onboarding", 0, 0, ""), ERR_OK);
+    assert_true(found.n_hits > 0);
+    assert_string_equal(found.hits[0]->display_name, "Zoo password: ****");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, fixture_drop)
@@ -316,6 +327,7 @@ int main(void)
         TEST(pieces_are_found_when_words_are_not),
         TEST(snippets_are_plain_text_with_ranges),
         TEST(pages_follow_one_another_and_tokens_belong_to_a_query),
+        TEST(credentials_in_titles_are_masked),
         TEST(as_of_follows_the_index),
         TEST(only_the_newest_of_very_many_are_ranked),
         TEST(hostile_queries_are_answered),

@@ -95,6 +95,19 @@ static void credentials_are_masked_and_noted(void **state)
     assert_sql(fixture, "SELECT count(*) FROM embedded_secret", "1");
 }
 
+static void credentials_in_titles_are_masked(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    put(SOURCE_DOCUMENTS, 3950, "Wifi password: Tr0ub4dor", "{\"sections\":[]}");
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    assert_string_equal(having(fixture, "Tr0ub4dor"), "0");
+    assert_string_equal(having(fixture, "wifi"), "1");
+    assert_sql(fixture, "SELECT fragments FROM search_entry WHERE kind = 4 AND id = 3950",
+               "wifi password: ****");
+}
+
 static void only_changes_are_indexed(void **state)
 {
     struct fixture *fixture = *state;
@@ -234,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_kind_is_found_by_its_text),
         TEST(credentials_are_masked_and_noted),
+        TEST(credentials_in_titles_are_masked),
         TEST(only_changes_are_indexed),
         TEST(what_is_deleted_while_it_is_indexed_leaves_nothing),
         TEST(a_huge_document_is_indexed_by_its_beginning),
