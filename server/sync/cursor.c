@@ -54,7 +54,7 @@ static enum err_code advance_once(struct task *task, const struct walk *walk, st
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(run, false, &tx, reterr));
     try_(sync_cursor_put(tx, &step, reterr));
-    if (walk->since_us != 0)
+    if ((walk->since_us != 0 || walk->filtered) && !task->filters_ignored)
         try_(list_issue_resolve(task, walk, tx, SYNC_ISSUE_ORDER_IGNORED, reterr));
     return tx_commit(&tx, reterr);
 }

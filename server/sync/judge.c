@@ -66,6 +66,11 @@ bool judge_repeated(struct trace *trace, const struct page *page)
     return same;
 }
 
+bool judge_unfiltered(const struct page *page)
+{
+    return page->violation_count > page->record_count;
+}
+
 bool judge_blind(const struct page *page)
 {
     for (size_t i = 0; i < page->bad_count; i++)

@@ -21,6 +21,8 @@ struct progress judge_changes(const struct checkpoint *at, const struct page *pa
 bool judge_reaches(const struct page *page, int64_t since_us);
 // Whether upstream delivers far more than there can be: it ignores which page is asked for.
 bool judge_endless(const struct checkpoint *at, const struct source_page *answer, int page_number);
+// Whether upstream seems to have ignored the filter of a list: most of its rows are others'.
+bool judge_unfiltered(const struct page *page);
 // Whether the page has a row whose id cannot be read.
 bool judge_blind(const struct page *page);
 

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 
 #include "server/base/encoding.h"
+#include "server/base/log.h"
+#include "server/sync/sync_private.h"
 
 char *list_subject(const struct walk *walk, struct arena *arena)
 {
@@ -31,6 +33,34 @@ enum err_code list_issue_open(struct task *task, const struct walk *walk, struct
     issue->create_time_us = clock_wall_us();
     issue->revision = 1;
     return sync_issue_open(tx, run->lease.connection_id, issue, ret_opened, reterr);
+}
+
+static enum err_code tell_once(struct task *task, const struct walk *walk,
+                               enum sync_issue_kind kind, const char *message, struct err *reterr)
+{
+    struct run *run = task->run;
+    struct sync_issue issue = {.kind = kind, .message = message};
+    bool opened;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    try_(list_issue_open(task, walk, tx, &issue, &opened, reterr));
+    try_(tx_commit(&tx, reterr));
+    log_event(LOG_WARN, "a list is not as it was asked for", LOG_STR("subject", issue.subject),
+              LOG_INT("kind", kind));
+    if (opened)
+        feed_issue(run->sync->feed, run->feed, &issue);
+    return ERR_OK;
+}
+
+enum err_code list_issue_tell(struct task *task, const struct walk *walk, enum sync_issue_kind kind,
+                              const char *message, struct err *reterr)
+{
+    enum err_code code;
+    int tries = 0;
+    do
+        code = tell_once(task, walk, kind, message, reterr);
+    while (run_try_again(task->run, code, &tries));
+    return code;
 }
 
 enum err_code list_issue_resolve(struct task *task, const struct walk *walk, struct tx *tx,

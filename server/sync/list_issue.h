@@ -12,6 +12,9 @@ char *list_subject(const struct walk *walk, struct arena *arena);
 enum err_code list_issue_open(struct task *task, const struct walk *walk, struct tx *tx,
                               struct sync_issue *issue, bool *ret_opened,
                               struct err *reterr) _must_check_;
+// The same in a transaction of its own, and told to the watchers.
+enum err_code list_issue_tell(struct task *task, const struct walk *walk, enum sync_issue_kind kind,
+                              const char *message, struct err *reterr) _must_check_;
 // Resolves the open one of a kind about the list.
 enum err_code list_issue_resolve(struct task *task, const struct walk *walk, struct tx *tx,
                                  enum sync_issue_kind kind, struct err *reterr) _must_check_;

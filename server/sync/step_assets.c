@@ -35,6 +35,7 @@ static enum err_code walk_type(struct task *task, const struct type_sync_enabled
         .key = type->id,
         .type_id = type->id,
         .organization_id = only,
+        .filtered = only != 0,
         .secret_traits = type->secret_traits,
         .secret_trait_count = type->secret_trait_count,
         .known_traits = type->known_traits,
@@ -49,6 +50,12 @@ static enum err_code walk_type(struct task *task, const struct type_sync_enabled
     };
     if (walk.basis == NULL)
         return err_no_memory(reterr);
+    if (walk.filtered && !task->filters_ignored)
+        try_(walk_changes_or_all(task, &walk, reterr));
+    if (walk.filtered && !task->filters_ignored)
+        return ERR_OK;
+    walk.organization_id = 0;
+    walk.filtered = false;
     return walk_changes_or_all(task, &walk, reterr);
 }
 

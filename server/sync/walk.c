@@ -6,12 +6,17 @@
 #include "server/base/log.h"
 #include "server/sync/cursor.h"
 #include "server/sync/judge.h"
+#include "server/sync/list_issue.h"
 #include "server/sync/plan.h"
 #include "server/sync/sync_private.h"
 
 enum {
     AHEAD_BYTES = 16 * 1024 * 1024, // of pages that wait to be stored, of one run
 };
+
+static const char UNFILTERED[] =
+    "Upstream ignores the filter for an organization: the list of the whole account is fetched, "
+    "which takes more requests, and the rows of others are dropped";
 
 const char *walk_collection(enum source_kind kind)
 {
@@ -255,6 +260,10 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
             at->newest_us = CHECKPOINT_SPOILED;
             return cursor_distrust(task, walk, reterr);
         }
+        if (walk->filtered && judge_unfiltered(page)) {
+            *ret_left = task->filters_ignored = true;
+            return list_issue_tell(task, walk, SYNC_ISSUE_ORDER_IGNORED, UNFILTERED, reterr);
+        }
         note_newest(at, page);
         if (leaves(task, walk, page, &fetch.answer)) {
             *ret_left = true;
@@ -341,7 +350,8 @@ enum err_code walk_changes_or_all(struct task *task, const struct walk *walk, st
                       &changes.since_us, reterr));
     if (changes.since_us != 0)
         try_(walk_run(task, &changes, &left, reterr));
-    return changes.since_us == 0 || left ? walk_run(task, walk, NULL, reterr) : ERR_OK;
+    bool over = (changes.since_us != 0 && !left) || (walk->filtered && task->filters_ignored);
+    return over ? ERR_OK : walk_run(task, walk, NULL, reterr);
 }
 
 static void add_counts(struct sync_task_row *row, const struct sync_counts *add)

@@ -16,7 +16,8 @@ struct task {
     size_t organization_count;
     int64_t *quarantined; // records with an open issue of this task, sorted
     size_t quarantined_count;
-    int sure_parts; // parts of the walk's group that were complete beyond doubt
+    int sure_parts;       // parts of the walk's group that were complete beyond doubt
+    bool filters_ignored; // upstream was seen to ignore the filter of a walk
 };
 
 struct walk {
@@ -34,6 +35,8 @@ struct walk {
     const int64_t *organizations;
     size_t organization_count;
     bool any_organization;
+    // Whose rows come is up to a filter, which upstream may ignore without a word.
+    bool filtered;
     bool optional; // not every account has it: a refusal is no error
     // A walk may be one of several parts that only together are complete.
     int parts;
@@ -48,15 +51,16 @@ struct walk {
 };
 
 // Walks from where the checkpoint is; does nothing if it is past this walk. `*ret_left` (NULL if it
-// cannot be) tells that the plan has become PLAN_ORGANIZATIONS, or that a walk of changes must give
-// way to one of the whole. Errors: see run.h.
+// cannot be) tells that the plan has become PLAN_ORGANIZATIONS, that a walk of changes must give
+// way to one of the whole, or a filtered one to one of all. Errors: see run.h.
 enum err_code walk_run(struct task *task, const struct walk *walk, bool *ret_left,
                        struct err *reterr) _must_check_;
 
 // Has the first page of a walk that comes later in the task read meanwhile. What the walk points at
 // must live as long as the task. False: no more can be read now.
 bool walk_hint(struct task *task, const struct walk *walk);
-// The walk of what changed, if the cursor knows since when, else or if that fails the whole.
+// The walk of what changed, if the cursor knows since when, else or if that fails the whole; none
+// of them once `task->filters_ignored`, if it is filtered.
 enum err_code walk_changes_or_all(struct task *task, const struct walk *walk,
                                   struct err *reterr) _must_check_;
 

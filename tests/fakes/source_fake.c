@@ -27,7 +27,7 @@ static fake_hook *hook;
 static enum err_code probe_code;
 static int probe_count;
 static enum source_kind stuck;
-static bool order_ignored;
+static bool order_ignored, filters_ignored;
 static enum source_psa_type psa_type;
 static bool psa_ignored; // filters by another kind
 
@@ -56,6 +56,13 @@ void fake_set_psa(enum source_psa_type type, bool others_ignored)
     (void)pthread_mutex_lock(&lock);
     psa_type = type;
     psa_ignored = others_ignored;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void fake_ignore_filters(bool ignored)
+{
+    (void)pthread_mutex_lock(&lock);
+    filters_ignored = ignored;
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -198,7 +205,10 @@ static bool fits(const struct source_query *query, const struct row *row)
     const struct fake_record *record = &row->record;
     if (record->kind != query->kind || (query->type_id != 0 && record->type_id != query->type_id))
         return false;
-    if (query->organization_id != 0 && record->organization_id != query->organization_id &&
+    // Of flexible assets the organization is a filter, of the others a part of the path.
+    bool ignored = filters_ignored && query->kind == SOURCE_FLEXIBLE_ASSETS;
+    if (query->organization_id != 0 && !ignored &&
+        record->organization_id != query->organization_id &&
         record->listed_under != query->organization_id)
         return false;
     return record->kind != SOURCE_DOCUMENTS || folder_fits(query, record->folder_id);

@@ -159,6 +159,40 @@ static enum err_code fail_second_page(const struct source_query *query,
     return ERR_OK;
 }
 
+// The rows of others are neither stored nor held against upstream one by one.
+static void an_ignored_filter_is_noticed(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    (void)fixture_sql(fixture, "DELETE FROM mapping WHERE organization_id = 5");
+    fixture->settings.page_size = 6;
+    fixture_start_sync(fixture);
+    static const char assets[] = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM record"
+                                 " WHERE kind = 5";
+    fake_ignore_filters(true);
+    for (int i = 0; i < 3; i++) {
+        fake_forget_requests();
+        assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+        assert_sql(fixture, assets, "3000 3001 3002");
+        // A page of it; then the account's list, whole or what changed.
+        assert_in_range(fake_request_count(SOURCE_FLEXIBLE_ASSETS), 2, 1 + 6);
+        assert_sql(fixture,
+                   "SELECT string_agg(kind || ':' || state || ':' || subject, ' ')"
+                   " FROM sync_issue",
+                   "4:1:flexibleAssetTypes/7/flexibleAssets");
+        fixture->mode = i == 0 ? SYNC_MODE_QUICK : SYNC_MODE_FULL;
+    }
+    fake_remove(SOURCE_FLEXIBLE_ASSETS, 3002);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, assets, "3000 3001");
+    fake_ignore_filters(false);
+    fake_forget_requests();
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_int_equal(fake_request_count(SOURCE_FLEXIBLE_ASSETS), 1);
+    assert_sql(fixture, assets, "3000 3001");
+    assert_sql(fixture, "SELECT state FROM sync_issue", "2");
+}
+
 static void a_run_that_failed_leaves_the_cursor(void **state)
 {
     struct fixture *fixture = *state;
@@ -263,6 +297,7 @@ int main(void)
         TEST(a_new_mapping_brings_everything),
         TEST(other_fields_make_a_type_new),
         TEST(an_ignored_order_is_noticed_and_remembered),
+        TEST(an_ignored_filter_is_noticed),
         TEST(a_run_that_failed_leaves_the_cursor),
         TEST(a_date_in_the_future_hides_no_change),
         TEST(a_list_that_shrinks_is_walked_again),
