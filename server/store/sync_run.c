@@ -343,21 +343,52 @@ enum err_code sync_run_add_requests(struct tx *tx, const char *connection_id, co
 }
 
 enum err_code sync_task_move(struct tx *tx, const char *connection_id, const char *run_id, int kind,
-                             int state, const char *error_reason, const char *error_message,
-                             bool complete, struct err *reterr)
+                             int state, struct err *reterr)
 {
     static const struct statement statement = {
         "sync_task_move",
-        "UPDATE sync_task SET state = $5::smallint, error_reason = $6, error_message = $7,"
-        " total_count = CASE WHEN $8::boolean THEN done_count ELSE total_count END,"
-        " organization_id = CASE WHEN $8::boolean THEN 0 ELSE organization_id END"
+        "UPDATE sync_task SET state = $5::smallint, error_reason = '', error_message = ''"
         " WHERE tenant = $1 AND connection_id = $2 AND run_id = $3 AND kind = $4::smallint"};
     return tx_run(tx, &statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id),
-                       ARG_INT64(kind), ARG_INT64(state),
-                       ARG_TEXT(error_reason == NULL ? "" : error_reason),
-                       ARG_TEXT(error_message == NULL ? "" : error_message), ARG_BOOL(complete)),
+                       ARG_INT64(kind), ARG_INT64(state)),
                   reterr);
+}
+
+enum err_code sync_task_end(struct tx *tx, const struct sync_task_end *end, bool *ret_ended,
+                            struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_task_end",
+        "UPDATE sync_task SET state = $5::smallint, error_reason = $6, error_message = $7,"
+        " total_count = CASE WHEN $8::boolean THEN done_count ELSE total_count END,"
+        " organization_id = CASE WHEN $8::boolean THEN 0 ELSE organization_id END"
+        " WHERE tenant = $1 AND connection_id = $2 AND run_id = $3 AND kind = $4::smallint"
+        " AND checkpoint = $9"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(end->connection_id), ARG_TEXT(end->run_id),
+                       ARG_INT64(end->kind), ARG_INT64(end->state),
+                       ARG_TEXT(end->error_reason == NULL ? "" : end->error_reason),
+                       ARG_TEXT(end->error_message == NULL ? "" : end->error_message),
+                       ARG_BOOL(end->complete), ARG_TEXT(end->checkpoint)),
+                  &rows, reterr));
+    *ret_ended = rows_affected(&rows) == 1;
+    return ERR_OK;
+}
+
+enum err_code sync_task_live(struct tx *tx, const char *connection_id, const char *run_id,
+                             int64_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_task_live", "SELECT count(*) FROM sync_task WHERE tenant = $1 AND connection_id = $2"
+                          " AND run_id = $3 AND state IN (2, 3, 4)"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_TEXT(run_id)), &rows,
+                  reterr));
+    *ret_count = rows_int64(&rows, 0, 0);
+    return ERR_OK;
 }
 
 // Where a task is when it was not where the step expected it.

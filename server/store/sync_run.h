@@ -117,10 +117,23 @@ enum err_code sync_run_load_wish(struct tx *tx, const char *connection_id, const
 enum err_code sync_run_add_requests(struct tx *tx, const char *connection_id, const char *run_id,
                                     int requests, struct err *reterr) _must_check_;
 
-// Sets the state of a task, its error (NULL: none), and makes total equal to done if `complete`.
+// Sets the state of a task that goes on, or is stopped, at its checkpoint.
 enum err_code sync_task_move(struct tx *tx, const char *connection_id, const char *run_id, int kind,
-                             int state, const char *error_reason, const char *error_message,
-                             bool complete, struct err *reterr) _must_check_;
+                             int state, struct err *reterr) _must_check_;
+// The end of a task that is at `checkpoint`: its state, its error (NULL: none), and if it is
+// complete a total equal to what is done. `*ret_ended` is false, and nothing changed, if it is
+// elsewhere: the database lost commits.
+struct sync_task_end {
+    const char *connection_id, *run_id;
+    int kind, state;
+    const char *error_reason, *error_message, *checkpoint;
+    bool complete;
+};
+enum err_code sync_task_end(struct tx *tx, const struct sync_task_end *end, bool *ret_ended,
+                            struct err *reterr) _must_check_;
+// How many tasks of a run are not over.
+enum err_code sync_task_live(struct tx *tx, const char *connection_id, const char *run_id,
+                             int64_t *ret_count, struct err *reterr) _must_check_;
 
 // A step of a walk: its counters, the ids seen and where it goes on.
 struct sync_task_step {

@@ -1,6 +1,7 @@
 #include "server/sync/run.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,14 @@ static enum err_code lose(struct run *run, struct err *reterr)
 {
     atomic_store(&run->why, RUN_STOP_LOST);
     atomic_store(&run->stop, true);
+    return run_stopped(run, reterr);
+}
+
+enum err_code run_go_back(struct run *run, struct err *reterr)
+{
+    log_event(LOG_WARN, "the database lost commits, going back to its checkpoint",
+              LOG_STR("run", run->lease.run_id));
+    run_stop(run, RUN_STOP_HAND_OVER);
     return run_stopped(run, reterr);
 }
 
@@ -171,6 +180,9 @@ static enum err_code take(struct run *run, struct err *reterr)
     try_(run_begin(run, true, &tx, reterr));
     try_(sync_run_load(tx, run->lease.connection_id, run->lease.run_id, &run->arena, &run->row,
                        reterr));
+    for (size_t i = 0; i < run->row.task_count; i++)
+        (void)snprintf(run->checkpoints[run->row.tasks[i].kind - 1], CHECKPOINT_BYTES, "%s",
+                       run->row.tasks[i].checkpoint);
     // Locked, so that a pause or its end comes wholly before or after.
     try_(sync_connection_load(tx, run->lease.connection_id, true, &run->arena, &run->connection,
                               reterr));

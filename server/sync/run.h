@@ -46,6 +46,8 @@ struct run {
     int requests;                      // made, and not counted in the database yet
     int page_sizes[SOURCE_KIND_COUNT]; // what upstream bears; 0: not tried
     bool types_fresh, categories_fresh;
+    // Of each task, where the database is believed to have it; "": nothing is stored yet.
+    char checkpoints[SYNC_TASK_KINDS][CHECKPOINT_BYTES];
     struct err broken; // why no task can run; code 0: they can
     bool key_refused;  // and that this is the key's fault
 };
@@ -69,6 +71,9 @@ enum err_code run_begin(struct run *run, bool even_stopping, struct tx **ret_tx,
 bool run_try_again(struct run *run, enum err_code code, int *tries);
 // The error of a run that must stop.
 enum err_code run_stopped(struct run *run, struct err *reterr);
+// The database is not where it was: it lost commits, as a standby does that lacked our last ones.
+// Its checkpoints are the truth now, and the run begins again from there. Returns the error.
+enum err_code run_go_back(struct run *run, struct err *reterr);
 // Tells the feed how the run stands.
 void run_publish(struct run *run);
 

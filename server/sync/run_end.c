@@ -97,6 +97,10 @@ static enum err_code finish_once(struct run *run, struct err *reterr)
         states[i] = (enum task_state)run->row.tasks[i].state;
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(run, false, &tx, reterr));
+    int64_t live;
+    try_(sync_task_live(tx, run->lease.connection_id, run->lease.run_id, &live, reterr));
+    if (live > 0)
+        return run_go_back(run, reterr);
     try_(finish_in(run, tx, run_outcome(states, (int)run->row.task_count), reterr));
     try_(follow_up(run, tx, reterr));
     try_(tx_commit(&tx, reterr));
@@ -119,7 +123,7 @@ static enum err_code finish_cancelled(struct run *run, struct err *reterr)
         if (!task_transition((enum task_state)task->state, TASK_STOPPED, &to))
             continue;
         try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, task->kind, (int)to,
-                            NULL, NULL, false, reterr));
+                            reterr));
         task->state = (int)to;
     }
     try_(finish_in(run, tx, RUN_STOPPED, reterr));
@@ -141,7 +145,7 @@ static enum err_code park(struct run *run, struct err *reterr)
         if (!task_transition((enum task_state)task->state, TASK_OUT_OF_QUOTA, &to))
             continue;
         try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, task->kind, (int)to,
-                            NULL, NULL, false, reterr));
+                            reterr));
         task->state = (int)to;
     }
     try_(run_move(run, tx, RUN_OUT_OF_QUOTA, clock_wall_us() + run->wait_ms * 1000, reterr));

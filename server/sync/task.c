@@ -1,5 +1,6 @@
 #include "server/sync/task.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +46,8 @@ static enum err_code begin(struct task *task, struct err *reterr)
     if (row->checkpoint[0] != '\0') {
         if (!checkpoint_parse(row->checkpoint, &task->at))
             return err_set(reterr, ERR_INTERNAL, "a checkpoint cannot be read");
-        checkpoint_text(&task->at, task->text);
+        // As it is, and not as this version would write it.
+        (void)snprintf(task->text, sizeof(task->text), "%s", row->checkpoint);
         if (task->at.page_size < run->sync->page_size)
             log_event(LOG_DEBUG, "a task goes on", LOG_STR("checkpoint", task->text));
     }
@@ -57,8 +59,8 @@ static enum err_code begin(struct task *task, struct err *reterr)
                                 run->row.organization_count, &run->arena, &organizations,
                                 &task->organization_count, reterr));
     task->organizations = organizations;
-    try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, task->kind, (int)to, NULL,
-                        NULL, false, reterr));
+    try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, task->kind, (int)to,
+                        reterr));
     try_(tx_commit(&tx, reterr));
     row->state = (int)to;
     run_publish(run);
@@ -122,8 +124,20 @@ static enum err_code end_once(struct run *run, struct sync_task_row *row, enum t
     bool complete = to == TASK_SUCCEEDED || to == TASK_PARTIAL;
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(run, false, &tx, reterr));
-    try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, row->kind, (int)to, reason,
-                        message, complete, reterr));
+    const struct sync_task_end end = {
+        .connection_id = run->lease.connection_id,
+        .run_id = run->lease.run_id,
+        .kind = row->kind,
+        .state = (int)to,
+        .error_reason = reason,
+        .error_message = message,
+        .checkpoint = run->checkpoints[row->kind - 1],
+        .complete = complete,
+    };
+    bool ended;
+    try_(sync_task_end(tx, &end, &ended, reterr));
+    if (!ended)
+        return run_go_back(run, reterr);
     if (complete)
         try_(note_freshness(run, tx, row->kind, reterr));
     try_(tx_commit(&tx, reterr));

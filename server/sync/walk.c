@@ -387,13 +387,8 @@ enum err_code walk_step(struct task *task, struct tx **tx, const struct walk *wa
     };
     enum sync_task_moved moved;
     try_(sync_task_step(*tx, &step, &moved, reterr));
-    if (moved == SYNC_TASK_ELSEWHERE) {
-        // A standby that lacked our last commits, say: its checkpoint is the truth now.
-        log_event(LOG_WARN, "the database lost commits, going back to its checkpoint",
-                  LOG_STR("run", run->lease.run_id));
-        run_stop(run, RUN_STOP_HAND_OVER);
-        return run_stopped(run, reterr);
-    }
+    if (moved == SYNC_TASK_ELSEWHERE)
+        return run_go_back(run, reterr);
     if (moved == SYNC_TASK_MOVED_BEFORE) {
         // What was counted then is in the database alone.
         try_(sync_run_load(*tx, run->lease.connection_id, run->lease.run_id, &run->arena, &run->row,
@@ -409,5 +404,6 @@ enum err_code walk_step(struct task *task, struct tx **tx, const struct walk *wa
     run_task(run, task->kind)->organization_id = walk->organization_id;
     task->at = *to;
     memcpy(task->text, text, sizeof(text));
+    memcpy(run->checkpoints[task->kind - 1], text, sizeof(text));
     return ERR_OK;
 }

@@ -215,6 +215,40 @@ static void assert_nothing_is_due(struct fixture *fixture)
     assert_int_equal(count, 0);
 }
 
+// What a standby lacked that took the database's place: a task's last page, and the end of a task.
+static const char LOSES_COMMITS[] =
+    "CREATE TABLE lost (what text); GRANT ALL ON lost TO PUBLIC;"
+    "CREATE FUNCTION lose_page() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+    " IF NOT EXISTS (SELECT FROM lost WHERE what = 'page') THEN"
+    "  INSERT INTO lost VALUES ('page');"
+    "  DELETE FROM record WHERE kind = 3 AND organization_id = 5;"
+    "  DELETE FROM sync_page WHERE kind = 3 AND scope LIKE 'organization=5 %';"
+    "  NEW.checkpoint := regexp_replace(NEW.checkpoint, 'key=5 (.*) offset=.*',"
+    "   'key=3 \\1 offset=100 size=100 total=1 rows=1 again=0 confirm=0 blind=0 unsure=0"
+    " complete=1 since=0 newest=-1');"
+    " END IF; RETURN NEW; END $$;"
+    "CREATE TRIGGER lose_page BEFORE UPDATE OF checkpoint ON sync_task FOR EACH ROW"
+    " WHEN (NEW.kind = 2 AND NEW.checkpoint LIKE 'plan=% stage=1 key=5 % complete=1 %')"
+    " EXECUTE FUNCTION lose_page();"
+    "CREATE FUNCTION lose_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+    " IF NOT EXISTS (SELECT FROM lost WHERE what = 'end') THEN"
+    "  INSERT INTO lost VALUES ('end'); NEW.state := OLD.state; END IF; RETURN NEW; END $$;"
+    "CREATE TRIGGER lose_end BEFORE UPDATE OF state ON sync_task FOR EACH ROW"
+    " WHEN (NEW.kind = 3 AND NEW.state = 5) EXECUTE FUNCTION lose_end()";
+
+static void a_database_that_lost_commits_is_believed(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    (void)fixture_sql(fixture, LOSES_COMMITS);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT string_agg(what, ' ' ORDER BY what) FROM lost", "end page");
+    assert_sql(fixture, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM record WHERE kind = 3",
+               "30 50");
+    assert_sql(fixture, "SELECT string_agg(DISTINCT state::text, ' ') FROM sync_task", "5");
+}
+
 static void a_paused_run_goes_on_where_it_was(void **state)
 {
     struct fixture *fixture = *state;
@@ -327,11 +361,17 @@ static void an_abandoned_run_is_over_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_killed_process_is_taken_over),     TEST(a_stopped_process_gives_its_runs_back),
-        TEST(who_lost_its_lease_writes_no_more),  TEST(a_lost_lease_is_noticed_by_the_heartbeat),
-        TEST(a_living_process_keeps_its_run),     TEST(of_many_schedulers_one_takes_a_run),
-        TEST(a_paused_run_goes_on_where_it_was),  TEST(a_pause_stops_other_processes_too),
-        TEST(what_is_taken_while_paused_is_held), TEST(a_paused_run_can_be_cancelled),
+        TEST(a_killed_process_is_taken_over),
+        TEST(a_stopped_process_gives_its_runs_back),
+        TEST(who_lost_its_lease_writes_no_more),
+        TEST(a_lost_lease_is_noticed_by_the_heartbeat),
+        TEST(a_living_process_keeps_its_run),
+        TEST(of_many_schedulers_one_takes_a_run),
+        TEST(a_database_that_lost_commits_is_believed),
+        TEST(a_paused_run_goes_on_where_it_was),
+        TEST(a_pause_stops_other_processes_too),
+        TEST(what_is_taken_while_paused_is_held),
+        TEST(a_paused_run_can_be_cancelled),
         TEST(an_abandoned_run_is_over_at_once),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
