@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "client/blast_radius.h"
 #include "client/group.h"
 #include "client/mask.h"
 #include "client/output.h"
@@ -22,7 +23,10 @@ static int call_and_print(struct session *session, const ProtobufCMessage *reque
 {
     const ProtobufCMessage *answer;
     int class = session_call_own(session, request, &answer);
-    return class == EXIT_OK ? output_message(session, answer) : class;
+    if (class != EXIT_OK)
+        return class;
+    blast_radius_note(session, answer);
+    return output_message(session, answer);
 }
 
 int config_documentation_set_run(struct session *session)
@@ -252,8 +256,8 @@ int config_access_set_many_run(struct session *session)
         class = fill_batch(session, &mask, &access, &batch);
     if (class == EXIT_OK)
         class = session_call_own(session, &batch.base, &answer);
-    if (class == EXIT_OK && batch.validate_only)
-        return output_message(session, answer);
+    if (class == EXIT_OK)
+        blast_radius_note(session, answer);
     return class == EXIT_OK ? output_items(session, answer, "company_password_accesses",
                                            session->command->columns)
                             : class;

@@ -1,3 +1,4 @@
+#include "client/blast_radius.h"
 #include "client/group.h"
 #include "client/output.h"
 #include "client/session.h"
@@ -39,38 +40,6 @@ static int fill_organization(struct session *session, ProtobufCMessage *request)
     return EXIT_OK;
 }
 
-static void note_counts(struct session *session, const char *what,
-                        const Docbridge__V1__BlastRadius__Counts *counts, const char *of,
-                        const char *company)
-{
-    if (counts == NULL ||
-        (counts->documents | counts->flexible_assets | counts->checklists | counts->passwords) == 0)
-        return;
-    session_note(session, "%s %d documents, %d flexible assets, %d checklists, %d passwords %s %s",
-                 what, counts->documents, counts->flexible_assets, counts->checklists,
-                 counts->passwords, of, company);
-}
-
-// What a change shows and hides; of a dry run also how to go on.
-static void note_blast_radius(struct session *session, const Docbridge__V1__BlastRadius *radius)
-{
-    bool dry_run = parse_has(session->arguments, "dry-run");
-    if (radius == NULL)
-        return;
-    for (size_t i = 0; i < radius->n_effects; i++) {
-        const Docbridge__V1__BlastRadius__Effect *effect = radius->effects[i];
-        note_counts(session, dry_run ? "would show" : "shows", effect->shown, "to readers of",
-                    effect->company);
-        note_counts(session, dry_run ? "would hide" : "hides", effect->hidden, "from readers of",
-                    effect->company);
-    }
-    if (radius->unsynced_count > 0)
-        session_note(session, "what %d not yet synced will show is not known before their sync",
-                     radius->unsynced_count);
-    if (dry_run)
-        session_note(session, "nothing was changed; to go on: --etag %s", radius->etag);
-}
-
 int map_set_run(struct session *session)
 {
     Docbridge__V1__SetMappingRequest request = DOCBRIDGE__V1__SET_MAPPING_REQUEST__INIT;
@@ -87,7 +56,7 @@ int map_set_run(struct session *session)
     if (class != EXIT_OK)
         return class;
     const Docbridge__V1__SetMappingResponse *response = (const void *)answer;
-    note_blast_radius(session, response->blast_radius);
+    blast_radius_note(session, answer);
     if (response->sync_run[0] != '\0')
         session_note(session, "its content is fetched by %s", response->sync_run);
     return output_message(session, answer);
@@ -115,8 +84,7 @@ int map_clear_run(struct session *session)
     class = session_call_own(session, &request.base, &answer);
     if (class != EXIT_OK)
         return class;
-    const Docbridge__V1__Organization *cleared = (const void *)answer;
-    note_blast_radius(session, cleared->blast_radius);
+    blast_radius_note(session, answer);
     return output_message(session, answer);
 }
 
@@ -171,8 +139,7 @@ int map_swap_run(struct session *session)
     class = session_call_own(session, &request.base, &answer);
     if (class != EXIT_OK)
         return class;
-    const Docbridge__V1__BatchUpdateMappingsResponse *response = (const void *)answer;
-    note_blast_radius(session, response->blast_radius);
+    blast_radius_note(session, answer);
     return output_items(session, answer, "organizations", session->command->columns);
 }
 

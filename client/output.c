@@ -7,6 +7,7 @@
 
 #include "client/json.h"
 #include "client/table.h"
+#include "docbridge/v1/common.pb-c.h"
 
 enum { JSON_MAX_BYTES = 1024 * 1024 * 1024, CELL_MAX_BYTES = 256 * 1024, COLUMNS_MAX = 32 };
 
@@ -100,6 +101,9 @@ static bool field_rows(struct table *table, const ProtobufCMessage *message, con
         const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
         bool is_switch = field->type == PROTOBUF_C_TYPE_BOOL;
         if (!field_is_set(message, field) && !is_switch)
+            continue;
+        // Told in sentences (blast_radius.h).
+        if (field->descriptor == &docbridge__v1__blast_radius__descriptor)
             continue;
         char path[128];
         (void)snprintf(path, sizeof(path), "%s%s%s", prefix, prefix[0] == '\0' ? "" : ".",

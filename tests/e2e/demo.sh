@@ -61,8 +61,9 @@ show setup status
 
 chapter "Step 2: map organizations to companies"
 show_some 8 org list
+outcomes=$(cli -o json map quick-match --dry-run 2>/dev/null | jq -r '[.results[].outcome] | group_by(.) | map("\(length) \(.[0] | sub("OUTCOME_"; ""))") | join(", ")')
 show_some 12 map quick-match
-tell "Every organization has one outcome with its reason: $(cli -o json map quick-match --dry-run | jq -r '[.results[].outcome] | group_by(.) | map("\(length) \(.[0] | sub("OUTCOME_"; ""))") | join(", ")')."
+tell "Every organization has one outcome with its reason: $outcomes."
 org=$(cli -o jsonl org list | jq -r 'select(.mappingState == "MAPPING_STATE_UNMAPPED") | .name' | head -n 1)
 company=$(cli -o jsonl company list | jq -r 'select((.organizations // []) | length == 0) | .name' | head -n 1)
 if [ -n "$org" ] && [ -n "$company" ]; then

@@ -218,8 +218,8 @@ class CliTest(unittest.TestCase):
         for words, method in ((("map", "set", "7", "beta"), "SetMapping"),
                               (("map", "clear", "7"), "ClearMapping")):
             self.expect(self.run_cli(*words, "--dry-run"), 0,
-                        "would hide 3 documents, 0 flexible assets, 0 checklists, 2 passwords from "
-                        "readers of companies/acme", "would show 0 documents",
+                        "would hide 3 documents, 2 passwords from readers of companies/acme",
+                        "would show 1 checklist to readers of companies/beta",
                         "nothing was changed", "--etag b-1")
             self.expect(self.run_cli(*words, "--etag", "b-1"), 0, "hides 3 documents")
             dry, wet = self.server.requests(method)
@@ -864,6 +864,17 @@ class CliTest(unittest.TestCase):
         self.answer("RefreshDocumentationTypes", self.message(
             "RefreshDocumentationTypesResponse", held_removal_count=3))
         self.expect(self.run_cli("config", "types", "refresh"), 0, "3 types and categories stay")
+
+    def test_a_setting_is_looked_at_first(self):
+        self.answer("UpdateFlexibleAssetType", self.message("FlexibleAssetType", blast_radius=dict(
+            hidden=dict(flexible_assets=12),
+            effects=[dict(company="companies/c%d" % i, hidden=dict(flexible_assets=1)) for i in range(12)])))
+        done = self.run_cli("config", "types", "disable", "7", "--dry-run")
+        self.expect(done, 0, "would hide 12 flexible assets in all",
+                    "would hide 1 flexible asset from readers of companies/c9", "for 2 more companies",
+                    "note: nothing was changed\n")
+        self.assertNotIn("companies/c10", done.stderr)
+        self.assertNotIn("blast_radius", done.stdout)
 
     def test_access_of_many(self):
         self.answer("BatchUpdateCompanyPasswordAccess", self.message(
