@@ -51,6 +51,9 @@ static bool is_base64url(char c)
 
 static bool starts(const struct text *text, size_t at, const char *word, bool fold)
 {
+    // Nearly every place differs in its first character already, whatever its case.
+    if (at >= text->len || (text->data[at] | 0x20) != (word[0] | 0x20))
+        return false;
     size_t len = strlen(word);
     if (text->len - at < len)
         return false;
@@ -187,9 +190,10 @@ static size_t label(const struct text *text, size_t at)
         "token",      "private key", "credential",
     };
     for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+        if (!starts(text, at, labels[i], true))
+            continue;
         size_t len = strlen(labels[i]);
-        if (starts(text, at, labels[i], true) &&
-            (at + len == text->len || !is_alnum(text->data[at + len])))
+        if (at + len == text->len || !is_alnum(text->data[at + len]))
             return len;
     }
     return 0;
