@@ -94,6 +94,9 @@ void progress_apply(struct progress *progress, const Docbridge__V1__WatchSyncRun
         if (event->task->state == DOCBRIDGE__V1__SYNC_TASK__STATE__STATE_RUNNING) {
             progress->state = DOCBRIDGE__V1__SYNC_RUN__STATE__STATE_RUNNING;
             progress->resume_us = 0;
+            // The snapshot may have been of a run that was still queued.
+            if (progress->start_us == 0)
+                progress->start_us = micros(event->time);
         }
         progress->requests = event->request_count;
         apply_quota(progress, event->quota);

@@ -225,6 +225,13 @@ static void picture_fits_its_columns(void **state)
     buffer_reset(&text);
     progress_draw(&text, &progress, &view);
     assert_non_null(strstr(text.data, "  flexible assets  [....................]           400 "));
+    // A run that was queued when it was first seen began with its first task.
+    progress_init(&progress, "connections/main/syncRuns/run7");
+    event.time = &start;
+    progress_apply(&progress, &event, 5000);
+    buffer_reset(&text);
+    progress_draw(&text, &progress, &view);
+    assert_non_null(strstr(text.data, "run run7  RUNNING  00:01:05  requests 34\n"));
     for (view.columns = 1; view.columns < 120; view.columns++) {
         buffer_reset(&text);
         progress_draw(&text, &progress, &view);
