@@ -17,6 +17,7 @@
 #include "server/service/services.h"
 #include "server/settings/settings.h"
 #include "server/signals.h"
+#include "server/source/idle.h"
 #include "server/source/source.h"
 #include "server/store/store.h"
 #include "server/store/vault_record.h"
@@ -40,6 +41,7 @@ struct server {
     struct vault *vault;
     struct auth *auth;
     struct source_settings source;
+    struct idle_sources *idle_sources;
     struct store *store;
     struct store *scheduler_store;
     struct store *janitor_store;
@@ -129,7 +131,9 @@ static enum err_code open_source(struct server *server, const struct settings *s
         .image_key = settings->upstream_image_key,
     };
     try_(source_settings_check(&server->source, reterr));
-    return source_global_init(reterr);
+    try_(source_global_init(reterr));
+    server->idle_sources = idle_sources_new();
+    return server->idle_sources == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
 // A key that records need must not be missing first when somebody needs the record.
@@ -240,6 +244,7 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
                                        .sync = server->sync,
                                        .trail = server->trail,
                                        .source = &server->source,
+        .idle_sources = server->idle_sources,
                                        .settings = settings};
     server->backend.token_key_count =
         vault_subkeys(server->vault, "page-token", server->backend.token_keys);
@@ -309,6 +314,7 @@ static void stop(struct server *server, const struct settings *settings)
     server->janitor_store = store_close(server->janitor_store);
     server->scheduler_store = store_close(server->scheduler_store);
     server->store = store_close(server->store);
+    server->idle_sources = idle_sources_free(server->idle_sources);
     source_global_done();
     server->auth = auth_free(server->auth);
     server->vault = vault_close(server->vault);

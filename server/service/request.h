@@ -14,6 +14,7 @@
 
 enum { TOKEN_KEYS_MAX = 8 }; // as many as a vault has master keys
 
+struct idle_sources;
 struct settings;
 struct source_settings;
 struct store;
@@ -29,6 +30,7 @@ struct backend {
     struct sync *sync;
     struct trail *trail;
     const struct source_settings *source;
+    struct idle_sources *idle_sources; // for reveals; NULL: each opens a connection of its own
     const struct settings *settings;
     // Keys of page tokens (vault_subkeys), the same on every replica: the first makes them, each
     // verifies them, so that a list goes on while the master key is changed. At least one.

@@ -17,7 +17,7 @@
 #include "server/service/reveal.h"
 #include "server/service/reveal_freeze.h"
 #include "server/service/reveal_release.h"
-#include "server/source/source.h"
+#include "server/source/idle.h"
 #include "server/store/connection_finding.h"
 #include "server/store/exposure.h"
 #include "server/store/vault_record.h"
@@ -228,17 +228,26 @@ static enum err_code fetch(struct reveal *reveal, struct err *reterr)
                                           .connection = gates->sight.connection_id,
                                           .purpose = "api-key",
                                           .version = gates->credential_version};
+    const struct source_owner owner = {
+        .tenant = context.tenant,
+        .connection = context.connection,
+        .credential_version = context.version,
+        .provider = (enum source_provider)gates->sight.standing.provider,
+        .region = (enum source_region)gates->region,
+    };
+    struct idle_sources *idle = request->backend->idle_sources;
     struct secret *key _cleanup_(secret_freep) = NULL;
     struct source *source _cleanup_(source_closep) = NULL;
     try_(vault_unseal(request->backend->vault, &context, &reveal->sealed, &key, reterr));
-    try_(source_open(request->backend->source, (enum source_provider)gates->sight.standing.provider,
-                     (enum source_region)gates->region, key, &source, reterr));
+    try_(idle_sources_take(idle, request->backend->source, &owner, key, &source, reterr));
     struct sync *sync = request->backend->sync;
     try_(sync_admit_request(sync, context.tenant, context.connection, context.version, reterr));
     enum err_code code = source_fetch_password(
         source, gates->organization_id, reveal->password_id, email_to_ask_for(reveal),
         request->deadline, request->cancelled, &reveal->live, &reveal->attempt, reterr);
     sync_note_attempt(sync, context.tenant, context.connection, context.version, &reveal->attempt);
+    if (code == ERR_OK)
+        idle_sources_give(idle, &owner, steal(source));
     // The list showed the entry to this key; refusing its value is what a key without Password
     // Access looks like (itglue: 401).
     if (code == ERR_UPSTREAM_ACCESS_DENIED) {

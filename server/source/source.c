@@ -289,6 +289,11 @@ enum err_code source_open_again(const struct source *source, struct source **ret
     return ERR_OK;
 }
 
+enum err_code source_set_key(struct source *source, const struct secret *key, struct err *reterr)
+{
+    return itglue_set_key(source->itglue, key, reterr);
+}
+
 struct source *source_close(struct source *source)
 {
     if (source != NULL)

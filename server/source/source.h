@@ -103,6 +103,10 @@ enum err_code source_open(const struct source_settings *settings, enum source_pr
 // Opens the same account once more, for another thread.
 enum err_code source_open_again(const struct source *source, struct source **ret_source,
                                 struct err *reterr) _must_check_;
+// Gives an open account another key of the same account, copied; NULL: takes it away, until there
+// is one again nothing can be asked. Errors: no memory.
+enum err_code source_set_key(struct source *source, const struct secret *key,
+                             struct err *reterr) _must_check_;
 struct source *source_close(struct source *source);
 void source_closep(struct source **source);
 

@@ -36,9 +36,11 @@ struct itglue_http {
 };
 
 struct transfer {
+    const struct itglue_http *http;
     CURL *easy;
     struct itglue_exchange *exchange;
     size_t body_bytes;
+    bool repeats;              // curl wanted to send once more what may be sent once
     enum itglue_http_end stop; // why the write callback ended it; ANSWERED: it did not
 };
 
@@ -70,6 +72,15 @@ struct itglue_http *itglue_http_close(struct itglue_http *http)
     return NULL;
 }
 
+enum err_code itglue_http_set_key(struct itglue_http *http, const struct secret *key,
+                                  struct err *reterr)
+{
+    http->key = secret_free(http->key);
+    if (key != NULL)
+        http->key = secret_copy(secret_bytes(key), secret_len(key));
+    return key != NULL && http->key == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
 const struct secret *itglue_http_key(const struct itglue_http *http)
 {
     return http->key;
@@ -99,7 +110,8 @@ enum err_code itglue_http_open(const struct source_settings *settings, const cha
         http->reach = REACH_LOOPBACK;
     else if (official && settings->proxy == NULL)
         http->reach = REACH_PUBLIC;
-    (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 2L);
+    // With one there is no other idle connection on which curl could repeat a request.
+    (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 1L);
     (void)curl_share_setopt(http->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     *ret_http = steal(http);
     return ERR_OK;
@@ -170,8 +182,13 @@ bool itglue_http_is_public(const struct sockaddr *address)
 static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
                                     struct curl_sockaddr *address)
 {
-    const struct itglue_http *http = context;
-    if (purpose != CURLSOCKTYPE_IPCXN || !may_reach(http->reach, &address->addr))
+    struct transfer *transfer = context;
+    long sent_bytes = 0;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    // curl repeats a request by itself when a connection that it used before turns out dead.
+    transfer->repeats |= transfer->exchange->once && sent_bytes > 0;
+    if (purpose != CURLSOCKTYPE_IPCXN || transfer->repeats ||
+        !may_reach(transfer->http->reach, &address->addr))
         return CURL_SOCKET_BAD;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
@@ -277,11 +294,8 @@ static bool set_options(struct itglue_http *http, struct transfer *transfer)
     (void)curl_easy_setopt(easy, CURLOPT_SHARE, http->share);
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                            (long)(once ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
-    // curl repeats a request by itself when a connection that it used before turns out dead.
-    (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, once ? 1L : 0L);
-    (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, once ? 1L : 0L);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, http);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     return true;
@@ -330,7 +344,7 @@ static void finish(const struct transfer *transfer, CURLcode code)
     else if (code == CURLE_OPERATION_TIMEDOUT && exchange->request_count > 0)
         exchange->end = ITGLUE_HTTP_TIMED_OUT;
     if (exchange->end == ITGLUE_HTTP_UNREACHABLE || exchange->end == ITGLUE_HTTP_TIMED_OUT)
-        exchange->curl_class = curl_class(code);
+        exchange->curl_class = transfer->repeats ? "cut" : curl_class(code);
 }
 
 static void read_info(const struct transfer *transfer)
@@ -344,7 +358,7 @@ static void read_info(const struct transfer *transfer)
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
     exchange->status = (int)status;
-    exchange->request_count = status != 0 || request_bytes > 0;
+    exchange->request_count = status != 0 || request_bytes > 0 || transfer->repeats;
     exchange->html = type != NULL && strncasecmp(type, "text/html", 9) == 0;
     if (retry_after_s > RETRY_AFTER_MAX_MS / 1000)
         retry_after_s = RETRY_AFTER_MAX_MS / 1000;
@@ -401,7 +415,7 @@ static int64_t now_us(void)
 
 void itglue_http_get(struct itglue_http *http, struct itglue_exchange *exchange)
 {
-    struct transfer transfer = {.easy = curl_easy_init(), .exchange = exchange};
+    struct transfer transfer = {.http = http, .easy = curl_easy_init(), .exchange = exchange};
     struct curl_slist *headers = make_headers(exchange);
     const char *host = exchange->link == NULL ? http->base_url : "";
     const char *target = exchange->link == NULL ? exchange->target : exchange->link;

@@ -31,6 +31,10 @@ enum err_code itglue_http_open(const struct source_settings *settings, const cha
                                bool official, const struct secret *key,
                                struct itglue_http **ret_http, struct err *reterr) _must_check_;
 struct itglue_http *itglue_http_close(struct itglue_http *http);
+// Sends another key from now on (copied), or none until there is one again (NULL): idle clients hold
+// no key. Errors: no memory.
+enum err_code itglue_http_set_key(struct itglue_http *http, const struct secret *key,
+                                  struct err *reterr) _must_check_;
 // The key that it sends, borrowed.
 const struct secret *itglue_http_key(const struct itglue_http *http);
 
@@ -56,8 +60,9 @@ struct itglue_exchange {
     bool (*on_body)(void *context, const char *bytes, size_t len);
     void *context;
     size_t body_max_bytes;
-    // For a password value: a connection of its own, so that curl neither repeats the request nor
-    // keeps a byte of the answer.
+    // For a password value: sent once at most. It may go over a connection that was used before,
+    // but if that turns out dead the request is not repeated. HTTP/1.1, of which no library keeps
+    // a byte.
     bool once;
     struct deadline deadline;
     const atomic_bool *cancelled; // may be NULL

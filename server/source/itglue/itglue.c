@@ -63,6 +63,11 @@ struct itglue *itglue_close(struct itglue *itglue)
     return NULL;
 }
 
+enum err_code itglue_set_key(struct itglue *itglue, const struct secret *key, struct err *reterr)
+{
+    return itglue_http_set_key(itglue->http, key, reterr);
+}
+
 const struct secret *itglue_key(const struct itglue *itglue)
 {
     return itglue_http_key(itglue->http);

@@ -319,6 +319,69 @@ static void test_one_get_and_no_repetition(void **state)
     account_stop(&account);
 }
 
+#define KEPT(value)                                                                           \
+    "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.api+json\r\nContent-Length: 77\r\n\r\n" \
+    "{\"data\":{\"id\":778201,\"attributes\":{\"organization-id\":4102,\"password\":\"" value \
+    "\"}}}"
+
+static void gives(struct account *account, const char *value)
+{
+    struct source_password password;
+    assert_int_equal(reveal(account, NULL, &password), ERR_OK);
+    assert_string_equal(secret_bytes(password.value), value);
+    source_password_done(&password);
+}
+
+static void test_a_connection_serves_again(void **state)
+{
+    (void)state;
+    struct scripted_answer answers[] = {
+        {.bytes = KEPT("one"), .keep = true},
+        {.bytes = KEPT("two")}, // closed without a word, as upstream does after a while
+        {.bytes = KEPT("six")},
+    };
+    struct secret *key _cleanup_(secret_freep) = secret_copy("ITG.ANOTHER", 11);
+    struct account account;
+    account_start(&account, answers, ARRAY_LEN(answers));
+    account_open(&account);
+    gives(&account, "one");
+    assert_int_equal(source_set_key(account.source, NULL, &account.err), ERR_OK);
+    assert_int_equal(source_set_key(account.source, key, &account.err), ERR_OK);
+    gives(&account, "two");
+    assert_int_equal(atomic_load(&account.server.connection_count), 1);
+    assert_non_null(strstr(account.server.requests[0], "x-api-key: " ACCOUNT_KEY "\r\n"));
+    assert_non_null(strstr(account.server.requests[1], "x-api-key: ITG.ANOTHER\r\n"));
+    usleep(100 * 1000);
+    gives(&account, "six");
+    assert_int_equal(atomic_load(&account.server.connection_count), 2);
+    assert_int_equal(atomic_load(&account.server.request_count), 3);
+    account_stop(&account);
+}
+
+// It was sent, so upstream may have served it: whatever died, it is not sent again.
+static void test_a_dead_connection_gets_no_second_request(void **state)
+{
+    (void)state;
+    struct scripted_answer answers[] = {
+        {.bytes = KEPT("one"), .keep = true},
+        {.bytes = ""}, // reads the request and leaves
+        {.bytes = KEPT("six")},
+    };
+    struct account account;
+    struct source_password password;
+    account_start(&account, answers, ARRAY_LEN(answers));
+    account_open(&account);
+    gives(&account, "one");
+    assert_int_equal(reveal(&account, NULL, &password), ERR_UPSTREAM_UNREACHABLE);
+    assert_int_equal(account.attempt.request_count, 1);
+    assert_string_equal(account.attempt.curl_class, "cut");
+    assert_null(password.value);
+    usleep(100 * 1000);
+    assert_int_equal(atomic_load(&account.server.request_count), 2);
+    gives(&account, "six");
+    account_stop(&account);
+}
+
 // How often the process's writable memory holds the value whose bytes are `hidden` xor 0x55.
 static int count_in_memory(const unsigned char *hidden, size_t len)
 {
@@ -367,14 +430,16 @@ static void test_no_trace_stays(void **state)
         hidden[i] = (unsigned char)("qzjxkvbwpfmgycud"[(i * 7 + (size_t)getpid()) % 16] ^ 0x55);
     char *answer = calloc(1, ANSWER_MAX);
     (void)snprintf(answer, ANSWER_MAX,
-                   OK "{\"data\":{\"id\":778201,\"attributes\":{\"organization-id\":4102,"
-                      "\"notes\":\"%01000d\",\"password\":\"",
+                   "HTTP/1.1 200 OK\r\nContent-Length: "
+                   "1111\r\n\r\n{\"data\":{\"id\":778201,\"attributes\":{\"organization-id\":4102,"
+                   "\"notes\":\"%01000d\",\"password\":\"",
                    0);
     size_t len = strlen(answer);
     for (size_t i = 0; i < VALUE_LEN; i++)
         answer[len++] = (char)(hidden[i] ^ 0x55);
     memcpy(answer + len, "\\n\"}}}", 6);
-    struct scripted_answer answers[] = {{.bytes = answer, .piece_bytes = 0}};
+    // The connection stays open, and with it whatever curl has for it.
+    struct scripted_answer answers[] = {{.bytes = answer, .keep = true}};
     struct account account;
     account_start(&account, answers, 1);
     account_open(&account);
@@ -401,6 +466,8 @@ int main(void)
         cmocka_unit_test(test_who_is_authorized),
         cmocka_unit_test(test_too_many_are_nobody),
         cmocka_unit_test(test_one_get_and_no_repetition),
+        cmocka_unit_test(test_a_connection_serves_again),
+        cmocka_unit_test(test_a_dead_connection_gets_no_second_request),
         cmocka_unit_test(test_no_trace_stays),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,23 @@ static void send_answer(const struct scripted_server *server, int fd,
         (void)ready(server, fd, 60000);
 }
 
+// Takes a request and answers. Whether the connection waits for another one.
+static bool serve_request(struct scripted_server *server, int fd, bool first)
+{
+    char *head = read_head(server, fd);
+    size_t index = atomic_load(&server->request_count);
+    if (head == NULL || index == SCRIPTED_REQUESTS_MAX) {
+        free(head);
+        return false;
+    }
+    size_t which = index < server->answer_count ? index : server->answer_count - 1;
+    server->requests[index] = head;
+    atomic_fetch_add(&server->connection_count, first);
+    atomic_store(&server->request_count, index + 1);
+    send_answer(server, fd, &server->answers[which]);
+    return server->answers[which].keep;
+}
+
 static void *serve(void *context)
 {
     struct scripted_server *server = context;
@@ -65,16 +82,8 @@ static void *serve(void *context)
         int fd = accept(server->_listener, NULL, NULL);
         if (fd < 0)
             continue;
-        char *head = read_head(server, fd);
-        size_t index = atomic_load(&server->request_count);
-        if (head != NULL && index < SCRIPTED_REQUESTS_MAX) {
-            server->requests[index] = head;
-            atomic_store(&server->request_count, index + 1);
-            size_t which = index < server->answer_count ? index : server->answer_count - 1;
-            send_answer(server, fd, &server->answers[which]);
-        } else {
-            free(head);
-        }
+        for (bool first = true; serve_request(server, fd, first); first = false)
+            ;
         (void)shutdown(fd, SHUT_WR);
         close(fd);
     }

@@ -1,6 +1,6 @@
 // A tiny HTTP server on the loopback that says what it is told to, byte by byte.
 //
-// One thread, one connection at a time, closed after each answer. Answers are given in their order;
+// One thread, one connection at a time, closed after each answer unless that keeps it. Answers are given in their order;
 // the last one is repeated.
 #pragma once
 
@@ -14,6 +14,7 @@ struct scripted_answer {
     size_t len;        // 0: strlen
     int delay_ms;      // before the first byte
     int piece_bytes;   // sent in pieces of this size with 5 ms between; 0: at once
+    bool keep;         // the connection waits for the next request
     bool hang;         // after the bytes, stay silent until the client leaves
 };
 
@@ -27,6 +28,7 @@ struct scripted_server {
     int _listener;
     pthread_t _thread;
     atomic_bool _stop;
+    atomic_size_t connection_count; // of those on which a request came
     atomic_size_t request_count;
     char *requests[SCRIPTED_REQUESTS_MAX]; // heads; stable once request_count says so
 };

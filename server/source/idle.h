@@ -1,0 +1,40 @@
+// Sources that nobody uses just now, with their connection to upstream still open.
+//
+// Opening a connection is most of what a reveal costs: two round trips over the net and a
+// handshake. Here it waits for the next one of the same owner, for a short time and without the
+// key. Owners are never mixed: an owner is a connection of one tenant, one version of its key, one
+// region. Threads: any. Bounded; what is too old or too many is closed by whoever comes next.
+#pragma once
+
+#include "server/source/source.h"
+
+enum {
+    IDLE_SOURCES_MAX = 64,
+    // Shorter than any upstream keeps a silent connection (60 s and more are usual), so that it is
+    // rarely found dead: a reveal would fail of it, since it is not sent twice.
+    IDLE_SOURCE_MS = 15 * 1000,
+};
+
+struct idle_sources;
+
+struct idle_sources *idle_sources_new(void);
+// Closes all. For `_cleanup_`-free use at the end of the process; NULL is fine.
+struct idle_sources *idle_sources_free(struct idle_sources *idle);
+
+struct source_owner {
+    const char *tenant, *connection;
+    int64_t credential_version;
+    enum source_provider provider;
+    enum source_region region;
+};
+
+// An idle source of `owner`, or a new one, with `key` (copied). `idle` may be NULL: always new.
+// Errors as source_open.
+enum err_code idle_sources_take(struct idle_sources *idle, const struct source_settings *settings,
+                                const struct source_owner *owner, const struct secret *key,
+                                struct source **ret_source, struct err *reterr) _must_check_;
+// Takes `source` back, without its key. For one whose last answer came whole; others are closed.
+void idle_sources_give(struct idle_sources *idle, const struct source_owner *owner,
+                       struct source *source);
+// How many there are, for tests.
+size_t idle_sources_count(struct idle_sources *idle);
