@@ -343,12 +343,12 @@ bool html_sanitize(const char *html, size_t len, const struct html_options *opti
 {
     struct buffer safe _cleanup_(buffer_done);
     struct walk walk;
+    buffer_init(&safe, max_bytes);
     *ret_result = (struct html_result){.altered = true};
     if (len == 0 || !utf8_valid(html, len)) {
         ret_result->altered = len > 0;
         return true;
     }
-    buffer_init(&safe, max_bytes);
     if (!sanitize_once(html, len, options, &safe, &walk))
         return false;
     *ret_result = walk.result;

@@ -440,7 +440,7 @@ static void a_body_of_any_size_is_read_in_pieces(void **state)
                       "  jsonb_build_object('kind', 'Text', 'level', 0, 'sort', 1, 'html',"
                       "    '<p>x' || repeat('\xC3\xA4', 10 * 1024 * 1024) || '</p>')))"
                       " WHERE kind = 4 AND id = 1");
-    fixture->request.deadline = deadline_in(60000);
+    fixture->request.deadline = deadline_in(600000);
     assert_int_equal(get_document(fixture, "companies/acme/documents/1", 0), ERR_OK);
     assert_true(document.content_truncated);
     assert_int_equal(document.n_sections, 0);
