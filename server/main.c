@@ -244,7 +244,7 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
                                        .sync = server->sync,
                                        .trail = server->trail,
                                        .source = &server->source,
-        .idle_sources = server->idle_sources,
+                                       .idle_sources = server->idle_sources,
                                        .settings = settings};
     server->backend.token_key_count =
         vault_subkeys(server->vault, "page-token", server->backend.token_keys);

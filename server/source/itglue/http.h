@@ -31,8 +31,8 @@ enum err_code itglue_http_open(const struct source_settings *settings, const cha
                                bool official, const struct secret *key,
                                struct itglue_http **ret_http, struct err *reterr) _must_check_;
 struct itglue_http *itglue_http_close(struct itglue_http *http);
-// Sends another key from now on (copied), or none until there is one again (NULL): idle clients hold
-// no key. Errors: no memory.
+// Sends another key from now on (copied), or none until there is one again (NULL): idle clients
+// hold no key. Errors: no memory.
 enum err_code itglue_http_set_key(struct itglue_http *http, const struct secret *key,
                                   struct err *reterr) _must_check_;
 // The key that it sends, borrowed.

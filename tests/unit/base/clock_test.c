@@ -74,7 +74,7 @@ static void knows_the_calendar(void **state)
             for (int day = 0; day <= 32; day += day == 1 ? 26 : 1) {
                 struct tm utc = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
                 int64_t us = 42, midnight_s = timegm(&utc);
-                char text[32];
+                char text[64];
                 (void)snprintf(text, sizeof(text), "%04d-%02d-%02dT00:00:00Z", year, month, day);
                 bool exists = utc.tm_mon == month - 1 && utc.tm_mday == day;
                 assert_int_equal(clock_parse(text, &us), exists);

@@ -1,7 +1,7 @@
 // A tiny HTTP server on the loopback that says what it is told to, byte by byte.
 //
-// One thread, one connection at a time, closed after each answer unless that keeps it. Answers are given in their order;
-// the last one is repeated.
+// One thread, one connection at a time, closed after each answer unless that keeps it. Answers are
+// given in their order; the last one is repeated.
 #pragma once
 
 #include <pthread.h>
