@@ -1,7 +1,8 @@
 // Pages of a list: sizes, and tokens that only the same caller can use for the same list.
 //
-// A token is base64url of a key's position and a MAC (keyed BLAKE2b over tenant, subject, method,
-// parent, filter and order), so that it can neither be read into another tenant nor be made up.
+// A token is base64url of a sealed position (XChaCha20-Poly1305), bound to tenant, subject, method,
+// parent, filter and order. So it can neither be made up nor be used elsewhere, nor be read: a
+// position is the beginning of a name, and there may be a credential in it that lists mask.
 #pragma once
 
 #include <stdint.h>

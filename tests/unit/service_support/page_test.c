@@ -9,6 +9,8 @@
 
 #include <sodium.h>
 
+#include "server/base/encoding.h"
+
 static const char CURSOR[] = "acme corp\x1f"
                              "4711";
 
@@ -81,6 +83,24 @@ static void opens_what_it_made(void **state)
                          strlen(token));
     }
     assert_opens("", "");
+}
+
+// A position is the beginning of a name, and what lists mask may stand in it.
+static void tells_nothing_of_the_position(void **state)
+{
+    (void)state;
+    static const char cursor[] = "admin password hunter2";
+    const char *const tokens[] = {make(cursor), make(cursor)};
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        unsigned char bytes[PAGE_CURSOR_MAX];
+        size_t len;
+        assert_true(
+            encoding_base64url_decode(tokens[i], strlen(tokens[i]), bytes, sizeof(bytes), &len));
+        for (size_t at = 0; at + 4 <= len; at++)
+            for (size_t part = 0; part + 4 < sizeof(cursor); part++)
+                assert_memory_not_equal(bytes + at, cursor + part, 4);
+    }
+    assert_string_not_equal(tokens[0], tokens[1]);
 }
 
 // Another process with the same key is another replica.
@@ -258,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(opens_what_it_made, start, stop),
+        cmocka_unit_test_setup_teardown(tells_nothing_of_the_position, start, stop),
         cmocka_unit_test_setup_teardown(opens_on_another_replica, start, stop),
         cmocka_unit_test_setup_teardown(opens_while_the_key_is_changed, start, stop),
         cmocka_unit_test_setup_teardown(is_bound_to_the_caller, start, stop),
