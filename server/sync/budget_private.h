@@ -8,6 +8,7 @@
 
 // What is to be told to the row.
 struct budget_news {
+    int64_t credential_version; // of the key that they are of, as of when they were taken
     // Of the block in hand: when it leaves the window as counted, how many of it were not used, and
     // the latest time of the database at which the others were.
     int64_t block_leave_us, block_used_us;
@@ -33,8 +34,8 @@ struct budget_account {
     struct budget_account *next;
     struct budget *budget;
     char *tenant, *connection_id;
-    int64_t credential_version;
     // Below: under the budget's lock.
+    int64_t credential_version;
     bool exchanging;
     struct budget_news news;
     int block_left;

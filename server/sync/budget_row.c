@@ -95,12 +95,12 @@ enum err_code budget_exchange(const struct budget_account *account, const struct
     *ret_grant = (struct budget_grant){0};
     try_(store_begin(budget->settings.store, account->tenant, deadline_in(TX_MS), NULL, &tx,
                      reterr));
-    try_(request_budget_lock(tx, account->connection_id, account->credential_version, &arena, &row,
+    try_(request_budget_lock(tx, account->connection_id, news->credential_version, &arena, &row,
                              &ret_grant->now_us, reterr));
     struct ledger *ledger = &ret_grant->ledger;
     from_row(&row, ledger);
-    if (row.credential_version < account->credential_version) {
-        row.credential_version = account->credential_version;
+    if (row.credential_version < news->credential_version) {
+        row.credential_version = news->credential_version;
         if (budget->settings.of_key)
             *ledger = (struct ledger){0};
     }

@@ -17,6 +17,7 @@ static bool has_news(const struct budget_account *account, int64_t now_ms)
 static struct budget_news take_news(struct budget_account *account, enum budget_want want)
 {
     struct budget_news news = account->news;
+    news.credential_version = account->credential_version;
     account->news = (struct budget_news){0};
     if (want == BUDGET_WANT_BLOCK || clock_steady_ms() >= account->block_end_ms) {
         account->block_left = 0;
