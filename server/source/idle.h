@@ -18,7 +18,7 @@ enum {
 struct idle_sources;
 
 struct idle_sources *idle_sources_new(void);
-// Closes all. For `_cleanup_`-free use at the end of the process; NULL is fine.
+// Closes all. NULL is fine. Returns NULL.
 struct idle_sources *idle_sources_free(struct idle_sources *idle);
 
 struct source_owner {

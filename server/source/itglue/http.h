@@ -1,9 +1,10 @@
 // GET requests over HTTPS, and no other kind.
 //
-// One client is one host and one key: its connections, cookies (none) and sessions are shared with
-// nobody. A request ends at the latest 50 ms after its deadline or its cancelling. Redirects are
-// not followed, so that the key never leaves the host; the environment's proxies and .netrc are not
-// read; the key stands in one header, never in a URL, and what curl held of it is wiped.
+// One client is one host and one account, by one key at a time: its connections, cookies (none) and
+// sessions are shared with nobody. A request ends at the latest 50 ms after its deadline or its
+// cancelling. Redirects are not followed, so that the key never leaves the host; the environment's
+// proxies and .netrc are not read; the key stands in one header, never in a URL, and what curl held
+// of it is wiped.
 #pragma once
 
 #include <stdatomic.h>
