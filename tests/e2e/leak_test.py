@@ -232,9 +232,8 @@ class Leak(e2e.Case):
         # Where who is not root can reach it.
         shutil.copy(e2e.DOCBRIDGED, program)
         ordinary = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
-        process = subprocess.Popen(ordinary + [program, "--check-config", "--config", fifo], cwd=self.stack.dir,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=self.stack.environment,
-                                   preexec_fn=e2e.die_with_parent)
+        process = e2e.spawn(ordinary + [program, "--check-config", "--config", fifo], cwd=self.stack.dir,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=self.stack.environment)
         try:
             # Opens when the other end is read: settings are read after everything else is forbidden.
             with open(fifo, "w", encoding="ascii"):

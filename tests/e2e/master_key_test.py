@@ -152,15 +152,14 @@ class MasterKey(e2e.Case):
         self.change_key()
         events = self.events()
         # Hold one tenant's connection, so that there is a midst.
-        holder = subprocess.Popen(
+        holder = e2e.spawn(
             [e2e.PSQL_BIN + "psql", "-h", self.stack.dir, "-U", "postgres", "-d", "docbridge", "-X", "-qAt"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=e2e.die_with_parent)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         holder.stdin.write("BEGIN; SELECT 'held' FROM connection WHERE tenant = '%s' FOR UPDATE;\n" % TENANTS[MIDDLE])
         holder.stdin.flush()
         self.assertEqual(holder.stdout.readline(), "held\n")
-        caller = subprocess.Popen(self.stack.cli_arguments("vault", "rewrap", token=self.operator),
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                  preexec_fn=e2e.die_with_parent)
+        caller = e2e.spawn(self.stack.cli_arguments("vault", "rewrap", token=self.operator),
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         e2e.wait_for("the records before", lambda: self.events() >= events + MIDDLE, 60, step=0.001)
         self.stack.server.kill()
         self.stack.server.wait()

@@ -28,9 +28,8 @@ class Refusal(e2e.Case):
         config = self.stack.path("refused.ini")
         self.stack.write_settings(config, **changes)
         environment = dict(os.environ, **dict(env))
-        process = subprocess.Popen([e2e.DOCBRIDGED, "--config", config] + list(arguments), env=environment,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, preexec_fn=e2e.die_with_parent)
+        process = e2e.spawn([e2e.DOCBRIDGED, "--config", config] + list(arguments), env=environment,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             out, err = process.communicate(timeout=25 * e2e.PATIENCE)
         except subprocess.TimeoutExpired:

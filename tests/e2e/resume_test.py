@@ -126,8 +126,8 @@ class Resume(SyncCase):
     def cli_watches(self, number, away_s=0):
         self.emulator.switch(latency_ms=60)
         name = self.start()
-        watcher = subprocess.Popen(self.stack.cli_arguments("sync", "watch", name), stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, preexec_fn=e2e.die_with_parent)
+        watcher = e2e.spawn(self.stack.cli_arguments("sync", "watch", name), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
         e2e.wait_for("the first pages", lambda: len(self.stored()) > 0)
         self.stack.stop_server(number)
         time.sleep(away_s)

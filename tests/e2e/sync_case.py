@@ -76,6 +76,8 @@ class SyncCase(e2e.Case):
         if self.stack.server.poll() is not None:
             self.serve()
         self.emulator.calm()
+        # What a test that failed left is not joined by this one.
+        self.stack.settle(self.api, self.connection)
         self.emulator.switch(latency_ms=50)
         # As if nothing had been synced yet.
         self.stack.execute("TRUNCATE record, sync_freshness CASCADE")

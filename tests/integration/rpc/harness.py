@@ -66,10 +66,10 @@ PASSWORD = "/docbridge.v1.PasswordService/"
 
 
 class Server:
-    """One rpc_test_server."""
+    """One rpc_test_server, which may be run by another command, as one that limits what it has."""
 
-    def __init__(self, *settings, listeners=(("127.0.0.1:0",),), **options):
-        arguments = [SERVER] + list(settings)
+    def __init__(self, *settings, listeners=(("127.0.0.1:0",),), by=(), **options):
+        arguments = list(by) + [SERVER] + list(settings)
         for listener in listeners:
             arguments += ["listen"] + list(listener)
         self.log_file = tempfile.TemporaryFile("w+", dir=TMP)
