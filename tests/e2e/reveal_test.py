@@ -95,8 +95,9 @@ class Reveals(e2e.Case):
         self.assertTrue(self.last_event().upstream_served)
         for email in (allowed[0], allowed[0].upper()):
             self.assertEqual(self.person(email)(REVEAL, name=name, timeout=10).plaintext, row["secret"])
+        # Who may see it is asked for where that decides; an old version (version_id) never is.
         asked = self.emulator.requests(path=path)[-1]
-        self.assertIn("include=authorized_users", asked["query"])
+        self.assertEqual(asked["query"], "show_password=true&include=authorized_users")
         self.assertEqual(self.emulator.count(path=path), before + 3)
         # Without a list nobody is authorized; without links the users are those that came.
         self.emulator.switch(authorized_users="absent")
@@ -106,6 +107,7 @@ class Reveals(e2e.Case):
         self.assertEqual(self.person(allowed[0])(REVEAL, name=name, timeout=10).plaintext, row["secret"])
         self.policy(restricted_records=2)
         self.assertEqual(self.person()(REVEAL, name=name, timeout=10).plaintext, row["secret"])
+        self.assertEqual(self.emulator.requests(path=path)[-1]["query"], "show_password=true")
 
     def test_a_budget_holds_over_all_servers(self):
         limit, names = 5, list(self.names.values())[:16]
