@@ -153,7 +153,7 @@ void call_watch(struct call *call)
 
 void call_accept(struct call *call)
 {
-    if (call->method != NULL)
+    if (call->method != NULL && call->method->registered != NULL)
         call->method->arm(call->server, call->poller, call->method);
     call->arrive_us = steady_us();
     arena_init(&call->arena, CALL_ARENA_MAX_BYTES);

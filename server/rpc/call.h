@@ -26,7 +26,7 @@ struct call {
     struct owner owner;
     struct rpc_server *server;
     struct poller *poller;
-    const struct table_method *method; // NULL: a method that does not exist
+    const struct table_method *method; // NULL: not known yet, or it does not exist
     struct event arrived;
     struct event closed; // the client knows the end, or has gone
     struct event served; // a worker has the response ready
@@ -36,7 +36,7 @@ struct call {
     void (*on_closed)(struct call *call);
 
     grpc_call *call;
-    grpc_call_details details; // of a method that does not exist
+    grpc_call_details details; // of one that arrived by name
     grpc_metadata_array metadata;
     gpr_timespec client_deadline;
     grpc_byte_buffer *payload;
@@ -68,7 +68,7 @@ void call_init(struct call *call, struct rpc_server *server, struct poller *poll
                void (*release)(struct owner *));
 // Posts it at gRPC, with the first reference moving to the posted request.
 void call_post(struct call *call);
-// First thing when a call arrived: posts the method again, reads its metadata.
+// First thing when a call arrived: posts a registered method again, reads the metadata.
 void call_accept(struct call *call);
 // Asks to be told when the client hangs up. For every call that is not ended on the spot.
 void call_watch(struct call *call);

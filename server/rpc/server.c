@@ -201,10 +201,21 @@ static enum err_code build_table(struct rpc_server *server, const struct service
     return ERR_OK;
 }
 
+// gRPC fills a table of all registered methods, of 160 bytes each, for every connection. So what
+// changes something, which is called seldom, is not registered: such calls arrive by name, and
+// their requests are asked for.
+static bool arrives_by_name(const struct table_method *method)
+{
+    return method->handler != NULL && method->stream == NULL && !method->policy.read_only &&
+           method->handler->lane != LANE_NONE;
+}
+
 static enum err_code register_methods(struct rpc_server *server, struct err *reterr)
 {
     for (size_t i = 0; i < server->table.count; i++) {
         struct table_method *method = &server->table.methods[i];
+        if (arrives_by_name(method))
+            continue;
         method->registered = grpc_server_register_method(
             server->grpc, method->path, NULL,
             method->policy.client_streaming ? GRPC_SRM_PAYLOAD_NONE
@@ -296,6 +307,8 @@ enum err_code rpc_server_new(const struct rpc_settings *settings,
 // together are answered in one turn.
 static size_t posts_of(const struct table_method *method)
 {
+    if (method->registered == NULL)
+        return 0;
     bool has_lane = method->handler != NULL && method->handler->lane != LANE_NONE;
     return has_lane || method->stream != NULL ? 1 : POSTS_WITHOUT_LANE;
 }
@@ -307,7 +320,7 @@ static void post_calls(struct rpc_server *server)
         for (size_t j = 0; j < server->table.count; j++)
             for (size_t k = 0; k < posts_of(&server->table.methods[j]); k++)
                 server->table.methods[j].arm(server, poller, &server->table.methods[j]);
-        unary_arm_unknown(server, poller);
+        unary_arm_named(server, poller);
     }
 }
 

@@ -122,6 +122,17 @@ enum err_code table_add_builtin(struct table *table, const struct contract *cont
     return rule_set_add(&table->rules, contract, input, &method->rule, reterr);
 }
 
+const struct table_method *table_find_named(const struct table *table, const char *path, size_t len)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct table_method *method = &table->methods[i];
+        if (method->registered == NULL && strlen(method->path) == len &&
+            memcmp(method->path, path, len) == 0)
+            return method;
+    }
+    return NULL;
+}
+
 void table_done(struct table *table)
 {
     for (size_t i = 0; i < table->count; i++)

@@ -29,7 +29,7 @@ struct table_method {
     // Posts one call of this method on a poller; done again for each call that arrives.
     void (*arm)(struct rpc_server *server, struct poller *poller,
                 const struct table_method *method);
-    void *registered; // gRPC's handle
+    void *registered; // gRPC's handle; NULL: calls of it arrive by name
 };
 
 enum { TABLE_METHODS_MAX = 512 };
@@ -51,4 +51,7 @@ enum err_code table_add_builtin(struct table *table, const struct contract *cont
                                 const ProtobufCMessageDescriptor *input,
                                 const ProtobufCMessageDescriptor *output,
                                 struct table_method **ret_method, struct err *reterr) _must_check_;
+// The method of that path whose calls arrive by name; NULL if there is none.
+const struct table_method *table_find_named(const struct table *table, const char *path,
+                                            size_t len);
 void table_done(struct table *table);

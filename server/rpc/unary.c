@@ -66,12 +66,9 @@ static void run_denied(struct lane_job *job)
     call_end(call, NULL, &err);
 }
 
-static void run_arrived(struct event *event, bool ok)
+// The call is there with its request.
+static void enter(struct call *call)
 {
-    struct call *call = (struct call *)event->owner;
-    if (!ok)
-        return;
-    call_accept(call);
     struct err err = {.code = ERR_OK};
     enum err_code code = gate_enter(call, &err);
     struct lane *lane = gate_lane(call);
@@ -87,6 +84,15 @@ static void run_arrived(struct event *event, bool ok)
     }
     if (code != ERR_OK)
         call_end(call, NULL, &err);
+}
+
+static void run_arrived(struct event *event, bool ok)
+{
+    struct call *call = (struct call *)event->owner;
+    if (!ok)
+        return;
+    call_accept(call);
+    enter(call);
 }
 
 static void post(struct rpc_server *server, struct poller *poller,
@@ -106,19 +112,42 @@ void unary_arm(struct rpc_server *server, struct poller *poller, const struct ta
     post(server, poller, method, run_arrived);
 }
 
-static void run_unknown(struct event *event, bool ok)
+// The client sent its request, or will send none.
+static void run_received(struct event *event, bool ok)
+{
+    (void)ok;
+    enter((struct call *)event->owner);
+}
+
+static enum err_code receive(struct call *call, struct err *reterr)
+{
+    if (call->method == NULL)
+        return err_set(reterr, ERR_METHOD_UNKNOWN, "there is no such method");
+    call->arrived.run = run_received;
+    const grpc_op op = {.op = GRPC_OP_RECV_MESSAGE,
+                        .data.recv_message.recv_message = &call->payload};
+    if (event_start_batch(&call->arrived, call->call, &op, 1))
+        return ERR_OK;
+    return err_set(reterr, ERR_INTERNAL, "a request cannot be received");
+}
+
+static void run_named(struct event *event, bool ok)
 {
     struct call *call = (struct call *)event->owner;
     if (!ok)
         return;
-    unary_arm_unknown(call->server, call->poller);
+    unary_arm_named(call->server, call->poller);
+    call->method = table_find_named(&call->server->table,
+                                    (const char *)GRPC_SLICE_START_PTR(call->details.method),
+                                    GRPC_SLICE_LENGTH(call->details.method));
+    call->client_deadline = call->details.deadline;
     call_accept(call);
-    struct err err;
-    (void)err_set(&err, ERR_METHOD_UNKNOWN, "there is no such method");
-    call_end(call, NULL, &err);
+    struct err err = {.code = ERR_OK};
+    if (receive(call, &err) != ERR_OK)
+        call_end(call, NULL, &err);
 }
 
-void unary_arm_unknown(struct rpc_server *server, struct poller *poller)
+void unary_arm_named(struct rpc_server *server, struct poller *poller)
 {
-    post(server, poller, NULL, run_unknown);
+    post(server, poller, NULL, run_named);
 }

@@ -1,4 +1,5 @@
-// Calls with one request and one response, and calls of methods that do not exist.
+// Calls with one request and one response, and calls that arrive by name, also of methods that do
+// not exist.
 #pragma once
 
 #include "server/rpc/call.h"
@@ -6,4 +7,4 @@
 // For table_method.arm.
 void unary_arm(struct rpc_server *server, struct poller *poller, const struct table_method *method);
 // Posts one call of any method that is not registered.
-void unary_arm_unknown(struct rpc_server *server, struct poller *poller);
+void unary_arm_named(struct rpc_server *server, struct poller *poller);

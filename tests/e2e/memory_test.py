@@ -1,15 +1,35 @@
-"""The memory of a server that has just revealed: what it holds of secrets, and where.
+"""The memory of a server: what it holds of secrets after reveals, and what connections cost.
 
 Looked at from outside as root, for whom alone a process that cannot be dumped is open.
 """
 
 import os
+import resource
 import secrets
+import socket
 import unittest
 
 import docbridge_e2e as e2e
 
 REVEALS = 40
+CONNECTIONS = 2000
+# The least that a client of HTTP/2 begins with: the preface and its settings; then that it knows the server's.
+BEGINNING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
+ACKNOWLEDGED = b"\0\0\0\x04\x01\0\0\0\0"
+
+
+def connect(address):
+    host, port = address.split(":")
+    link = socket.create_connection((host, int(port)), timeout=20)
+    link.sendall(BEGINNING)
+    link.recv(4096)
+    link.sendall(ACKNOWLEDGED)
+    return link
+
+
+def resident_kib(process):
+    with open("/proc/%d/status" % process.pid, encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
 @unittest.skipIf(os.geteuid() != 0, "only root may look")
@@ -73,6 +93,20 @@ class Memory(e2e.Case):
         lines = self.lines()
         guards = [line for line in lines if line.split()[0].endswith("-" + span[0]) or line.startswith(span[1] + "-")]
         self.assertEqual([line.split()[1] for line in guards], ["---p", "---p"], guards)
+
+    def test_connections(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        address = self.stack.replica(tls_certificate_file=None, tls_key_file=None)
+        process = self.stack.replicas[-1]
+        # The first ones pay for what all share.
+        links = [connect(address) for _ in range(50)]
+        before = resident_kib(process)
+        links += [connect(address) for _ in range(CONNECTIONS)]
+        self.assertLess((resident_kib(process) - before) / CONNECTIONS, 25)
+        for link in links:
+            link.close()
+
 
 if __name__ == "__main__":
     e2e.main()

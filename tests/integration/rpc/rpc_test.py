@@ -6,6 +6,7 @@ import grpc
 
 import harness
 from harness import ALL, COMPANY, PASSWORD, Case, details, get_company, raw, unary, v1, watch
+from http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PING, Connection, frame, grpc_headers
 
 
 class Unary(Case):
@@ -102,9 +103,30 @@ class Unary(Case):
         raw(self.channel, COMPANY + "GetCompany", b"\x0a\x01a\xfa\x3e\x03abc")
 
     def test_no_message(self):
-        call = self.channel.stream_unary(COMPANY + "GetCompany")
-        self.fails(grpc.StatusCode.INVALID_ARGUMENT, call, iter([]), metadata=ALL, timeout=20,
-                   reason="MESSAGE_INVALID")
+        for method in ("GetCompany", "BatchUpsertCompanies"):
+            call = self.channel.stream_unary(COMPANY + method)
+            self.fails(grpc.StatusCode.INVALID_ARGUMENT, call, iter([]), metadata=ALL, timeout=20,
+                       reason="MESSAGE_INVALID")
+
+    def test_late_message(self):
+        # Reads and writes arrive in different ways; nothing is done before the request is there.
+        for method in ("GetCompany", "BatchUpsertCompanies"):
+            headers = grpc_headers((COMPANY + method).encode(),
+                                   (b"authorization", ALL[0][1].encode()))
+            connection = Connection(self.server.ports[0])
+            connection.send(frame(HEADERS, END_HEADERS, 1, headers))
+            before = self.server.stats()["observed"]
+            get_company(self.channel, "companies/one")
+            self.server.wait(observed=before + 1)
+            connection.send(frame(DATA, END_STREAM, 1, bytes(5)))
+            connection.until(HEADERS)
+            self.server.wait(observed=before + 2)
+            # One that never comes: the client leaves.
+            connection.send(frame(HEADERS, END_HEADERS, 3, headers),
+                            frame(PING, payload=bytes(8)))
+            connection.until(PING)
+            connection.close()
+            get_company(self.channel, "companies/one")
 
     def test_nested_field_path(self):
         batch = v1.BatchUpsertCompaniesRequest()
