@@ -37,6 +37,7 @@ struct estimate {
     struct sync_connection connection;
     int64_t *organizations; // mapped
     size_t organization_count;
+    int64_t inventory_count;
     struct type_sync_enabled *types;
     size_t type_count;
     bool *type_changes; // of each type: only what changed is read
@@ -84,6 +85,7 @@ static enum err_code load(struct estimate *estimate, const char *parent, struct 
     try_(sync_connection_load(tx, id, false, arena, &estimate->connection, reterr));
     try_(sync_connection_mapped(tx, id, NULL, 0, arena, &estimate->organizations,
                                 &estimate->organization_count, reterr));
+    try_(sync_connection_inventory(tx, id, &estimate->inventory_count, reterr));
     try_(type_sync_load_enabled(tx, id, arena, &estimate->types, &estimate->type_count, reterr));
     estimate->type_changes =
         arena_calloc(arena, estimate->type_count + 1, sizeof(*estimate->type_changes));
@@ -203,11 +205,11 @@ static enum err_code of_planned(struct estimate *estimate, enum source_kind kind
     if (estimate->organization_count == 1) {
         cost->requests = pages;
         cost->plan = "The list of the one organization, whole";
-    } else if (plan_choose(cost->rows, estimate->limit.page_size, estimate->organization_count) ==
-               PLAN_ACCOUNT) {
+    } else if (plan_choose(cost->rows, estimate->limit.page_size, estimate->organization_count,
+                           estimate->inventory_count) == PLAN_ACCOUNT) {
         cost->requests = pages;
         cost->plan =
-            "The account's list, whole, which has fewer pages than organizations are mapped";
+            "The account's list, whole, which has fewer pages than those of organizations together";
     } else {
         // And the first page of the account's, which tells.
         cost->requests = stored->page_count + 1;

@@ -93,6 +93,19 @@ enum err_code sync_connection_mapped(struct tx *tx, const char *connection_id, c
     return read_ids(&rows, arena, ret_ids, ret_count, reterr);
 }
 
+enum err_code sync_connection_inventory(struct tx *tx, const char *connection_id,
+                                        int64_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_connection_inventory",
+        "SELECT count(*) FROM organization WHERE tenant = $1 AND connection_id = $2 AND NOT gone"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), &rows,
+                  reterr));
+    *ret_count = rows_int64(&rows, 0, 0);
+    return ERR_OK;
+}
+
 enum err_code sync_connection_mapped_of(struct tx *tx, const char *connection_id,
                                         const int64_t *only, size_t only_count,
                                         const char *const *company_ids, size_t company_count,

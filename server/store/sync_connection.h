@@ -24,6 +24,9 @@ enum err_code sync_connection_load(struct tx *tx, const char *connection_id, boo
 enum err_code sync_connection_mapped(struct tx *tx, const char *connection_id, const int64_t *only,
                                      size_t only_count, struct arena *arena, int64_t **ret_ids,
                                      size_t *ret_count, struct err *reterr) _must_check_;
+// How many organizations upstream has, mapped or not, as far as is known.
+enum err_code sync_connection_inventory(struct tx *tx, const char *connection_id,
+                                        int64_t *ret_count, struct err *reterr) _must_check_;
 // Those of `only` that are mapped to one of the companies, and still upstream.
 enum err_code sync_connection_mapped_of(struct tx *tx, const char *connection_id,
                                         const int64_t *only, size_t only_count,

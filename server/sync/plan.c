@@ -33,12 +33,19 @@ enum plan_mode plan_begin(size_t organizations)
     return organizations <= 1 ? PLAN_ORGANIZATIONS : PLAN_UNDECIDED;
 }
 
-enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizations)
+enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizations,
+                           int64_t inventory)
 {
     if (total_count < 0)
         return PLAN_ORGANIZATIONS;
-    int64_t pages = (total_count + page_size - 1) / page_size;
-    return pages < (int64_t)organizations ? PLAN_ACCOUNT : PLAN_ORGANIZATIONS;
+    double share =
+        inventory > (int64_t)organizations ? (double)organizations / (double)inventory : 1;
+    double theirs = (double)total_count * share / page_size + (double)organizations / 2;
+    if (theirs < (double)organizations)
+        theirs = (double)organizations;
+    // Of the account's pages one is read already.
+    return (double)(plan_pages(total_count, page_size) - 1) <= theirs ? PLAN_ACCOUNT
+                                                                      : PLAN_ORGANIZATIONS;
 }
 
 enum plan_folders plan_folders(int64_t null_count, int64_t none_count, int64_t not_null_count,

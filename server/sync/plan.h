@@ -6,9 +6,12 @@
 // Which list to begin with for `organizations` mapped ones. UNDECIDED: the first page of the
 // account's list must say how many there are; it is used if the plan becomes ACCOUNT.
 enum plan_mode plan_begin(size_t organizations);
-// The choice, once `total_count` rows of the account are known (-1: not given), in pages of
-// `page_size`: each organization costs at least a request.
-enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizations);
+// The choice, once the first page of the account's list has told that it has `total_count` rows
+// (-1: not given), in pages of `page_size`. `organizations` of the account's `inventory` are asked
+// for (0: not known, as if these were all). Their own lists cost a request each at least, and their
+// last pages are half empty.
+enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizations,
+                           int64_t inventory);
 
 // Requests for so many rows: an empty list takes one too. -1 rows: not known, at least one.
 int64_t plan_pages(int64_t rows, int page_size);

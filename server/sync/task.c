@@ -59,6 +59,7 @@ static enum err_code begin(struct task *task, struct err *reterr)
                                 run->row.organization_count, &run->arena, &organizations,
                                 &task->organization_count, reterr));
     task->organizations = organizations;
+    try_(sync_connection_inventory(tx, run->lease.connection_id, &task->inventory_count, reterr));
     try_(sync_task_move(tx, run->lease.connection_id, run->lease.run_id, task->kind, (int)to,
                         reterr));
     try_(tx_commit(&tx, reterr));

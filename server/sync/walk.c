@@ -211,8 +211,9 @@ static bool leaves(const struct task *task, const struct walk *walk, const struc
     if (walk->since_us != 0)
         return at->offset / at->page_size + 1 >= (int64_t)walk->organization_count &&
                answer->next_page != 0 && !judge_reaches(page, walk->since_us);
-    return at->offset == 0 && plan_choose(answer->total_count, at->page_size,
-                                          walk->organization_count) != PLAN_ACCOUNT;
+    return at->offset == 0 &&
+           plan_choose(answer->total_count, at->page_size, walk->organization_count,
+                       task->inventory_count) != PLAN_ACCOUNT;
 }
 
 static enum walk_end how_it_ends(const struct task *task, const struct walk *walk,

@@ -14,7 +14,8 @@ struct task {
     // Mapped organizations that the task is for, sorted.
     const int64_t *organizations;
     size_t organization_count;
-    int64_t *quarantined; // records with an open issue of this task, sorted
+    int64_t inventory_count; // of the account's organizations, mapped or not
+    int64_t *quarantined;    // records with an open issue of this task, sorted
     size_t quarantined_count;
     int sure_parts;       // parts of the walk's group that were complete beyond doubt
     bool filters_ignored; // upstream was seen to ignore the filter of a walk

@@ -11,6 +11,7 @@ import audit
 import mapping
 import memory
 import reading
+import requests
 import reveal
 import search
 import stack
@@ -46,6 +47,7 @@ def measure(report, chosen, plan):
         "reveal": lambda: reveal.reveal(report, server, tenant, plan),
         "audit": lambda: audit.audit(report, plan),
         "account": lambda: account.account(report, plan),
+        "requests": lambda: requests.requests(report),
         "search": lambda: search.search(report, server, plan),
     }
     over = time.monotonic() + plan.budget

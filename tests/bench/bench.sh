@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures docbridged against peers and floors in one run, prints one table and leaves one JSON file.
 #
-#   bench.sh [--quick] [--only SECTION,...]     sections: unary mtls reading mapping memory start token parse sync reveal audit account search
+#   bench.sh [--quick] [--only SECTION,...]     sections: unary mtls reading mapping memory start token parse sync reveal audit account requests search
 #
 # Called by `./dev bench`, which has built docbridged's own parts' needs. Installs what only the
 # peers need, builds everything optimised, starts Postgres (fsync on) and the emulator, and removes

@@ -28,7 +28,7 @@ class Plan:
 
 # Shares of the budget, by what each section takes on an idle machine.
 SHARES = {"unary": 0.19, "mtls": 0.025, "reading": 0.07, "mapping": 0.025, "memory": 0.035, "start": 0.015,
-          "token": 0.025, "parse": 0.02, "sync": 0.115, "reveal": 0.04, "audit": 0.04, "account": 0.28, "search": 0.12}
+          "token": 0.025, "parse": 0.02, "sync": 0.115, "reveal": 0.04, "audit": 0.04, "account": 0.25, "requests": 0.03, "search": 0.12}
 
 FULL = Plan(rounds=5, seconds=1.2, stall_requests=200000, stall_rounds=3, connections=2000, wave=5000, sync_rounds=3,
             sync_seconds=60, reveals=1000, tokens=2000, audit_events=1000000,

@@ -43,10 +43,10 @@ def key_header():
         return stack.write("sync.header", f"x-api-key: {key.read().strip()}\n".encode())
 
 
-def run(tenant, server, seconds):
+def run(tenant, server, seconds, mode="full"):
     """One run, cut off after `seconds`: rows, seconds, CPU and most memory of docbridged, whether it ended."""
     cpu, began, most = server.cpu(), time.monotonic(), server.rss()
-    tenant.cli("sync", "run", "--mode", "full")
+    tenant.cli("sync", "run", "--mode", mode)
     while True:
         for _ in range(10):
             time.sleep(0.1)

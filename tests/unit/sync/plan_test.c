@@ -13,13 +13,18 @@ static void fewest_requests(void **state)
     assert_int_equal(plan_begin(0), PLAN_ORGANIZATIONS);
     assert_int_equal(plan_begin(1), PLAN_ORGANIZATIONS);
     assert_int_equal(plan_begin(2), PLAN_UNDECIDED);
-    // 10 pages against 11, 10 and 9 organizations.
-    assert_int_equal(plan_choose(10000, 1000, 11), PLAN_ACCOUNT);
-    assert_int_equal(plan_choose(10000, 1000, 10), PLAN_ORGANIZATIONS);
-    assert_int_equal(plan_choose(9001, 1000, 11), PLAN_ACCOUNT);
-    assert_int_equal(plan_choose(10001, 1000, 11), PLAN_ORGANIZATIONS);
-    assert_int_equal(plan_choose(0, 1000, 2), PLAN_ACCOUNT);
-    assert_int_equal(plan_choose(-1, 1000, 100000), PLAN_ORGANIZATIONS);
+    // Of all organizations the account's list is never longer than theirs.
+    assert_int_equal(plan_choose(95000, 1000, 36, 36), PLAN_ACCOUNT);
+    assert_int_equal(plan_choose(95000, 1000, 36, 0), PLAN_ACCOUNT);
+    assert_int_equal(plan_choose(0, 1000, 2, 500), PLAN_ACCOUNT);
+    // Nine more pages against as many organizations, one of which has none or half a page more.
+    assert_int_equal(plan_choose(10000, 1000, 9, 1000), PLAN_ACCOUNT);
+    assert_int_equal(plan_choose(10000, 1000, 8, 1000), PLAN_ORGANIZATIONS);
+    assert_int_equal(plan_choose(10001, 1000, 9, 1000), PLAN_ORGANIZATIONS);
+    // 94 more pages against 86 that are theirs and 18 for the halves; against 38 and 8.
+    assert_int_equal(plan_choose(95000, 1000, 36, 40), PLAN_ACCOUNT);
+    assert_int_equal(plan_choose(95000, 1000, 16, 40), PLAN_ORGANIZATIONS);
+    assert_int_equal(plan_choose(-1, 1000, 100000, 100000), PLAN_ORGANIZATIONS);
 }
 
 static void document_filter(void **state)
