@@ -6,24 +6,27 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "server/base/guarded.h"
+
 struct secret {
+    size_t size; // of what was taken
     size_t len;
     unsigned char *bytes; // guarded; one byte longer than len
 };
 
 struct secret *secret_new(size_t len)
 {
-    if (len > SECRET_MAX_BYTES || sodium_init() < 0)
+    if (len > SECRET_MAX_BYTES)
         return NULL;
     struct secret *secret = calloc(1, sizeof(*secret));
     if (secret == NULL)
         return NULL;
-    secret->bytes = sodium_malloc(len + 1);
+    secret->bytes = guarded_take(len + 1);
     if (secret->bytes == NULL) {
         free(secret);
         return NULL;
     }
-    sodium_memzero(secret->bytes, len + 1);
+    secret->size = len + 1;
     secret->len = len;
     return secret;
 }
@@ -39,7 +42,7 @@ struct secret *secret_copy(const void *bytes, size_t len)
 struct secret *secret_free(struct secret *secret)
 {
     if (secret != NULL) {
-        sodium_free(secret->bytes);
+        guarded_give(secret->bytes, secret->size);
         free(secret);
     }
     return NULL;

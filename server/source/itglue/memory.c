@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/base/guarded.h"
+
 // The size stands in front of the bytes: neither library says it when it frees.
 struct head {
     alignas(max_align_t) size_t bytes;
@@ -96,7 +98,7 @@ static void wiped_free_for_yajl(void *context, void *memory)
 yajl_alloc_funcs itglue_wiped_memory = {wiped_malloc_for_yajl, wiped_realloc_for_yajl,
                                         wiped_free_for_yajl, NULL};
 
-enum { GUARD_BYTES = 32 * 1024 };
+enum { GUARD_BYTES = GUARDED_LARGE_BYTES };
 
 static bool in_region(const struct itglue_guard *guard, const void *memory)
 {
@@ -104,16 +106,21 @@ static bool in_region(const struct itglue_guard *guard, const void *memory)
     return at >= start && at < start + GUARD_BYTES;
 }
 
+// Guarded memory is aligned if its size is.
+static size_t with_head(size_t bytes)
+{
+    size_t align = alignof(max_align_t);
+    return (sizeof(struct head) + bytes + align - 1) / align * align;
+}
+
 static void *guarded_malloc(void *context, size_t bytes)
 {
     struct itglue_guard *guard = context;
-    // libsodium aligns the end of its memory, so the start is aligned if the size is.
-    size_t align = alignof(max_align_t);
     if (bytes > SIZE_MAX / 2)
         return or_stop(NULL);
-    size_t rounded = (sizeof(struct head) + bytes + align - 1) / align * align;
+    size_t rounded = with_head(bytes);
     if (rounded > GUARD_BYTES - guard->_used)
-        return or_stop(fill_head(sodium_malloc(rounded), bytes));
+        return or_stop(fill_head(guarded_take(rounded), bytes));
     void *memory = guard->_region + guard->_used;
     guard->_used += rounded;
     return fill_head(memory, bytes);
@@ -122,7 +129,7 @@ static void *guarded_malloc(void *context, size_t bytes)
 static void guarded_free(void *context, void *memory)
 {
     if (memory != NULL && !in_region(context, memory))
-        sodium_free(head_of(memory)); // wipes
+        guarded_give(head_of(memory), with_head(head_of(memory)->bytes));
 }
 
 static void *guarded_realloc(void *context, void *memory, size_t bytes)
@@ -140,13 +147,13 @@ bool itglue_guard_init(struct itglue_guard *guard)
 {
     *guard = (struct itglue_guard){
         .funcs = {guarded_malloc, guarded_realloc, guarded_free, guard},
-        ._region = sodium_malloc(GUARD_BYTES),
+        ._region = guarded_take(GUARD_BYTES),
     };
     return guard->_region != NULL;
 }
 
 void itglue_guard_done(struct itglue_guard *guard)
 {
-    sodium_free(guard->_region); // wipes
+    guarded_give(guard->_region, GUARD_BYTES);
     guard->_region = NULL;
 }

@@ -1,0 +1,18 @@
+// Guarded memory: libsodium's, locked, outside of core dumps, with a closed page right behind its
+// last byte. Making and unmaking such a block takes eleven system calls, so blocks of the usual
+// sizes are kept for whoever comes next: wiped, and closed to every access meanwhile.
+//
+// Threads: any.
+#pragma once
+
+#include <stddef.h>
+
+// The sizes of which blocks are kept: a key or a password, and what an answer with one is parsed
+// in. A smaller one takes the next larger block, a larger one is made anew each time.
+enum { GUARDED_SMALL_BYTES = 512, GUARDED_LARGE_BYTES = 32 * 1024 };
+
+// So many zeroes; aligned as the size is. NULL: no memory.
+void *guarded_take(size_t bytes);
+// Wipes it and gives it back; `bytes` as it was taken. NULL is fine. Ends the process if something
+// was written in front of it.
+void guarded_give(void *memory, size_t bytes);
