@@ -53,7 +53,7 @@ enum err_code removal_put(struct tx *tx, const char *connection_id, bool whole, 
 }
 
 enum err_code removal_claim(struct tx *tx, const char *owner, int64_t lease_ms, struct arena *arena,
-                            struct removal *ret_removal, struct err *reterr)
+                            struct work_lease *ret_removal, struct err *reterr)
 {
     static const struct statement statement = {
         "removal_claim",
@@ -65,10 +65,10 @@ enum err_code removal_claim(struct tx *tx, const char *owner, int64_t lease_ms, 
         " RETURNING r.tenant, r.connection_id, r.whole, r.fence"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement, ARGS(ARG_TEXT(owner), ARG_INT64(lease_ms)), &rows, reterr));
-    *ret_removal = (struct removal){0};
+    *ret_removal = (struct work_lease){0};
     if (rows_count(&rows) == 0)
         return ERR_OK;
-    *ret_removal = (struct removal){
+    *ret_removal = (struct work_lease){
         .tenant = rows_text_copy(&rows, 0, 0, arena),
         .connection_id = rows_text_copy(&rows, 0, 1, arena),
         .whole = rows_bool(&rows, 0, 2),
@@ -78,7 +78,7 @@ enum err_code removal_claim(struct tx *tx, const char *owner, int64_t lease_ms, 
                                                                              : ERR_OK;
 }
 
-enum err_code removal_hold(struct tx *tx, const struct removal *removal, const char *owner,
+enum err_code removal_hold(struct tx *tx, const struct work_lease *removal, const char *owner,
                            int64_t lease_ms, bool *ret_held, struct err *reterr)
 {
     static const struct statement statement = {
@@ -95,7 +95,7 @@ enum err_code removal_hold(struct tx *tx, const struct removal *removal, const c
     return ERR_OK;
 }
 
-enum err_code removal_release(struct tx *tx, const struct removal *removal, const char *owner,
+enum err_code removal_release(struct tx *tx, const struct work_lease *removal, const char *owner,
                               struct err *reterr)
 {
     static const struct statement statement = {
@@ -129,7 +129,7 @@ size_t removal_step_count(void)
     return ARRAY_LEN(steps);
 }
 
-enum err_code removal_step(struct tx *tx, const struct removal *removal, size_t step, int limit,
+enum err_code removal_step(struct tx *tx, const struct work_lease *removal, size_t step, int limit,
                            int64_t *ret_removed, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {NULL};
@@ -146,7 +146,7 @@ enum err_code removal_step(struct tx *tx, const struct removal *removal, size_t 
     return add_count(tx, removal->connection_id, steps[step].kind, *ret_removed, reterr);
 }
 
-enum err_code removal_end(struct tx *tx, const struct removal *removal, int64_t now_us,
+enum err_code removal_end(struct tx *tx, const struct work_lease *removal, int64_t now_us,
                           struct err *reterr)
 {
     static const struct statement forget = {

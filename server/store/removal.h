@@ -6,12 +6,7 @@
 #pragma once
 
 #include "server/store/store.h"
-
-struct removal {
-    const char *tenant, *connection_id;
-    bool whole; // the connection goes too, else only the content of a former account
-    int64_t fence;
-};
+#include "server/store/work_lease.h"
 
 // Makes a removal, due now. One of a whole connection replaces one of content.
 enum err_code removal_put(struct tx *tx, const char *connection_id, bool whole,
@@ -19,22 +14,22 @@ enum err_code removal_put(struct tx *tx, const char *connection_id, bool whole,
 // Under the scheduler's role, tenant "": takes a due removal for `owner`. `ret_removal->tenant` is
 // NULL if none is due.
 enum err_code removal_claim(struct tx *tx, const char *owner, int64_t lease_ms, struct arena *arena,
-                            struct removal *ret_removal, struct err *reterr) _must_check_;
+                            struct work_lease *ret_removal, struct err *reterr) _must_check_;
 // Prolongs it, and holds it until the end of the transaction. `*ret_held` is false if it is
 // another's, or has become another.
-enum err_code removal_hold(struct tx *tx, const struct removal *removal, const char *owner,
+enum err_code removal_hold(struct tx *tx, const struct work_lease *removal, const char *owner,
                            int64_t lease_ms, bool *ret_held, struct err *reterr) _must_check_;
 // Gives it back: it is due again at once.
-enum err_code removal_release(struct tx *tx, const struct removal *removal, const char *owner,
+enum err_code removal_release(struct tx *tx, const struct work_lease *removal, const char *owner,
                               struct err *reterr) _must_check_;
 
 // The kinds of rows, one after the other: at most `limit` rows of the step go, and a whole
 // connection's receipt counts them. The step is over when fewer than `limit` went.
 size_t removal_step_count(void);
-enum err_code removal_step(struct tx *tx, const struct removal *removal, size_t step, int limit,
+enum err_code removal_step(struct tx *tx, const struct work_lease *removal, size_t step, int limit,
                            int64_t *ret_removed, struct err *reterr) _must_check_;
 // After all steps: the removal is over, and with it the connection, if it is a whole one.
-enum err_code removal_end(struct tx *tx, const struct removal *removal, int64_t now_us,
+enum err_code removal_end(struct tx *tx, const struct work_lease *removal, int64_t now_us,
                           struct err *reterr) _must_check_;
 
 // What ties an account to the connection, at once: mappings, organizations, types, categories and

@@ -1,7 +1,7 @@
 #include "server/store/search_index.h"
 
 enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, struct arena *arena,
-                           struct search_lease *ret_lease, struct err *reterr)
+                           struct work_lease *ret_lease, struct err *reterr)
 {
     static const struct statement statement = {
         "search_claim",
@@ -15,10 +15,10 @@ enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, s
         " RETURNING p.tenant, p.connection_id, p.fence"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement, ARGS(ARG_TEXT(owner), ARG_INT64(lease_ms)), &rows, reterr));
-    *ret_lease = (struct search_lease){0};
+    *ret_lease = (struct work_lease){0};
     if (rows_count(&rows) == 0)
         return ERR_OK;
-    *ret_lease = (struct search_lease){
+    *ret_lease = (struct work_lease){
         .tenant = rows_text_copy(&rows, 0, 0, arena),
         .connection_id = rows_text_copy(&rows, 0, 1, arena),
         .fence = rows_int64(&rows, 0, 2),
@@ -27,7 +27,7 @@ enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, s
                                                                          : ERR_OK;
 }
 
-enum err_code search_hold(struct tx *tx, const struct search_lease *lease, const char *owner,
+enum err_code search_hold(struct tx *tx, const struct work_lease *lease, const char *owner,
                           int64_t lease_ms, bool *ret_held, int64_t *ret_sequence,
                           struct err *reterr)
 {
@@ -55,7 +55,7 @@ enum err_code search_hold_still(struct tx *tx, const char *connection_id, struct
     return tx_run(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id)), reterr);
 }
 
-enum err_code search_release(struct tx *tx, const struct search_lease *lease, const char *owner,
+enum err_code search_release(struct tx *tx, const struct work_lease *lease, const char *owner,
                              struct err *reterr)
 {
     static const struct statement statement = {

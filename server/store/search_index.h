@@ -5,22 +5,18 @@
 #pragma once
 
 #include "server/store/store.h"
+#include "server/store/work_lease.h"
 
 // The most bytes of a record's text that are indexed.
 enum { SEARCH_CONTENT_BYTES = 256 * 1024 };
 
-struct search_lease {
-    const char *tenant, *connection_id;
-    int64_t fence;
-};
-
 // Under the scheduler's role, tenant "": takes a connection with records that are due for `owner`.
 // `ret_lease->tenant` is NULL if there is none.
 enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, struct arena *arena,
-                           struct search_lease *ret_lease, struct err *reterr) _must_check_;
+                           struct work_lease *ret_lease, struct err *reterr) _must_check_;
 // Prolongs the lease, and holds it until the end of the transaction. `*ret_held` is false if it is
 // another's. `*ret_sequence` is up to where the index goes.
-enum err_code search_hold(struct tx *tx, const struct search_lease *lease, const char *owner,
+enum err_code search_hold(struct tx *tx, const struct work_lease *lease, const char *owner,
                           int64_t lease_ms, bool *ret_held, int64_t *ret_sequence,
                           struct err *reterr) _must_check_;
 // No batch is under way from here to the end of the transaction: what one brought in can be seen by
@@ -29,7 +25,7 @@ enum err_code search_hold(struct tx *tx, const struct search_lease *lease, const
 enum err_code search_hold_still(struct tx *tx, const char *connection_id,
                                 struct err *reterr) _must_check_;
 // Gives it back: it can be taken at once.
-enum err_code search_release(struct tx *tx, const struct search_lease *lease, const char *owner,
+enum err_code search_release(struct tx *tx, const struct work_lease *lease, const char *owner,
                              struct err *reterr) _must_check_;
 
 // A record with its text as it is kept: HTML, and its short fields. The text is in the arena and

@@ -90,13 +90,8 @@ static enum err_code end_once(struct task *task, const struct walk *walk,
     try_(run_begin(run, false, &tx, reterr));
     if (how == WALK_SURE && walk->last_part && task->sure_parts == walk->parts)
         try_(deletion_apply(task, walk, tx, &add.deleted, &guarded, reterr));
-    if (how == WALK_UNSURE) {
-        incomplete.kind = SYNC_ISSUE_LIST_INCOMPLETE;
-        incomplete.message =
-            "Upstream counts other records than it gave, twice. What is missing comes with a later "
-            "run; until a list agrees, nothing of it is deleted";
-        try_(list_issue_open(task, walk, tx, &incomplete, &opened, reterr));
-    }
+    if (how == WALK_UNSURE)
+        try_(list_issue_open_incomplete(task, walk, tx, &incomplete, &opened, reterr));
     try_(walk_step(task, &tx, walk, &add, to, reterr));
     run_publish(run);
     if (guarded.id != NULL)

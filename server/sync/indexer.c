@@ -4,7 +4,6 @@
 // Built in the transaction of a page, the vectors would cost many times what storing it does. A
 // batch first prolongs its lease: a connection whose process went silent is taken over, and goes on
 // after the last batch that was committed.
-#include "server/base/log.h"
 #include "server/store/change.h"
 #include "server/store/search_index.h"
 #include "server/sync/index_text.h"
@@ -13,30 +12,13 @@
 enum {
     BATCH_ROWS = 200,
     TX_MS = 120000,
-    CLAIM_MS = 10000,
     CLAIM_ARENA_BYTES = 64 * 1024,
     // Texts of 256 K characters of at most four bytes each, and those of one page more.
     BATCH_ARENA_BYTES = 256 * 1024 * 1024,
 };
 
-void indexer_call(struct sync *sync)
-{
-    (void)pthread_mutex_lock(&sync->lock);
-    sync->indexer_called = true;
-    (void)pthread_cond_signal(&sync->indexer_wake);
-    (void)pthread_mutex_unlock(&sync->lock);
-}
-
-static bool is_stopping(struct sync *sync)
-{
-    (void)pthread_mutex_lock(&sync->lock);
-    bool stopping = sync->stopping;
-    (void)pthread_mutex_unlock(&sync->lock);
-    return stopping;
-}
-
 // Makes the texts plain, and writes them and where they hold credentials.
-static enum err_code put(struct sync *sync, struct tx *tx, const struct search_lease *lease,
+static enum err_code put(struct sync *sync, struct tx *tx, const struct work_lease *lease,
                          struct search_text *texts, size_t count, struct arena *arena,
                          struct err *reterr)
 {
@@ -57,8 +39,8 @@ static enum err_code put(struct sync *sync, struct tx *tx, const struct search_l
 }
 
 // One batch. `*ret_level`: nothing is due any more. Errors: CANCELLED if the lease is another's.
-static enum err_code index_batch(struct sync *sync, const struct search_lease *lease,
-                                 bool *ret_level, struct err *reterr)
+static enum err_code index_batch(struct sync *sync, const struct work_lease *lease, bool *ret_level,
+                                 struct err *reterr)
 {
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, BATCH_ARENA_BYTES);
@@ -67,7 +49,7 @@ static enum err_code index_batch(struct sync *sync, const struct search_lease *l
     size_t count;
     int64_t sequence, last;
     bool held;
-    try_(store_begin(sync->store, lease->tenant, deadline_in(TX_MS), &sync->indexer_stop, &tx,
+    try_(store_begin(sync->store, lease->tenant, deadline_in(TX_MS), &sync->indexer.stop, &tx,
                      reterr));
     try_(search_hold(tx, lease, sync->owner, sync->lease_ms, &held, &sequence, reterr));
     if (!held)
@@ -83,71 +65,19 @@ static enum err_code index_batch(struct sync *sync, const struct search_lease *l
     return tx_commit(&tx, reterr);
 }
 
-static enum err_code carry_on(struct sync *sync, const struct search_lease *lease,
-                              struct err *reterr)
+static enum err_code carry_on(struct sync *sync, const struct work_lease *lease, struct err *reterr)
 {
     for (bool level = false; !level;) {
-        if (is_stopping(sync))
-            return err_set(reterr, ERR_SHUTTING_DOWN, "the process ends");
+        try_(worker_goes_on(&sync->indexer, reterr));
         try_(index_batch(sync, lease, &level, reterr));
     }
     return ERR_OK;
 }
 
-// Lets any process go on at once; without the database it goes on when the lease ends.
-static void give_back(struct sync *sync, const struct search_lease *lease)
-{
-    struct err err;
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    if (store_begin(sync->store, lease->tenant, deadline_in(CLAIM_MS), NULL, &tx, &err) != ERR_OK ||
-        search_release(tx, lease, sync->owner, &err) != ERR_OK || tx_commit(&tx, &err) != ERR_OK)
-        log_event(LOG_WARN, "the index is left to its lease", LOG_ERR(&err));
-}
-
-static enum err_code claim(struct sync *sync, struct arena *arena, struct search_lease *ret_lease,
-                           struct err *reterr)
-{
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(sync->scheduler_store, "", deadline_in(CLAIM_MS), NULL, &tx, reterr));
-    try_(search_claim(tx, sync->owner, sync->lease_ms, arena, ret_lease, reterr));
-    return tx_commit(&tx, reterr);
-}
-
-// Takes a connection and brings its index up to date. False: there is none, or it went wrong.
-static bool index_next(struct sync *sync)
-{
-    struct err err = {0};
-    struct arena arena _cleanup_(arena_done);
-    arena_init(&arena, CLAIM_ARENA_BYTES);
-    struct search_lease lease;
-    if (claim(sync, &arena, &lease, &err) != ERR_OK) {
-        log_event(LOG_WARN, "the indexer cannot look for work", LOG_ERR(&err));
-        return false;
-    }
-    if (lease.tenant == NULL)
-        return false;
-    enum err_code code = carry_on(sync, &lease, &err);
-    if (code == ERR_OK || code == ERR_SHUTTING_DOWN || atomic_load(&sync->indexer_stop)) {
-        give_back(sync, &lease);
-        return code == ERR_OK;
-    }
-    // What went wrong once is tried again when the lease ends, not at once.
-    log_event(LOG_WARN, "indexing interrupted", LOG_STR("connection", lease.connection_id),
-              LOG_ERR(&err));
-    return false;
-}
-
-void *indexer_main(void *context)
-{
-    struct sync *sync = context;
-    while (!is_stopping(sync)) {
-        if (index_next(sync))
-            continue;
-        (void)pthread_mutex_lock(&sync->lock);
-        if (!sync->indexer_called && !sync->stopping)
-            sync_cond_wait(&sync->indexer_wake, &sync->lock, sync->scheduler_ms);
-        sync->indexer_called = false;
-        (void)pthread_mutex_unlock(&sync->lock);
-    }
-    return NULL;
-}
+const struct worker_work indexer_work = {
+    .name = "indexer",
+    .arena_bytes = CLAIM_ARENA_BYTES,
+    .claim = search_claim,
+    .release = search_release,
+    .carry_on = carry_on,
+};

@@ -1,6 +1,7 @@
 #include "server/sync/list_issue.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "server/base/encoding.h"
 #include "server/base/log.h"
@@ -17,12 +18,12 @@ char *list_subject(const struct walk *walk, struct arena *arena)
     return arena_printf(arena, "%s", collection);
 }
 
-enum err_code list_issue_open(struct task *task, const struct walk *walk, struct tx *tx,
-                              struct sync_issue *issue, bool *ret_opened, struct err *reterr)
+// Opens one about `issue->subject`; NULL: there was no memory for it.
+static enum err_code open_about(struct task *task, struct tx *tx, struct sync_issue *issue,
+                                bool *ret_opened, struct err *reterr)
 {
     struct run *run = task->run;
     char *id = arena_alloc(&run->arena, ENCODING_ID_BYTES);
-    issue->subject = list_subject(walk, &run->arena);
     if (id == NULL || issue->subject == NULL)
         return err_no_memory(reterr);
     encoding_random_id(id);
@@ -33,6 +34,42 @@ enum err_code list_issue_open(struct task *task, const struct walk *walk, struct
     issue->create_time_us = clock_wall_us();
     issue->revision = 1;
     return sync_issue_open(tx, run->lease.connection_id, issue, ret_opened, reterr);
+}
+
+enum err_code list_issue_open(struct task *task, const struct walk *walk, struct tx *tx,
+                              struct sync_issue *issue, bool *ret_opened, struct err *reterr)
+{
+    issue->subject = list_subject(walk, &task->run->arena);
+    return open_about(task, tx, issue, ret_opened, reterr);
+}
+
+enum err_code list_issue_open_incomplete(struct task *task, const struct walk *walk, struct tx *tx,
+                                         struct sync_issue *ret_issue, bool *ret_opened,
+                                         struct err *reterr)
+{
+    struct run *run = task->run;
+    struct arena arena _cleanup_(arena_done);
+    const char *const *subjects;
+    size_t count, others = 0;
+    arena_init(&arena, 256 * 1024);
+    *ret_issue = (struct sync_issue){
+        .kind = SYNC_ISSUE_LIST_INCOMPLETE,
+        .message = "Upstream counts other records than it gave, twice. What is missing comes with "
+                   "a later run; until a list agrees, nothing of it is deleted",
+        .subject = list_subject(walk, &run->arena),
+    };
+    try_(sync_issue_open_subjects(tx, run->lease.connection_id, SYNC_ISSUE_LIST_INCOMPLETE,
+                                  task->kind, &arena, &subjects, &count, reterr));
+    for (size_t i = 0; i < count && ret_issue->subject != NULL; i++)
+        others += strcmp(subjects[i], ret_issue->subject) != 0;
+    if (others == count && count >= LIST_ISSUES_MAX) {
+        ret_issue->subject = walk_collection(walk->kind);
+        ret_issue->message =
+            "Of more lists than are told one by one upstream counts other records than it gave, "
+            "twice. What is missing comes with a later run; until a list agrees, nothing of it is "
+            "deleted";
+    }
+    return open_about(task, tx, ret_issue, ret_opened, reterr);
 }
 
 static enum err_code tell_once(struct task *task, const struct walk *walk,

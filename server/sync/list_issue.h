@@ -12,7 +12,14 @@ char *list_subject(const struct walk *walk, struct arena *arena);
 enum err_code list_issue_open(struct task *task, const struct walk *walk, struct tx *tx,
                               struct sync_issue *issue, bool *ret_opened,
                               struct err *reterr) _must_check_;
-// The same in a transaction of its own, and told to the watchers.
+// Opens that the list did not agree. Of a task only so many lists are told one by one: a fault that
+// lies in all of them, of organizations perhaps by the thousand, becomes one issue about the
+// collection, such as "documents".
+enum { LIST_ISSUES_MAX = 20 };
+enum err_code list_issue_open_incomplete(struct task *task, const struct walk *walk, struct tx *tx,
+                                         struct sync_issue *ret_issue, bool *ret_opened,
+                                         struct err *reterr) _must_check_;
+// As list_issue_open, in a transaction of its own, and told to the watchers.
 enum err_code list_issue_tell(struct task *task, const struct walk *walk, enum sync_issue_kind kind,
                               const char *message, struct err *reterr) _must_check_;
 // Resolves the open one of a kind about the list.

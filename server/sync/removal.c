@@ -12,26 +12,10 @@
 #include "server/store/removal.h"
 #include "server/sync/sync_private.h"
 
-enum { BATCH_ROWS = 1000, TX_MS = 60000, CLAIM_MS = 10000, REMOVAL_ARENA_BYTES = 256 * 1024 };
-
-void remover_call(struct sync *sync)
-{
-    (void)pthread_mutex_lock(&sync->lock);
-    sync->remover_called = true;
-    (void)pthread_cond_signal(&sync->remover_wake);
-    (void)pthread_mutex_unlock(&sync->lock);
-}
-
-static bool is_stopping(struct sync *sync)
-{
-    (void)pthread_mutex_lock(&sync->lock);
-    bool stopping = sync->stopping;
-    (void)pthread_mutex_unlock(&sync->lock);
-    return stopping;
-}
+enum { BATCH_ROWS = 1000, TX_MS = 60000, REMOVAL_ARENA_BYTES = 256 * 1024 };
 
 // Errors: CANCELLED if the removal is another's.
-static enum err_code begin(struct sync *sync, const struct removal *removal, struct tx **ret_tx,
+static enum err_code begin(struct sync *sync, const struct work_lease *removal, struct tx **ret_tx,
                            struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
@@ -44,7 +28,7 @@ static enum err_code begin(struct sync *sync, const struct removal *removal, str
     return ERR_OK;
 }
 
-static enum err_code remove_batch(struct sync *sync, const struct removal *removal, size_t step,
+static enum err_code remove_batch(struct sync *sync, const struct work_lease *removal, size_t step,
                                   int64_t *ret_removed, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
@@ -92,7 +76,8 @@ static enum err_code audit_end(struct tx *tx, const struct deletion_receipt *rec
                                NULL, reterr);
 }
 
-static enum err_code end_deletion(struct tx *tx, const struct removal *removal, struct err *reterr)
+static enum err_code end_deletion(struct tx *tx, const struct work_lease *removal,
+                                  struct err *reterr)
 {
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, REMOVAL_ARENA_BYTES);
@@ -103,7 +88,7 @@ static enum err_code end_deletion(struct tx *tx, const struct removal *removal, 
 }
 
 // The former account is gone: the organizations of the new one are fetched, unless syncs are held.
-static enum err_code fetch_anew(struct tx *tx, const struct removal *removal, struct err *reterr)
+static enum err_code fetch_anew(struct tx *tx, const struct work_lease *removal, struct err *reterr)
 {
     char run_id[SYNC_RUN_ID_BYTES];
     bool joined;
@@ -114,7 +99,7 @@ static enum err_code fetch_anew(struct tx *tx, const struct removal *removal, st
     return connection_refused_use(code) ? ERR_OK : code;
 }
 
-static enum err_code end(struct sync *sync, const struct removal *removal, struct err *reterr)
+static enum err_code end(struct sync *sync, const struct work_lease *removal, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(begin(sync, removal, &tx, reterr));
@@ -122,80 +107,30 @@ static enum err_code end(struct sync *sync, const struct removal *removal, struc
     try_(removal->whole ? end_deletion(tx, removal, reterr) : fetch_anew(tx, removal, reterr));
     try_(tx_commit(&tx, reterr));
     sync_wake(sync);
+    log_event(LOG_INFO, "removal done", LOG_STR("connection", removal->connection_id));
     return ERR_OK;
 }
 
-static enum err_code carry_out(struct sync *sync, const struct removal *removal, struct err *reterr)
+static enum err_code carry_out(struct sync *sync, const struct work_lease *removal,
+                               struct err *reterr)
 {
+    log_event(LOG_INFO, "removal taken", LOG_STR("connection", removal->connection_id),
+              LOG_INT("fence", removal->fence));
     for (size_t step = 0; step < removal_step_count(); step++) {
         int64_t removed = BATCH_ROWS;
         while (removed == BATCH_ROWS) {
-            if (is_stopping(sync))
-                return err_set(reterr, ERR_SHUTTING_DOWN, "the process ends");
+            try_(worker_goes_on(&sync->remover, reterr));
             try_(remove_batch(sync, removal, step, &removed, reterr));
         }
     }
     return end(sync, removal, reterr);
 }
 
-// Lets another process go on at once; without the database it goes on when the lease ends.
-static void give_back(struct sync *sync, const struct removal *removal)
-{
-    struct err err;
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    if (store_begin(sync->store, removal->tenant, deadline_in(CLAIM_MS), NULL, &tx, &err) !=
-            ERR_OK ||
-        removal_release(tx, removal, sync->owner, &err) != ERR_OK || tx_commit(&tx, &err) != ERR_OK)
-        log_event(LOG_WARN, "a removal is left to its lease", LOG_ERR(&err));
-}
-
-static enum err_code claim(struct sync *sync, struct arena *arena, struct removal *ret_removal,
-                           struct err *reterr)
-{
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(sync->scheduler_store, "", deadline_in(CLAIM_MS), NULL, &tx, reterr));
-    try_(removal_claim(tx, sync->owner, sync->lease_ms, arena, ret_removal, reterr));
-    return tx_commit(&tx, reterr);
-}
-
-// Claims a removal and carries it out. False: there is none, or it went wrong.
-static bool remove_next(struct sync *sync)
-{
-    struct err err = {0};
-    struct arena arena _cleanup_(arena_done);
-    arena_init(&arena, REMOVAL_ARENA_BYTES);
-    struct removal removal;
-    if (claim(sync, &arena, &removal, &err) != ERR_OK) {
-        log_event(LOG_WARN, "the remover cannot look for work", LOG_ERR(&err));
-        return false;
-    }
-    if (removal.tenant == NULL)
-        return false;
-    log_event(LOG_INFO, "removal taken", LOG_STR("connection", removal.connection_id),
-              LOG_INT("fence", removal.fence));
-    enum err_code code = carry_out(sync, &removal, &err);
-    if (code == ERR_OK) {
-        log_event(LOG_INFO, "removal done", LOG_STR("connection", removal.connection_id));
-        return true;
-    }
-    log_event(LOG_WARN, "removal interrupted", LOG_STR("connection", removal.connection_id),
-              LOG_ERR(&err));
-    if (code == ERR_SHUTTING_DOWN)
-        give_back(sync, &removal);
-    return false;
-}
-
-void *remover_main(void *context)
-{
-    struct sync *sync = context;
-    while (!is_stopping(sync)) {
-        if (remove_next(sync) || purge_next(sync))
-            continue;
-        (void)pthread_mutex_lock(&sync->lock);
-        if (!sync->remover_called && !sync->stopping)
-            sync_cond_wait(&sync->remover_wake, &sync->lock, sync->scheduler_ms);
-        sync->remover_called = false;
-        (void)pthread_mutex_unlock(&sync->lock);
-    }
-    return NULL;
-}
+const struct worker_work remover_work = {
+    .name = "remover",
+    .arena_bytes = REMOVAL_ARENA_BYTES,
+    .claim = removal_claim,
+    .release = removal_release,
+    .carry_on = carry_out,
+    .otherwise = purge_next,
+};

@@ -105,7 +105,7 @@ static enum err_code finish_once(struct run *run, struct err *reterr)
     try_(follow_up(run, tx, reterr));
     try_(tx_commit(&tx, reterr));
     sync_wake(run->sync);
-    indexer_call(run->sync);
+    worker_call(&run->sync->indexer);
     run->row.request_count += run->requests;
     run->requests = 0;
     return ERR_OK;
@@ -130,7 +130,7 @@ static enum err_code finish_cancelled(struct run *run, struct err *reterr)
     try_(follow_up(run, tx, reterr));
     try_(tx_commit(&tx, reterr));
     sync_wake(run->sync);
-    indexer_call(run->sync);
+    worker_call(&run->sync->indexer);
     return ERR_OK;
 }
 

@@ -41,8 +41,8 @@ static void init_threads(struct sync *sync)
     (void)pthread_cond_init(&sync->run_wake, &steady);
     (void)pthread_cond_init(&sync->keeper_wake, &steady);
     (void)pthread_cond_init(&sync->timetable_wake, &steady);
-    (void)pthread_cond_init(&sync->remover_wake, &steady);
-    (void)pthread_cond_init(&sync->indexer_wake, &steady);
+    worker_init(&sync->remover, sync, &remover_work, &steady);
+    worker_init(&sync->indexer, sync, &indexer_work, &steady);
     (void)pthread_condattr_destroy(&steady);
 }
 
@@ -120,12 +120,8 @@ enum err_code sync_start(struct sync *sync, struct err *reterr)
     if (pthread_create(&sync->timetable, NULL, timetable_main, sync) != 0)
         return err_set(reterr, ERR_INTERNAL, "no thread for the timetable");
     sync->timetable_started = true;
-    if (pthread_create(&sync->remover, NULL, remover_main, sync) != 0)
-        return err_set(reterr, ERR_INTERNAL, "no thread for the remover");
-    sync->remover_started = true;
-    if (pthread_create(&sync->indexer, NULL, indexer_main, sync) != 0)
-        return err_set(reterr, ERR_INTERNAL, "no thread for the indexer");
-    sync->indexer_started = true;
+    try_(worker_start(&sync->remover, reterr));
+    try_(worker_start(&sync->indexer, reterr));
     return changes_start(sync->changes, reterr);
 }
 
@@ -137,9 +133,8 @@ void sync_stop(struct sync *sync)
     (void)pthread_cond_signal(&sync->scheduler_wake);
     (void)pthread_cond_signal(&sync->keeper_wake);
     (void)pthread_cond_signal(&sync->timetable_wake);
-    (void)pthread_cond_signal(&sync->remover_wake);
-    atomic_store(&sync->indexer_stop, true);
-    (void)pthread_cond_signal(&sync->indexer_wake);
+    worker_stop(&sync->remover);
+    worker_stop(&sync->indexer);
     (void)pthread_mutex_unlock(&sync->lock);
     if (sync->started)
         (void)pthread_join(sync->scheduler, NULL);
@@ -147,12 +142,10 @@ void sync_stop(struct sync *sync)
         (void)pthread_join(sync->keeper, NULL);
     if (sync->timetable_started)
         (void)pthread_join(sync->timetable, NULL);
-    if (sync->remover_started)
-        (void)pthread_join(sync->remover, NULL);
-    if (sync->indexer_started)
-        (void)pthread_join(sync->indexer, NULL);
+    worker_join(&sync->remover);
+    worker_join(&sync->indexer);
     sync->timetable_started = false;
-    sync->started = sync->keeper_started = sync->remover_started = sync->indexer_started = false;
+    sync->started = sync->keeper_started = false;
     changes_stop(sync->changes);
     feed_stop(sync->feed);
     budget_stop(sync->budget);
@@ -172,8 +165,8 @@ struct sync *sync_free(struct sync *sync)
     (void)budget_free(sync->budget);
     (void)pthread_cond_destroy(&sync->keeper_wake);
     (void)pthread_cond_destroy(&sync->timetable_wake);
-    (void)pthread_cond_destroy(&sync->remover_wake);
-    (void)pthread_cond_destroy(&sync->indexer_wake);
+    worker_done(&sync->remover);
+    worker_done(&sync->indexer);
     (void)pthread_cond_destroy(&sync->run_wake);
     (void)pthread_cond_destroy(&sync->scheduler_wake);
     (void)pthread_mutex_destroy(&sync->lock);
@@ -237,5 +230,5 @@ void sync_let_go(struct sync *sync, const char *tenant, const char *connection_i
 {
     // Should the run have begun anew already, it begins once more.
     stop_runs(sync, tenant, connection_id, NULL, RUN_STOP_HAND_OVER);
-    remover_call(sync);
+    worker_call(&sync->remover);
 }

@@ -8,6 +8,7 @@
 #include "server/sync/changes.h"
 #include "server/sync/feed.h"
 #include "server/sync/run.h"
+#include "server/sync/worker.h"
 
 struct sync {
     struct store *store, *scheduler_store;
@@ -41,15 +42,9 @@ struct sync {
     bool timetable_started;
     int64_t least_interval_ms;
 
-    pthread_cond_t remover_wake; // called, stopping
-    pthread_t remover;
-    bool remover_started, remover_called;
+    struct worker remover; // and purges
     int64_t disabled_retention_days;
-
-    pthread_cond_t indexer_wake; // called, stopping
-    atomic_bool indexer_stop;
-    pthread_t indexer;
-    bool indexer_started, indexer_called;
+    struct worker indexer;
     unsigned char findings_key[32]; // of hashes of credentials found in texts
 
     struct changes *changes;
@@ -63,16 +58,9 @@ void *timetable_main(void *sync);
 void *keeper_main(void *sync);
 // A run that waits for quota is due in `ms`.
 void scheduler_park(struct sync *sync, int64_t ms);
-// The remover's thread; `sync` is a struct sync.
-void *remover_main(void *sync);
-// There is something to remove; else the remover looks within scheduler_ms.
-void remover_call(struct sync *sync);
+extern const struct worker_work remover_work, indexer_work;
 // Removes what has been off for long enough of a connection that is to be looked at. False: there
 // is none, or it went wrong.
 bool purge_next(struct sync *sync);
-// The indexer's thread; `sync` is a struct sync.
-void *indexer_main(void *sync);
-// Records changed; else the indexer looks within scheduler_ms.
-void indexer_call(struct sync *sync);
 // Waits on `cond` under `lock` for at most `ms`.
 void sync_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms);

@@ -153,7 +153,7 @@ static void what_is_deleted_while_it_is_indexed_leaves_nothing(void **state)
                                      .title = "Late",
                                      .content = content,
                                      .short_fields = ""};
-    struct search_lease lease = {.connection_id = "c1"};
+    struct work_lease lease = {.connection_id = "c1"};
     struct err err = {0};
     struct tx *tx = NULL;
     bool held;
@@ -227,7 +227,7 @@ static void a_silent_indexer_is_taken_over(void **state)
                                " expire_time = now() + interval '1 day'");
     fixture_start_sync(fixture);
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
-    struct search_lease lease;
+    struct work_lease lease;
     struct err err = {0};
     struct tx *tx = NULL;
     assert_int_equal(store_begin(fixture->scheduler_store, "", deadline_in(5000), NULL, &tx, &err),
