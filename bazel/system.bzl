@@ -10,6 +10,7 @@ _LIBRARIES = {
     "grpc": ("grpc", "29.0.0", ["-lgrpc", "-lgpr"]),
     "inih": ("inih", "55", ["-linih"]),
     "jansson": ("jansson", "2.14", ["-ljansson"]),
+    "jemalloc": ("jemalloc", "5.3.0", ["-ljemalloc"]),
     "jose": ("jose", "11", ["-ljose", "-ljansson"]),
     "microhttpd": ("libmicrohttpd", "0.9.75", ["-lmicrohttpd"]),
     "pq": ("libpq", "15", ["-lpq"]),

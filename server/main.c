@@ -2,7 +2,6 @@
 //
 // Refuses to start with one clear line when a setting, a file or the schema is not as it must be.
 // Ends with 0 after it was stopped in order, 1 if it did not start, 2 if it was told to stop twice.
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -27,7 +26,12 @@
 
 #define VERSION "0.1.0"
 
-enum { START_MS = 10000, OPEN_FILES = 65536, FREE_KEPT_BYTES = 8 << 20 };
+enum { START_MS = 10000, OPEN_FILES = 65536 };
+
+// Read by jemalloc before main(). What a wave of connections or a large run freed is given back
+// within seconds; few arenas, so that what is freed lies together.
+extern const char *malloc_conf;
+const char *malloc_conf = "background_thread:true,narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0";
 
 static const struct service *const services[] = {
     &access_service,   &connection_service,    &company_service,  &company_set_service,
@@ -339,14 +343,6 @@ static void reload(void *context)
     auth_reload(server->auth);
 }
 
-// What a wave of connections or a large run freed lies below what is still in use, where the
-// allocator keeps it for good unless told.
-static void give_back_memory(void)
-{
-    if (mallinfo2().fordblks > FREE_KEPT_BYTES)
-        (void)malloc_trim(0);
-}
-
 static enum err_code serve(const struct settings *settings, struct err *reterr)
 {
     struct server server = {0};
@@ -354,7 +350,7 @@ static enum err_code serve(const struct settings *settings, struct err *reterr)
     enum err_code code = start(&server, settings, reterr);
     if (code == ERR_OK) {
         notify_manager("READY=1");
-        int got = signals_wait(&(struct signals_duties){reload, give_back_memory, &server});
+        int got = signals_wait(&(struct signals_duties){reload, &server});
         notify_manager("STOPPING=1");
         log_event(LOG_INFO, "stopping", LOG_INT("signal", got));
         signals_stop_at_once();

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "server/base/log.h"
@@ -28,13 +27,10 @@ void signals_block(void)
 int signals_wait(const struct signals_duties *duties)
 {
     const sigset_t set = obeyed();
-    const struct timespec idle = {.tv_sec = SIGNALS_IDLE_S};
     for (;;) {
-        int got = sigtimedwait(&set, NULL, &idle);
+        int got = sigwaitinfo(&set, NULL);
         if (got == SIGHUP && duties->reload != NULL)
             duties->reload(duties->context);
-        else if (got < 0 && duties->idle != NULL)
-            duties->idle();
         else if (got > 0 && got != SIGHUP)
             return got;
     }

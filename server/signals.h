@@ -5,13 +5,9 @@
 // How the process ends when it is told twice: whatever ran is left to its leases and timeouts.
 enum { SIGNALS_EXIT_AT_ONCE = 2 };
 
-// The time without a signal after which the idle duty comes.
-enum { SIGNALS_IDLE_S = 5 };
-
 // What the waiting thread does meanwhile. NULL: nothing.
 struct signals_duties {
     void (*reload)(void *context); // for each SIGHUP
-    void (*idle)(void);            // every SIGNALS_IDLE_S
     void *context;
 };
 
