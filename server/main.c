@@ -136,7 +136,7 @@ static enum err_code open_source(struct server *server, const struct settings *s
     };
     try_(source_settings_check(&server->source, reterr));
     try_(source_global_init(reterr));
-    server->idle_sources = idle_sources_new();
+    server->idle_sources = idle_sources_new(IDLE_SOURCE_MS);
     return server->idle_sources == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 

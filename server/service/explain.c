@@ -16,8 +16,6 @@
 #define RESULT(name) DOCBRIDGE__V1__EXPLAIN_PASSWORD_ACCESS_RESPONSE__RESULT__RESULT_##name
 #define BASIS(name) DOCBRIDGE__V1__EXPLAIN_PASSWORD_ACCESS_RESPONSE__BASIS__BASIS_##name
 
-enum { STORED_CATEGORY = -1 };
-
 // Whose settings decide a gate.
 enum decider {
     BY_TOKEN,
@@ -209,8 +207,9 @@ static enum err_code read_gates(struct request *request, const char *subject,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
     try_(request_check_sight(tx, request, company_id, name, reterr));
-    enum err_code code = password_gates_get(tx, company_id, password_id, STORED_CATEGORY, 0,
-                                            subject, request->arena, ret_gates, reterr);
+    const struct password_gates_query query = {
+        .company_id = company_id, .password_id = password_id, .subject = subject};
+    enum err_code code = password_gates_get(tx, &query, request->arena, ret_gates, reterr);
     if (code != ERR_OK)
         return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name) : code;
     const struct reveal_usage usage = {subject, company_id, ret_gates->sight.connection_id,

@@ -20,11 +20,10 @@
 #include "server/source/idle.h"
 #include "server/store/connection_finding.h"
 #include "server/store/exposure.h"
-#include "server/store/vault_record.h"
 #include "server/sync/sync.h"
 
 // The outcome is written even if the caller has gone and the call's deadline has passed.
-enum { OUTCOME_MS = 5000, NOTE_MS = 1000, STORED_CATEGORY = -1 };
+enum { OUTCOME_MS = 5000, NOTE_MS = 1000 };
 
 // One reveal on its way.
 struct reveal {
@@ -36,7 +35,6 @@ struct reveal {
     struct reveal_asks asks;
     struct password_gates gates;
     struct reveal_excess excess;
-    struct sealed sealed;
     int64_t intent_sequence;
     int64_t outcome_sequence;
     struct source_password live;
@@ -109,51 +107,44 @@ static struct reveal_case case_of(const struct reveal *reveal, const struct pass
                                 .live = live};
 }
 
-// Reads what the local gates look at, of a company in the caller's scope, and judges it.
-// `*ret_broken` tells that the database did not say.
-static enum err_code judge_stored(struct reveal *reveal, struct tx *tx, bool *ret_broken,
-                                  struct err *reterr)
+// Reads what the local gates look at, of a company in the caller's scope, and the sealed key with
+// it; `code` says what came of it.
+static enum err_code read_stored(struct reveal *reveal, enum err_code *ret_code, struct err *reterr)
 {
-    const char *name = reveal->in->name;
-    enum err_code code = request_check_sight(tx, reveal->request, reveal->company_id, name, reterr);
-    if (code == ERR_OK)
-        code = password_gates_get(tx, reveal->company_id, reveal->password_id, STORED_CATEGORY, 0,
-                                  reveal->request->caller->subject, reveal->request->arena,
-                                  &reveal->gates, reterr);
-    *ret_broken = code != ERR_OK && code != ERR_RESOURCE_NOT_FOUND;
-    if (*ret_broken)
+    struct request *request = reveal->request;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    const struct password_gates_query query = {.company_id = reveal->company_id,
+                                               .password_id = reveal->password_id,
+                                               .subject = request->caller->subject,
+                                               .with_key = true};
+    try_(request_begin(request, &tx, reterr));
+    enum err_code code =
+        request_check_sight(tx, request, reveal->company_id, reveal->in->name, reterr);
+    if (code == ERR_OK) {
+        tx_commit_with_next(tx);
+        code = password_gates_get(tx, &query, request->arena, &reveal->gates, reterr);
+    }
+    *ret_code = code;
+    if (code != ERR_OK && code != ERR_RESOURCE_NOT_FOUND)
         return code;
-    const struct password_gates *gates = code == ERR_OK ? &reveal->gates : NULL;
-    const struct reveal_case what = case_of(reveal, gates, NULL);
-    return reveal_judge(&what, NULL, reterr);
+    // Also one that read nothing looks whether the caller was revoked, who is not to be recorded.
+    return tx_commit(&tx, reterr);
 }
 
-// The same, and the sealed key if the gates are open, with which the transaction ends unless a
-// budget is to be used in it. `*ret_refusal`: what a failure is in the trail.
-static enum err_code judge_and_open(struct reveal *reveal, struct tx **tx,
-                                    enum audit_outcome *ret_refusal, bool *ret_broken,
-                                    struct err *reterr)
+// Judges the gates as they were read, and last whether there is a key. `*ret_refusal`: what a
+// failure is in the trail.
+static enum err_code judge_stored(struct reveal *reveal, enum err_code read,
+                                  enum audit_outcome *ret_refusal, struct err *reterr)
 {
-    const struct password_gates *gates = &reveal->gates;
-    int64_t missed = 0;
-    for (;;) {
-        *ret_refusal = AUDIT_DENIED;
-        try_(judge_stored(reveal, *tx, ret_broken, reterr));
-        *ret_refusal = AUDIT_FAILED;
-        int64_t version = gates->credential_version;
-        if (!reveal_budget_any(&gates->policy))
-            tx_commit_with_next(*tx);
-        enum err_code code = vault_record_get(*tx, gates->sight.connection_id, version,
-                                              reveal->request->arena, &reveal->sealed, reterr);
-        *ret_broken = code != ERR_OK && code != ERR_VAULT_RECORD_UNREADABLE;
-        // Between the two the credential may have been rotated: then there is a newer one.
-        if (code != ERR_VAULT_RECORD_UNREADABLE || version == missed)
-            return code;
-        missed = version;
-        *ret_broken = true;
-        tx_abortp(tx);
-        try_(request_begin(reveal->request, tx, reterr));
-    }
+    const struct password_gates *gates = read == ERR_OK ? &reveal->gates : NULL;
+    const struct reveal_case what = case_of(reveal, gates, NULL);
+    *ret_refusal = AUDIT_DENIED;
+    try_(reveal_judge(&what, NULL, reterr));
+    *ret_refusal = AUDIT_FAILED;
+    if (reveal->gates.key == NULL)
+        return err_set(reterr, ERR_VAULT_RECORD_UNREADABLE,
+                       "the connection has no stored credential");
+    return ERR_OK;
 }
 
 // The last gate, in the transaction of the intent: so a budget is never used without one, nor a
@@ -181,33 +172,39 @@ static enum err_code take_budget(struct reveal *reveal, struct tx *tx,
     return reveal_judge(&what, NULL, reterr);
 }
 
-// Judges the local gates. A closed gate leaves a DENIED event; open gates leave the intent.
-static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
+// Makes the intent or the denial durable.
+static enum err_code record_verdict(struct reveal *reveal, enum err_code verdict,
+                                    enum audit_outcome refusal, struct tx **tx, struct err *reterr)
 {
-    struct request *request = reveal->request;
     struct audit_event event = {.phase = AUDIT_INTENT};
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(request_begin(request, &tx, reterr));
-    enum audit_outcome refusal;
-    bool broken;
-    enum err_code verdict = judge_and_open(reveal, &tx, &refusal, &broken, reterr);
-    bool counted = verdict == ERR_OK && reveal_budget_any(&reveal->gates.policy);
-    if (counted)
-        verdict = take_budget(reveal, tx, &refusal, &broken, reterr);
-    // Without the database's word nothing can be said.
-    if (broken)
-        return verdict;
     fill_event(reveal, &event);
     if (verdict != ERR_OK) {
         event.phase = AUDIT_SINGLE;
         event.outcome = refusal;
         event.error = verdict;
     }
-    // Also one that read nothing looks whether the caller was revoked, who is not to be recorded.
-    if (!counted)
-        try_(tx_commit(&tx, reterr));
-    try_(counted ? record_within(reveal, &tx, &event, reterr)
-                 : record(reveal, &event, request->deadline, &reveal->intent_sequence, reterr));
+    return *tx != NULL ? record_within(reveal, tx, &event, reterr)
+                       : record(reveal, &event, reveal->request->deadline, &reveal->intent_sequence,
+                                reterr);
+}
+
+// Judges the local gates. A closed gate leaves a DENIED event; open gates leave the intent.
+static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    enum audit_outcome refusal;
+    enum err_code read;
+    // Without the database's word nothing can be said.
+    try_(read_stored(reveal, &read, reterr));
+    enum err_code verdict = judge_stored(reveal, read, &refusal, reterr);
+    if (verdict == ERR_OK && reveal_budget_any(&reveal->gates.policy)) {
+        bool broken;
+        try_(request_begin(reveal->request, &tx, reterr));
+        verdict = take_budget(reveal, tx, &refusal, &broken, reterr);
+        if (broken)
+            return verdict;
+    }
+    try_(record_verdict(reveal, verdict, refusal, &tx, reterr));
     return verdict;
 }
 
@@ -238,7 +235,7 @@ static enum err_code fetch(struct reveal *reveal, struct err *reterr)
     struct idle_sources *idle = request->backend->idle_sources;
     struct secret *key _cleanup_(secret_freep) = NULL;
     struct source *source _cleanup_(source_closep) = NULL;
-    try_(vault_unseal(request->backend->vault, &context, &reveal->sealed, &key, reterr));
+    try_(vault_unseal(request->backend->vault, &context, gates->key, &key, reterr));
     try_(idle_sources_take(idle, request->backend->source, &owner, key, &source, reterr));
     struct sync *sync = request->backend->sync;
     try_(sync_admit_request(sync, context.tenant, context.connection, context.version, reterr));
@@ -300,9 +297,13 @@ static enum err_code judge_live(struct reveal *reveal, struct deadline deadline,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin_outcome(reveal->request, deadline, NULL, &tx, reterr));
     try_(request_check_sight(tx, reveal->request, reveal->company_id, reveal->in->name, reterr));
-    enum err_code code = password_gates_get(
-        tx, reveal->company_id, reveal->password_id, live->category_id, live->folder_id,
-        reveal->request->caller->subject, reveal->request->arena, &now, reterr);
+    const struct password_gates_query query = {.company_id = reveal->company_id,
+                                               .password_id = reveal->password_id,
+                                               .category_given = true,
+                                               .category_id = live->category_id,
+                                               .live_folder_id = live->folder_id,
+                                               .subject = reveal->request->caller->subject};
+    enum err_code code = password_gates_get(tx, &query, reveal->request->arena, &now, reterr);
     if (code != ERR_OK)
         return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, reveal->in->name) : code;
     now.restricted = now.restricted || live->restricted;

@@ -3,7 +3,8 @@
 // Opening a connection is most of what a reveal costs: two round trips over the net and a
 // handshake. Here it waits for the next one of the same owner, for a short time and without the
 // key. Owners are never mixed: an owner is a connection of one tenant, one version of its key, one
-// region. Threads: any. Bounded; what is too old or too many is closed by whoever comes next.
+// region. Threads: any, and one of its own that closes what is too old. Bounded: the oldest makes
+// room.
 #pragma once
 
 #include "server/source/source.h"
@@ -17,7 +18,8 @@ enum {
 
 struct idle_sources;
 
-struct idle_sources *idle_sources_new(void);
+// Each waits for `keep_ms` at most: IDLE_SOURCE_MS. NULL: no memory, or no thread.
+struct idle_sources *idle_sources_new(int64_t keep_ms);
 // Closes all. NULL is fine. Returns NULL.
 struct idle_sources *idle_sources_free(struct idle_sources *idle);
 

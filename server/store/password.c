@@ -1,23 +1,27 @@
 #include "server/store/password.h"
 
+#include "server/store/vault_record.h"
+
 // What it is part of upstream, and the name of that; '' if it stands by itself.
 #define EMBEDDED \
     " coalesce(r.body->>'resource_type', '') <> '', coalesce(r.body->>'resource_name', '')"
 
-// A folder must be known and open, with all folders above it. $1 tenant, $3 connection.
-#define FOLDER_OPEN(folder)                                                           \
-    " (" folder " = 0 OR EXISTS ("                                                    \
-    "   SELECT FROM record f"                                                         \
-    "    WHERE f.tenant = $1 AND f.connection_id = $3 AND f.kind = 8"                 \
-    "      AND f.id = " folder " AND NOT f.restricted"                                \
-    "      AND NOT EXISTS ("                                                          \
-    "            SELECT FROM jsonb_array_elements_text(f.body->'ancestor_ids') a(id)" \
-    "              LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = $3"      \
-    "                   AND p.kind = 8 AND p.id = a.id::bigint"                       \
-    "             WHERE p.id IS NULL OR p.restricted)))"
+// Whether a folder is restricted, by itself or by one above it, or not known. $1 tenant; `f` is the
+// row of the folder or NULLs.
+#define FOLDER_SHUT(connection)                                                  \
+    " (f.id IS NULL OR f.restricted OR EXISTS ("                                 \
+    "   SELECT FROM jsonb_array_elements_text(f.body->'ancestor_ids') a(id)"     \
+    "     LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = " connection \
+    "          AND p.kind = 8 AND p.id = a.id::bigint"                           \
+    "    WHERE p.id IS NULL OR p.restricted))"
+// Whether one of some folders is; 0 is none.
+#define FOLDERS_SHUT(folders, connection)                                      \
+    " EXISTS (SELECT FROM unnest(" folders ") u(id)"                           \
+    "   LEFT JOIN record f ON f.tenant = $1 AND f.connection_id = " connection \
+    "        AND f.kind = 8 AND f.id = u.id"                                   \
+    "  WHERE u.id <> 0 AND" FOLDER_SHUT(connection) ")"
 
-#define STORED_FOLDER_OPEN FOLDER_OPEN("r.folder_id")
-#define LIVE_FOLDER_OPEN FOLDER_OPEN("$6::bigint")
+#define STORED_FOLDER_SHUT FOLDERS_SHUT("ARRAY[r.folder_id]", "$3")
 
 // $1 tenant, $2 company, $3 connection, $4 name contains, $5 last name, $6 last id, $7 limit,
 // $8 category, $9 the caller's subject, $10 entry.
@@ -42,7 +46,7 @@ static const struct statement LIST = {
     "                     AND k.category_id = r.category_id))"
     "     AND ($4::text IS NULL OR strpos(lower(r.display_name), lower($4)) > 0)"
     "     AND ($8::bigint = 0 OR r.category_id = $8) AND ($10::bigint = 0 OR r.id = $10)"
-    "     AND (y.restricted_listed OR (NOT r.restricted AND" STORED_FOLDER_OPEN ")))"
+    "     AND (y.restricted_listed OR (NOT r.restricted AND NOT" STORED_FOLDER_SHUT ")))"
     // So that bodies are read for one page.
     ", page AS MATERIALIZED (SELECT id, name_key FROM sight WHERE (name_key, id) > ($5, $6)"
     "  ORDER BY name_key, id LIMIT $7)"
@@ -50,7 +54,7 @@ static const struct statement LIST = {
     "        coalesce(r.body->>'username', ''), coalesce(r.body->>'url', ''), r.category_id,"
     "        coalesce(c.display_name, r.body->>'category_name', ''), r.vaulted,"
     "        coalesce((r.body->>'otp_enabled')::boolean, false), r.password_update_time,"
-    "        r.restricted, NOT" STORED_FOLDER_OPEN "," EMBEDDED ", z.scope, z.freeze_time, policy.*"
+    "        r.restricted," STORED_FOLDER_SHUT "," EMBEDDED ", z.scope, z.freeze_time, policy.*"
     "   FROM page s"
     "   CROSS JOIN policy"
     "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = s.id"
@@ -113,69 +117,117 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
     return ERR_OK;
 }
 
-// $1 tenant, $2 company, $3 connection (NULL: none), $4 entry, $5 the category to judge, -1: the
-// stored one, $6 a folder to judge too, $7 the subject of who asks. One row, whether or not the
-// entry is there.
+// $1 tenant, $2 company, $3 entry, $4 whether $5 is the category to judge, else it is the stored
+// one, $6 a folder to judge too, $7 the subject of who asks, $8 whether the sealed key is wanted.
+// One row of a known company, whether or not the entry is there.
+//
+// The entry is found by its key alone (OFFSET 0), and only then its organization's mapping: before
+// a table has statistics, a join would go through all of the organization's entries.
 static const struct statement GATES = {
     "password_gates_get",
-    "SELECT c.region, c.credential_version, coalesce(a.revision, 0),"
-    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted,"
-    "       NOT" STORED_FOLDER_OPEN " OR NOT" LIVE_FOLDER_OPEN ","
-    "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
-    "       coalesce(k.display_name, ''),"
-    "       coalesce(a.level = 3 OR (a.level = 2 AND ("
-    "         (j.category_id = 0 AND a.include_uncategorized)"
-    "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant = $1"
-    "                    AND s.company_id = $2 AND s.connection_id = $3"
-    "                    AND s.category_id = j.category_id))), false),"
-    "       coalesce(c.key_last_success_time < now() - interval '1 day'"
-    "                OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]', false)," EMBEDDED
-    ", z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS "  FROM (SELECT 1) one"
-    "  LEFT JOIN connection c ON c.tenant = $1 AND c.id = $3"
-    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
-    "  LEFT JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = $4"
-    "       AND EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = $3"
-    "                   AND m.company_id = $2 AND m.organization_id = r.organization_id)"
-    "  LEFT JOIN LATERAL (SELECT CASE WHEN $5::bigint = -1 THEN r.category_id ELSE $5 END)"
-    "       j(category_id) ON true"
-    "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = $3"
-    "       AND k.id = j.category_id" REVEAL_POLICY_JOIN REVEAL_FREEZE_JOIN("$7"),
+    "SELECT" SIGHT_COLUMNS ", c.region, c.credential_version, coalesce(a.revision, 0),"
+    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted," FOLDERS_SHUT(
+        "ARRAY[r.folder_id, $6::bigint]",
+        "c.id") ","
+                "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
+                "       coalesce(k.display_name, ''),"
+                "       coalesce(a.level = 3 OR (a.level = 2 AND ("
+                "         (j.category_id = 0 AND a.include_uncategorized)"
+                "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant = $1"
+                "                    AND s.company_id = $2 AND s.connection_id = c.id"
+                "                    AND s.category_id = j.category_id))), false),"
+                "       coalesce(c.key_last_success_time < now() - interval '1 day'"
+                "                OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]', "
+                "false)," EMBEDDED ", v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext"
+                ", z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS SIGHT_TABLES
+                "  LEFT JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = "
+                "c.id"
+                "       AND kind = 9 AND id BETWEEN $3 AND $3 ORDER BY id LIMIT 1) r"
+                "       ON EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = "
+                "c.id"
+                "                  AND m.company_id = $2 AND m.organization_id = r.organization_id)"
+                "  LEFT JOIN LATERAL (SELECT CASE WHEN $4::boolean THEN $5::bigint ELSE "
+                "r.category_id END)"
+                "       j(category_id) ON true"
+                "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = c.id"
+                "       AND k.id = j.category_id"
+                "  LEFT JOIN vault_record v ON $8::boolean AND v.tenant = $1 AND v.connection_id = "
+                "c.id"
+                "       AND v.purpose = 'api-key' AND v.version = "
+                "c.credential_version" REVEAL_POLICY_JOIN REVEAL_FREEZE_JOIN(
+                    "$7") " WHERE co.tenant = $1 AND co.id = $2",
 };
 
-enum { PASSWORDS_TASK = 3 }; // docbridge.v1.SyncTaskKind
+// The columns of GATES.
+enum {
+    REGION = SIGHT_COLUMN_COUNT,
+    CREDENTIAL_VERSION,
+    ACCESS_REVISION,
+    FOUND,
+    ORGANIZATION,
+    CATEGORY,
+    RESTRICTED,
+    FOLDER_RESTRICTED,
+    ARCHIVED,
+    VAULTED,
+    PERSONAL,
+    DISPLAY_NAME,
+    WEB_URL,
+    CATEGORY_DISPLAY_NAME,
+    CATEGORY_ALLOWED,
+    KEY_UNPROVEN,
+    EMBEDDED_AT_ALL,
+    EMBEDDED_IN,
+    KEY,
+    FREEZE = KEY + VAULT_RECORD_COLUMNS,
+    POLICY = FREEZE + 2,
+};
 
-enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t password_id,
-                                 int64_t category_id, int64_t live_folder_id, const char *subject,
+static enum err_code read_key(const struct rows *rows, struct arena *arena,
+                              const struct sealed **ret_key, struct err *reterr)
+{
+    if (rows_null(rows, 0, KEY))
+        return ERR_OK;
+    struct sealed *key = arena_alloc(arena, sizeof(*key));
+    if (key == NULL)
+        return err_no_memory(reterr);
+    *ret_key = key;
+    return vault_record_read(rows, KEY, arena, key, reterr);
+}
+
+enum err_code password_gates_get(struct tx *tx, const struct password_gates_query *query,
                                  struct arena *arena, struct password_gates *ret_gates,
                                  struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
     struct password_gates gates = {0};
-    try_(sight_get(tx, company_id, PASSWORDS_TASK, arena, &gates.sight, reterr));
     try_(tx_query(tx, &GATES,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(company_id),
-                       ARG_TEXT(gates.sight.connection_id), ARG_INT64(password_id),
-                       ARG_INT64(category_id), ARG_INT64(live_folder_id), ARG_TEXT(subject)),
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(query->company_id),
+                       ARG_INT64(query->password_id), ARG_BOOL(query->category_given),
+                       ARG_INT64(query->category_id), ARG_INT64(query->live_folder_id),
+                       ARG_TEXT(query->subject), ARG_BOOL(query->with_key)),
                   &rows, reterr));
-    gates.region = (int)rows_int64(&rows, 0, 0);
-    gates.credential_version = rows_int64(&rows, 0, 1);
-    gates.access_revision = rows_int64(&rows, 0, 2);
-    gates.found = rows_bool(&rows, 0, 3);
-    gates.organization_id = rows_int64(&rows, 0, 4);
-    gates.category_id = rows_int64(&rows, 0, 5);
-    gates.restricted = rows_bool(&rows, 0, 6);
-    gates.folder_restricted = rows_bool(&rows, 0, 7);
-    gates.archived = rows_bool(&rows, 0, 8);
-    gates.vaulted = rows_bool(&rows, 0, 9);
-    gates.personal = rows_bool(&rows, 0, 10);
-    gates.display_name = rows_text_copy(&rows, 0, 11, arena);
-    gates.web_url = rows_text_copy(&rows, 0, 12, arena);
-    gates.category_display_name = rows_text_copy(&rows, 0, 13, arena);
-    gates.category_allowed = rows_bool(&rows, 0, 14);
-    gates.key_unproven = rows_bool(&rows, 0, 15);
-    gates.embedded_in = rows_text_copy(&rows, 0, 17, arena);
-    gates.frozen = read_frozen(&rows, 18);
-    gates.policy = reveal_policy_read(&rows, 0, 20);
+    try_(sight_read(&rows, arena, &gates.sight, reterr));
+    try_(read_key(&rows, arena, &gates.key, reterr));
+    gates.region = (int)rows_int64(&rows, 0, REGION);
+    gates.credential_version = rows_int64(&rows, 0, CREDENTIAL_VERSION);
+    gates.access_revision = rows_int64(&rows, 0, ACCESS_REVISION);
+    gates.found = rows_bool(&rows, 0, FOUND);
+    gates.organization_id = rows_int64(&rows, 0, ORGANIZATION);
+    gates.category_id = rows_int64(&rows, 0, CATEGORY);
+    gates.restricted = rows_bool(&rows, 0, RESTRICTED);
+    gates.folder_restricted = rows_bool(&rows, 0, FOLDER_RESTRICTED);
+    gates.archived = rows_bool(&rows, 0, ARCHIVED);
+    gates.vaulted = rows_bool(&rows, 0, VAULTED);
+    gates.personal = rows_bool(&rows, 0, PERSONAL);
+    gates.display_name = rows_text_copy(&rows, 0, DISPLAY_NAME, arena);
+    gates.web_url = rows_text_copy(&rows, 0, WEB_URL, arena);
+    gates.category_display_name = rows_text_copy(&rows, 0, CATEGORY_DISPLAY_NAME, arena);
+    gates.category_allowed = rows_bool(&rows, 0, CATEGORY_ALLOWED);
+    gates.key_unproven = rows_bool(&rows, 0, KEY_UNPROVEN);
+    gates.embedded_in = rows_text_copy(&rows, 0, EMBEDDED_IN, arena);
+    gates.frozen = read_frozen(&rows, FREEZE);
+    gates.policy = reveal_policy_read(&rows, 0, POLICY);
     if (gates.category_display_name == NULL || gates.embedded_in == NULL ||
         (gates.found && (gates.display_name == NULL || gates.web_url == NULL)))
         return err_no_memory(reterr);

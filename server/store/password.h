@@ -7,6 +7,7 @@
 #include "server/store/reveal_budget.h"
 #include "server/store/sight.h"
 #include "server/store/store.h"
+#include "server/vault/vault.h"
 
 struct password_query {
     const char *company_id;
@@ -51,7 +52,7 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
 
 // Everything that a reveal's local gates look at, read in one statement. Texts from the arena.
 struct password_gates {
-    struct sight sight;
+    struct sight sight; // without freshness and the switches of other kinds
     int region;
     int64_t credential_version; // 0: the connection has no credential
     int64_t access_revision;    // of the company's password settings; 0: defaults
@@ -66,13 +67,22 @@ struct password_gates {
     struct reveal_policy policy; // of the tenant
     struct reveal_frozen frozen;
     bool key_unproven; // a value served would tell something new: see connection_note_reveal()
+    const struct sealed *key; // of that version; NULL: none, or not asked for
 };
 
-// Reads the gates of one entry. `category_id` -1 judges the stored category, any other that one (0:
-// no category): the live category of a reveal. `live_folder_id` is judged beside the stored folder
-// (0: none). `subject` is that of who asks. Errors: RESOURCE_NOT_FOUND with an empty text for an
-// unknown company.
-enum err_code password_gates_get(struct tx *tx, const char *company_id, int64_t password_id,
-                                 int64_t category_id, int64_t live_folder_id, const char *subject,
+// Which gates are read, of one entry.
+struct password_gates_query {
+    const char *company_id;
+    int64_t password_id;
+    bool category_given;    // the live one of a reveal is judged instead of the stored one
+    int64_t category_id;    // 0: none
+    int64_t live_folder_id; // judged beside the stored folder; 0: none
+    const char *subject;    // of who asks
+    bool with_key;          // the sealed key is read too
+};
+
+// Reads the gates of one entry. Errors: RESOURCE_NOT_FOUND with an empty text for an unknown
+// company.
+enum err_code password_gates_get(struct tx *tx, const struct password_gates_query *query,
                                  struct arena *arena, struct password_gates *ret_gates,
                                  struct err *reterr) _must_check_;

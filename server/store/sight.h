@@ -27,6 +27,25 @@ struct sight {
     int64_t interval_s, objective_s;
 };
 
+// What a statement reads of the company $2 of the tenant $1, `co`, and of the connection that it is
+// seen by, `c`: the one in its slot, else the latest that is not being deleted.
+#define SIGHT_COLUMNS                                                                \
+    " co.display_name, c.id, c.state, c.problem_time, c.provider, c.reveals_paused," \
+    " (SELECT true FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id"    \
+    "   AND m.company_id = $2 LIMIT 1), f.password_sharing_enabled, coalesce(a.level, 1)"
+#define SIGHT_TABLES                                                              \
+    " FROM company co LEFT JOIN LATERAL (SELECT * FROM connection"                \
+    "       WHERE tenant = $1 AND state <> 4"                                     \
+    "       ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c ON true"   \
+    "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id" \
+    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
+enum { SIGHT_COLUMN_COUNT = 9 };
+
+// Reads SIGHT_COLUMNS, which come first in `rows`; what they do not tell is 0. Errors:
+// RESOURCE_NOT_FOUND with an empty text if there is no row.
+enum err_code sight_read(const struct rows *rows, struct arena *arena, struct sight *ret_sight,
+                         struct err *reterr) _must_check_;
+
 // Reads it for a task (docbridge.v1.SyncTaskKind). Errors: RESOURCE_NOT_FOUND with an empty text
 // for an unknown company: the handler names it.
 enum err_code sight_get(struct tx *tx, const char *company_id, int task_kind, struct arena *arena,

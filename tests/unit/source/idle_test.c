@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,7 +18,7 @@ static int set_up(void **state)
 {
     (void)state;
     key = secret_copy("ITG.KEY", 7);
-    idle = idle_sources_new();
+    idle = idle_sources_new(IDLE_SOURCE_MS);
     clock_fake(true, 0, 1000000);
     return source_global_init(NULL) == ERR_OK && key != NULL && idle != NULL ? 0 : -1;
 }
@@ -84,6 +85,26 @@ static void none_gets_old(void **state)
     assert_int_equal(idle_sources_count(idle), 0);
 }
 
+// Although nobody comes any more.
+static void what_is_old_is_closed_by_itself(void **state)
+{
+    (void)state;
+    clock_fake(false, 0, 0);
+    (void)idle_sources_free(idle);
+    idle = idle_sources_new(30);
+    assert_non_null(idle);
+    for (int turn = 0; turn < 2; turn++) {
+        struct source_owner owner = owner_of("t1", "c1", 1);
+        struct source *sources[] = {take(&owner), take(&owner)};
+        for (size_t i = 0; i < ARRAY_LEN(sources); i++)
+            idle_sources_give(idle, &owner, sources[i]);
+        struct deadline deadline = deadline_in(20000);
+        while (idle_sources_count(idle) > 0 && deadline_left_ms(deadline) > 0)
+            (void)usleep(1000);
+        assert_int_equal(idle_sources_count(idle), 0);
+    }
+}
+
 static void there_are_never_too_many(void **state)
 {
     (void)state;
@@ -117,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_gets_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(none_gets_old, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_old_is_closed_by_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(there_are_never_too_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_shelf_all_are_new, set_up, tear_down),
     };
