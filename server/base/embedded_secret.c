@@ -180,6 +180,28 @@ static bool find_bearer(const struct text *text, size_t at, struct embedded_secr
     return len >= BEARER_MIN && take(secret, EMBEDDED_TOKEN, value, value + len);
 }
 
+// By its first two letters, which tell most words of a text from all labels.
+static bool may_be_label(const struct text *text, size_t at)
+{
+    char second = (char)(at + 1 < text->len ? text->data[at + 1] | 0x20 : '\0');
+    switch (text->data[at] | 0x20) {
+    case 'a':
+        return second == 'c' || second == 'p';
+    case 'c':
+        return second == 'r';
+    case 'k':
+        return second == 'e';
+    case 'p':
+        return second == 'a' || second == 'r' || second == 's' || second == 'w';
+    case 's':
+        return second == 'e' || second == 'h';
+    case 't':
+        return second == 'o';
+    default:
+        return false;
+    }
+}
+
 // The length of a label at `at`, 0 if there is none.
 static size_t label(const struct text *text, size_t at)
 {
@@ -190,8 +212,7 @@ static size_t label(const struct text *text, size_t at)
         "secret_key", "secretkey",   "secret",     "shared key", "sharedkey",  "shared secret",
         "token",      "private key", "credential",
     };
-    // Their first letters, before all of them are tried at each word of a text.
-    if (strchr("ackpst", text->data[at] | 0x20) == NULL)
+    if (!may_be_label(text, at))
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
         if (!starts(text, at, labels[i], true))
@@ -279,19 +300,49 @@ static bool find_url(const struct text *text, size_t at, struct embedded_secret 
     return take(secret, EMBEDDED_CONNECTION_URL, colon + 1, sign);
 }
 
+// Which rules begin with a byte: nearly every byte of a text is passed over by one look.
+enum { URL = 1, KEY_BLOCK = 2, PREFIXED = 4, JWT = 8, BEARER = 16, LABELLED = 32 };
+static const unsigned char rules_of[256] = {
+    [':'] = URL,
+    ['-'] = KEY_BLOCK,
+    ['A'] = PREFIXED | LABELLED,
+    ['B'] = BEARER,
+    ['C'] = LABELLED,
+    ['I'] = PREFIXED,
+    ['K'] = LABELLED,
+    ['P'] = LABELLED,
+    ['S'] = LABELLED,
+    ['T'] = LABELLED,
+    ['a'] = LABELLED,
+    ['b'] = BEARER,
+    ['c'] = LABELLED,
+    ['e'] = JWT,
+    ['g'] = PREFIXED,
+    ['k'] = LABELLED,
+    ['p'] = LABELLED,
+    ['r'] = PREFIXED,
+    ['s'] = PREFIXED | LABELLED,
+    ['t'] = LABELLED,
+    ['x'] = PREFIXED,
+};
+
 bool embedded_secret_next(const char *data, size_t len, size_t from,
                           struct embedded_secret *ret_secret)
 {
     const struct text text = {data, len};
     for (size_t i = from; i < len; i++) {
-        if (data[i] == ':' && find_url(&text, i, ret_secret))
-            return true;
-        if (data[i] == '-' && find_key_block(&text, i, ret_secret))
-            return true;
-        if (!is_alnum(data[i]) || !word_begins(&text, i))
+        unsigned rules = rules_of[(unsigned char)data[i]];
+        if (rules == 0)
             continue;
-        if (find_prefixed(&text, i, ret_secret) || find_jwt(&text, i, ret_secret) ||
-            find_bearer(&text, i, ret_secret) || find_labelled(&text, i, ret_secret))
+        if (rules == URL ? find_url(&text, i, ret_secret)
+                         : rules == KEY_BLOCK && find_key_block(&text, i, ret_secret))
+            return true;
+        if ((rules & (URL | KEY_BLOCK)) != 0 || !word_begins(&text, i))
+            continue;
+        if (((rules & PREFIXED) != 0 && find_prefixed(&text, i, ret_secret)) ||
+            ((rules & JWT) != 0 && find_jwt(&text, i, ret_secret)) ||
+            ((rules & BEARER) != 0 && find_bearer(&text, i, ret_secret)) ||
+            ((rules & LABELLED) != 0 && find_labelled(&text, i, ret_secret)))
             return true;
     }
     return false;

@@ -1,5 +1,7 @@
 #include "server/base/utf8.h"
 
+#include <string.h>
+
 size_t utf8_decode(const char *text, size_t len, uint32_t *ret_point)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -25,10 +27,24 @@ size_t utf8_decode(const char *text, size_t len, uint32_t *ret_point)
     return bytes;
 }
 
+// Where the ASCII from `at` ends: a word at a time.
+static size_t skip_ascii(const char *text, size_t len, size_t at)
+{
+    uint64_t word;
+    for (; len - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, text + at, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    while (at < len && (unsigned char)text[at] < 0x80)
+        at++;
+    return at;
+}
+
 bool utf8_valid(const char *text, size_t len)
 {
     uint32_t point;
-    for (size_t i = 0; i < len;) {
+    for (size_t i = skip_ascii(text, len, 0); i < len; i = skip_ascii(text, len, i)) {
         size_t bytes = utf8_decode(text + i, len - i, &point);
         if (bytes == 0)
             return false;

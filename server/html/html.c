@@ -7,6 +7,7 @@
 #include "server/base/embedded_secret.h"
 #include "server/base/utf8.h"
 #include "server/html/element.h"
+#include "server/html/strict.h"
 
 enum {
     // Tags that were taken out can bring others together that the parser then tells apart anew: the
@@ -19,20 +20,20 @@ enum {
     TEXT_MAX_BYTES = 256 * 1024 * 1024,
 };
 
-// One run of the parser over the input. The plain text is walked in both kinds of run alike, so
-// that a place in it means the same.
+// One run over the input. Secrets are looked for in the plain text of a first one; if there are
+// any, a second one masks them. Both walk the plain text alike, so a place in it means the same.
 struct walk {
-    htmlParserCtxtPtr parser;
+    htmlParserCtxtPtr parser; // NULL while the input is read without one
     const struct html_options *options;
-    struct buffer *out;
-    bool text_only; // the first run: `out` gets the plain text
+    struct buffer *out;   // gets the safe HTML; NULL: it is not asked for
+    struct buffer *plain; // gets the plain text; NULL: it is not asked for
     const char *names[HTML_DEPTH_MAX];
     const struct html_element *elements[HTML_DEPTH_MAX];
     int depth;
     int dropping; // the depth of the element that goes with all inside; 0: none
-    // The second run: where it is in the plain text, and the next secret there.
-    const struct buffer *text;
+    // Where it is in the plain text. Of a second run: that text, and the next secret in it.
     size_t at;
+    const struct buffer *text;
     bool has_secret;
     struct embedded_secret secret;
     bool unwrapped; // a tag went without its content
@@ -50,43 +51,45 @@ static void put_border(struct walk *walk, const struct html_element *element)
 {
     if (element->border == '\0')
         return;
-    if (walk->text_only)
-        (void)buffer_append(walk->out, &element->border, 1);
+    if (walk->plain != NULL)
+        (void)buffer_append(walk->plain, &element->border, 1);
     walk->at++;
 }
 
 // What every browser reads as text, within an attribute too.
+static const char *const escapes[256] = {
+    ['&'] = "&amp;",
+    ['<'] = "&lt;",
+    ['>'] = "&gt;",
+    ['"'] = "&quot;",
+    ['\''] = "&#39;",
+    ['`'] = "&#96;",
+    // Control characters are left out, but tab and line feed.
+    [0x00 ... 0x08] = "",
+    [0x0B ... 0x1F] = "",
+    [0x7F] = "",
+};
+
 static void put_escaped(struct buffer *out, const char *text, size_t len)
 {
     size_t start = 0;
-    for (size_t i = 0; i <= len; i++) {
-        const char *entity = NULL;
-        if (i < len) {
-            unsigned char c = (unsigned char)text[i];
-            entity = c == '&'                                           ? "&amp;"
-                     : c == '<'                                         ? "&lt;"
-                     : c == '>'                                         ? "&gt;"
-                     : c == '"'                                         ? "&quot;"
-                     : c == '\''                                        ? "&#39;"
-                     : c == '`'                                         ? "&#96;"
-                     : (c < ' ' && c != '\t' && c != '\n') || c == 0x7F ? ""
-                                                                        : NULL;
-        }
-        if (entity == NULL && i < len)
+    for (size_t i = 0; i < len; i++) {
+        const char *escape = escapes[(unsigned char)text[i]];
+        if (escape == NULL)
             continue;
         (void)buffer_append(out, text + start, i - start);
-        if (entity != NULL)
-            (void)buffer_text(out, entity);
+        (void)buffer_text(out, escape);
         start = i + 1;
     }
+    (void)buffer_append(out, text + start, len - start);
 }
 
 static void put_text(struct walk *walk, const char *text, size_t len)
 {
-    if (walk->text_only) {
-        (void)buffer_append(walk->out, text, len);
+    if (walk->plain != NULL)
+        (void)buffer_append(walk->plain, text, len);
+    if (walk->out == NULL)
         return;
-    }
     size_t done = 0;
     while (done < len) {
         size_t left = len - done;
@@ -158,6 +161,13 @@ static bool start_image(struct walk *walk, const char *const *attributes)
     return true;
 }
 
+static void put_tag(struct buffer *out, const char *before, const char *name, const char *behind)
+{
+    (void)buffer_text(out, before);
+    (void)buffer_text(out, name);
+    (void)buffer_text(out, behind);
+}
+
 static void put_start(struct walk *walk, const struct html_element *element,
                       const char *const *attributes)
 {
@@ -166,7 +176,7 @@ static void put_start(struct walk *walk, const struct html_element *element,
     if (image && !start_image(walk, attributes))
         return;
     if (!image)
-        (void)buffer_printf(walk->out, "<%s", element->name);
+        put_tag(walk->out, "<", element->name, "");
     for (size_t i = 0; attributes != NULL && attributes[i] != NULL; i += 2) {
         const char *name = attributes[i],
                    *value = attributes[i + 1] == NULL ? "" : attributes[i + 1];
@@ -179,11 +189,15 @@ static void put_start(struct walk *walk, const struct html_element *element,
     (void)buffer_text(walk->out, link ? " rel=\"noopener noreferrer nofollow\">" : ">");
 }
 
-static void on_start(void *context, const xmlChar *tag, const xmlChar **attributes)
+static bool has_failed(const struct walk *walk)
+{
+    return (walk->out != NULL && walk->out->failed) || (walk->plain != NULL && walk->plain->failed);
+}
+
+static void on_start(void *context, const char *name, const char *const *attributes)
 {
     struct walk *walk = context;
-    const char *name = (const char *)tag;
-    if (walk->depth == HTML_DEPTH_MAX || walk->out->failed) {
+    if (walk->depth == HTML_DEPTH_MAX || has_failed(walk)) {
         walk->result.cut |= walk->depth == HTML_DEPTH_MAX;
         xmlStopParser(walk->parser);
         return;
@@ -200,8 +214,8 @@ static void on_start(void *context, const xmlChar *tag, const xmlChar **attribut
     }
     put_border(walk, element);
     if (element->treatment == HTML_KEEP) {
-        if (!walk->text_only)
-            put_start(walk, element, (const char *const *)(const void *)attributes);
+        if (walk->out != NULL)
+            put_start(walk, element, attributes);
     } else if (walk->depth > 2) { // beside our own html and body
         walk->unwrapped = walk->result.altered = true;
     }
@@ -215,62 +229,93 @@ static void end_top(struct walk *walk)
             walk->dropping = 0;
         return;
     }
-    if (element->treatment == HTML_KEEP && !element->is_void && !walk->text_only)
-        (void)buffer_printf(walk->out, "</%s>", element->name);
+    if (element->treatment == HTML_KEEP && !element->is_void && walk->out != NULL)
+        put_tag(walk->out, "</", element->name, ">");
     put_border(walk, element);
 }
 
 // Whatever the parser says ends, what we opened is closed in order.
-static void on_end(void *context, const xmlChar *tag)
+static void on_end(void *context, const char *name)
 {
     struct walk *walk = context;
     int at = walk->depth;
-    while (at > 0 && strcmp(walk->names[at - 1], (const char *)tag) != 0)
+    while (at > 0 && strcmp(walk->names[at - 1], name) != 0)
         at--;
     while (at > 0 && walk->depth >= at)
         end_top(walk);
 }
 
-static void on_text(void *context, const xmlChar *text, int len)
+static void on_text(void *context, const char *text, size_t len)
 {
     struct walk *walk = context;
     if (walk->dropping == 0 && walk->depth < HTML_DEPTH_MAX)
-        put_text(walk, (const char *)text, (size_t)len);
+        put_text(walk, text, len);
 }
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static htmlParserCtxtPtr new_parser(void)
+static void on_parsed_start(void *context, const xmlChar *tag, const xmlChar **attributes)
 {
-    (void)pthread_once(&once, xmlInitParser);
-    htmlParserCtxtPtr parser = htmlNewParserCtxt();
-    if (parser == NULL)
-        return NULL;
+    on_start(context, (const char *)tag, (const char *const *)(const void *)attributes);
+}
+
+static void on_parsed_end(void *context, const xmlChar *tag)
+{
+    on_end(context, (const char *)tag);
+}
+
+static void on_parsed_text(void *context, const xmlChar *text, int len)
+{
+    on_text(context, (const char *)text, (size_t)len);
+}
+
+// The names of the allow-list, which every parser knows beforehand.
+static xmlDictPtr known_names;
+
+static void make_known_names(void)
+{
     static const char *const known[] = {"href",       "alt",   "src",   "dir",   "colspan",
                                         "rowspan",    "start", "value", "width", "height",
                                         "data-image", "html",  "body"};
+    xmlInitParser();
+    known_names = xmlDictCreate();
+    if (known_names == NULL)
+        return;
     for (size_t i = 0; html_element_name(i) != NULL; i++)
-        (void)xmlDictLookup(parser->dict, (const xmlChar *)html_element_name(i), -1);
+        (void)xmlDictLookup(known_names, (const xmlChar *)html_element_name(i), -1);
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        (void)xmlDictLookup(parser->dict, (const xmlChar *)known[i], -1);
-    (void)xmlDictSetLimit(parser->dict, NAME_BYTES_MAX);
+        (void)xmlDictLookup(known_names, (const xmlChar *)known[i], -1);
+}
+
+static htmlParserCtxtPtr new_parser(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_known_names);
+    htmlParserCtxtPtr parser = known_names == NULL ? NULL : htmlNewParserCtxt();
+    xmlDictPtr names = parser == NULL ? NULL : xmlDictCreateSub(known_names);
+    if (names == NULL) {
+        htmlFreeParserCtxt(parser);
+        return NULL;
+    }
+    (void)xmlDictSetLimit(names, NAME_BYTES_MAX);
+    xmlDictFree(parser->dict);
+    parser->dict = names;
     return parser;
 }
 
 // Runs the parser over `html` within a body of our own, so that it adds no paragraph.
-static bool walk_over(struct walk *walk, const char *html, size_t len)
+static bool parse(struct walk *walk, const char *html, size_t len)
 {
     static const char head[] = "<html><body>";
     static const htmlSAXHandler handler = {
-        .startElement = on_start,
-        .endElement = on_end,
-        .characters = on_text,
-        .cdataBlock = on_text,
-        .ignorableWhitespace = on_text,
+        .startElement = on_parsed_start,
+        .endElement = on_parsed_end,
+        .characters = on_parsed_text,
+        .cdataBlock = on_parsed_text,
+        .ignorableWhitespace = on_parsed_text,
     };
     char *input = len > INT32_MAX - sizeof(head) ? NULL : malloc(sizeof(head) + len);
     walk->parser = input == NULL ? NULL : new_parser();
-    if (walk->parser != NULL) {
+    bool good = walk->parser != NULL;
+    if (good) {
         memcpy(input, head, sizeof(head) - 1);
         memcpy(input + sizeof(head) - 1, html, len);
         *walk->parser->sax = handler;
@@ -281,29 +326,59 @@ static bool walk_over(struct walk *walk, const char *html, size_t len)
         while (walk->depth > 0)
             end_top(walk);
         htmlFreeParserCtxt(walk->parser);
-    } else {
-        walk->out->failed = true;
     }
     free(input);
-    return !walk->out->failed;
+    return good;
+}
+
+// The same events without the parser, where it is not needed to know them.
+static bool read_strictly(struct walk *walk, const char *html, size_t len)
+{
+    const struct html_events events = {on_start, on_end, on_text, walk};
+    on_start(walk, "html", NULL);
+    on_start(walk, "body", NULL);
+    if (!html_strict_read(html, len, &events))
+        return false;
+    on_end(walk, "html");
+    return true;
+}
+
+static bool walk_over(struct walk *walk, const char *html, size_t len)
+{
+    struct walk start = *walk;
+    size_t out_len = walk->out == NULL ? 0 : walk->out->len;
+    size_t plain_len = walk->plain == NULL ? 0 : walk->plain->len;
+    if (read_strictly(walk, html, len) || has_failed(walk))
+        return !has_failed(walk);
+    *walk = start;
+    if (walk->out != NULL)
+        buffer_cut(walk->out, out_len);
+    if (walk->plain != NULL)
+        buffer_cut(walk->plain, plain_len);
+    return parse(walk, html, len) && !has_failed(walk);
 }
 
 bool html_text(const char *html, size_t len, struct buffer *out)
 {
-    struct walk walk = {.out = out, .text_only = true};
+    struct walk walk = {.plain = out};
     return walk_over(&walk, html, len);
 }
 
 static bool sanitize_once(const char *html, size_t len, const struct html_options *options,
                           struct buffer *out, struct walk *walk)
 {
-    struct buffer text _cleanup_(buffer_done);
-    buffer_init(&text, TEXT_MAX_BYTES);
-    if (!html_text(html, len, &text))
-        return false;
-    *walk = (struct walk){.out = out, .options = options, .text = &text};
-    next_secret(walk, 0);
+    struct buffer plain _cleanup_(buffer_done);
+    buffer_init(&plain, TEXT_MAX_BYTES);
+    *walk = (struct walk){.out = out, .plain = &plain, .options = options};
     bool good = walk_over(walk, html, len);
+    struct walk masking = {.out = out, .text = &plain, .options = options};
+    next_secret(&masking, 0);
+    if (good && masking.has_secret) {
+        buffer_reset(out);
+        *walk = masking;
+        good = walk_over(walk, html, len);
+    }
+    walk->plain = NULL;
     walk->text = NULL;
     return good;
 }
