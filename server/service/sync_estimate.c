@@ -40,7 +40,8 @@ struct estimate {
     int64_t inventory_count;
     struct type_sync_enabled *types;
     size_t type_count;
-    bool *type_changes; // of each type: only what changed is read
+    bool *type_changes;        // of each type: only what changed is read
+    struct plan_glance glance; // at these all at once
     bool organization_changes, password_changes;
     bool psa_probes; // the kind of PSA is going to be looked for
     struct sync_estimate documents, passwords, checklists; // as stored
@@ -53,16 +54,18 @@ struct estimate {
 };
 
 static enum err_code load_cursor(struct tx *tx, struct estimate *estimate, enum source_kind kind,
-                                 int64_t type_id, bool *ret_changes, struct err *reterr)
+                                 int64_t type_id, bool *ret_changes, struct sync_cursor *ret_cursor,
+                                 struct err *reterr)
 {
-    struct sync_cursor cursor;
+    struct sync_cursor *cursor = ret_cursor;
     size_t count = kind == SOURCE_ORGANIZATIONS ? 0 : estimate->organization_count;
     *ret_changes = false;
+    *ret_cursor = (struct sync_cursor){.total_count = -1};
     if (estimate->full)
         return ERR_OK;
     try_(sync_cursor_load(tx, estimate->connection_id, (int)kind, type_id, estimate->organizations,
-                          count, estimate->request->arena, &cursor, reterr));
-    *ret_changes = cursor.covers && cursor.distrust_time_us == 0;
+                          count, estimate->request->arena, cursor, reterr));
+    *ret_changes = cursor->covers && cursor->distrust_time_us == 0;
     return ERR_OK;
 }
 
@@ -91,12 +94,21 @@ static enum err_code load(struct estimate *estimate, const char *parent, struct 
         arena_calloc(arena, estimate->type_count + 1, sizeof(*estimate->type_changes));
     if (estimate->type_changes == NULL)
         return err_no_memory(reterr);
-    for (size_t i = 0; i < estimate->type_count; i++)
+    struct sync_cursor cursor;
+    for (size_t i = 0; i < estimate->type_count; i++) {
         try_(load_cursor(tx, estimate, SOURCE_FLEXIBLE_ASSETS, estimate->types[i].id,
-                         &estimate->type_changes[i], reterr));
+                         &estimate->type_changes[i], &cursor, reterr));
+        if (estimate->type_changes[i])
+            (void)plan_glance_add(&estimate->glance, cursor.total_count);
+    }
+    bool ignored;
+    try_(load_cursor(tx, estimate, SOURCE_FLEXIBLE_ASSETS, 0, &ignored, &cursor, reterr));
+    if (cursor.distrust_time_us != 0 || estimate->organization_count < 2)
+        estimate->glance = (struct plan_glance){0};
     try_(load_cursor(tx, estimate, SOURCE_ORGANIZATIONS, 0, &estimate->organization_changes,
+                     &cursor, reterr));
+    try_(load_cursor(tx, estimate, SOURCE_PASSWORDS, 0, &estimate->password_changes, &cursor,
                      reterr));
-    try_(load_cursor(tx, estimate, SOURCE_PASSWORDS, 0, &estimate->password_changes, reterr));
     struct sync_psa_witness witness;
     try_(sync_connection_psa_witness(tx, id, arena, &witness, reterr));
     estimate->psa_probes = witness.organization_id != 0;
@@ -224,7 +236,11 @@ static enum err_code of_passwords(struct estimate *estimate, struct cost *cost, 
 {
     try_(of_planned(estimate, SOURCE_PASSWORDS, estimate->password_changes, &estimate->passwords,
                     cost, reterr));
-    cost->requests += 1 + (estimate->full ? estimate->passwords.foldered_count : 0); // categories
+    // Categories are listed again by full runs, and where there is one that is not known.
+    if (estimate->full || !estimate->password_changes)
+        cost->requests++;
+    if (estimate->full)
+        cost->requests += estimate->passwords.foldered_count;
     return ERR_OK;
 }
 
@@ -249,6 +265,9 @@ static enum err_code of_assets(struct estimate *estimate, struct cost *cost, str
         cost->rows += rows > 0 ? rows : 0;
         cost->measured = cost->measured && rows >= 0;
     }
+    // One request finds that none of these changed.
+    if (plan_glance_pays(&estimate->glance))
+        cost->requests -= (int64_t)estimate->glance.lists - 1;
     cost->plan = arena_printf(estimate->request->arena,
                               "The types; then a list for each of %zu enabled types, of %zu only "
                               "what changed since the last run",

@@ -148,6 +148,10 @@ struct source_query {
     enum source_kind kind;
     int64_t organization_id; // 0: the whole account; required for documents and folders
     int64_t type_id;         // the type of flexible assets; required for them
+    // Instead of one type: those of any of these. Whether upstream takes more than the first of
+    // them is for the caller to see.
+    const int64_t *type_ids;
+    size_t type_count;
     enum source_folder_filter folder_filter; // of documents
     int64_t folder_id;
     int page_number; // from 1
@@ -178,9 +182,10 @@ static inline bool source_query_same(const struct source_query *one,
                                      const struct source_query *other)
 {
     return one->kind == other->kind && one->organization_id == other->organization_id &&
-           one->type_id == other->type_id && one->folder_filter == other->folder_filter &&
-           one->folder_id == other->folder_id && one->page_number == other->page_number &&
-           one->page_size == other->page_size && one->secret_traits == other->secret_traits &&
+           one->type_id == other->type_id && one->type_ids == other->type_ids &&
+           one->folder_filter == other->folder_filter && one->folder_id == other->folder_id &&
+           one->page_number == other->page_number && one->page_size == other->page_size &&
+           one->secret_traits == other->secret_traits &&
            one->secret_trait_count == other->secret_trait_count &&
            one->known_traits == other->known_traits &&
            one->known_trait_count == other->known_trait_count &&

@@ -241,3 +241,29 @@ enum err_code record_foldered(struct tx *tx, const struct record_foldered *asked
     *ret_count = found;
     return ERR_OK;
 }
+
+enum err_code record_new(struct tx *tx, const char *connection_id, int kind, const int64_t *ids,
+                         const int64_t *update_times, size_t count, struct arena *arena,
+                         const int64_t **ret_ids, size_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_new",
+        "SELECT w.id FROM unnest($4::bigint[], $5::timestamptz[]) AS w(id, update_time)"
+        " WHERE NOT EXISTS (SELECT FROM record AS r WHERE r.tenant = $1 AND r.connection_id = $2"
+        "  AND r.kind = $3::smallint AND r.id = w.id AND r.update_time = w.update_time)"
+        " ORDER BY w.id"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64S(ids, count), ARG_TIMES(update_times, count)),
+                  &rows, reterr));
+    size_t found = (size_t)rows_count(&rows);
+    int64_t *new_ids = arena_calloc(arena, found + 1, sizeof(*new_ids));
+    if (new_ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < found; i++)
+        new_ids[i] = rows_int64(&rows, (int)i, 0);
+    *ret_ids = new_ids;
+    *ret_count = found;
+    return ERR_OK;
+}

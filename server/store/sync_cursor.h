@@ -10,6 +10,7 @@ struct sync_cursor {
     int64_t update_time_us;   // what changed until then is stored; 0: nothing is known
     bool covers;              // of all the organizations asked about
     const char *basis;        // what the rows were read by
+    int64_t total_count;      // rows of the list as upstream counted them then; -1: not known
     int64_t distrust_time_us; // when upstream was seen to ignore the order or filter; 0: never
 };
 enum err_code sync_cursor_load(struct tx *tx, const char *connection_id, int kind, int64_t type_id,
@@ -25,6 +26,7 @@ struct sync_cursor_step {
     size_t organization_count;
     bool limited; // and not all that are mapped: the time of the others stays
     int64_t update_time_us;
+    int64_t total_count; // -1: not known
     const char *basis;
 };
 // Moves the cursor on, never back. Organizations that were mapped after the run was asked for are

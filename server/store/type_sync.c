@@ -134,3 +134,21 @@ enum err_code type_sync_load_enabled(struct tx *tx, const char *connection_id, s
     *ret_count = count;
     return ERR_OK;
 }
+
+enum err_code category_sync_lacks(struct tx *tx, const char *connection_id, int kind,
+                                  bool *ret_lacks, struct err *reterr)
+{
+    static const struct statement statement = {
+        "category_sync_lacks",
+        "SELECT NOT EXISTS (SELECT FROM password_category WHERE tenant = $1 AND connection_id = $2)"
+        " OR EXISTS (SELECT FROM record AS r WHERE r.tenant = $1 AND r.connection_id = $2"
+        "  AND r.kind = $3::smallint AND r.category_id <> 0"
+        "  AND NOT EXISTS (SELECT FROM password_category AS c WHERE c.tenant = $1"
+        "   AND c.connection_id = $2 AND c.id = r.category_id))"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind)), &rows,
+                  reterr));
+    *ret_lacks = rows_bool(&rows, 0, 0);
+    return ERR_OK;
+}

@@ -32,6 +32,10 @@ enum err_code category_sync_put(struct tx *tx, const char *connection_id,
                                 const struct type_batch *batch, int64_t now_us,
                                 struct err *reterr) _must_check_;
 
+// Whether a record of `kind` has a category that is not known, or none is known at all.
+enum err_code category_sync_lacks(struct tx *tx, const char *connection_id, int kind,
+                                  bool *ret_lacks, struct err *reterr) _must_check_;
+
 // A type to be fetched: enabled here, on upstream.
 struct type_sync_enabled {
     int64_t id;

@@ -17,24 +17,52 @@ static size_t count_organizations(const struct task *task, enum source_kind kind
     return kind == SOURCE_ORGANIZATIONS ? 0 : task->organization_count;
 }
 
-enum err_code cursor_since(struct task *task, enum source_kind kind, int64_t type_id,
-                           const char *basis, int64_t *ret_since_us, struct err *reterr)
+static enum err_code load(struct task *task, enum source_kind kind, int64_t type_id,
+                          struct sync_cursor *ret_cursor, bool *ret_trusted, struct err *reterr)
 {
     struct run *run = task->run;
-    struct sync_cursor cursor;
-    *ret_since_us = 0;
-    if (run->row.mode == SYNC_MODE_FULL)
-        return ERR_OK;
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(run, false, &tx, reterr));
     try_(sync_cursor_load(tx, run->lease.connection_id, (int)kind, type_id, task->organizations,
-                          count_organizations(task, kind), &run->arena, &cursor, reterr));
-    bool distrusted =
-        cursor.distrust_time_us != 0 && clock_wall_us() - cursor.distrust_time_us < DISTRUST_US;
-    if (!cursor.covers || distrusted || strcmp(cursor.basis, basis) != 0)
-        return ERR_OK;
-    *ret_since_us = cursor.update_time_us > OVERLAP_US ? cursor.update_time_us - OVERLAP_US : 1;
+                          count_organizations(task, kind), &run->arena, ret_cursor, reterr));
+    *ret_trusted = ret_cursor->distrust_time_us == 0 ||
+                   clock_wall_us() - ret_cursor->distrust_time_us >= DISTRUST_US;
     return ERR_OK;
+}
+
+enum err_code cursor_since(struct task *task, enum source_kind kind, int64_t type_id,
+                           const char *basis, struct cursor_point *ret_point, struct err *reterr)
+{
+    struct sync_cursor cursor;
+    bool trusted;
+    *ret_point = (struct cursor_point){.total_count = -1};
+    if (task->run->row.mode == SYNC_MODE_FULL)
+        return ERR_OK;
+    try_(load(task, kind, type_id, &cursor, &trusted, reterr));
+    if (!cursor.covers || !trusted || strcmp(cursor.basis, basis) != 0)
+        return ERR_OK;
+    ret_point->since_us =
+        cursor.update_time_us > OVERLAP_US ? cursor.update_time_us - OVERLAP_US : 1;
+    ret_point->total_count = cursor.total_count;
+    return ERR_OK;
+}
+
+enum err_code cursor_trusts(struct task *task, enum source_kind kind, int64_t type_id,
+                            bool *ret_trusted, struct err *reterr)
+{
+    struct sync_cursor cursor;
+    return load(task, kind, type_id, &cursor, ret_trusted, reterr);
+}
+
+enum err_code cursor_avoid(struct task *task, enum source_kind kind, int64_t type_id,
+                           struct err *reterr)
+{
+    struct run *run = task->run;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    try_(sync_cursor_distrust(tx, run->lease.connection_id, (int)kind, type_id, clock_wall_us(),
+                              reterr));
+    return tx_commit(&tx, reterr);
 }
 
 static enum err_code advance_once(struct task *task, const struct walk *walk, struct err *reterr)
@@ -49,6 +77,8 @@ static enum err_code advance_once(struct task *task, const struct walk *walk, st
         .organization_count = count_organizations(task, walk->kind),
         .limited = run->row.organization_count > 0,
         .update_time_us = task->at.newest_us,
+        // Of one organization alone it says nothing of the list.
+        .total_count = walk->filtered ? -1 : task->at.total,
         .basis = walk->basis == NULL ? "" : walk->basis,
     };
     struct tx *tx _cleanup_(tx_abortp) = NULL;

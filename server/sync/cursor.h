@@ -7,11 +7,21 @@
 
 #include "server/sync/walk.h"
 
+// Upstream's count of a list when it was last read; -1: not known.
+struct cursor_point {
+    int64_t since_us, total_count;
+};
 // From which change on the task must read a list again; 0: all of it, because the run is a full
 // one, something is new, or upstream does not keep to the order it is asked for. `basis` is what
 // the rows are read by; another one makes all of them new.
 enum err_code cursor_since(struct task *task, enum source_kind kind, int64_t type_id,
-                           const char *basis, int64_t *ret_since_us,
+                           const char *basis, struct cursor_point *ret_point,
+                           struct err *reterr) _must_check_;
+// Whether upstream keeps to what a list is asked for, as far as is known; and the note that it does
+// not, where that costs nothing but requests: without an issue, for a week.
+enum err_code cursor_trusts(struct task *task, enum source_kind kind, int64_t type_id,
+                            bool *ret_trusted, struct err *reterr) _must_check_;
+enum err_code cursor_avoid(struct task *task, enum source_kind kind, int64_t type_id,
                            struct err *reterr) _must_check_;
 // Moves the cursor to where the pass that has ended reaches, unless it missed something. Does no
 // harm when done twice.

@@ -62,3 +62,31 @@ enum plan_folders plan_folders(int64_t null_count, int64_t none_count, int64_t n
     *ret_certain = false;
     return PLAN_FOLDERS_NULL;
 }
+
+bool plan_glance_add(struct plan_glance *plan, int64_t total_count)
+{
+    if (total_count < 0 || plan->lists == PLAN_GLANCE_LISTS)
+        return false;
+    plan->lists++;
+    plan->filled += total_count > 0;
+    plan->rows += total_count;
+    if (total_count > plan->most)
+        plan->most = total_count;
+    return true;
+}
+
+bool plan_glance_pays(const struct plan_glance *plan)
+{
+    return plan->filled > 1;
+}
+
+enum plan_glanced plan_glance_judge(const struct plan_glance *plan, int64_t total_count,
+                                    int64_t new_count)
+{
+    if (total_count < 0)
+        return PLAN_GLANCE_DOUBTFUL;
+    // One list alone would be as long as all only with so many new rows.
+    if (total_count >= plan->rows)
+        return new_count < plan->rows - plan->most ? PLAN_GLANCE_OF_ALL : PLAN_GLANCE_DOUBTFUL;
+    return total_count <= plan->most + new_count ? PLAN_GLANCE_IGNORED : PLAN_GLANCE_DOUBTFUL;
+}

@@ -20,6 +20,22 @@ int64_t plan_windows(int64_t requests, int64_t left, int64_t share);
 // Requests that a run takes in all if the rows that are left cost as many as those that are done.
 int64_t plan_requests(int64_t made, int64_t done, int64_t left);
 
+// Lists to be glanced at by one request (glance.h).
+struct plan_glance {
+    size_t lists, filled; // of them with rows
+    int64_t rows, most;   // of all together; of the longest
+};
+enum { PLAN_GLANCE_LISTS = 100 }; // their ids stand in the address
+// Adds a list that has so many rows. False: it cannot be glanced at.
+bool plan_glance_add(struct plan_glance *plan, int64_t total_count);
+// Whether a glance may spare requests and can show that it is one at all the lists.
+bool plan_glance_pays(const struct plan_glance *plan);
+// What the length of the answer tells, whose first page has so many new rows: it is of all the
+// lists; of one alone; or rows went meanwhile, and nothing is certain.
+enum plan_glanced { PLAN_GLANCE_OF_ALL, PLAN_GLANCE_IGNORED, PLAN_GLANCE_DOUBTFUL };
+enum plan_glanced plan_glance_judge(const struct plan_glance *plan, int64_t total_count,
+                                    int64_t new_count);
+
 // Whether so many gone of so many are doubtful: rather a fault upstream than somebody's work.
 bool plan_too_many_gone(int64_t gone, int64_t of);
 

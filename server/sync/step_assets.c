@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "server/store/type_sync.h"
+#include "server/sync/cursor.h"
+#include "server/sync/glance.h"
 #include "server/sync/types.h"
 #include "server/sync/walk.h"
 
@@ -26,7 +28,7 @@ static char *make_basis(const struct type_sync_enabled *type, struct arena *aren
 }
 
 static enum err_code walk_type(struct task *task, const struct type_sync_enabled *type,
-                               struct err *reterr)
+                               const char *basis, struct err *reterr)
 {
     // One organization's are fewer pages than the account's.
     int64_t only = task->organization_count == 1 ? task->organizations[0] : 0;
@@ -46,10 +48,8 @@ static enum err_code walk_type(struct task *task, const struct type_sync_enabled
         .last_part = true,
         .begins_pass = true,
         .ends_pass = true,
-        .basis = make_basis(type, &task->run->arena),
+        .basis = basis,
     };
-    if (walk.basis == NULL)
-        return err_no_memory(reterr);
     if (walk.filtered && !task->filters_ignored)
         try_(walk_changes_or_all(task, &walk, reterr));
     if (walk.filtered && !task->filters_ignored)
@@ -57,6 +57,54 @@ static enum err_code walk_type(struct task *task, const struct type_sync_enabled
     walk.organization_id = 0;
     walk.filtered = false;
     return walk_changes_or_all(task, &walk, reterr);
+}
+
+// Which types need not be asked for one by one. Not when the task goes on in the midst of them, nor
+// of one organization, whose lists are its own.
+static enum err_code glance(struct task *task, const struct type_sync_enabled *types,
+                            const char *const *bases, size_t count, struct glance_list *lists,
+                            struct err *reterr)
+{
+    if (task->text[0] != '\0' || task->organization_count < 2)
+        return ERR_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct cursor_point point = {0};
+        if (types[i].known_trait_count > 0)
+            try_(cursor_since(task, SOURCE_FLEXIBLE_ASSETS, types[i].id, bases[i], &point, reterr));
+        lists[i] = (struct glance_list){types[i].id, point.since_us, point.total_count, false};
+    }
+    try_(glance_types(task, lists, count, reterr));
+    // What is not read again settles no issue.
+    for (size_t i = 0; i < count; i++)
+        task->at.unsure = task->at.unsure || lists[i].unchanged;
+    return ERR_OK;
+}
+
+static enum err_code walk_types(struct task *task, const struct type_sync_enabled *types,
+                                size_t count, struct err *reterr)
+{
+    struct arena *arena = &task->run->arena;
+    struct glance_list *lists = arena_calloc(arena, count + 1, sizeof(*lists));
+    const char **bases = arena_calloc(arena, count + 1, sizeof(*bases));
+    if (lists == NULL || bases == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        if ((bases[i] = make_basis(&types[i], arena)) == NULL)
+            return err_no_memory(reterr);
+    try_(glance(task, types, bases, count, lists, reterr));
+    const struct type_sync_enabled *unknown = NULL;
+    for (size_t i = 0; i < count; i++) {
+        // Which traits are secret is not known then.
+        if (types[i].known_trait_count == 0)
+            unknown = &types[i];
+        else if (!lists[i].unchanged)
+            try_(walk_type(task, &types[i], bases[i], reterr));
+    }
+    if (unknown != NULL)
+        return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID,
+                       "upstream did not give the fields of flexible asset type %" PRId64,
+                       unknown->id);
+    return ERR_OK;
 }
 
 enum err_code step_flexible_assets(struct task *task, struct err *reterr)
@@ -74,18 +122,5 @@ enum err_code step_flexible_assets(struct task *task, struct err *reterr)
         try_(type_sync_load_enabled(tx, run->lease.connection_id, &run->arena, &types, &count,
                                     reterr));
     }
-    const struct type_sync_enabled *unknown = NULL;
-    for (size_t i = 0; i < count; i++) {
-        // Which traits are secret is not known then.
-        if (types[i].known_trait_count == 0) {
-            unknown = &types[i];
-            continue;
-        }
-        try_(walk_type(task, &types[i], reterr));
-    }
-    if (unknown != NULL)
-        return err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID,
-                       "upstream did not give the fields of flexible asset type %" PRId64,
-                       unknown->id);
-    return ERR_OK;
+    return walk_types(task, types, count, reterr);
 }

@@ -83,17 +83,17 @@ enum err_code step_planned(struct task *task, enum source_kind kind, struct err 
     // In the second stage the lists are complete, whichever they were.
     if (task->organization_count == 0 || (task->text[0] != '\0' && task->at.stage > 0))
         return ERR_OK;
-    int64_t since_us = 0;
+    struct cursor_point point = {0};
     // Whether the tasks of a checklist move its time is not known.
     if (kind != SOURCE_CHECKLISTS)
-        try_(cursor_since(task, kind, 0, "", &since_us, reterr));
-    bool left = since_us == 0;
+        try_(cursor_since(task, kind, 0, "", &point, reterr));
+    bool left = point.since_us == 0;
     if (!left)
-        try_(changes(task, kind, since_us, &left, reterr));
+        try_(changes(task, kind, point.since_us, &left, reterr));
     if (!left)
         return ERR_OK;
     // Too much changed: organization by organization, from when that was seen.
-    if (since_us != 0 && task->at.newest_us > 0)
+    if (point.since_us != 0 && task->at.newest_us > 0)
         return by_organizations(task, kind, true, reterr);
     return whole(task, kind, reterr);
 }

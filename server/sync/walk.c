@@ -346,9 +346,11 @@ bool walk_hint(struct task *task, const struct walk *walk)
 enum err_code walk_changes_or_all(struct task *task, const struct walk *walk, struct err *reterr)
 {
     struct walk changes = *walk;
+    struct cursor_point point;
     bool left = false;
     try_(cursor_since(task, walk->kind, walk->type_id, walk->basis == NULL ? "" : walk->basis,
-                      &changes.since_us, reterr));
+                      &point, reterr));
+    changes.since_us = point.since_us;
     if (changes.since_us != 0)
         try_(walk_run(task, &changes, &left, reterr));
     bool over = (changes.since_us != 0 && !left) || (walk->filtered && task->filters_ignored);

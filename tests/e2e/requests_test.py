@@ -79,10 +79,19 @@ class Requests(e2e.Case):
         self.assertEqual([task.kind for task in said.tasks], tasks)
         self.cost(QUICK, tasks)
         said, took = self.cost(QUICK, tasks)
-        # A request a list; types, categories and templates again.
-        types = sum(1 for row in self.emulator.dump("flexible_asset_types") if row["attributes"]["enabled"])
-        self.assertEqual(took, 3 + types + 3)
+        # A request a list, one for all assets; types and templates again.
+        self.assertEqual(took, 3 + 1 + 2)
         self.assertEqual(said.request_count, took)
+        # Where upstream looks at the first of several types alone, that is found out, and each is asked for.
+        types = sum(1 for row in self.emulator.dump("flexible_asset_types") if row["attributes"]["enabled"])
+        for refusal in ("first", "422"):
+            self.stack.execute("UPDATE sync_cursor SET distrust_time = NULL")
+            self.emulator.switch(type_filter_list=refusal)
+            said, took = self.cost(QUICK, tasks)
+            self.assertEqual((said.request_count, took), (6, 6 + types))
+            said, took = self.cost(QUICK, tasks)
+            self.assertEqual((said.request_count, took), (5 + types, 5 + types))
+        self.emulator.calm()
 
     def test_the_kind_of_psa_is_learned_once(self):
         """By one organization, asked for under each of six kinds; which the estimate knows."""

@@ -27,7 +27,7 @@ static fake_hook *hook;
 static enum err_code probe_code;
 static int probe_count;
 static enum source_kind stuck;
-static bool order_ignored, filters_ignored;
+static bool order_ignored, filters_ignored, first_type_alone;
 static enum source_psa_type psa_type;
 static bool psa_ignored; // filters by another kind
 
@@ -39,7 +39,7 @@ void fake_reset(void)
     hook = NULL;
     probe_code = ERR_OK;
     stuck = SOURCE_KIND_COUNT;
-    order_ignored = psa_ignored = false;
+    order_ignored = psa_ignored = first_type_alone = false;
     psa_type = SOURCE_PSA_TYPE_END;
     (void)pthread_mutex_unlock(&lock);
 }
@@ -48,6 +48,13 @@ void fake_ignore_order(void)
 {
     (void)pthread_mutex_lock(&lock);
     order_ignored = true;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void fake_take_first_type_alone(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    first_type_alone = true;
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -198,12 +205,23 @@ static bool psa_fits(const struct source_query *query, const struct row *row)
     return query->psa_type == psa_type && strstr(row->body, id) != NULL;
 }
 
+static bool type_fits(const struct source_query *query, int64_t type_id)
+{
+    if (query->type_count == 0)
+        return query->type_id == 0 || query->type_id == type_id;
+    size_t count = first_type_alone ? 1 : query->type_count;
+    for (size_t i = 0; i < count; i++)
+        if (query->type_ids[i] == type_id)
+            return true;
+    return false;
+}
+
 static bool fits(const struct source_query *query, const struct row *row)
 {
     if (!psa_fits(query, row))
         return false;
     const struct fake_record *record = &row->record;
-    if (record->kind != query->kind || (query->type_id != 0 && record->type_id != query->type_id))
+    if (record->kind != query->kind || !type_fits(query, record->type_id))
         return false;
     // Of flexible assets the organization is a filter, of the others a part of the path.
     bool ignored = filters_ignored && query->kind == SOURCE_FLEXIBLE_ASSETS;

@@ -33,6 +33,8 @@ struct fake_record {
 void fake_set_psa(enum source_psa_type type, bool others_ignored);
 // Lets the account ignore that the latest changed are asked for first.
 void fake_ignore_order(void);
+// Lets the account look only at the first of several types that are asked for.
+void fake_take_first_type_alone(void);
 // Whether the filter of flexible assets for an organization is ignored without a word.
 void fake_ignore_filters(bool ignored);
 // Adds a record, or changes the one of the same kind and id.

@@ -84,6 +84,19 @@ static bool psa_is_idle(const struct selection_request *request, struct answer *
                         switch_is(request->switches, SWITCH_PSA_FILTER_FOREIGN, "ignored"));
 }
 
+/* Several types of flexible assets: whether all of them count is not documented. */
+static bool takes_types(const struct selection_request *request, struct matcher *matcher,
+                        struct answer *refusal)
+{
+    if (switch_is(request->switches, SWITCH_TYPE_FILTER_LIST, "first"))
+        matcher->count = 1;
+    if (!switch_is(request->switches, SWITCH_TYPE_FILTER_LIST, "422"))
+        return true;
+    answer_error(refusal, 422, "flexible_asset_type_id is invalid", NULL,
+                 "filter/flexible_asset_type_id");
+    return false;
+}
+
 static bool add_rule(struct matchers *matchers, const struct selection_request *request,
                      const struct filter_rule *rule, const char *value, struct answer *refusal)
 {
@@ -91,6 +104,10 @@ static bool add_rule(struct matchers *matchers, const struct selection_request *
     if (rule->kind == FILTER_PSA && psa_is_idle(request, refusal, &refused))
         return !refused;
     struct matcher *matcher = add(matchers, rule->kind, value);
+    if (rule->kind == FILTER_PARENT && matcher->count > 1 &&
+        request->endpoint->collection == COLLECTION_FLEXIBLE_ASSETS &&
+        !takes_types(request, matcher, refusal))
+        return false;
     matcher->exclude = rule->exclude;
     matcher->attribute = rule->attribute;
     matcher->wanted = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;

@@ -76,6 +76,8 @@ enum switch_kind { SWITCH_KIND_BOOL, SWITCH_KIND_INT, SWITCH_KIND_CHOICE, SWITCH
       "filter[psa_id] with the psa_integration_type of a PSA that the account has not")           \
     X(UNKNOWN_INCLUDE, "unknown_include", CHOICE, "\"ignored\"", "ignored|400", "?",              \
       "an include that the endpoint does not list")                                               \
+    X(TYPE_FILTER_LIST, "type_filter_list", CHOICE, "\"honoured\"", "honoured|first|422", "?",    \
+      "flexible_assets of several types, separated by commas: of all, of the first, refused")     \
     X(AUTHORIZED_USERS, "authorized_users", CHOICE, "\"linked\"", "linked|unlinked|absent", "?",  \
       "what the include adds: users and links to them, users alone, nothing")                     \
     X(INCLUDED_ID, "included_id", CHOICE, "\"string\"", "string|integer", "O", "ids in included") \

@@ -25,7 +25,7 @@ static enum err_code check(const struct source_query *query, struct err *reterr)
     if (query->organization_id < 0 ||
         (itglue_kind(query->kind)->nested_only && query->organization_id == 0))
         return err_invalid(reterr, "organization_id", "is required");
-    if (query->kind == SOURCE_FLEXIBLE_ASSETS && query->type_id <= 0)
+    if (query->kind == SOURCE_FLEXIBLE_ASSETS && query->type_id <= 0 && query->type_count == 0)
         return err_invalid(reterr, "type_id", "is required");
     if (query->folder_filter == SOURCE_FOLDER_ID && query->folder_id <= 0)
         return err_invalid(reterr, "folder_id", "is required");
@@ -68,6 +68,15 @@ static void add_value(const char *text, struct buffer *target)
     }
 }
 
+static void add_types(const struct source_query *query, struct buffer *target)
+{
+    buffer_text(target, "&filter%5Bflexible-asset-type-id%5D=");
+    if (query->type_count == 0)
+        buffer_printf(target, "%" PRId64, query->type_id);
+    for (size_t i = 0; i < query->type_count; i++)
+        buffer_printf(target, i == 0 ? "%" PRId64 : ",%" PRId64, query->type_ids[i]);
+}
+
 static void add_psa_filter(const struct source_query *query, struct buffer *target)
 {
     if (query->psa_id == NULL)
@@ -96,7 +105,7 @@ enum err_code itglue_query_page(const struct source_query *query, struct buffer 
     if (kind->include != NULL)
         buffer_printf(target, "&include=%s", kind->include);
     if (assets)
-        buffer_printf(target, "&filter%%5Bflexible-asset-type-id%%5D=%" PRId64, query->type_id);
+        add_types(query, target);
     if (assets && query->organization_id != 0)
         buffer_printf(target, "&filter%%5Borganization-id%%5D=%" PRId64, query->organization_id);
     if (query->kind == SOURCE_DOCUMENTS)

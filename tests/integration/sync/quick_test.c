@@ -70,6 +70,20 @@ static void what_did_not_change_costs_a_request_a_list(void **state)
     assert_int_equal(fixture_run(fixture).mode, SYNC_MODE_FULL);
 }
 
+static void categories_are_listed_when_one_is_new(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture);
+    fake_put(&(struct fake_record){.kind = SOURCE_PASSWORD_CATEGORIES, .id = 71, .name = "New"});
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_int_equal(fake_request_count(SOURCE_PASSWORD_CATEGORIES), 0);
+    (void)fixture_sql(fixture, "UPDATE record SET category_id = 71 WHERE kind = 9 AND id = 3000");
+    for (int run = 0; run < 2; run++)
+        assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_int_equal(fake_request_count(SOURCE_PASSWORD_CATEGORIES), 1);
+    assert_sql(fixture, "SELECT display_name FROM password_category WHERE id = 71", "New");
+}
+
 static void what_changed_comes_in(void **state)
 {
     struct fixture *fixture = *state;
@@ -292,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_did_not_change_costs_a_request_a_list),
+        TEST(categories_are_listed_when_one_is_new),
         TEST(what_changed_comes_in),
         TEST(what_is_gone_stays_until_a_full_run),
         TEST(a_new_mapping_brings_everything),

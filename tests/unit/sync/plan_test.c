@@ -45,6 +45,37 @@ static void document_filter(void **state)
     assert_false(certain);
 }
 
+static struct plan_glance lists_of(int64_t first, int64_t second, int64_t third)
+{
+    struct plan_glance plan = {0};
+    assert_true(plan_glance_add(&plan, first));
+    assert_true(plan_glance_add(&plan, second));
+    assert_true(plan_glance_add(&plan, third));
+    return plan;
+}
+
+static void a_glance_is_believed_only_if_it_shows_all_lists(void **state)
+{
+    (void)state;
+    struct plan_glance plan = lists_of(100, 0, 40);
+    assert_true(plan_glance_pays(&plan));
+    assert_int_equal(plan_glance_judge(&plan, 140, 0), PLAN_GLANCE_OF_ALL);
+    assert_int_equal(plan_glance_judge(&plan, 145, 5), PLAN_GLANCE_OF_ALL);
+    // As long as the first alone, with what came to it.
+    assert_int_equal(plan_glance_judge(&plan, 100, 0), PLAN_GLANCE_IGNORED);
+    assert_int_equal(plan_glance_judge(&plan, 105, 5), PLAN_GLANCE_IGNORED);
+    // Rows went.
+    assert_int_equal(plan_glance_judge(&plan, 139, 0), PLAN_GLANCE_DOUBTFUL);
+    // The first alone may have grown by as much as the other has.
+    assert_int_equal(plan_glance_judge(&plan, 140, 40), PLAN_GLANCE_DOUBTFUL);
+    assert_int_equal(plan_glance_judge(&plan, -1, 0), PLAN_GLANCE_DOUBTFUL);
+    // One list with rows: whether the others count cannot be seen.
+    plan = lists_of(100, 0, 0);
+    assert_false(plan_glance_pays(&plan));
+    assert_false(plan_glance_add(&plan, -1));
+    assert_int_equal(plan.lists, 3);
+}
+
 static void many_gone_at_once_are_doubtful(void **state)
 {
     (void)state;
@@ -83,6 +114,7 @@ int main(void)
         cmocka_unit_test(fewest_requests),
         cmocka_unit_test(document_filter),
         cmocka_unit_test(many_gone_at_once_are_doubtful),
+        cmocka_unit_test(a_glance_is_believed_only_if_it_shows_all_lists),
         cmocka_unit_test(windows_of_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
