@@ -117,45 +117,44 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
     return ERR_OK;
 }
 
+#define A_FOLDER_SHUT FOLDERS_SHUT("ARRAY[r.folder_id, $6::bigint]", "c.id")
+#define FREEZE_JOIN REVEAL_FREEZE_JOIN("$7")
+
 // $1 tenant, $2 company, $3 entry, $4 whether $5 is the category to judge, else it is the stored
 // one, $6 a folder to judge too, $7 the subject of who asks, $8 whether the sealed key is wanted.
 // One row of a known company, whether or not the entry is there.
 //
-// The entry is found by its key alone (OFFSET 0), and only then its organization's mapping: before
-// a table has statistics, a join would go through all of the organization's entries.
+// The entry is asked for in the order of its key, and only then for its organization's mapping:
+// before a table has statistics all indexes look the same to the planner, and only the key has the
+// order.
 static const struct statement GATES = {
     "password_gates_get",
     "SELECT" SIGHT_COLUMNS ", c.region, c.credential_version, coalesce(a.revision, 0),"
-    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted," FOLDERS_SHUT(
-        "ARRAY[r.folder_id, $6::bigint]",
-        "c.id") ","
-                "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
-                "       coalesce(k.display_name, ''),"
-                "       coalesce(a.level = 3 OR (a.level = 2 AND ("
-                "         (j.category_id = 0 AND a.include_uncategorized)"
-                "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant = $1"
-                "                    AND s.company_id = $2 AND s.connection_id = c.id"
-                "                    AND s.category_id = j.category_id))), false),"
-                "       coalesce(c.key_last_success_time < now() - interval '1 day'"
-                "                OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]', "
-                "false)," EMBEDDED ", v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext"
-                ", z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS SIGHT_TABLES
-                "  LEFT JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = "
-                "c.id"
-                "       AND kind = 9 AND id BETWEEN $3 AND $3 ORDER BY id LIMIT 1) r"
-                "       ON EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = "
-                "c.id"
-                "                  AND m.company_id = $2 AND m.organization_id = r.organization_id)"
-                "  LEFT JOIN LATERAL (SELECT CASE WHEN $4::boolean THEN $5::bigint ELSE "
-                "r.category_id END)"
-                "       j(category_id) ON true"
-                "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = c.id"
-                "       AND k.id = j.category_id"
-                "  LEFT JOIN vault_record v ON $8::boolean AND v.tenant = $1 AND v.connection_id = "
-                "c.id"
-                "       AND v.purpose = 'api-key' AND v.version = "
-                "c.credential_version" REVEAL_POLICY_JOIN REVEAL_FREEZE_JOIN(
-                    "$7") " WHERE co.tenant = $1 AND co.id = $2",
+    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted," A_FOLDER_SHUT ","
+    "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
+    "       coalesce(k.display_name, ''),"
+    "       coalesce(a.level = 3 OR (a.level = 2 AND ("
+    "         (j.category_id = 0 AND a.include_uncategorized)"
+    "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant = $1"
+    "                    AND s.company_id = $2 AND s.connection_id = c.id"
+    "                    AND s.category_id = j.category_id))), false),"
+    "       coalesce(c.key_last_success_time < now() - interval '1 day'"
+    "                OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]', false)," EMBEDDED
+    ", v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext,"
+    " z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS SIGHT_TABLES "  LEFT JOIN LATERAL ("
+    "       SELECT id, organization_id, category_id, folder_id, restricted, archived, vaulted,"
+    "              personal, display_name, web_url, body FROM record"
+    "        WHERE tenant = $1 AND connection_id = c.id AND kind = 9 AND id BETWEEN $3 AND $3"
+    "        ORDER BY id LIMIT 1) r"
+    "       ON EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id"
+    "                  AND m.company_id = $2 AND m.organization_id = r.organization_id)"
+    "  LEFT JOIN LATERAL (SELECT CASE WHEN $4::boolean THEN $5::bigint ELSE r.category_id END)"
+    "       j(category_id) ON true"
+    "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = c.id"
+    "       AND k.id = j.category_id"
+    "  LEFT JOIN vault_record v ON $8::boolean AND v.tenant = $1 AND v.connection_id = c.id"
+    "       AND v.purpose = 'api-key' AND v.version = c.credential_version" REVEAL_POLICY_JOIN
+        FREEZE_JOIN " WHERE co.tenant = $1 AND co.id = $2",
 };
 
 // The columns of GATES.

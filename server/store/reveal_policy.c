@@ -30,14 +30,17 @@ static struct reveal_budget read_budget(const struct rows *rows, int row, int fi
 
 struct reveal_policy reveal_policy_read(const struct rows *rows, int row, int first)
 {
+    bool chosen = !rows_null(rows, row, first);
     return (struct reveal_policy){
-        .restricted_records = (int)rows_int64(rows, row, first),
+        .restricted_records =
+            chosen ? (int)rows_int64(rows, row, first) : REVEAL_RESTRICTED_BY_DEFAULT,
         .restricted_listed = rows_bool(rows, row, first + 1),
         .reason_required = rows_bool(rows, row, first + 2),
         .reason_min_length = (int)rows_int64(rows, row, first + 3),
         .ticket_required = rows_bool(rows, row, first + 4),
         .sealed_required = rows_bool(rows, row, first + 5),
-        .service_callers = (int)rows_int64(rows, row, first + 6),
+        .service_callers =
+            chosen ? (int)rows_int64(rows, row, first + 6) : REVEAL_SERVICES_BY_DEFAULT,
         .budgets = {read_budget(rows, row, first + 7), read_budget(rows, row, first + 10),
                     read_budget(rows, row, first + 13)},
         .revision = rows_int64(rows, row, first + 16),

@@ -7,11 +7,16 @@
 #include "server/store/store.h"
 
 // The numbers of docbridge.v1.RevealPolicy.RestrictedRecords and ServiceCallers.
-enum { REVEAL_RESTRICTED_PER_USER = 1, REVEAL_RESTRICTED_KEY_ONLY = 2 };
+enum {
+    REVEAL_RESTRICTED_PER_USER = 1,
+    REVEAL_RESTRICTED_KEY_ONLY = 2,
+    REVEAL_RESTRICTED_BY_DEFAULT = REVEAL_RESTRICTED_PER_USER,
+};
 enum {
     REVEAL_SERVICES_LIKE_HUMANS = 1,
     REVEAL_SERVICES_LIKE_AGENTS = 2,
     REVEAL_SERVICES_REFUSED = 3,
+    REVEAL_SERVICES_BY_DEFAULT = REVEAL_SERVICES_LIKE_HUMANS,
 };
 
 // Whose budget: docbridge.v1.RevealScope.
@@ -49,22 +54,14 @@ enum err_code reveal_policy_get(struct tx *tx, struct reveal_policy *ret_policy,
 enum err_code reveal_policy_set(struct tx *tx, const struct reveal_policy *policy, int64_t time_us,
                                 struct err *reterr) _must_check_;
 
-// For statements that read it along: its columns with their defaults, of a table `p` that is
-// joined by the tenant from the outside, and how to read them from column `first` on.
+// For statements that read it along: its columns, of a table `p` that is joined by the tenant from
+// the outside, and how to read them from column `first` on, or the defaults if they are NULL.
 #define REVEAL_POLICY_JOIN " LEFT JOIN reveal_policy p ON p.tenant = $1"
-#define REVEAL_POLICY_COLUMNS                                                               \
-    " coalesce(p.restricted_records, 1) AS restricted_records,"                             \
-    " coalesce(p.restricted_listed, false) AS restricted_listed,"                           \
-    " coalesce(p.reason_required, false) AS reason_required,"                               \
-    " coalesce(p.reason_min_length, 0) AS reason_min_length,"                               \
-    " coalesce(p.ticket_required, false) AS ticket_required,"                               \
-    " coalesce(p.sealed_required, false) AS sealed_required,"                               \
-    " coalesce(p.service_callers, 1) AS service_callers," REVEAL_BUDGET_COLUMNS("user")     \
-        REVEAL_BUDGET_COLUMNS("company")                                                    \
-            REVEAL_BUDGET_COLUMNS("tenant") " coalesce(p.revision, 0) AS policy_revision, " \
-                                            "p.update_time AS policy_update_time"
-#define REVEAL_BUDGET_COLUMNS(scope)                            \
-    " coalesce(p." scope "_limit, 0) AS " scope "_limit,"       \
-    " coalesce(p." scope "_window_s, 0) AS " scope "_window_s," \
-    " coalesce(p." scope "_freezes, false) AS " scope "_freezes,"
+#define REVEAL_POLICY_COLUMNS                                                                 \
+    " p.restricted_records, p.restricted_listed, p.reason_required, p.reason_min_length,"     \
+    " p.ticket_required, p.sealed_required, p.service_callers," REVEAL_BUDGET_COLUMNS("user") \
+        REVEAL_BUDGET_COLUMNS("company") REVEAL_BUDGET_COLUMNS(                               \
+            "tenant") " p.revision AS policy_revision, p.update_time AS policy_update_time"
+#define REVEAL_BUDGET_COLUMNS(scope) \
+    " p." scope "_limit, p." scope "_window_s, p." scope "_freezes,"
 struct reveal_policy reveal_policy_read(const struct rows *rows, int row, int first);

@@ -33,11 +33,13 @@ struct sight {
     " co.display_name, c.id, c.state, c.problem_time, c.provider, c.reveals_paused," \
     " (SELECT true FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id"    \
     "   AND m.company_id = $2 LIMIT 1), f.password_sharing_enabled, coalesce(a.level, 1)"
-#define SIGHT_TABLES                                                              \
-    " FROM company co LEFT JOIN LATERAL (SELECT * FROM connection"                \
-    "       WHERE tenant = $1 AND state <> 4"                                     \
-    "       ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c ON true"   \
-    "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id" \
+#define SIGHT_TABLES                                                                 \
+    " FROM company co LEFT JOIN LATERAL (SELECT id, state, problem_time, provider, " \
+    "reveals_paused, region,"                                                        \
+    "       credential_version, key_last_success_time, capabilities FROM connection" \
+    "       WHERE tenant = $1 AND state <> 4"                                        \
+    "       ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c ON true"      \
+    "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"    \
     "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
 enum { SIGHT_COLUMN_COUNT = 9 };
 
