@@ -28,6 +28,11 @@ def script():
     return "\n".join(lines + [""])
 
 
+def statement(phase, outcome):
+    """The row of an intent or an outcome, its sequence as $1."""
+    return ROW.format(phase=phase, outcome=outcome).replace(":sequence", "$1")
+
+
 def pgbench(seconds):
     stack.write("audit.pgbench", script().encode())
     text = output(["env", "PGOPTIONS=-c role=docbridge_server", "pgbench", "-n", "-M", "prepared", "-h",
