@@ -10,8 +10,8 @@
 // As many as are in use at once when every worker has a reveal in its hands.
 enum { KEPT_MAX = 64 };
 
-// In front of what was taken there are so many zeroes at least, by which is seen whether somebody
-// wrote there.
+// In front of what was taken there are so many zeroes, by which is seen whether somebody wrote
+// there.
 enum { FRONT_BYTES = 16 };
 
 // Blocks of one size that nobody uses: all zero, and no access allowed.
@@ -79,9 +79,9 @@ void guarded_give(void *memory, size_t bytes)
     }
     size_t front = front_of(shelf, bytes);
     unsigned char *block = (unsigned char *)memory - front;
-    if (!sodium_is_zero(block, front))
+    if (!sodium_is_zero((unsigned char *)memory - FRONT_BYTES, FRONT_BYTES))
         abort();
-    sodium_memzero(memory, bytes);
+    sodium_memzero(block, front + bytes);
     bool kept = false;
     if (sodium_mprotect_noaccess(block) == 0) {
         (void)pthread_mutex_lock(&mutex);

@@ -17,6 +17,8 @@
 #include <curl/curl.h>
 #include <libpq-fe.h>
 
+#include "server/base/encoding.h"
+
 enum { CALLERS_MAX = 256, RESULTS = 2 };
 
 static const char *dsn, *statements[2], *url, *ca;
@@ -28,6 +30,14 @@ static _Noreturn void fail(const char *what, const char *why)
 {
     fprintf(stderr, "floor: %s: %s\n", what, why);
     exit(1);
+}
+
+static int64_t number(const char *text, int64_t most)
+{
+    int64_t value;
+    if (!encoding_int64(text, strlen(text), &value) || value < 1 || value > most)
+        fail("no such number", text);
+    return value;
 }
 
 static PGconn *open_database(void)
@@ -121,16 +131,16 @@ int main(int argc, char **argv)
     if (argc != 9)
         fail("usage", "floor DSN INTENT OUTCOME URL CA HEADER CALLERS SECONDS");
     pthread_t threads[CALLERS_MAX];
-    long callers = strtol(argv[7], NULL, 10), seconds = strtol(argv[8], NULL, 10);
-    if (callers < 1 || callers > CALLERS_MAX || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        fail("callers", argv[7]);
+    int64_t callers = number(argv[7], CALLERS_MAX), seconds = number(argv[8], 3600);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        fail("curl", "no memory");
     dsn = argv[1];
     statements[0] = argv[2];
     statements[1] = argv[3];
     url = argv[4];
     ca = argv[5];
     headers = curl_slist_append(NULL, argv[6]);
-    for (long i = 0; i < callers; i++)
+    for (int64_t i = 0; i < callers; i++)
         if (pthread_create(&threads[i], NULL, call, (void *)(intptr_t)i) != 0)
             fail("threads", "not so many");
     // All are connected by then.
@@ -138,11 +148,11 @@ int main(int argc, char **argv)
     (void)nanosleep(&a_moment, NULL);
     long first = atomic_load(&done);
     double start = now();
-    const struct timespec pause = {.tv_sec = seconds};
+    const struct timespec pause = {.tv_sec = (time_t)seconds};
     (void)nanosleep(&pause, NULL);
     printf("%.1f\n", (double)(atomic_load(&done) - first) / (now() - start));
     atomic_store(&over, true);
-    for (long i = 0; i < callers; i++)
+    for (int64_t i = 0; i < callers; i++)
         (void)pthread_join(threads[i], NULL);
     curl_slist_free_all(headers);
     return 0;

@@ -4,14 +4,19 @@ import json
 import os
 import re
 import resource
+import time
 
 import audit
 import reading
 import stack
+import sync
 from measure import Broken, cpu_of, latencies_ms, output, quantile
 
 FLOOR = os.path.join(os.environ["BENCH_BIN"], "tests/bench/floor")
 METHOD = "/docbridge.v1.PasswordService/RevealPassword"
+# Of a sync, by IT Glue's limit; and reveals beside it, which are so few that the other nine tenths of the settings'
+# limit are never used up.
+PAGES_A_SECOND, PACE = 10, 40
 # Of whom nobody has the other half: X25519's base point.
 RECIPIENT = bytes([4 << 3 | 2, 32, 9]) + bytes(31)
 
@@ -34,14 +39,14 @@ class Reveals:
         self.frame = stack.write(f"request-reveal-{sealed}", b"\0" + len(request).to_bytes(4, "big") + request)
         self.server, self.tenant = server, tenant
 
-    def load(self, callers, count):
-        """Reveals a second, and their milliseconds."""
+    def load(self, callers, count, pace=None):
+        """Reveals a second, and their milliseconds. `pace`: not more than so many a second."""
         log = stack.path("reveal.log")
         failed = len(stack.failures(self.server))  # a watch of the setup that was left is one
         said = output(["h2load", "-t", "1", "-c", str(callers), "-m", "1", "-n", str(count), "-d", self.frame, "-H",
                        "content-type: application/grpc", "-H", "te: trailers", "-H", "grpc-timeout: 10S", "-H",
                        f"authorization: Bearer {self.tenant.token()}", f"--log-file={log}",
-                       f"http://{self.server.address}{METHOD}"]).decode()
+                       *([f"--rps={pace}"] if pace else []), f"http://{self.server.address}{METHOD}"]).decode()
         if len(stack.failures(self.server)) != failed:
             stack.expect_no_failures(self.server)
         done = re.search(r"finished in [^,]+, ([\d.]+) req/s", said)
@@ -134,12 +139,52 @@ def at_once(report, plain, url, plan):
                note=f"floor.c: libpq and curl, {audit.CALLERS} threads; CPU of a reveal in us: {shares.text()}")
 
 
-def reveal(report, server, tenant, plan):
+def entry_of(tenant):
+    """The name of one that may be revealed."""
     company = reading.open_company(tenant)
     entries = json.loads(tenant.cli("-o", "json", "passwords", "list", f"companies/{company}", "--limit", "50"))
-    name = next(entry["name"] for entry in entries["passwords"] if entry.get("revealable"))
+    return next(entry["name"] for entry in entries["passwords"] if entry.get("revealable"))
+
+
+def loads_beside(run, reveals):
+    """Milliseconds of reveals at their pace that began and ended while the run was going."""
+    times = []
+    while run.poll() is None:
+        _, taken = reveals.load(1, PACE, pace=PACE)
+        if run.poll() is None:
+            times += taken
+    if run.wait() != 0 or not times:
+        raise Broken(f"the sync beside the reveals ended with {run.returncode}, after {len(times)} reveals")
+    return sorted(times)
+
+
+def beside_a_sync(report):
+    """Reveals while the first sync of an account takes all that upstream's limit allows it."""
+    server = stack.docbridged("beside", sync_request_limit=10 * PAGES_A_SECOND, sync_request_window_ms=1000,
+                              sync_reserve_percent=90)
+    tenant = stack.Tenant("beside", server)
+    tenant.connect()
+    sync.passwords_only(tenant)
+    reveals = Reveals(server, tenant, entry_of(tenant), False)
+    stack.settle(server)
+    reveals.load(1, PACE, pace=PACE)
+    before, began = sync.last_seq(), time.monotonic()
+    times = loads_beside(tenant.start_cli("sync", "run", "--watch"), reveals)
+    seconds = time.monotonic() - began
+    pages = sum(1 for one in sync.requests_since(before) if "show_password" not in one.get("query", ""))
+    server.stop()
+    for label, share, limit in (("p50", 0.5, None), ("p99", 0.99, "<= 25")):
+        report.add("reveal", f"reveal while a sync runs at the limit: {label}", [quantile(times, share)], [], "ms",
+                   limit, of="ours", inverse=True,
+                   note=f"{len(times)} reveals, {PACE} a second; beside them a first sync: {pages} requests in "
+                   f"{seconds:.0f} s, at most {PAGES_A_SECOND} a second, which is IT Glue's limit")
+
+
+def reveal(report, server, tenant, plan):
+    name = entry_of(tenant)
     url = f"{os.environ['EU']}/passwords/{name.rsplit('/', 1)[1]}?show_password=true"
     plain, sealed = (Reveals(server, tenant, name, way) for way in (False, True))
     stack.settle(server)
     serial(report, plain, sealed, url, plan)
     at_once(report, plain, url, plan)
+    beside_a_sync(report)

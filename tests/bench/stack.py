@@ -3,9 +3,10 @@
 import json
 import os
 import re
+import subprocess
 import time
 
-from measure import Broken, Program, Target, free_port, output
+from measure import LOAD_CORE, Broken, Program, Target, free_port, output
 
 ISSUER = "https://portal.example"
 POOL = 8  # threads of docbridged that use the database, and as many connections of every peer
@@ -73,9 +74,15 @@ class Tenant:
         with open(self.token_file, encoding="ascii") as token:
             return token.read().strip()
 
+    def argv(self, words):
+        return [os.environ["DOCBRIDGE"], "--server", self.server.address, "--token-file", self.token_file, *words]
+
     def cli(self, *words, seconds=120):
-        return output([os.environ["DOCBRIDGE"], "--server", self.server.address, "--token-file", self.token_file,
-                       *words], seconds=seconds).decode()
+        return output(self.argv(words), seconds=seconds).decode()
+
+    def start_cli(self, *words):
+        return subprocess.Popen(["taskset", "-c", LOAD_CORE] + self.argv(words), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def jsonl(self, *words):
         return [json.loads(line) for line in self.cli("-o", "jsonl", *words).splitlines()]
