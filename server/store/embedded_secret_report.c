@@ -6,19 +6,19 @@ static const struct statement put_sql = {
     "embedded_secret_put",
     "WITH looked AS (SELECT * FROM unnest($3::bigint[], $4::bigint[]) AS u (kind, id)),"
     " found AS MATERIALIZED (SELECT * FROM unnest($5::bigint[], $6::bigint[], $7::bigint[],"
-    "  $8::bigint[], $9::bytea[]) AS u (kind, id, place, secret_kind, hash)),"
+    "  $8::bigint[], $9::bytea[], $10::text[]) AS u (kind, id, place, secret_kind, hash, title)),"
     " gone AS (DELETE FROM embedded_secret e USING looked l"
     "  WHERE e.tenant = $1 AND e.connection_id = $2 AND e.kind = l.kind AND e.id = l.id"
     "   AND NOT EXISTS (SELECT FROM found f WHERE f.kind = e.kind AND f.id = e.id"
     "                   AND f.place = e.place))"
     " INSERT INTO embedded_secret AS e (tenant, connection_id, kind, id, place, secret_kind,"
-    "  keyed_hash)"
-    " SELECT $1, $2, kind, id, place, secret_kind, hash FROM found"
+    "  keyed_hash, title)"
+    " SELECT $1, $2, kind, id, place, secret_kind, hash, title FROM found"
     " ON CONFLICT (tenant, connection_id, kind, id, place) DO UPDATE"
     "  SET secret_kind = excluded.secret_kind, keyed_hash = excluded.keyed_hash,"
-    "  discover_time = excluded.discover_time"
-    "  WHERE (e.secret_kind, e.keyed_hash) IS DISTINCT FROM"
-    "   (excluded.secret_kind, excluded.keyed_hash)"};
+    "  title = excluded.title, discover_time = excluded.discover_time"
+    "  WHERE (e.secret_kind, e.keyed_hash, e.title) IS DISTINCT FROM"
+    "   (excluded.secret_kind, excluded.keyed_hash, excluded.title)"};
 
 enum err_code embedded_secret_put(struct tx *tx, const char *connection_id,
                                   const int64_t *record_kinds, const int64_t *record_ids,
@@ -30,20 +30,24 @@ enum err_code embedded_secret_put(struct tx *tx, const char *connection_id,
     int64_t *places = arena_calloc(arena, count + 1, sizeof(*places));
     int64_t *secret_kinds = arena_calloc(arena, count + 1, sizeof(*secret_kinds));
     struct bytes *hashes = arena_calloc(arena, count + 1, sizeof(*hashes));
-    if (kinds == NULL || ids == NULL || places == NULL || secret_kinds == NULL || hashes == NULL)
+    const char **titles = arena_calloc(arena, count + 1, sizeof(*titles));
+    if (kinds == NULL || ids == NULL || places == NULL || secret_kinds == NULL || hashes == NULL ||
+        titles == NULL)
         return err_no_memory(reterr);
     for (size_t i = 0; i < count; i++) {
         kinds[i] = found[i].kind;
         ids[i] = found[i].id;
         places[i] = found[i].place;
         secret_kinds[i] = found[i].secret_kind;
+        titles[i] = found[i].title;
         hashes[i] = (struct bytes){found[i].hash, sizeof(found[i].hash)};
     }
     return tx_run(tx, &put_sql,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
                        ARG_INT64S(record_kinds, record_count), ARG_INT64S(record_ids, record_count),
                        ARG_INT64S(kinds, count), ARG_INT64S(ids, count), ARG_INT64S(places, count),
-                       ARG_INT64S(secret_kinds, count), ARG_BYTEAS(hashes, count)),
+                       ARG_INT64S(secret_kinds, count), ARG_BYTEAS(hashes, count),
+                       ARG_TEXTS(titles, count)),
                   reterr);
 }
 

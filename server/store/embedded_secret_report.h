@@ -10,6 +10,7 @@ struct embedded_secret_found {
     int64_t kind, id;
     int64_t place; // from 1
     int64_t secret_kind;
+    const char *title; // it is in the title, which is this with its mask; NULL: in a text
     unsigned char hash[EMBEDDED_SECRET_HASH_BYTES];
 };
 // Makes these the ones of `record_count` records, all others of them are gone.

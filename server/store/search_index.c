@@ -9,7 +9,8 @@ enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, s
         " expire_time = clock_timestamp() + $2::bigint * interval '1 millisecond'"
         " FROM (SELECT w.tenant, w.connection_id FROM search_progress w"
         "       JOIN record_sequence s ON s.tenant = w.tenant AND s.connection_id = w.connection_id"
-        "       WHERE w.expire_time <= clock_timestamp() AND s.sequence > w.sequence"
+        "       WHERE w.expire_time <= clock_timestamp() "
+        "        AND (s.sequence > w.sequence OR w.rebuild_kind <> 0)"
         "       ORDER BY w.expire_time LIMIT 1 FOR UPDATE OF w SKIP LOCKED) AS due"
         " WHERE p.tenant = due.tenant AND p.connection_id = due.connection_id"
         " RETURNING p.tenant, p.connection_id, p.fence"};
@@ -28,7 +29,7 @@ enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, s
 }
 
 enum err_code search_hold(struct tx *tx, const struct work_lease *lease, const char *owner,
-                          int64_t lease_ms, bool *ret_held, int64_t *ret_sequence,
+                          int64_t lease_ms, bool *ret_held, struct search_position *ret_position,
                           struct err *reterr)
 {
     static const struct statement statement = {
@@ -36,14 +37,20 @@ enum err_code search_hold(struct tx *tx, const struct work_lease *lease, const c
         "UPDATE search_progress"
         " SET expire_time = clock_timestamp() + $5::bigint * interval '1 millisecond'"
         " WHERE tenant = $1 AND connection_id = $2 AND owner = $3 AND fence = $4::bigint"
-        " RETURNING sequence"};
+        " RETURNING sequence, rebuild_kind, rebuild_id"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(lease->connection_id), ARG_TEXT(owner),
                        ARG_INT64(lease->fence), ARG_INT64(lease_ms)),
                   &rows, reterr));
     *ret_held = rows_count(&rows) == 1;
-    *ret_sequence = *ret_held ? rows_int64(&rows, 0, 0) : 0;
+    *ret_position = (struct search_position){0};
+    if (*ret_held)
+        *ret_position = (struct search_position){
+            .sequence = rows_int64(&rows, 0, 0),
+            .rebuild_kind = rows_int64(&rows, 0, 1),
+            .rebuild_id = rows_int64(&rows, 0, 2),
+        };
     return ERR_OK;
 }
 
@@ -97,38 +104,72 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
     return ERR_OK;
 }
 
-// Each record is looked up by its primary key, as record_diff (record.c) does and for its reason;
-// one that changed again is due later. As many characters as bytes could be indexed. A field of a
-// flexible asset counts only if its type knows it now, as one that is no password: keys compare as
-// those of traits do everywhere.
-static const struct statement due = {
-    "search_due",
-    "SELECT r.kind, r.id, r.organization_id, r.update_time, left(r.display_name, 4000),"
-    " left(CASE r.kind"
-    "  WHEN 4 THEN (SELECT string_agg(left(s.v->>'html', 262144), E'\\n' ORDER BY s.place)"
-    "   FROM jsonb_path_query(r.body, '$.sections[*]') WITH ORDINALITY AS s (v, place))"
-    "  WHEN 5 THEN t.long ELSE concat_ws(E'\\n', r.body->>'description',"
-    "   (SELECT string_agg(concat_ws(E'\\n', k.v->>'name', k.v->>'description'), E'\\n'"
-    "     ORDER BY k.place) FROM jsonb_path_query(r.body, '$.tasks[*]')"
-    "     WITH ORDINALITY AS k (v, place))) END, 262144),"
-    " left(t.short, 4000)"
-    " FROM record_change c CROSS JOIN LATERAL unnest(c.ids) AS i (id)"
-    " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"
-    "  AND record.kind = c.kind AND record.id >= i.id AND record.id <= i.id"
-    "  ORDER BY record.id LIMIT 1) r ON r.change_sequence = c.sequence"
-    " LEFT JOIN LATERAL (SELECT string_agg(v #>> '{}', E'\\n') AS long,"
-    "   string_agg(v #>> '{}', E'\\n') FILTER (WHERE length(v #>> '{}') <= 64) AS short"
-    "  FROM jsonb_each(CASE jsonb_typeof(r.body->'traits') WHEN 'object'"
-    "   THEN r.body->'traits' END) AS e (key, value)"
-    "  CROSS JOIN LATERAL jsonb_path_query(e.value, 'strict $.**') AS v"
-    "  WHERE jsonb_typeof(v) IN ('string', 'number') AND EXISTS (SELECT"
-    "    FROM flexible_asset_type y CROSS JOIN LATERAL jsonb_path_query(y.body, '$.fields[*]') f"
-    "    WHERE y.tenant = $1 AND y.connection_id = $2 AND y.id = r.type_id"
-    "    AND f->>'kind' <> 'Password'"
-    "    AND translate(lower(f->>'key'), '_', '-') = translate(lower(e.key), '_', '-'))"
+// The texts of records `r`, which the caller joins. As many characters as bytes could be indexed. A
+// field of a flexible asset counts only if its type knows it now, as one that is no password: keys
+// compare as those of traits do everywhere.
+#define TEXTS_FROM(records)                                                                       \
+    "SELECT r.kind, r.id, r.organization_id, r.update_time, left(r.display_name, 4000),"          \
+    " left(CASE r.kind"                                                                           \
+    "  WHEN 4 THEN (SELECT string_agg(left(s.v->>'html', 262144), E'\\n' ORDER BY s.place)"       \
+    "   FROM jsonb_path_query(r.body, '$.sections[*]') WITH ORDINALITY AS s (v, place))"          \
+    "  WHEN 5 THEN t.long ELSE concat_ws(E'\\n', r.body->>'description',"                         \
+    "   (SELECT string_agg(concat_ws(E'\\n', k.v->>'name', k.v->>'description'), E'\\n'"          \
+    "     ORDER BY k.place) FROM jsonb_path_query(r.body, '$.tasks[*]')"                          \
+    "     WITH ORDINALITY AS k (v, place))) END, 262144),"                                        \
+    " left(t.short, 4000)"                                                                        \
+    " FROM " records " LEFT JOIN LATERAL (SELECT string_agg(v #>> '{}', E'\\n') AS long,"         \
+    "   string_agg(v #>> '{}', E'\\n') FILTER (WHERE length(v #>> '{}') <= 64) AS short"          \
+    "  FROM jsonb_each(CASE jsonb_typeof(r.body->'traits') WHEN 'object'"                         \
+    "   THEN r.body->'traits' END) AS e (key, value)"                                             \
+    "  CROSS JOIN LATERAL jsonb_path_query(e.value, 'strict $.**') AS v"                          \
+    "  WHERE jsonb_typeof(v) IN ('string', 'number') AND EXISTS (SELECT"                          \
+    "    FROM flexible_asset_type y CROSS JOIN LATERAL jsonb_path_query(y.body, '$.fields[*]') f" \
+    "    WHERE y.tenant = $1 AND y.connection_id = $2 AND y.id = r.type_id"                       \
+    "    AND f->>'kind' <> 'Password'"                                                            \
+    "    AND translate(lower(f->>'key'), '_', '-') = translate(lower(e.key), '_', '-'))"          \
     "  ) AS t ON r.kind = 5"
-    " WHERE c.tenant = $1 AND c.connection_id = $2 AND c.kind BETWEEN 4 AND 7"
-    " AND c.sequence > $3 AND c.sequence <= $4 ORDER BY r.kind, r.id"};
+
+// Each record is looked up by its primary key, as record_diff (record.c) does and for its reason;
+// one that changed again is due later.
+static const struct statement
+    due = {"search_due", TEXTS_FROM("record_change c CROSS JOIN LATERAL unnest(c.ids) AS i (id)"
+                                    " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND "
+                                    "connection_id = $2"
+                                    "  AND record.kind = c.kind AND record.id >= i.id AND "
+                                    "record.id <= i.id"
+                                    "  ORDER BY record.id LIMIT 1) r ON r.change_sequence = "
+                                    "c.sequence") " WHERE c.tenant = $1 AND c.connection_id = $2 "
+                                                  "AND c.kind BETWEEN 4 AND 7"
+                                                  " AND c.sequence > $3 AND c.sequence <= $4 ORDER "
+                                                  "BY r.kind, r.id"};
+
+static enum err_code read_texts(const struct rows *rows, struct arena *arena,
+                                struct search_text **ret_texts, size_t *ret_count,
+                                struct err *reterr)
+{
+    size_t count = (size_t)rows_count(rows);
+    struct search_text *texts = arena_calloc(arena, count + 1, sizeof(*texts));
+    if (texts == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        int row = (int)i;
+        texts[i] = (struct search_text){
+            .kind = rows_int64(rows, row, 0),
+            .id = rows_int64(rows, row, 1),
+            .organization_id = rows_int64(rows, row, 2),
+            .update_time = rows_time(rows, row, 3),
+            .title = rows_text_copy(rows, row, 4, arena),
+            .content = arena_strdup(arena, rows_text(rows, row, 5)),
+            .content_len = rows_len(rows, row, 5),
+            .short_fields = arena_strdup(arena, rows_text(rows, row, 6)),
+        };
+        if (texts[i].title == NULL || texts[i].content == NULL || texts[i].short_fields == NULL)
+            return err_no_memory(reterr);
+    }
+    *ret_texts = texts;
+    *ret_count = count;
+    return ERR_OK;
+}
 
 enum err_code search_due(struct tx *tx, const char *connection_id, int64_t sequence, int limit,
                          struct arena *arena, struct search_text **ret_texts, size_t *ret_count,
@@ -145,28 +186,41 @@ enum err_code search_due(struct tx *tx, const char *connection_id, int64_t seque
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(sequence),
                        ARG_INT64(*ret_last)),
                   &rows, reterr));
-    size_t count = (size_t)rows_count(&rows);
-    struct search_text *texts = arena_calloc(arena, count + 1, sizeof(*texts));
-    if (texts == NULL)
-        return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++) {
-        int row = (int)i;
-        texts[i] = (struct search_text){
-            .kind = rows_int64(&rows, row, 0),
-            .id = rows_int64(&rows, row, 1),
-            .organization_id = rows_int64(&rows, row, 2),
-            .update_time = rows_time(&rows, row, 3),
-            .title = rows_text_copy(&rows, row, 4, arena),
-            .content = arena_strdup(arena, rows_text(&rows, row, 5)),
-            .content_len = rows_len(&rows, row, 5),
-            .short_fields = arena_strdup(arena, rows_text(&rows, row, 6)),
-        };
-        if (texts[i].title == NULL || texts[i].content == NULL || texts[i].short_fields == NULL)
-            return err_no_memory(reterr);
+    return read_texts(&rows, arena, ret_texts, ret_count, reterr);
+}
+
+enum err_code search_rebuild(struct tx *tx, const char *connection_id, int limit,
+                             struct search_position *position, struct arena *arena,
+                             struct search_text **ret_texts, size_t *ret_count, struct err *reterr)
+{
+    static const struct statement next = {
+        "search_rebuild",
+        TEXTS_FROM(
+            "(SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"
+            "  AND kind = $3::smallint AND id > $4 ORDER BY id LIMIT $5) r") " ORDER BY r.id"};
+    static const struct statement advance = {
+        "search_rebuild_advance",
+        "UPDATE search_progress SET rebuild_kind = $3::smallint, rebuild_id = $4"
+        " WHERE tenant = $1 AND connection_id = $2"};
+    enum { LAST_KIND = 7 };
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &next,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_INT64(position->rebuild_kind), ARG_INT64(position->rebuild_id),
+                       ARG_INT64(limit)),
+                  &rows, reterr));
+    try_(read_texts(&rows, arena, ret_texts, ret_count, reterr));
+    if (*ret_count > 0) {
+        position->rebuild_id = (*ret_texts)[*ret_count - 1].id;
+    } else {
+        position->rebuild_kind =
+            position->rebuild_kind == LAST_KIND ? 0 : position->rebuild_kind + 1;
+        position->rebuild_id = 0;
     }
-    *ret_texts = texts;
-    *ret_count = count;
-    return ERR_OK;
+    return tx_run(tx, &advance,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_INT64(position->rebuild_kind), ARG_INT64(position->rebuild_id)),
+                  reterr);
 }
 
 // One statement's columns.

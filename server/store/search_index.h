@@ -14,10 +14,16 @@ enum { SEARCH_CONTENT_BYTES = 256 * 1024 };
 // `ret_lease->tenant` is NULL if there is none.
 enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, struct arena *arena,
                            struct work_lease *ret_lease, struct err *reterr) _must_check_;
+// Up to where the index goes.
+struct search_position {
+    int64_t sequence;
+    // Up to where it was looked through again, by kind and id; kind 0: that is done.
+    int64_t rebuild_kind, rebuild_id;
+};
 // Prolongs the lease, and holds it until the end of the transaction. `*ret_held` is false if it is
-// another's. `*ret_sequence` is up to where the index goes.
+// another's.
 enum err_code search_hold(struct tx *tx, const struct work_lease *lease, const char *owner,
-                          int64_t lease_ms, bool *ret_held, int64_t *ret_sequence,
+                          int64_t lease_ms, bool *ret_held, struct search_position *ret_position,
                           struct err *reterr) _must_check_;
 // No batch is under way from here to the end of the transaction: what one brought in can be seen by
 // the next statement, and what the transaction deletes will not be brought in. Whoever deletes
@@ -48,3 +54,9 @@ enum err_code search_put(struct tx *tx, const char *connection_id, const struct 
 // Notes how far the index goes. `level`: it has everything.
 enum err_code search_advance(struct tx *tx, const char *connection_id, int64_t sequence, bool level,
                              int64_t now_us, struct err *reterr) _must_check_;
+// The next `limit` records, of one kind, that are to be looked through again; moves the position
+// behind them, and to the next kind when there are none.
+enum err_code search_rebuild(struct tx *tx, const char *connection_id, int limit,
+                             struct search_position *position, struct arena *arena,
+                             struct search_text **ret_texts, size_t *ret_count,
+                             struct err *reterr) _must_check_;

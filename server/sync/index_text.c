@@ -36,23 +36,25 @@ static void hash(const struct index_findings *findings, const char *secret, size
     (void)crypto_generichash_final(&state, ret_hash, EMBEDDED_SECRET_HASH_BYTES);
 }
 
-static bool note_secrets(const struct search_text *text, const struct buffer *plain,
-                         struct index_findings *findings, struct arena *arena)
+// `title`: what a reader sees of the title, if that is the text. `*place` counts on.
+static bool note_secrets(const struct search_text *record, const char *text, size_t len,
+                         const char *title, int64_t *place, struct index_findings *findings,
+                         struct arena *arena)
 {
     struct embedded_secret secret;
-    int64_t place = 0;
-    if (plain->len == 0)
-        return true;
-    for (size_t at = 0; place < FOUND_OF_A_RECORD_MAX &&
-                        embedded_secret_next(plain->data, plain->len, at, &secret);
+    for (size_t at = 0;
+         len > 0 && *place < FOUND_OF_A_RECORD_MAX && embedded_secret_next(text, len, at, &secret);
          at = secret.offset + secret.len) {
         if (!grow(findings, arena))
             return false;
         struct embedded_secret_found *found = &findings->found[findings->count++];
-        place++;
-        *found = (struct embedded_secret_found){
-            .kind = text->kind, .id = text->id, .place = place, .secret_kind = secret.kind};
-        hash(findings, plain->data + secret.offset, secret.len, found->hash);
+        (*place)++;
+        *found = (struct embedded_secret_found){.kind = record->kind,
+                                                .id = record->id,
+                                                .place = *place,
+                                                .secret_kind = secret.kind,
+                                                .title = title};
+        hash(findings, text + secret.offset, secret.len, found->hash);
     }
     return true;
 }
@@ -77,25 +79,26 @@ static size_t squeeze(char *text, size_t len)
 bool index_text_make(struct search_text *text, struct index_findings *findings, struct arena *arena)
 {
     struct buffer plain _cleanup_(buffer_done);
+    int64_t place = 0;
     buffer_init(&plain, 4 * text->content_len + 1);
+    char *fields = arena_strdup(arena, text->short_fields);
+    char *title = arena_strdup(arena, text->title);
+    if (fields == NULL || title == NULL)
+        return false;
+    title[embedded_secret_mask(title, strlen(title))] = '\0';
+    fields[embedded_secret_mask(fields, strlen(fields))] = '\0';
     if (!html_text(text->content, text->content_len, &plain) ||
-        !note_secrets(text, &plain, findings, arena))
+        !note_secrets(text, text->title, strlen(text->title), title, &place, findings, arena) ||
+        !note_secrets(text, plain.data, plain.len, NULL, &place, findings, arena))
         return false;
     size_t len = 0;
     if (plain.len > 0) {
         len = embedded_secret_mask(plain.data, plain.len);
         len = utf8_cut(plain.data, squeeze(plain.data, len), SEARCH_CONTENT_BYTES);
     }
-    char *content = arena_strndup(arena, plain.len == 0 ? "" : plain.data, len);
-    char *fields = arena_strdup(arena, text->short_fields);
-    char *title = arena_strdup(arena, text->title);
-    if (content == NULL || fields == NULL || title == NULL)
-        return false;
-    title[embedded_secret_mask(title, strlen(title))] = '\0';
-    text->title = title;
-    fields[embedded_secret_mask(fields, strlen(fields))] = '\0';
-    text->content = content;
+    text->content = arena_strndup(arena, plain.len == 0 ? "" : plain.data, len);
     text->content_len = len;
+    text->title = title;
     text->short_fields = fields;
-    return true;
+    return text->content != NULL;
 }

@@ -13,7 +13,7 @@ struct index_findings {
     size_t count, capacity;
 };
 
-// Makes the content plain text of at most SEARCH_CONTENT_BYTES and masks it and the short fields.
-// False: no memory.
+// Makes the content plain text of at most SEARCH_CONTENT_BYTES and masks it, the title and the
+// short fields. False: no memory.
 bool index_text_make(struct search_text *text, struct index_findings *findings,
                      struct arena *arena);

@@ -47,21 +47,28 @@ static enum err_code index_batch(struct sync *sync, const struct work_lease *lea
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct search_text *texts;
     size_t count;
-    int64_t sequence, last;
+    struct search_position position;
+    int64_t last;
     bool held;
     try_(store_begin(sync->store, lease->tenant, deadline_in(TX_MS), &sync->indexer.stop, &tx,
                      reterr));
-    try_(search_hold(tx, lease, sync->owner, sync->lease_ms, &held, &sequence, reterr));
+    try_(search_hold(tx, lease, sync->owner, sync->lease_ms, &held, &position, reterr));
     if (!held)
         return err_set(reterr, ERR_CANCELLED, "another process carries the index on");
-    try_(search_due(tx, lease->connection_id, sequence, BATCH_ROWS, &arena, &texts, &count, &last,
-                    reterr));
+    try_(search_due(tx, lease->connection_id, position.sequence, BATCH_ROWS, &arena, &texts, &count,
+                    &last, reterr));
     if (count > 0)
         try_(put(sync, tx, lease, texts, count, &arena, reterr));
     *ret_level = count == 0;
     if (*ret_level)
         try_(change_forget(tx, lease->connection_id, reterr));
     try_(search_advance(tx, lease->connection_id, last, *ret_level, clock_wall_us(), reterr));
+    if (*ret_level && position.rebuild_kind != 0) {
+        try_(search_rebuild(tx, lease->connection_id, BATCH_ROWS, &position, &arena, &texts, &count,
+                            reterr));
+        try_(put(sync, tx, lease, texts, count, &arena, reterr));
+        *ret_level = position.rebuild_kind == 0;
+    }
     return tx_commit(&tx, reterr);
 }
 

@@ -269,6 +269,48 @@ static void documents_hide_what_is_closed(void **state)
     assert_int_equal(documents.n_documents, 0);
 }
 
+static size_t found_by(struct fixture *fixture, const char *piece)
+{
+    Docbridge__V1__ListDocumentsRequest in;
+    docbridge__v1__list_documents_request__init(&in);
+    docbridge__v1__list_documents_response__init(&documents);
+    in.parent = arena_strdup(&fixture->arena, "companies/acme");
+    in.filter = arena_printf(&fixture->arena, "display_name : \"%s\"", piece);
+    assert_int_equal(call(fixture, &documentation_service, "ListDocuments", &in, &documents),
+                     ERR_OK);
+    assert_int_equal(documents.total_size, documents.n_documents);
+    return documents.n_documents;
+}
+
+// What a title's mask hides cannot be guessed by filters either: by what the indexer found, and
+// before it has looked by what could be found.
+static void filters_do_not_look_behind_a_mask(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, DOCUMENTS);
+    (void)fixture_sql(fixture,
+                      "UPDATE record SET display_name = 'Wifi password: hunter22 Berlin',"
+                      " change_sequence = 2 WHERE kind = 4 AND id = 1;"
+                      "UPDATE record SET display_name = 'Wifi: where it is', change_sequence = 1"
+                      " WHERE kind = 4 AND id = 2;"
+                      "UPDATE search_progress SET sequence = 1");
+    assert_int_equal(found_by(fixture, "hunter"), 0);
+    assert_int_equal(found_by(fixture, "berlin"), 0);
+    assert_int_equal(found_by(fixture, "wifi"), 1);
+    (void)fixture_sql(fixture,
+                      "INSERT INTO embedded_secret (tenant, connection_id, kind, id, place,"
+                      " secret_kind, keyed_hash, title)"
+                      " VALUES ('t1','c1',4,1,1,2,'a','Wifi password: **** Berlin'),"
+                      "  ('t1','c1',4,1,2,2,'a',NULL);"
+                      "UPDATE search_progress SET sequence = 2");
+    assert_int_equal(found_by(fixture, "hunter"), 0);
+    assert_int_equal(found_by(fixture, "d: hunter22 b"), 0);
+    assert_int_equal(found_by(fixture, "berlin"), 1);
+    assert_int_equal(found_by(fixture, "wifi"), 2);
+    (void)fixture_sql(fixture, "UPDATE search_progress SET rebuild_kind = 5");
+    assert_int_equal(found_by(fixture, "wifi"), 0);
+}
+
 static const char ASSETS[] =
     "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name, body, content_hash, "
     "enabled,"
@@ -433,6 +475,7 @@ int main(void)
         TEST(companies_out_of_sight_are_not_found),
         TEST(states_freshness),
         TEST(documents_hide_what_is_closed),
+        TEST(filters_do_not_look_behind_a_mask),
         TEST(assets_follow_their_types_switch),
         TEST(checklists_carry_completion),
         TEST(a_company_hides_what_the_connection_shares),

@@ -106,6 +106,35 @@ static void credentials_in_titles_are_masked(void **state)
     assert_string_equal(having(fixture, "wifi"), "1");
     assert_sql(fixture, "SELECT fragments FROM search_entry WHERE kind = 4 AND id = 3950",
                "wifi password: ****");
+    assert_sql(fixture,
+               "SELECT string_agg(kind || ':' || id || ':' || place || ':' || title, ',')"
+               " FROM embedded_secret",
+               "4:3950:1:Wifi password: ****");
+}
+
+// What older rules left in the index goes when new ones begin, though nothing changed upstream and
+// no change is remembered.
+static void what_was_indexed_before_is_brought_up_to_date(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    put(SOURCE_DOCUMENTS, 3950, "Wifi password: Tr0ub4dor", "{\"sections\":[]}");
+    put(SOURCE_CHECKLIST_TEMPLATES, 3903, "Pwd: Tr0ub4dor", "{\"tasks\":[]}");
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    char *level = strdup(fixture_sql(fixture, "SELECT sequence FROM record_sequence"));
+    assert_non_null(level);
+    (void)fixture_sql(fixture, "UPDATE search_entry SET fragments = 'wifi password: tr0ub4dor',"
+                               " words = search_words('Wifi password: Tr0ub4dor', '');"
+                               "DELETE FROM embedded_secret; DELETE FROM record_change;"
+                               "UPDATE search_progress SET rebuild_kind = 4");
+    assert_string_not_equal(having(fixture, "Tr0ub4dor"), "0");
+    fixture_wait_for(fixture, "SELECT rebuild_kind || ':' || rebuild_id FROM search_progress",
+                     "0:0");
+    assert_string_equal(having(fixture, "Tr0ub4dor"), "0");
+    assert_sql(fixture, "SELECT count(title) FROM embedded_secret", "2");
+    assert_sql(fixture, "SELECT sequence FROM record_sequence", level);
+    free(level);
 }
 
 static void only_changes_are_indexed(void **state)
@@ -157,7 +186,7 @@ static void what_is_deleted_while_it_is_indexed_leaves_nothing(void **state)
     struct err err = {0};
     struct tx *tx = NULL;
     bool held;
-    int64_t sequence;
+    struct search_position position;
     fixture_seed(fixture);
     fixture_start_sync(fixture);
     sync_all(fixture);
@@ -165,7 +194,7 @@ static void what_is_deleted_while_it_is_indexed_leaves_nothing(void **state)
     (void)fixture_sql(fixture, "DELETE FROM search_entry");
     assert_int_equal(store_begin(fixture->store, "t1", deadline_in(60000), NULL, &tx, &err),
                      ERR_OK);
-    assert_int_equal(search_hold(tx, &lease, "", 60000, &held, &sequence, &err), ERR_OK);
+    assert_int_equal(search_hold(tx, &lease, "", 60000, &held, &position, &err), ERR_OK);
     assert_true(held);
     fake_remove(SOURCE_DOCUMENTS, 3001);
     fixture_ask(fixture, 0);
@@ -248,6 +277,7 @@ int main(void)
         TEST(every_kind_is_found_by_its_text),
         TEST(credentials_are_masked_and_noted),
         TEST(credentials_in_titles_are_masked),
+        TEST(what_was_indexed_before_is_brought_up_to_date),
         TEST(only_changes_are_indexed),
         TEST(what_is_deleted_while_it_is_indexed_leaves_nothing),
         TEST(a_huge_document_is_indexed_by_its_beginning),
