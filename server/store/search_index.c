@@ -131,17 +131,21 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
 
 // Each record is looked up by its primary key, as record_diff (record.c) does and for its reason;
 // one that changed again is due later.
-static const struct statement
-    due = {"search_due", TEXTS_FROM("record_change c CROSS JOIN LATERAL unnest(c.ids) AS i (id)"
-                                    " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND "
-                                    "connection_id = $2"
-                                    "  AND record.kind = c.kind AND record.id >= i.id AND "
-                                    "record.id <= i.id"
-                                    "  ORDER BY record.id LIMIT 1) r ON r.change_sequence = "
-                                    "c.sequence") " WHERE c.tenant = $1 AND c.connection_id = $2 "
-                                                  "AND c.kind BETWEEN 4 AND 7"
-                                                  " AND c.sequence > $3 AND c.sequence <= $4 ORDER "
-                                                  "BY r.kind, r.id"};
+#define CHANGED                                                  \
+    "record_change c CROSS JOIN LATERAL unnest(c.ids) AS i (id)" \
+    " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1"      \
+    "  AND connection_id = $2 AND record.kind = c.kind"          \
+    "  AND record.id >= i.id AND record.id <= i.id"              \
+    "  ORDER BY record.id LIMIT 1) r ON r.change_sequence = c.sequence"
+#define BEHIND_POSITION                               \
+    "(SELECT * FROM record WHERE tenant = $1"         \
+    " AND connection_id = $2 AND kind = $3::smallint" \
+    " AND id > $4 ORDER BY id LIMIT $5) r"
+
+static const struct statement due = {
+    "search_due",
+    TEXTS_FROM(CHANGED) " WHERE c.tenant = $1 AND c.connection_id = $2 AND c.kind BETWEEN 4 AND 7"
+                        " AND c.sequence > $3 AND c.sequence <= $4 ORDER BY r.kind, r.id"};
 
 static enum err_code read_texts(const struct rows *rows, struct arena *arena,
                                 struct search_text **ret_texts, size_t *ret_count,
@@ -193,11 +197,8 @@ enum err_code search_rebuild(struct tx *tx, const char *connection_id, int limit
                              struct search_position *position, struct arena *arena,
                              struct search_text **ret_texts, size_t *ret_count, struct err *reterr)
 {
-    static const struct statement next = {
-        "search_rebuild",
-        TEXTS_FROM(
-            "(SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"
-            "  AND kind = $3::smallint AND id > $4 ORDER BY id LIMIT $5) r") " ORDER BY r.id"};
+    static const struct statement next = {"search_rebuild",
+                                          TEXTS_FROM(BEHIND_POSITION) " ORDER BY r.id"};
     static const struct statement advance = {
         "search_rebuild_advance",
         "UPDATE search_progress SET rebuild_kind = $3::smallint, rebuild_id = $4"
