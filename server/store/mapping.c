@@ -122,6 +122,11 @@ static const struct statement judge_sql = {
     "  CASE WHEN outcome IN (5, 9, 10) THEN coalesce(candidates, '{}') ELSE '{}' END"
     " FROM verdict ORDER BY display_name, id"};
 
+// Until the tables' statistics are made, some minutes after the first inventory, the planner takes
+// each part of the judgement for a single row and would join thousands of them by nested loops.
+static const struct statement nested_loops_sql = {"mapping_nested_loops",
+                                                  "SELECT set_config('enable_nestloop', $1, true)"};
+
 static const struct statement lock_sql = {
     "mapping_lock", "SELECT FROM connection WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE"};
 
@@ -201,9 +206,11 @@ enum err_code mapping_judge(struct tx *tx, const char *connection_id, int psa_ty
                             size_t *ret_count, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_run(tx, &nested_loops_sql, ARGS(ARG_TEXT("off")), reterr));
     try_(tx_query(tx, &judge_sql,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(psa_type)),
                   &rows, reterr));
+    try_(tx_run(tx, &nested_loops_sql, ARGS(ARG_TEXT("on")), reterr));
     size_t count = (size_t)rows_count(&rows);
     struct mapping_verdict *verdicts = arena_calloc(arena, count + 1, sizeof(*verdicts));
     if (verdicts == NULL)

@@ -73,12 +73,12 @@ static bool put_session(struct pg_target *target, const char *role)
 {
     size_t i = find(target, "options");
     char text[SESSION_BYTES];
-    int len = snprintf(text, sizeof(text),
-                       "%s -c TimeZone=UTC -c DateStyle=ISO -c bytea_output=hex"
-                       " -c lock_timeout=%d -c idle_in_transaction_session_timeout=%d%s%s",
-                       i < target->count ? target->values[i] : "", PG_LOCK_TIMEOUT_MS,
-                       PG_IDLE_IN_TRANSACTION_MS, role != NULL ? " -c role=" : "",
-                       role != NULL ? role : "");
+    int len = snprintf(
+        text, sizeof(text),
+        "%s -c TimeZone=UTC -c DateStyle=ISO -c bytea_output=hex"
+        " -c jit=off -c lock_timeout=%d -c idle_in_transaction_session_timeout=%d%s%s",
+        i < target->count ? target->values[i] : "", PG_LOCK_TIMEOUT_MS, PG_IDLE_IN_TRANSACTION_MS,
+        role != NULL ? " -c role=" : "", role != NULL ? role : "");
     return len > 0 && (size_t)len < sizeof(text) && put(target, "options", text);
 }
 

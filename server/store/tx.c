@@ -38,7 +38,7 @@ static const struct statement set_all = {
                " set_config('lock_timeout', $4, true),"
                " set_config('idle_in_transaction_session_timeout', $5, true),"
                " set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true),"
-               " set_config('bytea_output', 'hex', true)"};
+               " set_config('bytea_output', 'hex', true), set_config('jit', 'off', true)"};
 
 static const struct statement set_lazy = {"set_lazy", "SET LOCAL synchronous_commit = off"};
 
