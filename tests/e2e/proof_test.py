@@ -1,24 +1,30 @@
 """Proof that secrets are not stored: ./dev proof.
 
 Plants marked secrets in the emulator's account wherever none may ever be kept from: API keys, password values,
-notes of passwords, traits of kind Password. Connects, syncs, lists, searches, reveals, fails, rotates and deletes;
-then looks for every mark in every place, in every form. A harmless control that was put into each place must be
-found there: without it, to find nothing means nothing. Ends with 1 if a mark is found or a control is not.
+notes of passwords, traits of kind Password, images and the links to them. Connects, syncs, lists, searches, fetches
+images, reveals, fails, rotates and deletes; then looks for every mark in every place, in every form. Images are
+content, which passes through like a document's text: theirs is a mark of its own, looked for wherever something is
+kept, and not in memory. A harmless control that was put into each place must be found there: without it, to find
+nothing means nothing. Ends with 1 if a mark is found or a control is not.
 """
 
 import base64
 import glob
 import os
+import re
 import secrets
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 
 import docbridge_e2e as e2e
 import leak_test
 
 # All secrets of a run begin with it, so that one search finds any of them.
 MARK = "Kn" + secrets.token_hex(9)
+IMAGE_MARK = "Im" + secrets.token_hex(9)
 CONTROL = "control-" + secrets.token_hex(12)
 
 
@@ -65,6 +71,34 @@ class Proof(leak_test.Leak):
             file.write(done.err if isinstance(done.err, bytes) else done.err.encode())
         return done
 
+    def plant(self):
+        super().plant()
+        tls = ssl.create_default_context(cafile=self.stack.path("ca.pem"))
+        for i, row in enumerate(self.emulator.dump("document_images")):
+            request = urllib.request.Request("%s/document_images/%s" % (self.emulator.url("eu"), row["id"]),
+                                             headers={"x-api-key": self.key})
+            with urllib.request.urlopen(request, timeout=20, context=tls) as answer:
+                link = e2e.json.load(answer)["data"]["attributes"]["original-src"]
+            mark = "%s-%d" % (IMAGE_MARK, i)
+            self.emulator.mutate("set_attribute", collection="document_images", id=row["id"], key="original-src",
+                                 value="%s&tail=%s" % (link, mark))
+        self.emulator.switch(image_link="elsewhere")
+
+    def images(self):
+        """Fetches every image, also when its link fails: each has its mark."""
+        names = set()
+        for company in set(self.stack.mapping(self.api, self.connection).values()):
+            for one in self.api.all("DocumentationService.ListDocuments", "documents", parent=company):
+                for section in self.api("DocumentationService.GetDocument", name=one.name).sections:
+                    names.update(re.findall(r'<img data-image="([^"]*)"', section.sanitized_html))
+        self.assertGreater(len(names), 2)
+        for name in sorted(names):
+            pieces = list(self.api.stream("DocumentationService.GetDocumentImage", name=name))
+            self.assertIn(IMAGE_MARK.encode(), b"".join(piece.content for piece in pieces))
+        for action in ("status:404", "status:403", "redirect", "truncate"):
+            self.emulator.fault("/stored_images/", action)
+            self.failing(lambda: list(self.api.stream("DocumentationService.GetDocumentImage", name=min(names))))
+
     def use(self):
         os.mkdir(self.stack.path("cli"))
         self.passwords = []
@@ -85,6 +119,8 @@ class Proof(leak_test.Leak):
             "SELECT FROM search_progress WHERE level_time IS NULL") == [], seconds=60)
         self.cli("search", "search", CONTROL, output="json")
         self.cli("search", "search", "e", output="json")
+        self.say("fetching images, also when their links fail")
+        self.images()
         self.say("revealing, also when upstream or the database fails")
         self.reveal()
         self.misbehave()
@@ -153,15 +189,18 @@ class Proof(leak_test.Leak):
 
     def judge(self):
         """Prints the table. True: nothing found, every control found."""
-        needles = {name: needle for name, needle in leak_test.forms(MARK).items()}
+        needles = leak_test.forms(MARK)
+        of_images = {"image %s" % form: needle for form, needle in leak_test.forms(IMAGE_MARK).items()}
         print("\nmark     %s (all %d secrets begin with it or have it after \"ITG.\")" % (MARK, len(self.secrets)))
+        print("images   %s (in each image and in the link to it)" % IMAGE_MARK)
         print("control  %s" % CONTROL)
         print("forms    %s\n" % " ".join(needles))
         print("%-28s %13s %8s %6s" % ("PLACE", "BYTES", "CONTROL", "HITS"))
         good = True
         for place, control, read in self.places():
             data = read()
-            hits = {form: data.count(needle) for form, needle in needles.items() if needle in data}
+            wanted = needles if place.startswith("memory") else {**needles, **of_images}
+            hits = {form: data.count(needle) for form, needle in wanted.items() if needle in data}
             found = data.count(control.encode())
             print("%-28s %13d %8d %6d%s" % (place, len(data), found, sum(hits.values()),
                                             "".join("  %s: %d" % hit for hit in hits.items())))

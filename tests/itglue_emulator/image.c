@@ -56,7 +56,8 @@ bool image_is_link(const char *path)
            strncmp(path, developer, sizeof developer - 1) == 0;
 }
 
-static void put_image(const struct switches *switches, struct answer *answer)
+/* `tail`: stands behind the image, where what shows images does not look; or NULL. */
+static void put_image(const struct switches *switches, const char *tail, struct answer *answer)
 {
     static const struct {
         const char *name, *type, *bytes;
@@ -78,6 +79,8 @@ static void put_image(const struct switches *switches, struct answer *answer)
         answer_reset(answer, 200, contents[i].type);
         text_append(&answer->body, contents[i].bytes, contents[i].length);
     }
+    if (tail)
+        text_put(&answer->body, tail);
     static const char zeroes[4096];
     size_t wanted = (size_t)switch_int(switches, SWITCH_IMAGE_BYTES);
     while (answer->body.length < wanted) {
@@ -101,5 +104,5 @@ void image_answer(const struct image_request *request, struct answer *answer)
     else if (!account_find(request->account, COLLECTION_DOCUMENT_IMAGES, id))
         answer_gateway(answer, 404, "empty", "");
     else
-        put_image(switches, answer);
+        put_image(switches, query_get(request->query, "tail"), answer);
 }
