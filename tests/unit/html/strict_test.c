@@ -191,8 +191,8 @@ static void editors_write_it(void **state)
         "plain",
         "<p>One.</p>\n<p>Two <strong>bold</strong> &amp; more.<br>Next</p>",
         "<ul><li>a</li>\n<li>b<ol><li>c</li></ol></li></ul>",
-        "<table class=\"t\" style=\"width: 100%;\"><thead><tr><th>H</th></tr></thead><tbody><tr>"
-        "<td colspan=\"2\"><p>x</p></td></tr></tbody></table>",
+        ("<table class=\"t\" style=\"width: 100%;\"><thead><tr><th>H</th></tr></thead><tbody><tr>"
+         "<td colspan=\"2\"><p>x</p></td></tr></tbody></table>"),
         "<p style=\"text-align: left;\"><a href=\"https://a.example/?a=1&amp;b=2\">x</a></p>",
         "<img src=\"/developer/images/1\" alt=\"\" />",
         "<p>a</p><script>alert(document.domain)</script>",
