@@ -13,6 +13,7 @@
 #include "server/service/name.h"
 #include "server/service/parent.h"
 #include "server/service/sync_message.h"
+#include "server/store/record.h"
 #include "server/store/sync_connection.h"
 #include "server/store/sync_cursor.h"
 #include "server/store/sync_estimate.h"
@@ -42,8 +43,9 @@ struct estimate {
     size_t type_count;
     bool *type_changes;        // of each type: only what changed is read
     struct plan_glance glance; // at these all at once
-    bool organization_changes, password_changes;
-    bool psa_probes; // the kind of PSA is going to be looked for
+    bool organization_changes, password_changes, checklist_changes;
+    int64_t open_checklists; // as stored
+    bool psa_probes;         // the kind of PSA is going to be looked for
     struct sync_estimate documents, passwords, checklists; // as stored
     int64_t used;
     // Upstream.
@@ -109,6 +111,11 @@ static enum err_code load(struct estimate *estimate, const char *parent, struct 
                      &cursor, reterr));
     try_(load_cursor(tx, estimate, SOURCE_PASSWORDS, 0, &estimate->password_changes, &cursor,
                      reterr));
+    try_(load_cursor(tx, estimate, SOURCE_CHECKLISTS, 0, &estimate->checklist_changes, &cursor,
+                     reterr));
+    const struct record_open open = {id, NULL, SOURCE_CHECKLISTS, estimate->organizations,
+                                     estimate->organization_count};
+    try_(record_count_open(tx, &open, &estimate->open_checklists, reterr));
     struct sync_psa_witness witness;
     try_(sync_connection_psa_witness(tx, id, arena, &witness, reterr));
     estimate->psa_probes = witness.organization_id != 0;
@@ -246,7 +253,17 @@ static enum err_code of_passwords(struct estimate *estimate, struct cost *cost, 
 
 static enum err_code of_checklists(struct estimate *estimate, struct cost *cost, struct err *reterr)
 {
-    try_(of_planned(estimate, SOURCE_CHECKLISTS, false, &estimate->checklists, cost, reterr));
+    try_(of_planned(estimate, SOURCE_CHECKLISTS, estimate->checklist_changes, &estimate->checklists,
+                    cost, reterr));
+    if (estimate->checklist_changes && estimate->organization_count > 0) {
+        // Up to the page with the first completed one, if there is one.
+        int64_t open = estimate->open_checklists;
+        bool all = open == estimate->checklists.record_count;
+        cost->rows = open;
+        cost->requests = plan_pages(all ? open : open + 1, estimate->limit.page_size);
+        cost->plan = "Those that are not completed, and what changed of the others since the last "
+                     "run, from the account's list";
+    }
     cost->requests += estimate->organization_count > 0; // templates
     return ERR_OK;
 }

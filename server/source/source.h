@@ -166,8 +166,9 @@ struct source_query {
     // give it; without one (NULL, 0) only `secret_traits` counts.
     const char *const *known_traits;
     size_t known_trait_count;
-    // The latest changed first, instead of the order that changes least. Only where upstream
-    // documents that order; whether it keeps to it is for the caller to see.
+    // The latest changed first, of checklists those that are not completed before the others,
+    // instead of the order that changes least. Only where upstream documents that order; whether it
+    // keeps to it is for the caller to see.
     bool newest_first;
     bool impossible_filter; // adds a filter that no server knows, to learn whether such are ignored
     // Only organizations that have this id in a PSA of this kind; NULL: all. A server that ignores
@@ -224,6 +225,7 @@ struct source_record {
     int64_t folder_id;       // of a document or password, the parent of a folder; 0: none
     int64_t category_id;     // of a password; 0: none
     bool restricted, archived, vaulted, personal;
+    bool completed; // of a checklist; in the body too
     int64_t create_time_us, update_time_us;
     int64_t publish_time_us;         // of a document; 0: a draft
     int64_t password_update_time_us; // of a password; 0: not known

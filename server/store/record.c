@@ -267,3 +267,25 @@ enum err_code record_new(struct tx *tx, const char *connection_id, int kind, con
     *ret_count = found;
     return ERR_OK;
 }
+
+enum err_code record_count_open(struct tx *tx, const struct record_open *asked, int64_t *ret_count,
+                                struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_count_open",
+        "WITH met AS MATERIALIZED (SELECT unnest(ids) AS id FROM sync_page WHERE tenant = $1"
+        "  AND connection_id = $2 AND kind = $3::smallint AND run_id = $5::text)"
+        " SELECT count(*) FROM record AS r WHERE r.tenant = $1 AND r.connection_id = $2"
+        " AND r.kind = $3::smallint AND r.organization_id = ANY($4::bigint[])"
+        " AND r.body->'completed' IS DISTINCT FROM 'true'::jsonb"
+        " AND NOT EXISTS (SELECT FROM met WHERE met.id = r.id)"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(asked->connection_id),
+                       ARG_INT64(asked->kind),
+                       ARG_INT64S(asked->organization_ids, asked->organization_count),
+                       ARG_TEXT(asked->run_id)),
+                  &rows, reterr));
+    *ret_count = rows_int64(&rows, 0, 0);
+    return ERR_OK;
+}

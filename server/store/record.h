@@ -86,3 +86,14 @@ enum err_code record_new(struct tx *tx, const char *connection_id, int kind, con
                          const int64_t *update_times, size_t count, struct arena *arena,
                          const int64_t **ret_ids, size_t *ret_count,
                          struct err *reterr) _must_check_;
+
+// How many checklists of the organizations are stored as not completed; with `run_id` only those
+// that none of the run's pages had.
+struct record_open {
+    const char *connection_id, *run_id; // run_id NULL: all
+    int kind;
+    const int64_t *organization_ids;
+    size_t organization_count;
+};
+enum err_code record_count_open(struct tx *tx, const struct record_open *asked, int64_t *ret_count,
+                                struct err *reterr) _must_check_;

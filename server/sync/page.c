@@ -29,6 +29,7 @@ void page_scope(struct page *page, const struct page *other)
     page->organizations = other->organizations;
     page->organization_count = other->organization_count;
     page->asked_organization = other->asked_organization;
+    page->open_first = other->open_first;
     page->any_organization = other->any_organization;
     page->asked_type = other->asked_type;
 }
@@ -67,21 +68,24 @@ static bool in_scope(const struct page *page, int64_t organization_id)
 }
 
 // A row that does not say when it changed is in no order.
-static void note_time(struct page *page, int64_t update_time_us)
+static void note_time(struct page *page, const struct source_record *record)
 {
-    if (update_time_us == 0 || (page->oldest_us != 0 && update_time_us > page->oldest_us))
+    int64_t time_us = record->update_time_us;
+    bool open = page->open_first && !record->completed;
+    int64_t *oldest_us = open ? &page->oldest_open_us : &page->oldest_us;
+    if (time_us == 0 || (*oldest_us != 0 && time_us > *oldest_us) || (open && page->oldest_us != 0))
         page->out_of_order = true;
-    if (update_time_us > page->newest_us)
-        page->newest_us = update_time_us;
-    if (page->oldest_us == 0 || update_time_us < page->oldest_us)
-        page->oldest_us = update_time_us;
+    if (time_us > page->newest_us)
+        page->newest_us = time_us;
+    if (*oldest_us == 0 || time_us < *oldest_us)
+        *oldest_us = time_us;
 }
 
 static bool on_record(void *context, const struct source_record *record)
 {
     struct page *page = context;
     bool other_type = page->asked_type != 0 && record->type_id != page->asked_type;
-    note_time(page, record->update_time_us);
+    note_time(page, record);
     if (other_type || !in_scope(page, record->organization_id)) {
         if (page->asked_organization == 0 && !other_type) {
             page->passed_over++;

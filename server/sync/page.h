@@ -18,6 +18,7 @@ struct page {
     const int64_t *organizations; // sorted: whose rows are kept
     size_t organization_count;
     int64_t asked_organization; // 0: the list is the account's
+    bool open_first;            // checklists: those that are not completed come before the others
     bool any_organization;      // keep all: organizations themselves, what has none
     int64_t asked_type;         // of flexible assets: rows of others are violations; 0: any
     struct source_record *records;
@@ -30,7 +31,9 @@ struct page {
     bool overflow;       // did not fit
     // When the rows changed upstream, kept or not: the latest, the earliest (0: no row), and
     // whether each came after one that is as late.
+    // With `open_first` the earliest is of those that are completed, which begin anew.
     int64_t newest_us, oldest_us;
+    int64_t oldest_open_us;
     bool out_of_order;
 };
 

@@ -78,20 +78,45 @@ static enum err_code whole(struct task *task, enum source_kind kind, struct err 
     return left ? by_organizations(task, kind, true, reterr) : ERR_OK;
 }
 
+// Whether the walk of changes met every checklist that is stored as not completed: upstream may not
+// move its time when one of its tasks is done, so that all of them are read.
+static enum err_code met_open(struct task *task, bool *ret_met, struct err *reterr)
+{
+    struct run *run = task->run;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    const struct record_open asked = {
+        .connection_id = run->lease.connection_id,
+        .run_id = run->lease.run_id,
+        .kind = SOURCE_CHECKLISTS,
+        .organization_ids = task->organizations,
+        .organization_count = task->organization_count,
+    };
+    int64_t unmet;
+    try_(record_count_open(tx, &asked, &unmet, reterr));
+    *ret_met = unmet == 0;
+    return ERR_OK;
+}
+
 enum err_code step_planned(struct task *task, enum source_kind kind, struct err *reterr)
 {
     // In the second stage the lists are complete, whichever they were.
     if (task->organization_count == 0 || (task->text[0] != '\0' && task->at.stage > 0))
         return ERR_OK;
-    struct cursor_point point = {0};
-    // Whether the tasks of a checklist move its time is not known.
-    if (kind != SOURCE_CHECKLISTS)
-        try_(cursor_since(task, kind, 0, "", &point, reterr));
-    bool left = point.since_us == 0;
+    // What has begun to be read whole goes on so.
+    if (task->text[0] != '\0' && task->at.since_us == 0)
+        return whole(task, kind, reterr);
+    struct cursor_point point;
+    try_(cursor_since(task, kind, 0, "", &point, reterr));
+    bool left = point.since_us == 0, met = true;
     if (!left)
         try_(changes(task, kind, point.since_us, &left, reterr));
-    if (!left)
+    if (!left && kind == SOURCE_CHECKLISTS)
+        try_(met_open(task, &met, reterr));
+    if (!left && met)
         return ERR_OK;
+    if (!met)
+        return whole(task, kind, reterr);
     // Too much changed: organization by organization, from when that was seen.
     if (point.since_us != 0 && task->at.newest_us > 0)
         return by_organizations(task, kind, true, reterr);

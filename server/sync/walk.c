@@ -190,10 +190,13 @@ static enum err_code needs_confirmation(struct task *task, const struct walk *wa
     return apply_would_delete(task, walk, ret_needs, reterr);
 }
 
-// Notes on the first page of a pass how far it will reach.
+// Notes on the first page of a pass how far it will reach; of checklists on that where the
+// completed ones begin, since the others are read each time.
 static void note_newest(struct checkpoint *at, const struct page *page)
 {
     int64_t now_us = clock_wall_us();
+    if (page->open_first && page->oldest_us == 0)
+        return;
     if (at->newest_us == 0)
         at->newest_us = page->newest_us == 0       ? 1
                         : page->newest_us < now_us ? page->newest_us
@@ -303,6 +306,7 @@ static void take_scope(struct page *page, const struct walk *walk)
     page->organizations = walk->organizations;
     page->organization_count = walk->organization_count;
     page->asked_organization = walk->organization_id;
+    page->open_first = walk->kind == SOURCE_CHECKLISTS && walk->since_us != 0;
     page->any_organization = walk->any_organization;
     page->asked_type = walk->type_id;
 }

@@ -250,8 +250,17 @@ static int64_t time_of(const struct row *row)
     return row->record.update_time_us == 0 ? 2000000 : row->record.update_time_us;
 }
 
+static bool is_completed(const struct row *row)
+{
+    return strstr(row->body, "\"completed\":true") != NULL;
+}
+
+// Of checklists those that are not completed first.
 static int compare_times(const void *a, const void *b)
 {
+    const struct row *one = &rows[*(const int *)a], *other = &rows[*(const int *)b];
+    if (is_completed(one) != is_completed(other) && one->record.kind == SOURCE_CHECKLISTS)
+        return is_completed(one) ? 1 : -1;
     int64_t left = time_of(&rows[*(const int *)a]), right = time_of(&rows[*(const int *)b]);
     // Of the same time as they lie.
     return left == right ? *(const int *)a - *(const int *)b : left > right ? -1 : 1;
@@ -273,6 +282,7 @@ static bool deliver(const struct row *row, const struct source_sink *sink)
         .folder_id = row->record.folder_id,
         .create_time_us = 1000000,
         .update_time_us = time_of(row),
+        .completed = row->record.kind == SOURCE_CHECKLISTS && is_completed(row),
         .body = row->body,
         .body_len = strlen(row->body),
     };

@@ -107,10 +107,12 @@ static const struct itglue_attribute asset[] = {
     BODY("traits", TRAITS, "traits"),
 };
 
-#define CHECKLIST_BODY                                                                  \
-    BODY("description", TEXT, "description"), BODY("completed", BOOLEAN, "completed"),  \
-        BODY("completed-at", TEXT, "completed_at"), BODY("due-date", TEXT, "due_date"), \
+#define CHECKLIST_REST                                                              \
+    BODY("completed-at", TEXT, "completed_at"), BODY("due-date", TEXT, "due_date"), \
         BODY("assignee-id", INTEGER, "assignee_id"), BODY("assignee-name", TEXT, "assignee_name")
+#define CHECKLIST_BODY                                                                 \
+    BODY("description", TEXT, "description"), BODY("completed", BOOLEAN, "completed"), \
+        CHECKLIST_REST
 static const struct itglue_attribute checklist[] = {
     TEXT("name", NAME),
     TEXT("resource-url", WEB_URL),
@@ -119,7 +121,9 @@ static const struct itglue_attribute checklist[] = {
     FLAG("restricted", RESTRICTED),
     FLAG("archived", ARCHIVED),
     STAMPS,
-    CHECKLIST_BODY,
+    BODY("description", TEXT, "description"),
+    {"completed", ITGLUE_COMPLETED, ITGLUE_BOOLEAN, MEMBER("completed")},
+    CHECKLIST_REST,
 };
 static const struct itglue_attribute task[] = {
     ROW("checklist-id", PARENT),
@@ -202,6 +206,7 @@ static const struct itglue_kind kinds[SOURCE_KIND_COUNT] = {
                            .ownerless = ITGLUE_OWNER_REQUIRED,
                            .resource = "checklists",
                            .sort = "created_at",
+                           .newest_sort = "completed,-updated_at",
                            .include = "checklist_tasks",
                            .relationship = "checklist-tasks",
                            .joined_key = "tasks",

@@ -26,6 +26,7 @@ enum itglue_target {
     ITGLUE_UPDATED,
     ITGLUE_PUBLISHED,
     ITGLUE_PASSWORD_UPDATED,
+    ITGLUE_COMPLETED,      // in the body too
     ITGLUE_PARENT,         // of an included record: the id of the record it belongs to
     ITGLUE_POSITION,       // of an included record: its place among its like; in the body too
     ITGLUE_FIELD_KEY,      // of a field of a type: what its traits are called; in the body too
@@ -81,6 +82,7 @@ struct itglue_kind {
     const char *resource;      // in paths
     bool nested_only;          // there is no list of the whole account
     const char *sort;          // by a key that does not move while walking; NULL: none documented
+    const char *newest_sort;   // the latest changed first; NULL: -updated_at
     const char *include;       // NULL: none
     const char *relationship;  // under which the included records are referred to
     const char *joined_key;    // of the body

@@ -99,7 +99,8 @@ enum err_code itglue_query_page(const struct source_query *query, struct buffer 
     buffer_printf(target, "/%s?page%%5Bnumber%%5D=%d&page%%5Bsize%%5D=%d", kind->resource,
                   query->page_number, query->page_size);
     if (query->newest_first)
-        buffer_text(target, "&sort=-updated_at");
+        buffer_printf(target, "&sort=%s",
+                      kind->newest_sort == NULL ? "-updated_at" : kind->newest_sort);
     else if (kind->sort != NULL)
         buffer_printf(target, "&sort=%s", kind->sort);
     if (kind->include != NULL)

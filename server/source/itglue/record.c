@@ -276,6 +276,9 @@ static bool fill(const struct itglue_draft *draft, size_t attribute, struct sour
         return read_boolean(draft, value, &record->archived);
     case ITGLUE_PERSONAL:
         return read_boolean(draft, value, &record->personal);
+    case ITGLUE_COMPLETED:
+        (void)read_boolean(draft, value, &record->completed);
+        return true;
     case ITGLUE_VAULT:
         record->vaulted = value->is != ITGLUE_ABSENT && value->is != ITGLUE_IS_NULL;
         return true;
