@@ -21,6 +21,7 @@
 #include "server/service/suggestion_message.h"
 #include "server/service/word.h"
 #include "server/store/mapping.h"
+#include "server/store/statistics.h"
 #include "server/sync/sync.h"
 
 #define OUTCOME(name) DOCBRIDGE__V1__QUICK_MATCH_RESPONSE__OUTCOME__OUTCOME_##name
@@ -219,5 +220,6 @@ static enum err_code quick_match(struct request *request,
     try_(apply(tx, request, connection, &match, out, reterr));
     try_(tx_commit(&tx, reterr));
     sync_wake(request->backend->sync);
+    statistics_make_first(request->backend->store, request->caller->tenant);
     return ERR_OK;
 }

@@ -54,6 +54,21 @@ static void stores_what_is_mapped_and_enabled(void **state)
     assert_int_equal(run.request_count, fake_request_count(SOURCE_KIND_COUNT));
 }
 
+static void has_full_tables_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    (void)fixture_sql(
+        fixture,
+        "INSERT INTO company (tenant, id, display_name, name_key, create_time,"
+        " update_time) SELECT 't2', n, n, n, now(), now() FROM generate_series(1, 2000) n");
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fixture_stop_sync(fixture);
+    assert_sql(fixture, "SELECT reltuples >= 2000 FROM pg_class WHERE relname = 'company'", "t");
+    assert_sql(fixture, "SELECT reltuples FROM pg_class WHERE relname = 'organization'", "-1");
+}
+
 static void asks_for_nothing_that_is_not_mapped(void **state)
 {
     struct fixture *fixture = *state;
@@ -333,6 +348,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(stores_what_is_mapped_and_enabled),
+        TEST(has_full_tables_counted),
         TEST(asks_for_nothing_that_is_not_mapped),
         TEST(asks_only_for_organizations_that_are_mapped),
         TEST(leaves_out_what_is_off),
