@@ -1,29 +1,23 @@
 #include "server/html/html.h"
 
-#include <libxml/HTMLparser.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "server/base/embedded_secret.h"
 #include "server/base/utf8.h"
 #include "server/html/element.h"
+#include "server/html/parser.h"
 #include "server/html/strict.h"
 
 enum {
     // Tags that were taken out can bring others together that the parser then tells apart anew: the
     // result is made safe again until it stays as it is.
     ROUNDS_MAX = 4,
-    // Names of tags and attributes that the parser keeps beside those of the allow-list; it does
-    // not see what is called otherwise. The attributes of a tag are compared each with each, which
-    // this bounds.
-    NAME_BYTES_MAX = 4000,
     TEXT_MAX_BYTES = 256 * 1024 * 1024,
 };
 
 // One run over the input. Secrets are looked for in the plain text of a first one; if there are
 // any, a second one masks them. Both walk the plain text alike, so a place in it means the same.
 struct walk {
-    htmlParserCtxtPtr parser; // NULL while the input is read without one
     const struct html_options *options;
     struct buffer *out;   // gets the safe HTML; NULL: it is not asked for
     struct buffer *plain; // gets the plain text; NULL: it is not asked for
@@ -194,23 +188,22 @@ static bool has_failed(const struct walk *walk)
     return (walk->out != NULL && walk->out->failed) || (walk->plain != NULL && walk->plain->failed);
 }
 
-static void on_start(void *context, const char *name, const char *const *attributes)
+static bool on_start(void *context, const char *name, const char *const *attributes)
 {
     struct walk *walk = context;
     if (walk->depth == HTML_DEPTH_MAX || has_failed(walk)) {
         walk->result.cut |= walk->depth == HTML_DEPTH_MAX;
-        xmlStopParser(walk->parser);
-        return;
+        return false;
     }
     const struct html_element *element = html_element_find(name);
     walk->names[walk->depth] = name;
     walk->elements[walk->depth++] = element;
     if (walk->dropping != 0)
-        return;
+        return true;
     if (element->treatment == HTML_DROP) {
         walk->dropping = walk->depth;
         walk->result.altered = true;
-        return;
+        return true;
     }
     put_border(walk, element);
     if (element->treatment == HTML_KEEP) {
@@ -219,6 +212,7 @@ static void on_start(void *context, const char *name, const char *const *attribu
     } else if (walk->depth > 2) { // beside our own html and body
         walk->unwrapped = walk->result.altered = true;
     }
+    return true;
 }
 
 static void end_top(struct walk *walk)
@@ -252,110 +246,26 @@ static void on_text(void *context, const char *text, size_t len)
         put_text(walk, text, len);
 }
 
-static void on_parsed_start(void *context, const xmlChar *tag, const xmlChar **attributes)
-{
-    on_start(context, (const char *)tag, (const char *const *)(const void *)attributes);
-}
-
-static void on_parsed_end(void *context, const xmlChar *tag)
-{
-    on_end(context, (const char *)tag);
-}
-
-static void on_parsed_text(void *context, const xmlChar *text, int len)
-{
-    on_text(context, (const char *)text, (size_t)len);
-}
-
-// The names of the allow-list, which every parser knows beforehand.
-static xmlDictPtr known_names;
-
-static void make_known_names(void)
-{
-    static const char *const known[] = {"href",       "alt",   "src",   "dir",   "colspan",
-                                        "rowspan",    "start", "value", "width", "height",
-                                        "data-image", "html",  "body"};
-    xmlInitParser();
-    known_names = xmlDictCreate();
-    if (known_names == NULL)
-        return;
-    for (size_t i = 0; html_element_name(i) != NULL; i++)
-        (void)xmlDictLookup(known_names, (const xmlChar *)html_element_name(i), -1);
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        (void)xmlDictLookup(known_names, (const xmlChar *)known[i], -1);
-}
-
-static htmlParserCtxtPtr new_parser(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, make_known_names);
-    htmlParserCtxtPtr parser = known_names == NULL ? NULL : htmlNewParserCtxt();
-    xmlDictPtr names = parser == NULL ? NULL : xmlDictCreateSub(known_names);
-    if (names == NULL) {
-        htmlFreeParserCtxt(parser);
-        return NULL;
-    }
-    (void)xmlDictSetLimit(names, NAME_BYTES_MAX);
-    xmlDictFree(parser->dict);
-    parser->dict = names;
-    return parser;
-}
-
-// Runs the parser over `html` within a body of our own, so that it adds no paragraph.
-static bool parse(struct walk *walk, const char *html, size_t len)
-{
-    static const char head[] = "<html><body>";
-    static const htmlSAXHandler handler = {
-        .startElement = on_parsed_start,
-        .endElement = on_parsed_end,
-        .characters = on_parsed_text,
-        .cdataBlock = on_parsed_text,
-        .ignorableWhitespace = on_parsed_text,
-    };
-    char *input = len > INT32_MAX - sizeof(head) ? NULL : malloc(sizeof(head) + len);
-    walk->parser = input == NULL ? NULL : new_parser();
-    bool good = walk->parser != NULL;
-    if (good) {
-        memcpy(input, head, sizeof(head) - 1);
-        memcpy(input + sizeof(head) - 1, html, len);
-        *walk->parser->sax = handler;
-        walk->parser->userData = walk;
-        (void)htmlCtxtReadMemory(walk->parser, input, (int)(sizeof(head) - 1 + len), NULL, "UTF-8",
-                                 HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET |
-                                     HTML_PARSE_IGNORE_ENC);
-        while (walk->depth > 0)
-            end_top(walk);
-        htmlFreeParserCtxt(walk->parser);
-    }
-    free(input);
-    return good;
-}
-
-// The same events without the parser, where it is not needed to know them.
-static bool read_strictly(struct walk *walk, const char *html, size_t len)
-{
-    const struct html_events events = {on_start, on_end, on_text, walk};
-    on_start(walk, "html", NULL);
-    on_start(walk, "body", NULL);
-    if (!html_strict_read(html, len, &events))
-        return false;
-    on_end(walk, "html");
-    return true;
-}
-
+// Without the parser, if the input is such; else with it, from the beginning.
 static bool walk_over(struct walk *walk, const char *html, size_t len)
 {
+    const struct html_events events = {on_start, on_end, on_text, walk};
     struct walk start = *walk;
     size_t out_len = walk->out == NULL ? 0 : walk->out->len;
     size_t plain_len = walk->plain == NULL ? 0 : walk->plain->len;
-    if (read_strictly(walk, html, len) || has_failed(walk))
-        return !has_failed(walk);
-    *walk = start;
-    if (walk->out != NULL)
-        buffer_cut(walk->out, out_len);
-    if (walk->plain != NULL)
-        buffer_cut(walk->plain, plain_len);
-    return parse(walk, html, len) && !has_failed(walk);
+    bool good = on_start(walk, "html", NULL) && on_start(walk, "body", NULL) &&
+                html_strict_read(html, len, &events);
+    if (!good && !has_failed(walk)) {
+        *walk = start;
+        if (walk->out != NULL)
+            buffer_cut(walk->out, out_len);
+        if (walk->plain != NULL)
+            buffer_cut(walk->plain, plain_len);
+        good = html_parse(html, len, &events);
+    }
+    while (walk->depth > 0)
+        end_top(walk);
+    return good && !has_failed(walk);
 }
 
 bool html_text(const char *html, size_t len, struct buffer *out)

@@ -180,8 +180,9 @@ static bool read_start(struct reader *reader)
         (void)take(reader, "/");
     if (!take(reader, ">"))
         return false;
-    reader->events->start(reader->events->context, tag->name,
-                          attributes[0] == NULL ? NULL : attributes);
+    if (!reader->events->start(reader->events->context, tag->name,
+                               attributes[0] == NULL ? NULL : attributes))
+        return false;
     if (tag->is == SKIPPED)
         return skip_content(reader, tag);
     if (tag->holds == 0)

@@ -5,16 +5,7 @@
 // Nothing is judged here: what the events become is the same whoever hands them over.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
-struct html_events {
-    // `attributes`: names and values by turns, NULL behind the last; NULL if there are none.
-    void (*start)(void *context, const char *name, const char *const *attributes);
-    void (*end)(void *context, const char *name);
-    void (*text)(void *context, const char *text, size_t len);
-    void *context;
-};
+#include "server/html/events.h"
 
 // Hands over what libxml2 would, of UTF-8 within a body. False: it is not such HTML, and what was
 // handed over counts for nothing.

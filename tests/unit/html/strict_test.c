@@ -16,9 +16,10 @@ enum { MAX_BYTES = 1 << 20, DOCUMENTS = 4000 };
 
 static const struct html_options options = {"companies/acme/documents/1/images/"};
 
-static void pass_start(void *context, const char *name, const char *const *attributes)
+static bool pass_start(void *context, const char *name, const char *const *attributes)
 {
     (void)context, (void)name, (void)attributes;
+    return true;
 }
 
 static void pass_end(void *context, const char *name)
