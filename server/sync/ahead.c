@@ -171,6 +171,22 @@ static bool is_of_list(const struct reader *reader, const struct source_query *l
     return source_query_same(&page, &reader->query);
 }
 
+void ahead_make_room(struct ahead *ahead)
+{
+    if (ahead == NULL)
+        return;
+    (void)pthread_mutex_lock(&ahead->lock);
+    for (;;) {
+        int reading = 0;
+        for (int i = 0; i < ahead->reader_count; i++)
+            reading += ahead->readers[i].state == READER_READING;
+        if (reading < ahead->reader_max || atomic_load(&ahead->run->stop))
+            break;
+        sync_cond_wait(&ahead->wake, &ahead->lock, LOOK_MS);
+    }
+    (void)pthread_mutex_unlock(&ahead->lock);
+}
+
 void ahead_forget(struct ahead *ahead, const struct source_query *query)
 {
     if (ahead == NULL)

@@ -4,7 +4,8 @@
 // Each reader is a thread with a connection of its own; it begins when it is first needed and ends
 // with the run. It tries a page once: whatever failed comes back as the first try of the run's own
 // fetch. All functions are for the run's thread alone; they never wait for upstream, but
-// ahead_take() for a page that is on its way, and ahead_forget() until a transfer has noticed.
+// ahead_take() for a page that is on its way, ahead_make_room() for any, and ahead_forget() until a
+// transfer has noticed.
 #pragma once
 
 #include "server/sync/page.h"
@@ -32,5 +33,8 @@ struct ahead_result {
 // run is told to stop.
 bool ahead_take(struct ahead *ahead, const struct source_query *query, struct page *page,
                 struct ahead_result *ret_result);
+// Waits until fewer than all readers have a request in flight, so that the run may make one of its
+// own; not once the run is told to stop.
+void ahead_make_room(struct ahead *ahead);
 // Drops what was hinted and not taken: of the list that `query` is a page of, or all if it is NULL.
 void ahead_forget(struct ahead *ahead, const struct source_query *query);

@@ -70,6 +70,7 @@ static enum err_code ask(struct run *run, struct fetch *fetch, struct source_att
                          enum err_code *ret_code, struct err *reterr)
 {
     try_(run_take(run, reterr));
+    ahead_make_room(run->ahead);
     page_reset(fetch->page);
     struct source_sink sink = page_sink(fetch->page);
     fetch->answer = (struct source_page){.total_count = -1};

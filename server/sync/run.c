@@ -229,7 +229,7 @@ static enum err_code open_source(struct run *run, struct err *reterr)
     try_(vault_unseal(run->sync->vault, &context, &sealed, &key, reterr));
     try_(source_open(&run->sync->source, (enum source_provider)connection->standing.provider,
                      (enum source_region)connection->region, key, &run->source, reterr));
-    run->ahead = run->sync->window > 1 ? ahead_new(run, run->sync->window - 1) : NULL;
+    run->ahead = run->sync->window > 1 ? ahead_new(run, run->sync->window) : NULL;
     return budget_open(run->sync->budget, run->lease.tenant, run->lease.connection_id,
                        connection->credential_version, &run->account, reterr);
 }

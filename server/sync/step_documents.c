@@ -83,13 +83,13 @@ static struct walk walk_of(const int64_t *organization_id)
     };
 }
 
-// The organizations after the i-th, as far as readers are idle and the form is known.
+// The organizations from the i-th on, as far as readers are idle and the form is known.
 static void read_ahead(struct task *task, size_t i)
 {
     int folders = task->run->connection.folder_filter;
     if (folders == PLAN_FOLDERS_UNKNOWN)
         return;
-    for (size_t k = i + 1; k < task->organization_count; k++) {
+    for (size_t k = i; k < task->organization_count; k++) {
         struct walk next = walk_of(&task->organizations[k]);
         if (folders == PLAN_FOLDERS_UNION)
             next.folder_filter = SOURCE_FOLDER_NONE;

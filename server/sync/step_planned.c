@@ -25,7 +25,7 @@ static enum err_code by_organizations(struct task *task, enum source_kind kind, 
         struct walk walk = walk_of(kind, &task->organizations[i]);
         walk.begins_pass = i == 0 && !peeked;
         walk.ends_pass = i + 1 == task->organization_count;
-        for (size_t k = i + 1; k < task->organization_count; k++) {
+        for (size_t k = i; k < task->organization_count; k++) {
             struct walk next = walk_of(kind, &task->organizations[k]);
             if (!walk_hint(task, &next))
                 break;
@@ -152,7 +152,7 @@ enum err_code step_folders(struct task *task, enum source_kind kind, enum source
     }
     for (size_t i = 0; i < count; i++) {
         struct walk walk = folder_walk(folder_kind, &ids[i]);
-        for (size_t k = i + 1; k < count; k++) {
+        for (size_t k = i; k < count; k++) {
             struct walk next = folder_walk(folder_kind, &ids[k]);
             if (!walk_hint(task, &next))
                 break;

@@ -21,6 +21,7 @@ class Plan:
     audit_events: int  # of an export
     search_companies: int
     limit: tuple  # requests in a window of so many seconds, of one large account
+    limit_windows: int  # that account's requests are so many of its shares and a quarter
     accounts: int  # synced at once
     budget: float  # seconds for all sections; what is not begun by then is not measured
     until: float = 0  # when the section must have come to an end
@@ -32,10 +33,10 @@ SHARES = {"unary": 0.19, "mtls": 0.025, "reading": 0.07, "mapping": 0.025, "memo
 
 FULL = Plan(rounds=5, seconds=1.2, stall_requests=200000, stall_rounds=3, connections=2000, wave=5000, sync_rounds=3,
             sync_seconds=60, reveals=1000, tokens=2000, audit_events=1000000,
-            search_companies=200, limit=(3000, 300), accounts=200, budget=1650)
+            search_companies=200, limit=(3000, 300), limit_windows=1, accounts=200, budget=1650)
 QUICK = Plan(rounds=3, seconds=0.4, stall_requests=60000, stall_rounds=1, connections=400, wave=1500, sync_rounds=1,
              sync_seconds=60, reveals=200, tokens=400, audit_events=100000,
-             search_companies=20, limit=(300, 30), accounts=24, budget=340)
+             search_companies=20, limit=(300, 30), limit_windows=1, accounts=24, budget=340)
 SECTIONS = list(SHARES)
 
 

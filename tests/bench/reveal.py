@@ -21,9 +21,9 @@ PAGES_A_SECOND, PACE = 10, 40
 RECIPIENT = bytes([4 << 3 | 2, 32, 9]) + bytes(31)
 
 
-def upstream_ms(url, count):
+def upstream_ms(url, count, key_file=None):
     """The emulator's own answer over a connection that is kept, as docbridged keeps its own."""
-    with open(stack.path("api-key"), encoding="ascii") as key:
+    with open(key_file or stack.path("api-key"), encoding="ascii") as key:
         header = stack.write("reveal.header", f"x-api-key: {key.read().strip()}\n".encode())
     config = "\n".join(f'url = "{url}"\noutput = /dev/null' for _ in range(count)) + "\n"
     argv = ["curl", "-sg", "--fail", "--cacert", stack.path("ca.pem"), "-H", f"@{header}", "-w", "%{time_total}\n",

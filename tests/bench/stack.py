@@ -66,9 +66,11 @@ class Tenant:
                 "human"]
         for permission in PERMISSIONS:
             argv += ["--permission", permission]
-        handle = os.open(self.token_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Renamed into its place: a client may read it meanwhile.
+        handle = os.open(self.token_file + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as out:
             out.write(output(argv))
+        os.rename(self.token_file + ".new", self.token_file)
 
     def token(self):
         with open(self.token_file, encoding="ascii") as token:
@@ -103,7 +105,8 @@ class Tenant:
                  "connectwise_manage", "--api-key-file", key_file or path("api-key"))
         self.connection = self.jsonl("connection", "list")[0]["name"]
         self.runs_ended()
-        self.cli("map", "quick-match")
+        psql("ANALYZE company, organization, connection")  # as autovacuum does within a minute
+        self.cli("--timeout", "110", "map", "quick-match")
         self.runs_ended()
         self.cli("config", "documentation", "set", "--documents", "on", "--checklists", "on")
         self.cli("config", "types", "refresh")
