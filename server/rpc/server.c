@@ -1,6 +1,5 @@
 #include "server/rpc/server.h"
 
-#include <dlfcn.h>
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 #include <stdlib.h>
@@ -38,13 +37,13 @@ static void log_grpc(gpr_log_func_args *args)
 // Debian's Abseil, under gRPC, looks for deadlocks: it enters each lock that is taken while another
 // is held into a graph of the process, under one spin lock. gRPC takes some for each call. 0 is
 // kIgnore.
+void set_deadlock_mode(int mode) __asm__(
+    "_ZN4absl7debian329SetMutexDeadlockDetectionModeENS0_15OnDeadlockCycleE") __attribute__((weak));
+
 static void stop_looking_for_deadlocks(void)
 {
-    void (*set_mode)(int) = NULL;
-    *(void **)&set_mode = dlsym(
-        RTLD_DEFAULT, "_ZN4absl7debian329SetMutexDeadlockDetectionModeENS0_15OnDeadlockCycleE");
-    if (set_mode != NULL)
-        set_mode(0);
+    if (set_deadlock_mode != NULL)
+        set_deadlock_mode(0);
 }
 
 // Of the clock that conditions wait by.
