@@ -200,12 +200,13 @@ static enum err_code build_table(struct rpc_server *server, const struct service
     return ERR_OK;
 }
 
-// gRPC fills a table of all registered methods, of 160 bytes each, for every connection. So what
-// changes something, which is called seldom, is not registered: such calls arrive by name, and
-// their requests are asked for.
+// gRPC fills a table of all registered methods, of 160 bytes each, for every connection. So what is
+// called seldom, because it changes something or concerns all companies, is not registered: such
+// calls arrive by name, and their requests are asked for.
 static bool arrives_by_name(const struct table_method *method)
 {
-    return method->handler != NULL && method->stream == NULL && !method->policy.read_only &&
+    return method->handler != NULL && method->stream == NULL &&
+           (!method->policy.read_only || method->policy.of_tenant) &&
            method->handler->lane != LANE_NONE;
 }
 
