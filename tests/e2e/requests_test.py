@@ -1,5 +1,10 @@
 """What syncs cost in requests, as upstream counts them: as estimated, and little when nothing changed."""
 
+import datetime
+import json
+import ssl
+import urllib.request
+
 import docbridge_e2e as e2e
 
 ORGANIZATIONS, DOCUMENTS, PASSWORDS, ASSETS, CHECKLISTS = range(1, 6)
@@ -92,6 +97,36 @@ class Requests(e2e.Case):
             said, took = self.cost(QUICK, tasks)
             self.assertEqual((said.request_count, took), (5 + types, 5 + types))
         self.emulator.calm()
+
+    def by_filter(self, since):
+        """Organizations that changed since then, by filter[updated_at] a week at a time: ids, and requests."""
+        context = ssl.create_default_context(cafile=self.stack.path("ca.pem"))
+        found, requests, end = set(), 0, datetime.datetime.now(datetime.timezone.utc)
+        while since < end:
+            until = since + datetime.timedelta(days=7)
+            window = ",".join(one.strftime("%Y-%m-%dT%H:%M:%SZ") for one in (since, until))
+            url = "%s/organizations?page[size]=1000&filter[updated_at]=%s" % (self.emulator.url("eu"), window)
+            asked = urllib.request.Request(url, headers={"x-api-key": self.emulator.api_key})
+            with urllib.request.urlopen(asked, timeout=20, context=context) as answer:
+                found |= {row["id"] for row in json.load(answer)["data"]}
+            since, requests = until, requests + 1
+        return found, requests
+
+    def test_organizations_take_less_by_order_than_by_weeks(self):
+        """A page by order tells what changed; upstream filters a week by the time of change, and months went by."""
+        self.cost(QUICK, [ORGANIZATIONS])
+        rows = self.emulator.dump("organizations")
+        latest = max(row["attributes"]["updated-at"] for row in rows)
+        since = datetime.datetime.strptime(latest, "%Y-%m-%dT%H:%M:%S.%f%z") + datetime.timedelta(seconds=1)
+        for row in rows[:3]:
+            self.emulator.mutate("rename_organization", id=row["id"], name="Renamed " + row["id"])
+        said, took = self.cost(QUICK, [ORGANIZATIONS])
+        self.assertEqual((said.request_count, took), (1, 1))
+        stored = self.stack.sql("SELECT id::text FROM organization WHERE display_name LIKE 'Renamed %'")
+        changed, requests = self.by_filter(since)
+        self.assertEqual({row["id"] for row in stored}, changed)
+        self.assertEqual(len(changed), 3)
+        self.assertGreater(requests, took)
 
     def test_the_kind_of_psa_is_learned_once(self):
         """By one organization, asked for under each of six kinds; which the estimate knows."""
