@@ -27,13 +27,6 @@ void buffer_reset(struct buffer *buffer)
         buffer->data[0] = '\0';
 }
 
-void buffer_cut(struct buffer *buffer, size_t len)
-{
-    buffer->len = len;
-    if (buffer->data != NULL)
-        buffer->data[len] = '\0';
-}
-
 static bool reserve(struct buffer *buffer, size_t more)
 {
     if (buffer->failed)

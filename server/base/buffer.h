@@ -21,8 +21,6 @@ void buffer_init(struct buffer *buffer, size_t max_bytes);
 void buffer_done(struct buffer *buffer);
 // Keeps the memory, drops the content and the failure.
 void buffer_reset(struct buffer *buffer);
-// Drops what is behind the first `len` bytes of a buffer that has as many and did not fail.
-void buffer_cut(struct buffer *buffer, size_t len);
 bool buffer_append(struct buffer *buffer, const void *bytes, size_t len);
 bool buffer_text(struct buffer *buffer, const char *text);
 bool buffer_printf(struct buffer *buffer, const char *format, ...) _printf_(2, 3);

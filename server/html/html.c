@@ -6,7 +6,6 @@
 #include "server/base/utf8.h"
 #include "server/html/element.h"
 #include "server/html/parser.h"
-#include "server/html/strict.h"
 
 enum {
     // Tags that were taken out can bring others together that the parser then tells apart anew: the
@@ -246,23 +245,10 @@ static void on_text(void *context, const char *text, size_t len)
         put_text(walk, text, len);
 }
 
-// Without the parser, if the input is such; else with it, from the beginning.
 static bool walk_over(struct walk *walk, const char *html, size_t len)
 {
     const struct html_events events = {on_start, on_end, on_text, walk};
-    struct walk start = *walk;
-    size_t out_len = walk->out == NULL ? 0 : walk->out->len;
-    size_t plain_len = walk->plain == NULL ? 0 : walk->plain->len;
-    bool good = on_start(walk, "html", NULL) && on_start(walk, "body", NULL) &&
-                html_strict_read(html, len, &events);
-    if (!good && !has_failed(walk)) {
-        *walk = start;
-        if (walk->out != NULL)
-            buffer_cut(walk->out, out_len);
-        if (walk->plain != NULL)
-            buffer_cut(walk->plain, plain_len);
-        good = html_parse(html, len, &events);
-    }
+    bool good = html_parse(html, len, &events);
     while (walk->depth > 0)
         end_top(walk);
     return good && !has_failed(walk);

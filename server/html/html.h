@@ -1,8 +1,7 @@
 // Hostile HTML into HTML that is safe to show, made at read time.
 //
 // The only room of libxml2. Its parser hands over elements one by one, so nothing is held but the
-// open ones; what every parser reads alike is handed over without it (strict.h), many times faster.
-// What is on the allow-list is written anew, with our own escaping, and nothing else is:
+// open ones. What is on the allow-list is written anew, with our own escaping, and nothing else is:
 // no script, style, form, frame, SVG or MathML, no comment, no `id`, `class` or event handler, no
 // link but http, https, mailto and tel. What is written holds no element whose content a browser
 // reads by other rules, so every parser reads it alike.
