@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/base/log.h"
+#include "server/store/statistics.h"
 #include "server/sync/sync_private.h"
 #include "server/sync/task.h"
 #include "server/sync/types.h"
@@ -369,6 +370,8 @@ void *run_main(void *context)
     conclude(run, code, &err);
     log_event(LOG_INFO, "run left", LOG_STR("run", run->lease.run_id),
               LOG_INT("state", run->row.state), LOG_INT("requests", run->row.request_count));
+    if (!run_is_live((enum run_state)run->row.state))
+        statistics_make_first(sync->store, run->lease.tenant);
     (void)pthread_mutex_lock(&sync->lock);
     atomic_store(&run->over, true);
     sync->woken = true; // there is a thread for another run

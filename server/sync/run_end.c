@@ -1,7 +1,6 @@
 // How a run leaves its thread: finished, cancelled, parked, or handed over.
 #include "server/audit/connection_move.h"
 #include "server/base/log.h"
-#include "server/store/statistics.h"
 #include "server/store/sync_page.h"
 #include "server/sync/run.h"
 #include "server/sync/sync_private.h"
@@ -182,8 +181,6 @@ enum err_code run_finish(struct run *run, struct err *reterr)
     } while (run_try_again(run, code, &tries));
     if (code != ERR_OK)
         run->row = before;
-    else
-        statistics_make_first(run->sync->store, run->lease.tenant);
     return code;
 }
 
