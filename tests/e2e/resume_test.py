@@ -7,7 +7,7 @@ import threading
 import time
 
 import docbridge_e2e as e2e
-from sync_case import CANCELLED, DOCUMENTS, KILLS, SUCCEEDED, WINDOW, SyncCase
+from sync_case import CANCELLED, DOCUMENTS, KILLS, SUCCEEDED, UNSTORED, SyncCase
 
 
 class Resume(SyncCase):
@@ -31,8 +31,7 @@ class Resume(SyncCase):
                 self.finish(name)
                 self.assertComplete(name)
                 after = self.pages(mark)
-                # What was answered last may not have been stored: the pages that were read ahead.
-                again = set(before[:-WINDOW]) & set(after)
+                again = set(before[:-UNSTORED]) & set(after)
                 self.assertEqual(again, set())
         self.assertGreater(midway, 0)
 
@@ -71,7 +70,7 @@ class Resume(SyncCase):
         self.finish(name)
         rest = walk(mark)
         self.assertTrue(rest)
-        self.assertIn(number(rest[0]), range(last - WINDOW + 1, last + 2))
+        self.assertIn(number(rest[0]), range(last - UNSTORED + 1, last + 2))
         self.assertComplete(name)
 
     def watch(self, name, events):
@@ -110,7 +109,7 @@ class Resume(SyncCase):
             self.serve()
             self.finish(name, 25)
             self.assertComplete(name)
-            self.assertEqual(set(before[:-WINDOW]) & set(self.pages(mark)), set())
+            self.assertEqual(set(before[:-UNSTORED]) & set(self.pages(mark)), set())
             # Who watched it went on watching, and was told nothing twice: a snapshot stands where
             # the event after which it was taken stands.
             watcher.join(60)

@@ -9,6 +9,8 @@ import docbridge_e2e as e2e
 SUCCEEDED, CANCELLED = 5, 8
 # Requests of a run in flight at once.
 WINDOW = 4
+# Pages that were answered and may not be stored yet: the window, and the one that is being stored.
+UNSTORED = WINDOW + 1
 # How often something is killed in one run: more for a long campaign.
 KILLS = int(os.environ.get("DOCBRIDGE_E2E_KILLS", 3))
 # Records of a kind (enum source_kind) and the collection that they come from.
