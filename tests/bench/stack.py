@@ -105,8 +105,7 @@ class Tenant:
                  "connectwise_manage", "--api-key-file", key_file or path("api-key"))
         self.connection = self.jsonl("connection", "list")[0]["name"]
         self.runs_ended()
-        psql("ANALYZE company, organization, connection")  # as autovacuum does within a minute
-        self.cli("--timeout", "110", "map", "quick-match")
+        self.cli("map", "quick-match")
         self.runs_ended()
         self.cli("config", "documentation", "set", "--documents", "on", "--checklists", "on")
         self.cli("config", "types", "refresh")
