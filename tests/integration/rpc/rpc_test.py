@@ -5,7 +5,8 @@ import time
 import grpc
 
 import harness
-from harness import ALL, COMPANY, PASSWORD, Case, details, get_company, raw, unary, v1, watch
+from harness import (ALL, COMPANY, PASSWORD, Case, Server, details, get_company, raw, unary, v1,
+                     watch)
 from http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PING, Connection, frame, grpc_headers
 
 
@@ -113,20 +114,24 @@ class Unary(Case):
         for method in ("GetCompany", "BatchUpsertCompanies"):
             headers = grpc_headers((COMPANY + method).encode(),
                                    (b"authorization", ALL[0][1].encode()))
-            connection = Connection(self.server.ports[0])
-            connection.send(frame(HEADERS, END_HEADERS, 1, headers))
-            before = self.server.stats()["observed"]
-            get_company(self.channel, "companies/one")
-            self.server.wait(observed=before + 1)
+            server = Server()  # which has observed no other call, nor will once more
+            self.addCleanup(server.close)
+            connection = Connection(server.ports[0])
+            connection.send(frame(HEADERS, END_HEADERS, 1, headers), frame(PING, payload=bytes(8)))
+            connection.until(PING)
+            with grpc.insecure_channel(server.target) as channel:
+                get_company(channel, "companies/one")
+            server.wait(observed=1)
             connection.send(frame(DATA, END_STREAM, 1, bytes(5)))
             connection.until(HEADERS)
-            self.server.wait(observed=before + 2)
+            server.wait(observed=2)
             # One that never comes: the client leaves.
             connection.send(frame(HEADERS, END_HEADERS, 3, headers),
                             frame(PING, payload=bytes(8)))
             connection.until(PING)
             connection.close()
-            get_company(self.channel, "companies/one")
+            with grpc.insecure_channel(server.target) as channel:
+                get_company(channel, "companies/one")
 
     def test_nested_field_path(self):
         batch = v1.BatchUpsertCompaniesRequest()
