@@ -54,15 +54,18 @@ class OverTls(unittest.TestCase):
             get_company(channel, "companies/one")
 
     def wait_for_place(self):
-        end = time.time() + 20
+        end = time.time() + 60
         while True:
             try:
                 return self.works()
             except grpc.RpcError:
-                self.assertLess(time.time(), end)
+                if time.time() > end:
+                    raise
 
     def test_listener_survives_the_end_of_descriptors(self):
         server = self.serve(by=["prlimit", "--nofile=64:64"])
+        self.works()
+        held = server.descriptors()
         for begin in (b"", b"\x16\x03"):
             links = [self.connect() for _ in range(100)]
             for link in links:
@@ -72,6 +75,8 @@ class OverTls(unittest.TestCase):
             for link in links:
                 link.close()
             self.wait_for_place()
+            # Else a late end of this round makes a place in the next one.
+            server.wait_for_descriptors(held + 4)
         self.assertEqual(server.log("connections turned away")[0]["reason"], "no descriptor is left")
 
     def test_limit(self):
@@ -79,8 +84,8 @@ class OverTls(unittest.TestCase):
         links = [self.begun() for _ in range(5)]
         for _ in range(20):
             self.assertTrue(is_closed(self.connect()))
-        self.assertEqual([line["reason"] for line in server.log("connections turned away")],
-                         ["too many connections"])
+        self.assertEqual({line["reason"] for line in server.log("connections turned away")},
+                         {"too many connections"})
         links.pop().close()
         self.wait_for_place()
         for link in links:
@@ -96,7 +101,7 @@ class OverTls(unittest.TestCase):
                 link.sendall(begin)
                 self.assertTrue(is_closed(link))
                 self.assertGreaterEqual(time.time() - start, least)
-        self.works()
+        self.wait_for_place()
 
     def test_end(self):
         """Who waits on a connection when the server stops is told at once."""

@@ -86,6 +86,16 @@ class Server:
         lines = [json.loads(line) for line in self.log_file.read().splitlines()]
         return [line for line in lines if message in (None, line["message"])]
 
+    def descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.process.pid))
+
+    def wait_for_descriptors(self, most, seconds=60):
+        end = time.time() + seconds
+        while self.descriptors() > most:
+            if time.time() > end:
+                raise AssertionError("%d descriptors are open, not %d" % (self.descriptors(), most))
+            time.sleep(0.01)
+
     def threads(self):
         with open("/proc/%d/status" % self.process.pid) as file:
             return int(re.search(r"Threads:\s+(\d+)", file.read()).group(1))
@@ -98,7 +108,7 @@ class Server:
     def stats(self):
         return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", self.ask("stats"))}
 
-    def wait(self, seconds=5, **wanted):
+    def wait(self, seconds=60, **wanted):
         end = time.time() + seconds
         while True:
             stats = self.stats()

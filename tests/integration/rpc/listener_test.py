@@ -58,7 +58,7 @@ class Listeners(unittest.TestCase):
         for credentials in (self.credentials(), self.credentials("stranger")):
             channel = grpc.secure_channel("localhost:%d" % server.ports[3], credentials)
             with self.assertRaises(grpc.RpcError) as caught:
-                get_company(channel, "companies/one", timeout=5)
+                get_company(channel, "companies/one")
             self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
             channel.close()
         server.close()
@@ -78,7 +78,7 @@ class Listeners(unittest.TestCase):
         channel = grpc.secure_channel("localhost:%d" % server.ports[0], self.credentials(), ALONE)
         stream = watch(channel, "idle")
         next(stream)
-        request = v1.GetCompanyRequest(name="companies/sleep-1500").SerializeToString()
+        request = v1.GetCompanyRequest(name="companies/held").SerializeToString()
         future = channel.unary_unary(COMPANY + "GetCompany").future(request, metadata=ALL)
         seen = {self.serial(server)}
         for count in range(2, 5):
@@ -90,6 +90,7 @@ class Listeners(unittest.TestCase):
             with grpc.secure_channel("localhost:%d" % server.ports[0], self.credentials(),
                                      ALONE) as other:
                 get_company(other, "companies/one")
+        server.ask("release")
         self.assertEqual(future.code(), grpc.StatusCode.OK)
         server.ask("wake")
         self.assertEqual(next(stream).sequence, 2)
@@ -142,7 +143,7 @@ class Listeners(unittest.TestCase):
             with grpc.secure_channel("localhost:%d" % server.ports[0], credentials,
                                      ALONE) as channel:
                 try:
-                    get_company(channel, "companies/one", timeout=5)
+                    get_company(channel, "companies/one")
                     return True
                 except grpc.RpcError as error:
                     self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE)

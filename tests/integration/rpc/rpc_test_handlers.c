@@ -31,12 +31,26 @@ static enum err_code refuse(struct request *request, const void *in, void *out, 
     return err_set(reterr, ERR_RESOURCE_NOT_FOUND, "not part of this test");
 }
 
-static enum err_code wait_for_end(struct request *request, int64_t ms, struct err *reterr)
+static _Atomic int64_t release_ms; // when, by the steady clock; 0: not yet
+
+void release_in(int64_t ms)
+{
+    atomic_store(&release_ms, clock_steady_ms() + ms);
+}
+
+static bool is_released(void)
+{
+    int64_t when_ms = atomic_load(&release_ms);
+    return when_ms != 0 && clock_steady_ms() >= when_ms;
+}
+
+static enum err_code wait_for_end(struct request *request, int64_t ms, bool is_held,
+                                  struct err *reterr)
 {
     atomic_fetch_add(&waiting, 1);
     struct deadline until = deadline_in(ms);
     enum err_code code = ERR_OK;
-    while (code == ERR_OK && deadline_left_ms(until) > 0) {
+    while (code == ERR_OK && deadline_left_ms(until) > 0 && !(is_held && is_released())) {
         usleep(2000);
         if (deadline_left_ms(request->deadline) == 0) {
             atomic_fetch_add(&saw_deadline, 1);
@@ -88,10 +102,11 @@ static enum err_code misbehave(struct request *request, const char *name, struct
         return err_not_found(reterr, name + 8);
     if (strncmp(name, "companies/flaky-", 16) == 0)
         return fail_at_first(name + 16, reterr);
-    if (strcmp(name, "companies/slow") == 0)
-        return wait_for_end(request, 30000, reterr);
+    bool is_held = strcmp(name, "companies/held") == 0;
+    if (is_held || strcmp(name, "companies/slow") == 0)
+        return wait_for_end(request, 60000, is_held, reterr);
     if (strncmp(name, "companies/sleep-", 16) == 0)
-        return wait_for_end(request, number(name + 16), reterr);
+        return wait_for_end(request, number(name + 16), /* is_held= */ false, reterr);
     return ERR_OK;
 }
 

@@ -21,3 +21,5 @@ struct service make_service(const ProtobufCServiceDescriptor *descriptor,
                             struct method methods[HANDLERS_METHODS_MAX]);
 // One more message for each open stream.
 void wake_all(void);
+// Lets calls of "companies/held" end after so many milliseconds; until then they last.
+void release_in(int64_t ms);

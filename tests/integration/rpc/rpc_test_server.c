@@ -1,9 +1,9 @@
 // A server on the rpc layer with handlers that misbehave on request, for the tests of this folder.
 //
 // Arguments: key=value settings, then `listen ADDRESS [CERTIFICATE KEY [CLIENT_CA]]` groups. Prints
-// one port a listener, then obeys lines on standard input: `wake`, `stats`, `serving 0|1`,
-// `stop MS` (stops twice, says `stopped`), end of input (frees everything and leaves). With
-// `drain=MS` it obeys signals instead.
+// one port a listener, then obeys lines on standard input: `wake`, `release`, `stats`, `serving
+// 0|1`, `stop MS` (stops twice, says `stopped`), end of input (frees everything and leaves). With
+// `drain=MS` it obeys signals instead. To stop releases what is held once the stop has begun.
 #include <docbridge/v1/company.pb-c.h>
 #include <docbridge/v1/password.pb-c.h>
 #include <docbridge/v1/sync.pb-c.h>
@@ -18,7 +18,7 @@
 #include "server/signals.h"
 #include "tests/integration/rpc/rpc_test_handlers.h"
 
-enum { LISTENERS_MAX = 8 };
+enum { LISTENERS_MAX = 8, RELEASE_MS = 200 };
 
 static atomic_int observed;
 static int64_t drain_ms;
@@ -31,9 +31,9 @@ static enum err_code verify(void *context, const char *token, size_t len, struct
     struct principal *principal = arena_alloc(arena, sizeof(*principal));
     if (text == NULL || principal == NULL)
         return err_no_memory(reterr);
-    // Good for a second more, with the leeway that all tokens have.
+    // Good for two seconds more, with the leeway that all tokens have.
     bool is_short = strcmp(text, "short") == 0;
-    principal->expire_time_us = clock_wall_us() + (is_short ? -59 : 3600) * INT64_C(1000000);
+    principal->expire_time_us = clock_wall_us() + (is_short ? -58 : 3600) * INT64_C(1000000);
     if (strcmp(text, "expired") == 0)
         return err_set(reterr, ERR_TOKEN_EXPIRED, "the token has expired");
     if (strcmp(text, "all") == 0 || is_short)
@@ -126,6 +126,7 @@ static void obey_signals(struct rpc_server *server)
     (void)signals_wait(&(struct signals_duties){.reload = count_reload});
     notify_manager("STOPPING=1");
     signals_stop_at_once();
+    release_in(RELEASE_MS);
     rpc_server_stop(server, drain_ms);
     printf("started=%d finished=%d\n", started, finished);
 }
@@ -137,9 +138,12 @@ static void obey(struct rpc_server *server)
         line[strcspn(line, "\n")] = '\0';
         if (strcmp(line, "wake") == 0)
             wake_all();
+        else if (strcmp(line, "release") == 0)
+            release_in(0);
         else if (strncmp(line, "serving ", 8) == 0)
             rpc_server_set_serving(server, line[8] == '1');
         else if (strncmp(line, "stop ", 5) == 0) {
+            release_in(RELEASE_MS);
             rpc_server_stop(server, number(line + 5));
             rpc_server_stop(server, 0);
             printf("stopped\n");

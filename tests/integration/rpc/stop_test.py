@@ -18,21 +18,21 @@ from harness import ALL, COMPANY, Server, details, get_company, v1, watch
 
 
 class Stop(unittest.TestCase):
-    def stop(self, server, ms):
+    def stops(self, server, ms, within=30):
         start = time.time()
         self.assertEqual(server.ask("stop %d" % ms), "stopped")
-        return time.time() - start
+        self.assertLess(time.time() - start, within)
 
     def test_drain(self):
         server = Server()
         channel = grpc.insecure_channel(server.target)
         call = channel.unary_unary(COMPANY + "GetCompany")
-        request = v1.GetCompanyRequest(name="companies/sleep-700").SerializeToString()
-        futures = [call.future(request, metadata=ALL, timeout=20) for _ in range(5)]
+        request = v1.GetCompanyRequest(name="companies/held").SerializeToString()
+        futures = [call.future(request, metadata=ALL, timeout=50) for _ in range(5)]
         stream = watch(channel, "idle")
         next(stream)
         server.wait(waiting=5)
-        self.assertLess(self.stop(server, 10000), 5)
+        self.stops(server, 60000)
         self.assertEqual([future.code() for future in futures], [grpc.StatusCode.OK] * 5)
         with self.assertRaises(grpc.RpcError) as caught:
             next(stream)
@@ -47,7 +47,7 @@ class Stop(unittest.TestCase):
         request = v1.GetCompanyRequest(name="companies/slow").SerializeToString()
         future = channel.unary_unary(COMPANY + "GetCompany").future(request, metadata=ALL)
         server.wait(waiting=1)
-        self.assertLess(self.stop(server, 300), 5)
+        self.stops(server, 300)
         self.assertNotEqual(future.code(), grpc.StatusCode.OK)
         self.assertEqual(server.stats()["cancel"], 1)
         channel.close()
@@ -58,7 +58,7 @@ class Stop(unittest.TestCase):
         channel = grpc.insecure_channel(server.target)
         stream = watch(channel, "flood")
         next(stream)
-        self.assertLess(self.stop(server, 500), 5)
+        self.stops(server, 500)
         self.assertEqual(server.stats()["closed"], 1)
         channel.close()
         server.close()
@@ -69,7 +69,7 @@ class Stop(unittest.TestCase):
         socks[1].sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         socks[2].sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
         time.sleep(0.2)
-        self.assertLess(self.stop(server, 300), 5)
+        self.stops(server, 300)
         for sock in socks:
             sock.close()
         server.close()
@@ -84,7 +84,7 @@ class Stop(unittest.TestCase):
 
     def test_unused(self):
         server = Server()
-        self.assertLess(self.stop(server, 5000), 2)
+        self.stops(server, 60000)
         server.close()
 
 
@@ -94,7 +94,7 @@ class Signals(unittest.TestCase):
     def start(self, drain_ms, *settings):
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(self.manager.close)
-        self.manager.settimeout(20)
+        self.manager.settimeout(60)
         # An abstract name: a path may be too long for a socket.
         name = "\0docbridge-%d-%s" % (os.getpid(), self.id())
         self.manager.bind(name)
@@ -110,10 +110,9 @@ class Signals(unittest.TestCase):
         request = v1.GetCompanyRequest(name="companies/slow").SerializeToString()
         return channel.unary_unary(COMPANY + "GetCompany").future(request, metadata=ALL)
 
-    def end(self, code, seconds):
-        start = time.time()
+    def end(self, code):
+        """Long before the time to drain is over."""
         self.assertEqual(self.server.process.wait(timeout=30), code)
-        self.assertLess(time.time() - start, seconds)
         rest = self.server.process.stdout.read()
         self.server.process.stdin.close()
         self.server.process.stdout.close()
@@ -122,25 +121,25 @@ class Signals(unittest.TestCase):
 
     def test_first_is_graceful(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            channel = self.start(10000)
-            request = v1.GetCompanyRequest(name="companies/sleep-500").SerializeToString()
+            channel = self.start(60000)
+            request = v1.GetCompanyRequest(name="companies/held").SerializeToString()
             future = channel.unary_unary(COMPANY + "GetCompany").future(request, metadata=ALL)
             self.wait_for_call(channel)
             self.server.process.send_signal(number)
             self.told("STOPPING=1")
             self.assertEqual(future.code(), grpc.StatusCode.OK)
-            self.end(0, 5)
+            self.end(0)
             channel.close()
             self.manager.close()
 
     def wait_for_call(self, channel):
-        end = time.time() + 20
+        end = time.time() + 60
         while get_company(channel, "companies/waiting")[0].display_name != "1":
             self.assertLess(time.time(), end)
 
     def test_second_ends_at_once(self):
         for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)):
-            channel = self.start(25000)
+            channel = self.start(60000)
             future = self.slow(channel)
             self.wait_for_call(channel)
             self.server.process.send_signal(first)
@@ -148,14 +147,14 @@ class Signals(unittest.TestCase):
             with self.assertRaises(subprocess.TimeoutExpired):
                 self.server.process.wait(timeout=0.5)
             self.server.process.send_signal(second)
-            self.end(2, 2)
+            self.end(2)
             self.assertEqual(future.code(), grpc.StatusCode.UNAVAILABLE)
             self.assertEqual(len(self.server.log("stopped at once")), 1)
             channel.close()
             self.manager.close()
 
     def test_hangup_reloads_and_never_stops(self):
-        channel = self.start(25000)
+        channel = self.start(60000)
         for _ in range(3):
             self.server.process.send_signal(signal.SIGHUP)
             self.assertEqual(self.server.process.stdout.readline(), "reloaded\n")
@@ -167,12 +166,12 @@ class Signals(unittest.TestCase):
         with self.assertRaises(subprocess.TimeoutExpired):
             self.server.process.wait(timeout=0.5)
         future.cancel()
-        self.end(0, 5)
+        self.end(0)
         channel.close()
 
     def test_drain_under_load(self):
         """What reached a handler is answered; what comes later is UNAVAILABLE; nothing else."""
-        self.start(20000, "queue=4000", "streams=1000", "workers=16").close()
+        self.start(60000, "queue=4000", "streams=1000", "workers=16").close()
         stop = threading.Event()
         codes = collections.Counter()
         mutex = threading.Lock()
@@ -194,11 +193,13 @@ class Signals(unittest.TestCase):
                         self.assertEqual(refused, 0)
         with concurrent.futures.ThreadPoolExecutor(24) as pool:
             callers = [pool.submit(call_until_refused, number) for number in range(24)]
-            time.sleep(1.5)
+            end = time.time() + 60
+            while codes[grpc.StatusCode.OK] <= 500 and time.time() < end:
+                time.sleep(0.1)
             stop.set()
             self.server.process.send_signal(signal.SIGTERM)
             self.told("STOPPING=1")
-            rest = self.end(0, 10)
+            rest = self.end(0)
             for caller in callers:
                 caller.result()
         counts = dict(re.findall(r"(\w+)=(\d+)", rest))
