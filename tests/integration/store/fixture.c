@@ -82,7 +82,7 @@ void fixture_settled(struct store *store, const char *admin_dsn)
                                " AND usename = 'docbridged'";
     int count = -1, idle = -1;
     // A backend ends a moment after its client; PgBouncer's are its own, but none may be at work.
-    for (int i = 0; i < 100 && (count != idle || (!fixture_pooled && count != stats.open)); i++) {
+    for (int i = 0; i < 600 && (count != idle || (!fixture_pooled && count != stats.open)); i++) {
         (void)usleep(i == 0 ? 0 : 50000);
         const char *text = test_postgres_value(admin_dsn, ours);
         assert_int_equal(sscanf(text, "%d of %d", &count, &idle), 2);

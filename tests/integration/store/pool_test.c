@@ -37,7 +37,7 @@ static void assert_stats(int open, int idle, int waiting)
 
 static void wait_for_waiting(int count)
 {
-    for (int i = 0; i < 2000 && store_get_stats(store).waiting != count; i++)
+    for (int i = 0; i < 30000 && store_get_stats(store).waiting != count; i++)
         (void)usleep(1000);
     assert_int_equal(store_get_stats(store).waiting, count);
 }
@@ -49,7 +49,7 @@ static void a_full_pool_waits_until_the_deadline(void **state)
     int64_t start_ms = clock_steady_ms();
     assert_code(store_begin(store, "t1", deadline_in(300), NULL, &other, reterr),
                 ERR_DEADLINE_EXCEEDED);
-    assert_in_range(clock_steady_ms() - start_ms, 300, 1000);
+    assert_in_range(clock_steady_ms() - start_ms, 300, 20000);
     assert_null(other);
     assert_stats(1, 0, 0);
     tx_abortp(&tx);
@@ -66,7 +66,7 @@ static atomic_bool gone;
 static void *wait_cancelled(void *ret_code)
 {
     struct tx *tx = NULL;
-    *(enum err_code *)ret_code = store_begin(store, "t1", deadline_in(20000), &gone, &tx, NULL);
+    *(enum err_code *)ret_code = store_begin(store, "t1", deadline_in(60000), &gone, &tx, NULL);
     tx_abortp(&tx);
     return NULL;
 }
@@ -84,7 +84,7 @@ static void a_waiter_can_leave(void **state)
     atomic_store(&gone, true);
     pthread_join(thread, NULL);
     assert_int_equal(code, ERR_CANCELLED);
-    assert_in_range(clock_steady_ms() - start_ms, 0, 500);
+    assert_in_range(clock_steady_ms() - start_ms, 0, 30000);
     assert_stats(1, 0, 0);
     tx_abortp(&tx);
 }
@@ -95,7 +95,7 @@ static int served_as[QUEUE];
 static void *wait_in_line(void *place)
 {
     struct tx *tx = NULL;
-    if (store_begin(store, "t1", deadline_in(20000), NULL, &tx, NULL) == ERR_OK)
+    if (store_begin(store, "t1", deadline_in(60000), NULL, &tx, NULL) == ERR_OK)
         *(int *)place = atomic_fetch_add(&served, 1);
     (void)usleep(5000); // long enough for the next to be wrong, if it came too early
     tx_abortp(&tx);
@@ -126,7 +126,7 @@ static void *hammer(void *failures)
     for (int i = 0; i < 100; i++) {
         struct tx *tx = NULL;
         // One in ten is too late, whether in the queue or in the statement.
-        int64_t ms = i % 10 == 0 ? 3 : 20000;
+        int64_t ms = i % 10 == 0 ? 3 : 60000;
         enum err_code code = store_begin(store, "t1", deadline_in(ms), NULL, &tx, NULL);
         if (code == ERR_OK && i % 3 == 0)
             code = fixture_finish(&tx, &sleep_short, NULL, 0, NULL);
@@ -209,7 +209,7 @@ static void a_backend_that_hangs_is_given_up(void **state)
     const struct statement one = {"one", "SELECT 1"};
     int64_t start_ms = clock_steady_ms();
     assert_code(tx_run(tx, &one, NULL, 0, reterr), ERR_DEADLINE_EXCEEDED);
-    assert_in_range(clock_steady_ms() - start_ms, 2000, 5000);
+    assert_in_range(clock_steady_ms() - start_ms, 2000, 30000);
     tx_abortp(&tx);
     assert_stats(0, 0, 0);
     assert_int_equal(kill((pid_t)pid, SIGCONT), 0);

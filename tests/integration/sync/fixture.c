@@ -10,7 +10,7 @@
 #include "server/store/vault_record.h"
 #include "server/sync/state.h"
 
-enum { WAIT_MS = 30000, NAP_US = 5000 };
+enum { WAIT_MS = 60000, NAP_US = 5000 };
 
 const char *fixture_sql(const struct fixture *fixture, const char *sql)
 {
@@ -58,7 +58,8 @@ static void seal_key(struct fixture *fixture)
     struct sealed sealed;
     assert_int_equal(vault_seal(fixture->vault, &context, key, &fixture->arena, &sealed, &err),
                      ERR_OK);
-    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(30000), NULL, &tx, &err),
+                     ERR_OK);
     assert_int_equal(vault_record_insert(tx, "c1", 1, &sealed, &err), ERR_OK);
     assert_int_equal(tx_commit(&tx, &err), ERR_OK);
 }
@@ -226,7 +227,8 @@ void fixture_ask(struct fixture *fixture, unsigned tasks)
     struct tx *tx = NULL;
     struct err err = {0};
     bool joined;
-    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(30000), NULL, &tx, &err),
+                     ERR_OK);
     assert_int_equal(
         sync_request_run(tx, &fixture->request, &asked, fixture->run_id, &joined, &err), ERR_OK);
     assert_int_equal(tx_commit(&tx, &err), ERR_OK);
@@ -239,7 +241,8 @@ void fixture_cancel(struct fixture *fixture)
     struct tx *tx = NULL;
     struct err err = {0};
     bool live;
-    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(30000), NULL, &tx, &err),
+                     ERR_OK);
     assert_int_equal(sync_cancel_run(tx, &fixture->request, "c1", fixture->run_id, &live, &err),
                      ERR_OK);
     assert_true(live);
@@ -253,7 +256,8 @@ struct sync_run_row fixture_run(struct fixture *fixture)
     struct sync_run_row row;
     struct tx *tx = NULL;
     struct err err = {0};
-    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(30000), NULL, &tx, &err),
+                     ERR_OK);
     assert_int_equal(sync_run_load(tx, "c1", fixture->run_id, &fixture->arena, &row, &err), ERR_OK);
     tx_abortp(&tx);
     return row;
