@@ -2,7 +2,6 @@
 #include "server/service/documentation.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,44 +64,16 @@ static Docbridge__V1__Document__Section__Kind kind_of(const char *word)
         {"Gallery", KIND(GALLERY)},
         {"Step", KIND(STEP)},
     };
-    const char *last = word == NULL ? "" : strrchr(word, ':');
-    last = last == NULL ? word : last[0] == ':' ? last + 1 : last;
+    const char *colon = strrchr(word, ':'), *last = colon == NULL ? word : colon + 1;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(kinds[i].word, last) == 0)
             return kinds[i].kind;
     return KIND(UNSPECIFIED);
 }
 
-// A section as it is stored; borrowed from the JSON.
-struct section {
-    Docbridge__V1__Document__Section__Kind kind;
-    int32_t level;
-    const char *html;
-    size_t len;
-};
-
-static struct section section_at(const json_t *sections, size_t i)
+static int32_t level_of(const struct documentation_section *section)
 {
-    const json_t *section = json_array_get(sections, i);
-    const json_t *html = json_object_get(section, "html");
-    json_int_t level = json_integer_value(json_object_get(section, "level"));
-    return (struct section){
-        .kind = kind_of(json_string_value(json_object_get(section, "kind"))),
-        .level = level >= 1 && level <= 6 ? (int32_t)level : 0,
-        .html = json_is_string(html) ? json_string_value(html) : "",
-        .len = json_string_length(html),
-    };
-}
-
-// The sections, in order, of a body of our own making; an empty array if there are none.
-static enum err_code parse_sections(const struct documentation_row *row, json_t **ret_sections,
-                                    struct err *reterr)
-{
-    json_error_t error;
-    *ret_sections = row->content_len == 0
-                        ? json_array()
-                        : json_loadb(row->content, row->content_len, JSON_DECODE_ANY, &error);
-    return *ret_sections == NULL ? err_no_memory(reterr) : ERR_OK;
+    return section->level >= 1 && section->level <= 6 ? (int32_t)section->level : 0;
 }
 
 // Who asks for a document as upstream has it must be trusted with its secrets.
@@ -155,34 +126,35 @@ static enum err_code open_document(struct request *request, const char *name,
     return view == RAW ? record_raw(request, name, reading, reterr) : ERR_OK;
 }
 
-static enum err_code fill_section(struct content *content, const struct section *section, bool raw,
+static enum err_code fill_section(struct content *content,
+                                  const struct documentation_section *section, bool raw,
                                   Docbridge__V1__Document__Section *out, struct err *reterr)
 {
     docbridge__v1__document__section__init(out);
-    out->kind = section->kind;
-    out->level = section->level;
+    out->kind = kind_of(section->kind);
+    out->level = level_of(section);
     if (!raw)
-        return content_html(content, section->html, section->len, &out->sanitized_html, reterr);
-    if (section->len > CONTENT_MAX_BYTES - content->used_bytes) {
+        return content_html(content, section->html, section->html_len, &out->sanitized_html,
+                            reterr);
+    if (section->html_len > CONTENT_MAX_BYTES - content->used_bytes) {
         content->full = true;
         return ERR_OK;
     }
-    content->used_bytes += section->len;
-    out->raw_html = arena_strndup(content->arena, section->html, section->len);
+    content->used_bytes += section->html_len;
+    out->raw_html = arena_strndup(content->arena, section->html, section->html_len);
     return out->raw_html == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
-static enum err_code fill_sections(struct content *content, const json_t *sections, bool raw,
-                                   Docbridge__V1__Document *out, struct err *reterr)
+static enum err_code fill_sections(struct content *content, const struct documentation_row *row,
+                                   bool raw, Docbridge__V1__Document *out, struct err *reterr)
 {
-    size_t count = json_array_size(sections);
+    size_t count = row->section_count;
     out->sections = arena_calloc(content->arena, count + 1, sizeof(*out->sections));
     Docbridge__V1__Document__Section *all = arena_calloc(content->arena, count + 1, sizeof(*all));
     if (out->sections == NULL || all == NULL)
         return err_no_memory(reterr);
     for (size_t i = 0; i < count; i++) {
-        struct section section = section_at(sections, i);
-        try_(fill_section(content, &section, raw, &all[i], reterr));
+        try_(fill_section(content, &row->sections[i], raw, &all[i], reterr));
         if (content->full)
             break;
         out->sections[out->n_sections++] = &all[i];
@@ -199,28 +171,25 @@ static enum err_code get_document(struct request *request,
 {
     struct documentation_reading reading _cleanup_(documentation_done) = {0};
     struct content content = {.arena = request->arena};
-    json_t *sections;
     try_(open_document(request, in->name, in->view, &reading, reterr));
     content.image_prefix = documentation_image_prefix(request->arena, &reading);
     if (content.image_prefix == NULL)
         return err_no_memory(reterr);
     try_(documentation_fill_document(request->arena, reading.parent, &reading.row, out, reterr));
     out->freshness = reading.freshness;
-    try_(parse_sections(&reading.row, &sections, reterr));
-    enum err_code code = fill_sections(&content, sections, in->view == RAW, out, reterr);
-    json_decref(sections);
-    return code;
+    return fill_sections(&content, &reading.row, in->view == RAW, out, reterr);
 }
 
 // The section's content, made safe, in a buffer that is initialised here.
-static enum err_code make_safe(const struct section *section, const char *image_prefix,
-                               struct buffer *ret_safe, struct err *reterr)
+static enum err_code make_safe(const struct documentation_section *section,
+                               const char *image_prefix, struct buffer *ret_safe,
+                               struct err *reterr)
 {
     const struct html_options options = {image_prefix};
     struct html_result result;
-    size_t most = 16 * section->len + 4096; // escaping and the names of images make more of it
+    size_t most = 16 * section->html_len + 4096; // escaping and the names of images make more of it
     buffer_init(ret_safe, most);
-    return html_sanitize(section->html, section->len, &options, most, ret_safe, &result)
+    return html_sanitize(section->html, section->html_len, &options, most, ret_safe, &result)
                ? ERR_OK
                : err_no_memory(reterr);
 }
@@ -233,15 +202,16 @@ const char *documentation_image_prefix(struct arena *arena,
 }
 
 // Text has its quotes escaped: what looks like the attribute is it.
-static enum err_code shows_image(const struct section *section, const char *image_prefix,
-                                 int64_t image_id, bool *ret_shown, struct err *reterr)
+static enum err_code shows_image(const struct documentation_section *section,
+                                 const char *image_prefix, int64_t image_id, bool *ret_shown,
+                                 struct err *reterr)
 {
     struct buffer safe _cleanup_(buffer_done) = {0};
     char id[32], *attribute _cleanup_(freep) = NULL;
     *ret_shown = false;
     (void)snprintf(id, sizeof(id), "%" PRId64, image_id);
     // Most sections do not even have the number.
-    if (memmem(section->html, section->len, id, strlen(id)) == NULL)
+    if (memmem(section->html, section->html_len, id, strlen(id)) == NULL)
         return ERR_OK;
     try_(make_safe(section, image_prefix, &safe, reterr));
     if (asprintf(&attribute, "<img data-image=\"%s%s\"", image_prefix, id) < 0)
@@ -254,25 +224,19 @@ enum err_code documentation_shows_image(const struct documentation_reading *read
                                         const char *image_prefix, int64_t image_id, bool *ret_shown,
                                         struct err *reterr)
 {
-    json_t *sections;
-    enum err_code code = ERR_OK;
+    const struct documentation_row *row = &reading->row;
     *ret_shown = false;
-    try_(parse_sections(&reading->row, &sections, reterr));
-    for (size_t i = 0; code == ERR_OK && !*ret_shown && i < json_array_size(sections); i++) {
-        const struct section section = section_at(sections, i);
-        code = shows_image(&section, image_prefix, image_id, ret_shown, reterr);
-    }
-    json_decref(sections);
-    return code;
+    for (size_t i = 0; !*ret_shown && i < row->section_count; i++)
+        try_(shows_image(&row->sections[i], image_prefix, image_id, ret_shown, reterr));
+    return ERR_OK;
 }
 
 // A body on its way out: one section at a time is made safe.
 struct state {
-    json_t *sections;
+    struct documentation_reading reading;
     const char *image_prefix;
     bool raw;
-    size_t next; // the section after the current one
-    struct section section;
+    size_t next;        // the section after the current one
     struct buffer safe; // the current section's content, made safe
     const char *content;
     size_t len, sent;
@@ -281,8 +245,7 @@ struct state {
 static void read_close(void *context)
 {
     struct state *state = context;
-    if (state->sections != NULL)
-        json_decref(state->sections);
+    documentation_done(&state->reading);
     buffer_done(&state->safe);
     free(state);
 }
@@ -292,18 +255,17 @@ static enum err_code read_open(struct request *request, const void *request_in,
                                struct err *reterr)
 {
     const Docbridge__V1__ReadDocumentBodyRequest *in = request_in;
-    struct documentation_reading reading _cleanup_(documentation_done) = {0};
     (void)waker; // there is always something
-    try_(open_document(request, in->name, in->view, &reading, reterr));
     struct state *state = calloc(1, sizeof(*state));
     if (state == NULL)
         return err_no_memory(reterr);
     state->raw = in->view == RAW;
-    state->image_prefix = documentation_image_prefix(request->arena, &reading);
     buffer_init(&state->safe, 0);
-    enum err_code code = state->image_prefix == NULL
-                             ? err_no_memory(reterr)
-                             : parse_sections(&reading.row, &state->sections, reterr);
+    enum err_code code = open_document(request, in->name, in->view, &state->reading, reterr);
+    if (code == ERR_OK) {
+        state->image_prefix = documentation_image_prefix(request->arena, &state->reading);
+        code = state->image_prefix == NULL ? err_no_memory(reterr) : ERR_OK;
+    }
     if (code != ERR_OK) {
         read_close(state);
         return code;
@@ -314,14 +276,14 @@ static enum err_code read_open(struct request *request, const void *request_in,
 
 static enum err_code next_section(struct state *state, struct err *reterr)
 {
-    state->section = section_at(state->sections, state->next++);
+    const struct documentation_section *section = &state->reading.row.sections[state->next++];
     state->sent = 0;
-    state->content = state->section.html;
-    state->len = state->section.len;
+    state->content = section->html;
+    state->len = section->html_len;
     if (state->raw)
         return ERR_OK;
     buffer_done(&state->safe);
-    try_(make_safe(&state->section, state->image_prefix, &state->safe, reterr));
+    try_(make_safe(section, state->image_prefix, &state->safe, reterr));
     state->content = state->safe.data;
     state->len = state->safe.len;
     return ERR_OK;
@@ -339,17 +301,18 @@ static enum err_code read_next(struct request *request, void *context, struct ar
 {
     Docbridge__V1__ReadDocumentBodyResponse *out = message;
     struct state *state = context;
+    const struct documentation_row *row = &state->reading.row;
     (void)request;
     *ret_step = STREAM_END;
     if (state->sent == state->len) {
-        if (state->next == json_array_size(state->sections))
+        if (state->next == row->section_count)
             return ERR_OK;
         try_(next_section(state, reterr));
     }
     size_t len = piece_len(state);
     out->section = (int32_t)(state->next - 1);
-    out->kind = state->section.kind;
-    out->level = state->section.level;
+    out->kind = kind_of(row->sections[state->next - 1].kind);
+    out->level = level_of(&row->sections[state->next - 1]);
     out->content = arena_strndup(arena, len == 0 ? "" : state->content + state->sent, len);
     state->sent += len;
     out->section_end = state->sent == state->len;

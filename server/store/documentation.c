@@ -189,15 +189,20 @@ enum err_code documentation_list_checklists(struct tx *tx, const struct document
     " WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2"                         \
     "   AND" SIGHT_SHOWN("r", "k") condition
 
+// A row a section, at least one; what is looked for in the folders and in the body stands in the
+// first of them alone.
 static const struct statement GET_DOCUMENT = {
     "documentation_get_document",
     ONE(4,
-        " CASE WHEN f.id IS NOT NULL THEN" SIGHT_FOLDER_PATH(
+        " CASE WHEN f.id IS NOT NULL AND coalesce(s.place, 1) = 1 THEN" SIGHT_FOLDER_PATH(
             "f") " END,"
-                 " coalesce((r.body->>'is_uploaded')::boolean, false), r.body->'sections'",
+                 " coalesce(s.place, 1) = 1 AND coalesce((r.body->>'is_uploaded')::boolean, false),"
+                 " s.place, s.value->>'kind', s.value->>'level', s.value->>'html'",
         " LEFT JOIN record f ON f.tenant = $1 AND f.connection_id = $3 AND f.kind = 3"
-        "      AND f.id = r.folder_id",
-        " AND" SIGHT_DOCUMENT_SHOWN("r", "k", SIGHT_FOLDER_OPEN("f"))),
+        "      AND f.id = r.folder_id"
+        " LEFT JOIN LATERAL jsonb_array_elements(r.body->'sections') WITH ORDINALITY"
+        "      s(value, place) ON true",
+        " AND" SIGHT_DOCUMENT_SHOWN("r", "k", SIGHT_FOLDER_OPEN("f"))) " ORDER BY s.place",
 };
 
 // A row a trait, at least one.
@@ -246,8 +251,20 @@ enum err_code documentation_get_document(struct tx *tx, const struct documentati
     try_(get(tx, &GET_DOCUMENT, key, arena, ret_rows, &row, reterr));
     row->folder_path = rows_texts(ret_rows, 0, COMMON_COLUMNS, arena, &row->folder_count);
     row->uploaded_file = rows_bool(ret_rows, 0, COMMON_COLUMNS + 1);
-    fill_content(ret_rows, COMMON_COLUMNS + 2, row);
-    row->archived = rows_bool(ret_rows, 0, COMMON_COLUMNS + 3);
+    row->archived = rows_bool(ret_rows, 0, COMMON_COLUMNS + 6);
+    size_t count = rows_null(ret_rows, 0, COMMON_COLUMNS + 2) ? 0 : (size_t)rows_count(ret_rows);
+    struct documentation_section *sections = arena_calloc(arena, count + 1, sizeof(*sections));
+    if (sections == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        sections[i] = (struct documentation_section){
+            .kind = rows_text(ret_rows, (int)i, COMMON_COLUMNS + 3),
+            .level = rows_int64(ret_rows, (int)i, COMMON_COLUMNS + 4),
+            .html = rows_text(ret_rows, (int)i, COMMON_COLUMNS + 5),
+            .html_len = rows_len(ret_rows, (int)i, COMMON_COLUMNS + 5),
+        };
+    row->sections = sections;
+    row->section_count = count;
     *ret_row = *row;
     return ERR_OK;
 }

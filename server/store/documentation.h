@@ -33,6 +33,14 @@ struct documentation_trait {
     size_t value_len;
 };
 
+// A section of a document.
+struct documentation_section {
+    const char *kind; // as upstream calls it, such as "Document::Heading"; "" if it does not
+    int64_t level;    // of a heading; 0: none
+    const char *html;
+    size_t html_len;
+};
+
 // One row; what a kind does not have is NULL, 0 or false. Texts from the arena.
 struct documentation_row {
     int64_t id;
@@ -53,12 +61,13 @@ struct documentation_row {
     const char *due_date;      // YYYY-MM-DD, or NULL
     const char *assignee_display_name;
     int item_count, completed_item_count;
-    // Single records alone; JSON as source.h says, borrowed from the rows they were read into: the
-    // sections of a document, the body of a checklist, and that of the type of a flexible asset.
+    // Single records alone, borrowed from the rows they were read into. JSON is as source.h says.
     bool archived;
-    const char *content;
+    const struct documentation_section *sections; // of a document, in order
+    size_t section_count;
+    const char *content; // of a checklist: its body, JSON
     size_t content_len;
-    const char *type_body;
+    const char *type_body; // of a flexible asset: that of its type, JSON
     const struct documentation_trait *traits;
     size_t trait_count;
 };

@@ -34,7 +34,7 @@ class Case:
     source: str
     name: str
     arguments: tuple
-    rows: int  # that the statement finds
+    rows: int  # that the statement finds: of a list one more than is asked for, of a document its sections
 
 
 def open_company(tenant):
@@ -49,7 +49,7 @@ def open_company(tenant):
     return found
 
 
-def cases(company, document):
+def cases(company, document, sections):
     parent = text_field(1, f"companies/{company}") + bytes([2 << 3, ROWS])
     service, source = "/docbridge.v1.DocumentationService/", "server/store/documentation.c"
     listed = {
@@ -63,7 +63,7 @@ def cases(company, document):
         *(Case(f"{method}, 50 rows", service + method, parent, source, name, LISTED, ROWS + 1)
           for method, name in listed.items()),
         Case("GetDocument", service + "GetDocument", text_field(1, f"companies/{company}/documents/{document}"), source,
-             "documentation_get_document", ("tenant", "company", "connection", "document"), 1),
+             "documentation_get_document", ("tenant", "company", "connection", "document"), sections),
     ]
 
 
@@ -80,7 +80,7 @@ def parameters(tenant, company, document):
 
 
 def check(case, values):
-    """The statement as the benchmark fills it finds what docbridged answers, and the row that tells of more."""
+    """The statement as the benchmark fills it finds what docbridged answers, of a list also what tells of more."""
     literal = {name: f"'{value}'" for name, value in values.items()}
     found = stack.psql("SET ROLE docbridge_server; SET docbridge.tenant = " + literal["tenant"] +
                        f"; SELECT count(*) FROM ({filled(case.source, case.name, case.arguments, literal)}) page",
@@ -141,6 +141,8 @@ def reading(report, server, tenant, plan):
     document = stack.psql("SELECT (percentile_disc(0.5) WITHIN GROUP (ORDER BY ARRAY[octet_length(body::text), id]))[2]"
                           f" FROM record WHERE tenant = '{tenant.name}' AND kind = 4 AND id > 1000000000").strip()
     values = parameters(tenant, company, document)
-    for case in cases(company, document):
+    sections = int(stack.psql(f"SELECT jsonb_array_length(body->'sections') FROM record WHERE tenant = '{tenant.name}'"
+                              f" AND kind = 4 AND id = {document}"))
+    for case in cases(company, document, sections):
         measure(report, server, tenant, case, values, plan)
     expect_no_failures(server)
