@@ -140,7 +140,7 @@ static void post_faults(struct admin *admin)
 
 static void clear_faults(struct admin *admin)
 {
-    faults_done(&admin->emulator->faults);
+    faults_clear(&admin->emulator->faults);
     reply_done(admin);
 }
 

@@ -24,6 +24,7 @@ struct answer {
     char location[300];
     char retry_after[64];
     int64_t delay_ms;
+    uint64_t hold; /* the delay also ends when faults are cleared for this time; 0: it does not */
     enum delivery delivery;
     enum framing framing; /* of a truncated body */
     int64_t trickle_bytes;

@@ -192,6 +192,9 @@ static void spoil(struct exchange *exchange)
         answer->trickle_ms = fault->ms;
     } else if (fault->action == FAULT_DELAY) {
         answer->delay_ms += fault->ms;
+    } else if (fault->action == FAULT_HOLD) {
+        answer->delay_ms += fault->ms;
+        answer->hold = exchange->emulator->faults.cleared + 1;
     } else if (fault->action == FAULT_INVALID_JSON && answer->body.length > 2) {
         answer->body.data[answer->body.length / 2] = '}';
         answer->body.length -= 2;

@@ -6,6 +6,11 @@
 #include "memory.h"
 #include "moment.h"
 
+static bool is_let_go(const struct delay *delay, uint64_t hold)
+{
+    return hold && hold <= delay->cleared;
+}
+
 /* Resumes what is due and returns the next due time, or -1. */
 static int64_t resume_due(struct delay *delay, int64_t now_ms)
 {
@@ -13,7 +18,7 @@ static int64_t resume_due(struct delay *delay, int64_t now_ms)
     size_t kept = 0;
     for (size_t i = 0; i < delay->count; i++) {
         struct delayed item = delay->items[i];
-        if (item.due_ms <= now_ms || delay->stopping) {
+        if (item.due_ms <= now_ms || delay->stopping || is_let_go(delay, item.hold)) {
             MHD_resume_connection(item.connection);
             continue;
         }
@@ -71,17 +76,29 @@ void delay_done(struct delay *delay)
     pthread_mutex_destroy(&delay->lock);
 }
 
-bool delay_suspend(struct delay *delay, struct MHD_Connection *connection, int64_t ms)
+void delay_let_go(struct delay *delay, uint64_t cleared)
 {
     pthread_mutex_lock(&delay->lock);
-    bool waits = !delay->stopping;
+    if (cleared > delay->cleared) {
+        delay->cleared = cleared;
+        pthread_cond_signal(&delay->changed);
+    }
+    pthread_mutex_unlock(&delay->lock);
+}
+
+bool delay_suspend(struct delay *delay, struct MHD_Connection *connection, int64_t ms,
+                   uint64_t hold)
+{
+    pthread_mutex_lock(&delay->lock);
+    bool waits = !delay->stopping && !is_let_go(delay, hold);
     if (waits) {
         if (delay->count == delay->capacity) {
             delay->capacity = delay->capacity ? delay->capacity * 2 : 64;
             delay->items = memory_grow(delay->items, delay->capacity, sizeof *delay->items);
         }
         MHD_suspend_connection(connection);
-        delay->items[delay->count++] = (struct delayed){moment_monotonic_ms() + ms, connection};
+        delay->items[delay->count++] =
+            (struct delayed){moment_monotonic_ms() + ms, hold, connection};
         pthread_cond_signal(&delay->changed);
     }
     pthread_mutex_unlock(&delay->lock);

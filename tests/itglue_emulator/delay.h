@@ -14,6 +14,7 @@
 
 struct delayed {
     int64_t due_ms;
+    uint64_t hold; /* as in struct answer */
     struct MHD_Connection *connection;
 };
 
@@ -24,6 +25,7 @@ struct delay {
     struct delayed *items;
     size_t count;
     size_t capacity;
+    uint64_t cleared;
     bool stopping;
 };
 
@@ -31,7 +33,10 @@ bool delay_start(struct delay *delay);
 /* Resumes whatever waits; later requests do not wait any more. */
 void delay_release(struct delay *delay);
 void delay_done(struct delay *delay);
-/* Only from a callback of this connection. False when the emulator is stopping: do not wait. */
-bool delay_suspend(struct delay *delay, struct MHD_Connection *connection, int64_t ms);
+/* Only from a callback of this connection. False when there is nothing to wait for any more. */
+bool delay_suspend(struct delay *delay, struct MHD_Connection *connection, int64_t ms,
+                   uint64_t hold);
+/* Faults have been cleared so often. */
+void delay_let_go(struct delay *delay, uint64_t cleared);
 
 #endif

@@ -25,7 +25,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
     if (stream->pause_ms) {
         int64_t now = moment_monotonic_ms();
         if (now < stream->due_ms &&
-            delay_suspend(stream->delay, stream->connection, stream->due_ms - now))
+            delay_suspend(stream->delay, stream->connection, stream->due_ms - now, 0))
             return 0;
         stream->due_ms = now + stream->pause_ms;
     }

@@ -3,6 +3,7 @@
 
 Usage: emulator_test.py PATH_OF_THE_BINARY. Python's standard library only.
 """
+import concurrent.futures
 import http.client
 import json
 import os
@@ -43,7 +44,7 @@ class Emulator:
     def stop(self):
         started = time.time()
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout=20)
+        status = self.process.wait(timeout=60)
         self.process.stdout.close()
         self.folder.cleanup()
         if status != 0:
@@ -707,34 +708,34 @@ class EmulatorTest(unittest.TestCase):
     # Budget
 
     def test_sliding_window(self):
-        self.it.switch(limit=5, window_ms=1000)
+        self.it.switch(limit=5, window_ms=3000)
         self.assertEqual([self.it.status("/organizations") for _ in range(6)], [200] * 5 + [429])
         time.sleep(0.6)
         self.assertEqual(self.it.status("/organizations"), 429)
-        time.sleep(0.5)
+        time.sleep(2.5)
         again = [self.it.status("/organizations") for _ in range(6)]
         self.assertEqual(again, [200] * 5 + [429])
-        peak = self.it.admin("GET", "/requests/peak?window_ms=1000&status=200")["peak"]
+        peak = self.it.admin("GET", "/requests/peak?window_ms=3000&status=200")["peak"]
         self.assertEqual(peak, 5)
 
     def test_window_slides(self):
-        self.it.switch(limit=4, window_ms=1200)
+        self.it.switch(limit=4, window_ms=4000)
         for _ in range(2):
             self.it.status("/organizations")
-        time.sleep(0.7)
+        time.sleep(2)
         for _ in range(2):
             self.it.status("/organizations")
-        time.sleep(0.6)
+        time.sleep(2.1)
         # The first two have left the window, the later two have not: a fixed window would differ.
         self.assertEqual([self.it.status("/organizations") for _ in range(3)], [200, 200, 429])
 
     def test_rejected_requests_may_count(self):
-        self.it.switch(limit=2, window_ms=700, rate_counts_rejected=True)
+        self.it.switch(limit=2, window_ms=3000, rate_counts_rejected=True)
         for _ in range(3):
             self.it.status("/organizations")
-        time.sleep(0.5)
+        time.sleep(1)
         self.assertEqual(self.it.status("/organizations"), 429)
-        time.sleep(0.4)
+        time.sleep(2.1)
         self.assertEqual(self.it.status("/organizations"), 200)
         self.assertEqual(self.it.status("/organizations"), 429)
 
@@ -820,7 +821,7 @@ class EmulatorTest(unittest.TestCase):
         self.assertGreater(time.time() - started, 0.1)
 
     def test_latency_holds_no_thread(self):
-        self.it.switch(latency_ms=400)
+        self.it.switch(latency_ms=1500)
         sockets = []
         started = time.time()
         for _ in range(20):
@@ -832,7 +833,21 @@ class EmulatorTest(unittest.TestCase):
             one.settimeout(20)
             self.assertIn(b"200 OK", one.recv(100))
             one.close()
-        self.assertLess(time.time() - started, 2.0)
+        # One after the other on its two threads they would take as long as the ten of one of them.
+        self.assertLess(time.time() - started, 10 * 1.5)
+
+    def test_held_until_faults_are_cleared(self):
+        self.it.fault(path="/groups", action="hold")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            held = pool.submit(self.it.status, "/groups")
+            # It has come, and others are answered meanwhile.
+            while self.it.count(path="/groups") == 0:
+                time.sleep(0.01)
+            self.assertEqual(self.it.status("/groups"), 200)
+            self.assertFalse(held.done())
+            self.it.admin("DELETE", "/faults")
+            self.assertEqual(held.result(), 200)
+        self.assertEqual(self.it.status("/groups"), 200)
 
     def test_lost_connections(self):
         self.it.fault(path="/groups", action="drop")
@@ -1096,7 +1111,7 @@ class ProcessTest(unittest.TestCase):
         status, seconds = it.stop()
         one.close()
         self.assertEqual(status, 0)
-        self.assertLess(seconds, 1.5)
+        self.assertLess(seconds, 20)
 
     def test_tls(self):
         with tempfile.TemporaryDirectory() as folder:

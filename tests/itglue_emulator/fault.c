@@ -9,12 +9,18 @@
 
 static const char *const action_names[] = {"",          "status", "truncate", "invalid_json",
                                            "trickle",   "hang",   "redirect", "drop",
-                                           "wrong_org", "delay",  "html_200"};
+                                           "wrong_org", "delay",  "html_200", "hold"};
 
 void faults_done(struct faults *faults)
 {
     free(faults->items);
     *faults = (struct faults){0};
+}
+
+void faults_clear(struct faults *faults)
+{
+    free(faults->items);
+    *faults = (struct faults){.cleared = faults->cleared + 1};
 }
 
 static int64_t integer(const json_t *object, const char *key, int64_t missing)
@@ -45,6 +51,11 @@ static bool read_action(const char *name, struct fault *fault)
     return fault->action != FAULT_NONE;
 }
 
+static int64_t default_ms(enum fault_action action)
+{
+    return action == FAULT_HOLD ? 600000 : action == FAULT_HANG ? 60000 : 100;
+}
+
 static bool read_fault(const json_t *object, struct fault *fault, char *problem, size_t size)
 {
     char action[32], framing[16];
@@ -63,11 +74,11 @@ static bool read_fault(const json_t *object, struct fault *fault, char *problem,
     fault->retry_after = integer(object, "retry_after", -1);
     fault->bytes = integer(object, "bytes", 16);
     bool read = read_action(action, fault);
-    fault->ms = integer(object, "ms", fault->action == FAULT_HANG ? 60000 : 100);
+    fault->ms = integer(object, "ms", default_ms(fault->action));
     if (!read || fault->count < 1 || fault->bytes < 1 || fault->ms < 1) {
         snprintf(problem, size,
                  "fault: action is status:NNN or one of truncate, invalid_json, "
-                 "trickle, hang, redirect, drop, wrong_org, delay, html_200");
+                 "trickle, hang, redirect, drop, wrong_org, delay, html_200, hold");
         return false;
     }
     return true;

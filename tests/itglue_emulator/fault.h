@@ -24,7 +24,8 @@ enum fault_action {
     FAULT_DROP,
     FAULT_WRONG_ORG,
     FAULT_DELAY,
-    FAULT_HTML_200
+    FAULT_HTML_200,
+    FAULT_HOLD
 };
 
 struct fault {
@@ -38,16 +39,18 @@ struct fault {
     int64_t retry_after; /* seconds, -1: none */
     char location[300];
     int64_t bytes; /* of a trickled piece */
-    int64_t ms;    /* between pieces; length of a delay or a hang */
+    int64_t ms;    /* between pieces; length of a delay, a hang or a hold */
     enum framing framing;
 };
 
 struct faults {
     struct fault *items;
     size_t count;
+    uint64_t cleared; /* how often */
 };
 
 void faults_done(struct faults *faults);
+void faults_clear(struct faults *faults);
 /* `object` is one fault or an array of them. False: `problem` says why, nothing was queued. */
 bool faults_add(struct faults *faults, const json_t *object, char *problem, size_t size);
 /* The fault that this request meets; its action is FAULT_NONE for most. */

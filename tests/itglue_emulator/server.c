@@ -58,6 +58,10 @@ static void make_answer(struct listener *listener, struct MHD_Connection *connec
             .body_length = visit->upload.length,
             .had_key = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-api-key")};
         admin_handle(server->emulator, &request, &visit->answer);
+        pthread_mutex_lock(&server->emulator->lock);
+        uint64_t cleared = server->emulator->faults.cleared;
+        pthread_mutex_unlock(&server->emulator->lock);
+        delay_let_go(&server->delay, cleared);
         return;
     }
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
@@ -96,8 +100,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (!visit->answered) {
         make_answer(listener, connection, method, visit);
         visit->answered = true;
-        if (visit->answer.delay_ms > 0 &&
-            delay_suspend(&listener->server->delay, connection, visit->answer.delay_ms))
+        if (visit->answer.delay_ms > 0 && delay_suspend(&listener->server->delay, connection,
+                                                        visit->answer.delay_ms, visit->answer.hold))
             return MHD_YES;
     }
     return delivery_send(&listener->server->delay, connection, &visit->answer);
