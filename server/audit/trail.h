@@ -16,6 +16,7 @@
 
 #include "server/audit/audit.h"
 #include "server/service/method.h"
+#include "server/store/exposure.h"
 #include "server/store/store.h"
 
 struct trail_settings {
@@ -37,13 +38,15 @@ enum err_code trail_start(struct trail *trail, struct err *reterr) _must_check_;
 void trail_stop(struct trail *trail);
 struct trail *trail_free(struct trail *trail);
 
-// Makes an event of the request's caller durable, with those that others write at the time. Hold no
-// transaction meanwhile. Returns by `deadline` if the event's turn has not come, else within 5
-// seconds of its turn. After an error nothing may be believed of the event. `ret_sequence` may be
-// NULL. Errors: STORE_UNAVAILABLE, also for too many that wait, DEADLINE_EXCEEDED, INTERNAL.
+// Makes an event of the request's caller durable, with those that others write at the time, and
+// what was seen with it if `seen` is not NULL: both or neither. Hold no transaction meanwhile.
+// Returns by `deadline` if the event's turn has not come, else within 5 seconds of its turn. After
+// an error nothing may be believed of the event. `ret_sequence` may be NULL. Errors:
+// STORE_UNAVAILABLE, also for too many that wait, DEADLINE_EXCEEDED, INTERNAL.
 enum err_code trail_write(struct trail *trail, const struct request *request,
-                          const struct audit_event *event, struct deadline deadline,
-                          int64_t *ret_sequence, struct err *reterr) _must_check_;
+                          const struct audit_event *event, const struct exposure_sighting *seen,
+                          struct deadline deadline, int64_t *ret_sequence,
+                          struct err *reterr) _must_check_;
 
 // The key that marks are signed with; false: there is none.
 bool trail_public_key(const struct trail *trail, unsigned char ret_key[AUDIT_KEY_BYTES]);

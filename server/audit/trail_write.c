@@ -6,7 +6,7 @@
 
 #include "server/audit/trail_private.h"
 
-enum { GROUP_MAX = 128, WAITING_MAX = 4096, WRITE_MS = 5000 };
+enum { GROUP_MAX = 128, WAITING_MAX = 4096, WRITE_MS = 5000, SEEN_BYTES_MAX = 1024 * 1024 };
 
 enum place {
     WAITING,
@@ -19,6 +19,7 @@ enum place {
 struct waiter {
     struct waiter *next;
     struct audit_event_row row;
+    const struct exposure_sighting *seen; // NULL: nothing
     enum place place;
     pthread_cond_t moved;
     struct err err;
@@ -91,66 +92,99 @@ static struct trail_end *end_of(struct trail *trail, const char *tenant)
     return end;
 }
 
+// Rows, and what was seen by those of them that are outcomes of reveals, to be committed together.
+struct group {
+    struct audit_event_row *rows[GROUP_MAX];
+    struct exposure_sighting seen[GROUP_MAX];
+    size_t count, seen_count;
+};
+
+static void add(struct group *group, struct waiter *waiter)
+{
+    group->rows[group->count++] = &waiter->row;
+    if (waiter->seen != NULL)
+        group->seen[group->seen_count++] = *waiter->seen;
+}
+
+// In the flight of the next statement. Its locks come before that of the end of the chain, as they
+// do where a sync closes exposures.
+static enum err_code note_seen(struct tx *tx, const struct group *group, struct arena *arena,
+                               struct err *reterr)
+{
+    return group->seen_count == 0
+               ? ERR_OK
+               : exposure_note(tx, group->seen, group->seen_count, clock_wall_us(), arena, reterr);
+}
+
 // In one flight behind an end that is believed in; `*ret_written` is false if it was not there.
-static enum err_code write_behind(struct trail *trail, const char *tenant,
-                                  struct audit_event_row *const *rows, size_t count,
+static enum err_code write_behind(struct trail *trail, const char *tenant, struct group *group,
                                   const struct audit_head *head, bool *ret_written,
                                   struct err *reterr)
 {
+    struct arena arena _cleanup_(arena_done);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
+    arena_init(&arena, SEEN_BYTES_MAX);
     *ret_written = false;
     if (head->sequence == 0)
         return ERR_OK;
     try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
-    audit_follow(tenant, *head, rows, count);
+    try_(note_seen(tx, group, &arena, reterr));
+    audit_follow(tenant, *head, group->rows, group->count);
     tx_commit_with_next(tx);
-    try_(audit_event_try_insert(tx, rows, count, ret_written, reterr));
-    return tx_commit(&tx, reterr);
+    try_(audit_event_try_insert(tx, group->rows, group->count, ret_written, reterr));
+    try_(tx_commit(&tx, reterr));
+    // Noted is noted, also without the rows.
+    group->seen_count = 0;
+    return ERR_OK;
 }
 
 static enum err_code write_locked(struct trail *trail, const char *tenant,
-                                  struct audit_event_row *const *rows, size_t count,
-                                  struct err *reterr)
+                                  const struct group *group, struct err *reterr)
 {
+    struct arena arena _cleanup_(arena_done);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
+    arena_init(&arena, SEEN_BYTES_MAX);
     try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
-    try_(audit_chain(tx, rows, count, reterr));
+    try_(note_seen(tx, group, &arena, reterr));
+    try_(audit_chain(tx, group->rows, group->count, reterr));
     tx_commit_with_next(tx);
-    try_(audit_event_insert(tx, rows, count, reterr));
+    try_(audit_event_insert(tx, group->rows, group->count, reterr));
     return tx_commit(&tx, reterr);
 }
 
 // `head` is where the chain is believed to end, and ends then.
-static enum err_code write_rows(struct trail *trail, const char *tenant,
-                                struct audit_event_row *const *rows, size_t count,
+static enum err_code write_rows(struct trail *trail, const char *tenant, struct group *group,
                                 struct audit_head *head, struct err *reterr)
 {
     bool written;
     const struct audit_head believed = *head;
     *head = (struct audit_head){.sequence = 0};
-    try_(write_behind(trail, tenant, rows, count, &believed, &written, reterr));
+    try_(write_behind(trail, tenant, group, &believed, &written, reterr));
     if (!written)
-        try_(write_locked(trail, tenant, rows, count, reterr));
-    head->sequence = rows[count - 1]->sequence;
-    memcpy(head->hash, rows[count - 1]->hash, sizeof(head->hash));
+        try_(write_locked(trail, tenant, group, reterr));
+    const struct audit_event_row *last = group->rows[group->count - 1];
+    head->sequence = last->sequence;
+    memcpy(head->hash, last->hash, sizeof(head->hash));
     return ERR_OK;
 }
 
 static void write_group(struct trail *trail, const char *tenant, struct waiter **waiters,
                         size_t count, struct audit_head *head)
 {
-    struct audit_event_row *rows[GROUP_MAX];
+    struct group group = {.count = 0};
     struct err err = {.code = ERR_OK};
     for (size_t i = 0; i < count; i++)
-        rows[i] = &waiters[i]->row;
-    enum err_code code = write_rows(trail, tenant, rows, count, head, &err);
+        add(&group, waiters[i]);
+    enum err_code code = write_rows(trail, tenant, &group, head, &err);
     // What the database does not take of one event must not cost the others theirs.
     bool one_is_bad =
         code != ERR_OK && code != ERR_STORE_UNAVAILABLE && code != ERR_DEADLINE_EXCEEDED;
     for (size_t i = 0; i < count; i++) {
         if (one_is_bad && count > 1) {
             err = (struct err){.code = ERR_OK};
-            (void)write_rows(trail, tenant, &rows[i], 1, head, &err);
+            group.count = group.seen_count = 0;
+            add(&group, waiters[i]);
+            (void)write_rows(trail, tenant, &group, head, &err);
         }
         waiters[i]->err = err;
     }
@@ -224,10 +258,10 @@ static enum err_code enqueue(struct trail *trail, struct waiter *waiter, struct 
 }
 
 enum err_code trail_write(struct trail *trail, const struct request *request,
-                          const struct audit_event *event, struct deadline deadline,
-                          int64_t *ret_sequence, struct err *reterr)
+                          const struct audit_event *event, const struct exposure_sighting *seen,
+                          struct deadline deadline, int64_t *ret_sequence, struct err *reterr)
 {
-    struct waiter waiter = {.place = WAITING, .err = {.code = ERR_OK}};
+    struct waiter waiter = {.place = WAITING, .seen = seen, .err = {.code = ERR_OK}};
     struct buffer changes _cleanup_(buffer_done) = {0};
     struct queue *queue = NULL;
     try_(audit_row_of(event, request->caller, request, &changes, &waiter.row, reterr));

@@ -75,7 +75,7 @@ static enum err_code record(const struct reveal *reveal, const struct audit_even
                             struct deadline deadline, int64_t *ret_sequence, struct err *reterr)
 {
     struct err cause;
-    return trail_write(reveal->request->backend->trail, reveal->request, event, deadline,
+    return trail_write(reveal->request->backend->trail, reveal->request, event, NULL, deadline,
                        ret_sequence, &cause) == ERR_OK
                ? ERR_OK
                : audit_unavailable(&cause, reterr);
@@ -260,32 +260,6 @@ static enum err_code fetch(struct reveal *reveal, struct err *reterr)
     return code;
 }
 
-// Whoever gets a value has seen the secret; an empty one is none. Noted before the outcome: should
-// that fail, somebody is said to have seen what was not given out, which is the safe side.
-static enum err_code note_exposure(const struct reveal *reveal, struct tx **tx, struct err *reterr)
-{
-    const struct password_gates *gates = &reveal->gates;
-    const struct source_password *live = &reveal->live;
-    struct err cause;
-    if (live->value == NULL || secret_len(live->value) == 0)
-        return ERR_OK;
-    const struct exposure_sighting sighting = {
-        .company_id = reveal->company_id,
-        .company_display_name = gates->sight.company_display_name,
-        .connection_id = gates->sight.connection_id,
-        .password_id = reveal->password_id,
-        .password_display_name = gates->display_name,
-        .password_update_time_us = live->password_update_time_us,
-    };
-    // The commit of the outcome makes what was written before it durable too.
-    tx_commit_lazily(*tx);
-    tx_commit_with_next(*tx);
-    if (exposure_note(*tx, reveal->request->caller, &sighting, clock_wall_us(), &cause) != ERR_OK ||
-        tx_commit(tx, &cause) != ERR_OK)
-        return audit_unavailable(&cause, reterr);
-    return ERR_OK;
-}
-
 // The record as it is now decides: another organization, category, folder or vault than a moment
 // ago closes the gate, and so does any setting that changed while upstream was asked.
 static enum err_code judge_live(struct reveal *reveal, struct deadline deadline, struct err *reterr)
@@ -311,8 +285,7 @@ static enum err_code judge_live(struct reveal *reveal, struct deadline deadline,
     now.vaulted = now.vaulted || live->vaulted;
     now.personal = now.personal || live->personal;
     const struct reveal_case what = case_of(reveal, &now, live);
-    try_(reveal_judge(&what, NULL, reterr));
-    return note_exposure(reveal, &tx, reterr);
+    return reveal_judge(&what, NULL, reterr);
 }
 
 static enum audit_outcome outcome_of(enum err_code code, bool served)
@@ -326,6 +299,39 @@ static enum audit_outcome outcome_of(enum err_code code, bool served)
                    code == ERR_CANCELLED || code == ERR_UPSTREAM_UNREACHABLE ||
                    code == ERR_UPSTREAM_ANSWER_INVALID;
     return unknown ? AUDIT_UNKNOWN : AUDIT_FAILED;
+}
+
+// Makes the outcome durable. Whoever gets a value has seen the secret, which is noted with it; an
+// empty one is none. What cannot be noted is not given out, and that is an outcome too.
+static enum err_code record_outcome(struct reveal *reveal, struct audit_event *event,
+                                    struct deadline deadline, struct err *reterr)
+{
+    const struct password_gates *gates = &reveal->gates;
+    const struct source_password *live = &reveal->live;
+    const struct exposure_sighting sighting = {
+        .viewer = reveal->request->caller,
+        .company_id = reveal->company_id,
+        .company_display_name = gates->sight.company_display_name,
+        .connection_id = gates->sight.connection_id,
+        .password_id = reveal->password_id,
+        .password_display_name = gates->display_name,
+        .password_update_time_us = live->password_update_time_us,
+    };
+    struct err cause;
+    if (event->outcome != AUDIT_SUCCEEDED || live->value == NULL || secret_len(live->value) == 0)
+        return record(reveal, event, deadline, &reveal->outcome_sequence, reterr);
+    enum err_code code = trail_write(reveal->request->backend->trail, reveal->request, event,
+                                     &sighting, deadline, &reveal->outcome_sequence, &cause);
+    if (code == ERR_OK)
+        return ERR_OK;
+    (void)audit_unavailable(&cause, reterr);
+    if (code == ERR_STORE_UNAVAILABLE || code == ERR_DEADLINE_EXCEEDED)
+        return ERR_AUDIT_UNAVAILABLE;
+    event->outcome = AUDIT_DENIED;
+    event->error = ERR_AUDIT_UNAVAILABLE;
+    event->upstream_served = true;
+    (void)!record(reveal, event, deadline, NULL, &cause);
+    return ERR_AUDIT_UNAVAILABLE;
 }
 
 // Judges the live record if there is one, and makes the outcome durable whatever it is. Returns the
@@ -348,7 +354,7 @@ static enum err_code conclude(struct reveal *reveal, enum err_code fetched, stru
         .intent_sequence = reveal->intent_sequence,
     };
     fill_event(reveal, &event);
-    try_(record(reveal, &event, deadline, &reveal->outcome_sequence, reterr));
+    try_(record_outcome(reveal, &event, deadline, reterr));
     if (verdict == ERR_UPSTREAM_TIMEOUT || verdict == ERR_DEADLINE_EXCEEDED)
         err_meta(reterr, "audit_event", "auditEvents/%" PRId64, reveal->outcome_sequence);
     return verdict;

@@ -1,34 +1,52 @@
 #include "server/store/exposure.h"
 
+#include <string.h>
+
 #include "server/store/company_set.h"
 
-// Its commit does not wait for the disk: that of the reveal's outcome, which comes after it in the
-// same log, does, and no value goes out before.
-//
-// All rows that may change are locked in one order first: of two reveals of a secret that was just
-// replaced, each closes what the other saw.
+// All rows that may change are locked in one order first, and new ones made in it: of two reveals
+// of a secret that was just replaced, each closes what the other saw, also where they are noted
+// together. $3 to $12 are columns of who sees what, each person and secret once.
 static const struct statement note_sql = {
     "exposure_note",
-    "WITH locked AS MATERIALIZED ("
-    " SELECT subject FROM exposure WHERE tenant = $1 AND connection_id = $2 AND password_id = $3"
-    "  AND (subject = $4 OR rotate_time IS NULL) ORDER BY subject FOR UPDATE),"
-    " closed AS ("
-    " UPDATE exposure e SET rotate_time = $11 FROM locked l"
-    "  WHERE e.tenant = $1 AND e.connection_id = $2 AND e.password_id = $3"
-    "   AND e.subject = l.subject AND e.subject <> $4 AND e.rotate_time IS NULL"
-    "   AND $11 > coalesce(e.seen_update_time, e.last_reveal_time))"
+    "WITH seen AS MATERIALIZED (SELECT * FROM unnest($3::text[], $4::bigint[], $5::text[],"
+    "  $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::timestamptz[],"
+    "  $12::bigint[]) AS s (connection_id, password_id, subject, display_name, actor_kind,"
+    "  company_id, company_display_name, password_display_name, update_time, count)),"
+    " secret AS MATERIALIZED (SELECT connection_id, password_id, max(update_time) AS update_time"
+    "  FROM seen GROUP BY 1, 2 ORDER BY 1, 2),"
+    " locked AS MATERIALIZED (SELECT e.* FROM secret v CROSS JOIN LATERAL ("
+    "  SELECT x.connection_id, x.password_id, x.subject FROM exposure x WHERE x.tenant = $1"
+    "    AND (x.connection_id, x.password_id) = (v.connection_id, v.password_id)"
+    "    AND (x.rotate_time IS NULL OR x.subject IN (SELECT subject FROM seen))"
+    "   ORDER BY x.subject FOR UPDATE) e),"
+    " closed AS (UPDATE exposure e SET rotate_time = v.update_time"
+    "  FROM locked l JOIN secret v USING (connection_id, password_id) WHERE e.tenant = $1"
+    "   AND (e.connection_id, e.password_id, e.subject) ="
+    "       (l.connection_id, l.password_id, l.subject)"
+    "   AND e.rotate_time IS NULL"
+    "   AND v.update_time > coalesce(e.seen_update_time, e.last_reveal_time)"
+    "   AND NOT EXISTS (SELECT FROM seen s WHERE (s.connection_id, s.password_id, s.subject) ="
+    "                   (l.connection_id, l.password_id, l.subject)))"
     " INSERT INTO exposure AS e (tenant, connection_id, password_id, subject, id, display_name,"
     "  actor_kind, company_id, company_display_name, password_display_name, first_reveal_time,"
-    "  last_reveal_time, seen_update_time)"
-    " SELECT $1, $2, $3, $4, gen_random_uuid()::text, $5, $6, $7, $8, $9, $10, $10, $11"
-    "  FROM (SELECT count(*), set_config('synchronous_commit', 'off', true) FROM locked) l"
+    "  last_reveal_time, seen_update_time, rotate_time, reveal_count)"
+    " SELECT $1, connection_id, password_id, s.subject, gen_random_uuid()::text, s.display_name,"
+    "  s.actor_kind, s.company_id, s.company_display_name, s.password_display_name, $2, $2,"
+    "  s.update_time,"
+    "  CASE WHEN v.update_time > coalesce(s.update_time, $2) THEN v.update_time END, s.count"
+    "  FROM (SELECT count(*) FROM locked) l, seen s JOIN secret v USING (connection_id, "
+    "password_id)"
+    "  ORDER BY connection_id, password_id, s.subject"
     " ON CONFLICT (tenant, connection_id, password_id, subject) DO UPDATE SET"
     "  display_name = excluded.display_name, actor_kind = excluded.actor_kind,"
     "  company_id = excluded.company_id, company_display_name = excluded.company_display_name,"
     "  password_display_name = excluded.password_display_name,"
-    "  reveal_count = e.reveal_count + 1, last_reveal_time = excluded.last_reveal_time,"
-    "  seen_update_time = excluded.seen_update_time, rotate_time = NULL, resolve_time = NULL,"
-    "  resolver_subject = '', resolver_display_name = '', resolver_kind = 0, note = ''"};
+    "  reveal_count = e.reveal_count + excluded.reveal_count,"
+    "  last_reveal_time = excluded.last_reveal_time,"
+    "  seen_update_time = excluded.seen_update_time, rotate_time = excluded.rotate_time,"
+    "  resolve_time = NULL, resolver_subject = '', resolver_display_name = '', resolver_kind = 0,"
+    "  note = ''"};
 
 // What was replaced is no risk any more, whatever was said of it before.
 #define STATE                                                                           \
@@ -56,18 +74,67 @@ static const struct statement resolve_sql = {
     "UPDATE exposure SET resolve_time = $3, resolver_subject = $4, resolver_display_name = $5,"
     " resolver_kind = $6, note = $7 WHERE tenant = $1 AND id = $2"};
 
-enum err_code exposure_note(struct tx *tx, const struct principal *viewer,
-                            const struct exposure_sighting *sighting, int64_t time_us,
-                            struct err *reterr)
+static bool is_same(const struct exposure_sighting *a, const struct exposure_sighting *b)
 {
-    return tx_run(tx, &note_sql,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(sighting->connection_id),
-                       ARG_INT64(sighting->password_id), ARG_TEXT(viewer->subject),
-                       ARG_TEXT(viewer->display_name), ARG_INT64(viewer->actor),
-                       ARG_TEXT(sighting->company_id), ARG_TEXT(sighting->company_display_name),
-                       ARG_TEXT(sighting->password_display_name), ARG_TIME(time_us),
-                       ARG_TIME(sighting->password_update_time_us)),
-                  reterr);
+    return a->password_id == b->password_id && strcmp(a->connection_id, b->connection_id) == 0 &&
+           strcmp(a->viewer->subject, b->viewer->subject) == 0;
+}
+
+// What of one person and secret was seen more than once is counted, and the newest of it kept, in
+// the place of the first. Returns how many are left.
+static size_t merge(const struct exposure_sighting *sightings, size_t count,
+                    struct exposure_sighting *ret_merged, int64_t *ret_counts)
+{
+    size_t merged = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+        while (at < merged && !is_same(&ret_merged[at], &sightings[i]))
+            at++;
+        int64_t newest = at == merged ? 0 : ret_merged[at].password_update_time_us;
+        ret_counts[at] = at == merged ? 1 : ret_counts[at] + 1;
+        merged += at == merged;
+        ret_merged[at] = sightings[i];
+        if (newest > sightings[i].password_update_time_us)
+            ret_merged[at].password_update_time_us = newest;
+    }
+    return merged;
+}
+
+enum err_code exposure_note(struct tx *tx, const struct exposure_sighting *sightings, size_t count,
+                            int64_t time_us, struct arena *arena, struct err *reterr)
+{
+    enum { CONNECTION, SUBJECT, NAME, COMPANY, COMPANY_NAME, PASSWORD_NAME, TEXTS };
+    enum { PASSWORD, KIND, UPDATE_TIME, COUNT, NUMBERS };
+    const char **texts[TEXTS];
+    int64_t *numbers[NUMBERS];
+    struct exposure_sighting *all = arena_calloc(arena, count, sizeof(*all));
+    bool ok = all != NULL;
+    for (size_t i = 0; i < TEXTS && ok; i++)
+        ok = (texts[i] = arena_calloc(arena, count, sizeof(*texts[i]))) != NULL;
+    for (size_t i = 0; i < NUMBERS && ok; i++)
+        ok = (numbers[i] = arena_calloc(arena, count, sizeof(*numbers[i]))) != NULL;
+    if (!ok)
+        return err_no_memory(reterr);
+    count = merge(sightings, count, all, numbers[COUNT]);
+    for (size_t i = 0; i < count; i++) {
+        texts[CONNECTION][i] = all[i].connection_id;
+        texts[SUBJECT][i] = all[i].viewer->subject;
+        texts[NAME][i] = all[i].viewer->display_name;
+        texts[COMPANY][i] = all[i].company_id;
+        texts[COMPANY_NAME][i] = all[i].company_display_name;
+        texts[PASSWORD_NAME][i] = all[i].password_display_name;
+        numbers[PASSWORD][i] = all[i].password_id;
+        numbers[KIND][i] = all[i].viewer->actor;
+        numbers[UPDATE_TIME][i] = all[i].password_update_time_us;
+    }
+    tx_run_ahead(tx, &note_sql,
+                 ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TIME(time_us),
+                      ARG_TEXTS(texts[CONNECTION], count), ARG_INT64S(numbers[PASSWORD], count),
+                      ARG_TEXTS(texts[SUBJECT], count), ARG_TEXTS(texts[NAME], count),
+                      ARG_INT64S(numbers[KIND], count), ARG_TEXTS(texts[COMPANY], count),
+                      ARG_TEXTS(texts[COMPANY_NAME], count), ARG_TEXTS(texts[PASSWORD_NAME], count),
+                      ARG_TIMES(numbers[UPDATE_TIME], count), ARG_INT64S(numbers[COUNT], count)));
+    return ERR_OK;
 }
 
 static bool read_row(const struct rows *rows, int row, struct arena *arena,

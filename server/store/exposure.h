@@ -13,20 +13,20 @@
 // The numbers of docbridge.v1.Exposure.State.
 enum { EXPOSURE_OPEN = 1, EXPOSURE_ROTATED = 2, EXPOSURE_RESOLVED = 3 };
 
-// A reveal whose value is about to be given out.
+// A reveal whose value is about to be given out; all is borrowed.
 struct exposure_sighting {
+    const struct principal *viewer;
     const char *company_id, *company_display_name;
     const char *connection_id;
     int64_t password_id;
     const char *password_display_name;
     int64_t password_update_time_us; // 0: upstream did not say
 };
-// Notes that the viewer sees the secret now, which opens it anew, and closes what others saw of an
-// older value. The commit of this transaction becomes durable with the next one that waits for the
-// disk: the value must not go out before one has.
-enum err_code exposure_note(struct tx *tx, const struct principal *viewer,
-                            const struct exposure_sighting *sighting, int64_t time_us,
-                            struct err *reterr) _must_check_;
+// Notes, in the flight of the transaction's next statement, that viewers see secrets now, which
+// opens these anew, and closes what others saw of older values. No value may go out before the
+// commit. `arena`, and what it is told of, must live until then. Errors: INTERNAL.
+enum err_code exposure_note(struct tx *tx, const struct exposure_sighting *sightings, size_t count,
+                            int64_t time_us, struct arena *arena, struct err *reterr) _must_check_;
 
 // No text is NULL; times are 0 where there is none.
 struct exposure {

@@ -22,7 +22,7 @@
 enum {
     PG_RETRY_MS = 500,  // least delay that STORE_UNAVAILABLE advises
     PG_DRAIN_MS = 2000, // a cancelled statement that does not end by then costs the connection
-    PG_FLIGHT_MAX = 6,  // BEGIN, setting, look at revocations, statement, setting, COMMIT
+    PG_FLIGHT_MAX = 7,  // BEGIN, setting, look at revocations, two statements, setting, COMMIT
     PG_LOCK_TIMEOUT_MS = 30000,
     PG_IDLE_IN_TRANSACTION_MS = 60000,
     PG_PREPARED_MAX = 256, // statements prepared on one connection; more run unnamed

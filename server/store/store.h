@@ -164,6 +164,12 @@ enum err_code tx_query(struct tx *tx, const struct statement *statement, const s
 // As tx_query for a statement whose rows nobody needs.
 enum err_code tx_run(struct tx *tx, const struct statement *statement, const struct arg *args,
                      size_t arg_count, struct err *reterr) _must_check_;
+// A statement that travels in the flight of the next one, before it, and whose rows nobody needs:
+// what goes wrong with it the next one says. What `args` point to must live until then; at most one
+// waits, with TX_AHEAD_ARGS_MAX of them.
+enum { TX_AHEAD_ARGS_MAX = 16 };
+void tx_run_ahead(struct tx *tx, const struct statement *statement, const struct arg *args,
+                  size_t arg_count);
 // The constraint that the last CONFLICT violated; "" if none.
 const char *tx_constraint(const struct tx *tx);
 

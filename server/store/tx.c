@@ -20,7 +20,10 @@ struct tx {
     bool failed;         // only good for a rollback
     const char *subject; // whose token must not be revoked; NULL: nobody's
     int64_t issue_time_us;
-    const char *company_set; // by which that caller sees; NULL: none
+    const char *company_set;       // by which that caller sees; NULL: none
+    const struct statement *ahead; // goes before the next; NULL: none
+    struct arg ahead_args[TX_AHEAD_ARGS_MAX];
+    size_t ahead_arg_count;
     char constraint[PG_CONSTRAINT_BYTES];
     char tenant[];
 };
@@ -148,6 +151,9 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
     size_t count = 0;
     if (!tx->begun)
         count = open_transaction(tx, !alone, &opening, queries);
+    if (tx->ahead != NULL)
+        queries[count++] = (struct pg_query){tx->ahead, tx->ahead_args, tx->ahead_arg_count};
+    tx->ahead = NULL;
     size_t at = count;
     if (statement != NULL)
         queries[count++] = (struct pg_query){statement, args, arg_count};
@@ -209,11 +215,21 @@ void tx_commit_with_next(struct tx *tx)
     tx->last = true;
 }
 
+void tx_run_ahead(struct tx *tx, const struct statement *statement, const struct arg *args,
+                  size_t arg_count)
+{
+    tx->ahead = statement;
+    tx->failed |= arg_count > TX_AHEAD_ARGS_MAX;
+    tx->ahead_arg_count = tx->failed ? 0 : arg_count;
+    memcpy(tx->ahead_args, args, tx->ahead_arg_count * sizeof(args[0]));
+}
+
 enum err_code tx_commit(struct tx **tx, struct err *reterr)
 {
     enum err_code code = ERR_OK;
     // With a look to be made, even one without a statement has something to send.
-    if (!(*tx)->ended && ((*tx)->failed || (*tx)->begun || (*tx)->subject != NULL))
+    if (!(*tx)->ended &&
+        ((*tx)->failed || (*tx)->begun || (*tx)->subject != NULL || (*tx)->ahead != NULL))
         code = fly(*tx, NULL, NULL, 0, NULL, reterr);
     end(tx, code != ERR_OK);
     return code;

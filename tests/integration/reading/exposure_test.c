@@ -8,6 +8,7 @@
 
 #include "docbridge/v1/exposure.pb-c.h"
 #include "server/service/services.h"
+#include "server/store/exposure.h"
 #include "tests/integration/reading/reveals.h"
 
 enum { A = PASSWORD_PLAIN, B = PASSWORD_UNCATEGORIZED };
@@ -124,14 +125,14 @@ static void notes_only_what_was_given_out(void **state)
     assert_string_equal(fixture_sql(fixture, "SELECT concat_ws(' ', phase, outcome, error_reason)"
                                              " FROM audit_event ORDER BY sequence DESC LIMIT 1"),
                         "2 2 AUDIT_UNAVAILABLE");
-    // Without a durable outcome nothing is given out either; on the safe side it counts as seen.
+    // Without a durable outcome nothing is given out either, nor seen.
     (void)fixture_sql(fixture, "GRANT INSERT ON exposure TO docbridge_server");
     const void *pair[] = {fixture, "REVOKE INSERT ON audit_event FROM docbridge_server"};
     upstream.while_asked = fixture_run_sql;
     upstream.context = pair;
     assert_int_equal(reveal(fixture, A), ERR_AUDIT_UNAVAILABLE);
     assert_int_equal(revealed.value_case, 0);
-    assert_string_equal(list(fixture, ""), "tom:9001 1 1");
+    assert_string_equal(list(fixture, ""), "");
 }
 
 // The sync's metadata says that a value is another: in whatever way the rows are written.
@@ -190,6 +191,62 @@ static void the_answer_of_a_reveal_closes_what_others_saw(void **state)
     // Who sees the new value too has an open one again.
     reveal_as(fixture, "tom", A);
     assert_string_equal(list(fixture, "open = true"), "tom:9001 1 2, tina:9001 1 2, tom:9002 1 1");
+}
+
+// The same of all, by subject and password.
+static const char *by_name(struct fixture *fixture)
+{
+    return fixture_sql(fixture, "SELECT string_agg(concat(subject, ':', password_id, ' ', CASE WHEN"
+                                " rotate_time IS NULL THEN 1 ELSE 2 END, ' ', reveal_count), ', '"
+                                " ORDER BY subject, password_id) FROM exposure");
+}
+
+static struct exposure_sighting sighting(const struct principal *viewer, int password,
+                                         int64_t update_time_us)
+{
+    return (struct exposure_sighting){.viewer = viewer,
+                                      .company_id = "acme",
+                                      .company_display_name = "Acme GmbH",
+                                      .connection_id = "c1",
+                                      .password_id = password,
+                                      .password_display_name = "Firewall admin",
+                                      .password_update_time_us = update_time_us};
+}
+
+// The outcomes of several reveals are written together, in whatever order they came.
+static void what_is_noted_together_closes_as_if_one_by_one(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct principal tom = {.subject = "tom", .display_name = "Tom", .actor = ACTOR_HUMAN};
+    const struct principal tina = {.subject = "tina", .display_name = "", .actor = ACTOR_HUMAN};
+    const struct principal ada = {.subject = "ada", .display_name = "Ada", .actor = ACTOR_HUMAN};
+    const struct exposure_sighting before[] = {sighting(&ada, A, MARCH_US),
+                                               sighting(&tom, A, MARCH_US)};
+    const struct exposure_sighting then[] = {
+        sighting(&tina, A, MARCH_US + 1), sighting(&tom, A, MARCH_US), sighting(&tom, B, MARCH_US),
+        sighting(&tina, A, MARCH_US)};
+    const struct exposure_sighting last[] = {sighting(&tom, A, MARCH_US + 1)};
+    const struct {
+        const struct exposure_sighting *sightings;
+        size_t count;
+        const char *list;
+    } rows[] = {
+        {before, ARRAY_LEN(before), "ada:9001 1 1, tom:9001 1 1"},
+        {then, ARRAY_LEN(then), "ada:9001 2 1, tina:9001 1 2, tom:9001 2 2, tom:9002 1 1"},
+        {last, ARRAY_LEN(last), "ada:9001 2 1, tina:9001 1 2, tom:9001 1 3, tom:9002 1 1"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct tx *tx _cleanup_(tx_abortp) = NULL;
+        assert_int_equal(store_begin(fixture->store, fixture->caller.tenant, deadline_in(5000),
+                                     NULL, &tx, &reveal_err),
+                         ERR_OK);
+        assert_int_equal(exposure_note(tx, rows[i].sightings, rows[i].count,
+                                       MARCH_US + (int64_t)i * 1000000, &fixture->arena,
+                                       &reveal_err),
+                         ERR_OK);
+        assert_int_equal(tx_commit(&tx, &reveal_err), ERR_OK);
+        assert_string_equal(by_name(fixture), rows[i].list);
+    }
 }
 
 static void is_resolved_with_a_word(void **state)
@@ -258,6 +315,7 @@ int main(void)
         TEST(a_later_value_of_the_sync_closes),
         TEST(a_value_of_unknown_age_closes_by_the_time_of_its_reveal),
         TEST(the_answer_of_a_reveal_closes_what_others_saw),
+        TEST(what_is_noted_together_closes_as_if_one_by_one),
         TEST(is_resolved_with_a_word),
         TEST(keeps_to_the_companies_in_sight),
     };

@@ -40,7 +40,7 @@ static enum err_code write_as(const char *tenant, const char *subject,
     const struct principal caller = {
         .tenant = tenant, .subject = subject, .display_name = "", .actor = ACTOR_HUMAN};
     const struct request request = {.caller = &caller, .request_id = "req", .peer = "peer"};
-    return trail_write(trail, &request, event, deadline, ret_sequence, reterr);
+    return trail_write(trail, &request, event, NULL, deadline, ret_sequence, reterr);
 }
 
 static int64_t number(const char *sql)
