@@ -141,8 +141,12 @@ static bool find_prefixed(const struct text *text, size_t at, struct embedded_se
         {"sk_live_", 16, EMBEDDED_TOKEN},    {"rk_live_", 16, EMBEDDED_TOKEN},
         {"ITG.", 20, EMBEDDED_TOKEN},
     };
+    char second = at + 1 < text->len ? text->data[at + 1] : '\0';
+    // Words go on otherwise.
+    if (strchr("KSIThilok", second) == NULL)
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-        if (text->data[at] != rules[i].prefix[0] || !starts(text, at, rules[i].prefix, false))
+        if (second != rules[i].prefix[1] || !starts(text, at, rules[i].prefix, false))
             continue;
         size_t prefix = strlen(rules[i].prefix);
         size_t len = run(text, at + prefix, is_base64url, TOKEN_MAX);
@@ -180,44 +184,45 @@ static bool find_bearer(const struct text *text, size_t at, struct embedded_secr
     return len >= BEARER_MIN && take(secret, EMBEDDED_TOKEN, value, value + len);
 }
 
-// By its first two letters, which tell most words of a text from all labels.
-static bool may_be_label(const struct text *text, size_t at)
+// The labels that begin with a letter, in lower case; NULL behind the last.
+static const char *const *labels_of(char first)
 {
-    char second = (char)(at + 1 < text->len ? text->data[at + 1] | 0x20 : '\0');
-    switch (text->data[at] | 0x20) {
+    static const char
+        *const of_a[] = {"api key",    "api_key",   "api-key",    "apikey", "access key",
+                         "access_key", "accesskey", "accountkey", NULL},
+               *const of_c[] = {"credential", NULL}, *const of_k[] = {"kennwort", NULL},
+               *const of_p[] = {"password", "passwd", "passphrase", "passcode",    "passwort",
+                                "pass",     "pwd",    "psk",        "private key", NULL},
+               *const of_s[] = {"secret key", "secret_key", "secretkey",     "secret",
+                                "shared key", "sharedkey",  "shared secret", NULL},
+               *const of_t[] = {"token", NULL}, *const none[] = {NULL};
+    switch (first) {
     case 'a':
-        return second == 'c' || second == 'p';
+        return of_a;
     case 'c':
-        return second == 'r';
+        return of_c;
     case 'k':
-        return second == 'e';
+        return of_k;
     case 'p':
-        return second == 'a' || second == 'r' || second == 's' || second == 'w';
+        return of_p;
     case 's':
-        return second == 'e' || second == 'h';
+        return of_s;
     case 't':
-        return second == 'o';
+        return of_t;
     default:
-        return false;
+        return none;
     }
 }
 
 // The length of a label at `at`, 0 if there is none.
 static size_t label(const struct text *text, size_t at)
 {
-    static const char *const labels[] = {
-        "password",   "passwd",      "passphrase", "passcode",   "passwort",   "pass",
-        "pwd",        "psk",         "kennwort",   "api key",    "api_key",    "api-key",
-        "apikey",     "access key",  "access_key", "accesskey",  "accountkey", "secret key",
-        "secret_key", "secretkey",   "secret",     "shared key", "sharedkey",  "shared secret",
-        "token",      "private key", "credential",
-    };
-    if (!may_be_label(text, at))
-        return 0;
-    for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
-        if (!starts(text, at, labels[i], true))
+    char second = (char)(at + 1 < text->len ? text->data[at + 1] | 0x20 : '\0');
+    for (const char *const *labels = labels_of((char)(text->data[at] | 0x20)); *labels != NULL;
+         labels++) {
+        if ((*labels)[1] != second || !starts(text, at, *labels, true))
             continue;
-        size_t len = strlen(labels[i]);
+        size_t len = strlen(*labels);
         if (at + len == text->len || !is_alnum(text->data[at + len]))
             return len;
     }
@@ -332,8 +337,8 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
     const struct text text = {data, len};
     for (size_t i = from; i < len; i++) {
         unsigned rules = rules_of[(unsigned char)data[i]];
-        if (rules == 0)
-            continue;
+        if (rules == 0 || (i > 0 && is_lower(data[i]) && is_lower(data[i - 1])))
+            continue; // nothing begins with it, or within a word
         if (rules == URL ? find_url(&text, i, ret_secret)
                          : rules == KEY_BLOCK && find_key_block(&text, i, ret_secret))
             return true;
