@@ -131,6 +131,12 @@ bool stand_ins_in(const struct stand_ins *stand_ins, const char *text)
     return stand_ins->count > 0 && strchr(text, LEAD) != NULL;
 }
 
+static size_t number_of(const unsigned char *stand_in)
+{
+    return (size_t)(stand_in[1] & 0xF) << 12 | (size_t)(stand_in[2] & 0x3F) << 6 |
+           (size_t)(stand_in[3] & 0x3F);
+}
+
 bool stand_ins_next(const struct stand_ins *stand_ins, const char **text, size_t *len,
                     struct stand_in_run *ret_piece)
 {
@@ -140,8 +146,11 @@ bool stand_ins_next(const struct stand_ins *stand_ins, const char **text, size_t
         return false;
     const unsigned char *at = stand_ins->count == 0 ? NULL : memchr(*text, LEAD, *len);
     if (at == (const unsigned char *)*text) {
-        used = STAND_IN_BYTES;
-        *ret_piece = stand_ins->runs[(at[1] & 0xF) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F)];
+        used = ret_piece->len = *len < STAND_IN_BYTES ? *len : STAND_IN_BYTES;
+        size_t number = used < STAND_IN_BYTES ? SIZE_MAX : number_of(at);
+        // That a foreign one never comes is the parser's word; memory does not hang on it.
+        if (number < stand_ins->count)
+            *ret_piece = stand_ins->runs[number];
     } else if (at != NULL) {
         used = ret_piece->len = (size_t)(at - (const unsigned char *)*text);
     }
