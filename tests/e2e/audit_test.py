@@ -172,10 +172,10 @@ class Trail(e2e.Case):
         self.reveal()
 
     def test_a_database_that_only_reads_serves_nothing(self):
-        with self.broken("ALTER DATABASE docbridge SET default_transaction_read_only = on;"
-                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'docbridged'",
+        with self.broken("BEGIN; ALTER DATABASE docbridge SET default_transaction_read_only = on; COMMIT;"
+                         "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE usename = 'docbridged'",
                          "BEGIN READ WRITE; ALTER DATABASE docbridge RESET default_transaction_read_only; COMMIT;"
-                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'docbridged'"):
+                         "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE usename = 'docbridged'"):
             e2e.wait_for("a connection", self.reads, 30)
             self.assertNothingServed()
         e2e.wait_for("a connection", self.reads, 30)
@@ -197,7 +197,7 @@ class Standby(e2e.Case):
         self.stack.settle(api, connection)
         password = next(one.name for company in sorted(set(self.stack.mapping(api, connection).values())) for one in
                         api.all("PasswordService.ListPasswords", "passwords", parent=company) if one.revealable)
-        with tempfile.TemporaryDirectory(prefix="docbridge-standby-", dir="/tmp") as folder:
+        with tempfile.TemporaryDirectory(prefix="docbridge-standby-", dir=e2e.place()) as folder:
             subprocess.run([e2e.POSTGRES, "standby", folder, self.stack.dir], check=True)
             try:
                 self.drill(password, folder)

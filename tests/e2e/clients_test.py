@@ -144,18 +144,19 @@ class Tls(Clients, e2e.Case):
     def buf_arguments(self):
         return ["--protocol", "grpc", "--cacert", self.stack.path("ca.pem")]
 
+    def assertNotAnswered(self, channel):
+        api = e2e.Api(channel, self.stack.token())
+        api.waits = False
+        self.assertEqual(api.fails("CompanyService.ListCompanies").code, grpc.StatusCode.UNAVAILABLE)
+
     def test_untrusted_server(self):
         """A client with other authorities does not speak to it."""
         with grpc.secure_channel(self.stack.address, grpc.ssl_channel_credentials()) as channel:
-            with self.assertRaises(grpc.RpcError) as caught:
-                e2e.Api(channel, self.stack.token())("CompanyService.ListCompanies", timeout=3)
-            self.assertIn(caught.exception.code(), (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED))
+            self.assertNotAnswered(channel)
 
     def test_plaintext_is_not_answered(self):
         with grpc.insecure_channel(self.stack.address) as channel:
-            with self.assertRaises(grpc.RpcError) as caught:
-                e2e.Api(channel, self.stack.token())("CompanyService.ListCompanies", timeout=3)
-            self.assertIn(caught.exception.code(), (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED))
+            self.assertNotAnswered(channel)
 
 
 class MutualTls(Clients, e2e.Case):
@@ -190,7 +191,7 @@ class MutualTls(Clients, e2e.Case):
             with self.stack.channel(key=key, chain=chain) as channel:
                 call = channel.unary_unary("/grpc.health.v1.Health/Check")
                 with self.assertRaises(grpc.RpcError) as caught:
-                    call(b"", timeout=3)
+                    call(b"", timeout=20)
                 self.assertIn(caught.exception.code(),
                               (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED))
 

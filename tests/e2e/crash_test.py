@@ -159,6 +159,18 @@ class Crash(e2e.Case):
                 "SELECT count(*) AS n FROM pg_stat_activity WHERE usename = 'docbridged'") == 0)
         return killed, count
 
+    def next_steps(self, steps, killed, was_after_commit):
+        """How many next, 0: no more. What the server does by itself is counted too, now more and now less: a
+        call that was over sooner than the one before is gone through again from a few steps before."""
+        self.most = steps
+        if killed:
+            return steps + 1
+        self.sooner += 1
+        return 0 if was_after_commit or self.sooner > 10 else max(steps - 2, 1)
+
+    def setUp(self):
+        self.sooner = 0
+
     def number_of(self, query):
         return self.stack.sql(query)[0]["n"]
 
@@ -217,15 +229,15 @@ class Crash(e2e.Case):
             if killed:
                 self.serve()
             seen.add((killed, rows["connections"]))
+            steps = self.next_steps(steps, killed, (True, 1) in seen)
             if rows["connections"]:
                 self.assertOpens(name)
                 self.stack.stop_server()
                 self.forget(name)
                 self.serve()
-            if not killed:
+            if not steps:
                 break
-            steps += 1
-        print("create: %d steps" % (steps - 1))
+        print("create: %d steps" % self.most)
         # Killed before the commit, killed after it, and not killed.
         self.assertEqual(seen, {(True, 0), (True, 1), (False, 1)})
 
@@ -253,10 +265,10 @@ class Crash(e2e.Case):
                 self.serve()
             self.assertOpens(name)
             seen.add((killed, swapped))
-            if not killed:
+            steps = self.next_steps(steps, killed, (True, True) in seen)
+            if not steps:
                 break
-            steps += 1
-        print("rotate: %d steps" % (steps - 1))
+        print("rotate: %d steps" % self.most)
         self.assertEqual(seen, {(True, False), (True, True), (False, True)})
         self.stack.stop_server()
         self.forget(name)

@@ -2,6 +2,7 @@
 that can be told, and the key in no wrong hands."""
 
 import http.server
+import socket
 import ssl
 import subprocess
 import threading
@@ -56,13 +57,16 @@ class Diagnosis(e2e.Case):
     @classmethod
     def make(cls):
         stack = e2e.Stack(("--organizations", "4", "--documents", "40", "--passwords", "20"), serve=False,
-                          upstream_timeout_ms="1500")
+                          upstream_timeout_ms="3000")
         cls.echo = Upstream(stack.path("server.pem"), stack.path("server.key"), 500,
                             lambda headers: b'{"errors": [{"title": "' + headers["x-api-key"].encode() + b'"}]}')
         cls.addClassCleanup(cls.echo.close)
-        gone = Upstream(stack.path("server.pem"), stack.path("server.key"))
-        gone.close()
-        stack.settings.update(itglue_us_url=cls.echo.url, itglue_au_url=gone.url)
+        # Bound by a socket that does not listen, so that nobody else gets the port.
+        gone = socket.socket()
+        cls.addClassCleanup(gone.close)
+        gone.bind(("127.0.0.1", 0))
+        stack.settings.update(itglue_us_url=cls.echo.url,
+                              itglue_au_url="https://127.0.0.1:%d" % gone.getsockname()[1])
         stack.serve()
         return stack
 
@@ -144,7 +148,7 @@ class Diagnosis(e2e.Case):
                 ("html_200", {}, "UPSTREAM_ERROR", 200, None),
                 ("redirect", {}, "UPSTREAM_ERROR", 302, None),
                 ("drop", {}, "UPSTREAM_UNREACHABLE", None, "cut"),
-                ("hang", {"ms": 4000}, "UPSTREAM_UNREACHABLE", None, "timeout")):
+                ("hang", {"ms": 8000}, "UPSTREAM_UNREACHABLE", None, "timeout")):
             self.emulator.calm()
             self.emulator.fault("/organizations", action, **fields)
             answer = self.diagnose(diagnosis)

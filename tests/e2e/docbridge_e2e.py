@@ -1,8 +1,8 @@
 """A whole stack on loopback for one test: Postgres, the IT Glue emulator, docbridged, tokens.
 
 Programs are those of the runfiles, in whose root a test runs. Everything of a stack
-lives in one folder below /tmp (a Unix socket's path must be short), which a guard removes even if the
-test is killed; the programs end with the test.
+lives in one folder (a Unix socket's path must be short), which a guard removes even if the test is
+killed; the programs end with the test.
 """
 
 import base64
@@ -36,6 +36,17 @@ TENANT = "msp-one"
 EVERYTHING = ("manage_integrations", "read_documentation", "read_documentation_passwords", "read_audit")
 # Sanitizers make everything slower.
 PATIENCE = 4 if any(name.endswith("SAN_OPTIONS") for name in os.environ) else 1
+
+
+def place():
+    """Where stacks lie: in memory if there is room, as on a disk the many files of Postgres take far longer.
+    Programs are started from there too."""
+    try:
+        room = os.statvfs("/dev/shm")
+    except OSError:
+        return "/tmp"
+    fits = room.f_bavail * room.f_frsize >= 3 << 30 and not room.f_flag & os.ST_NOEXEC
+    return "/dev/shm" if fits and os.access("/dev/shm", os.W_OK) else "/tmp"
 
 
 def spawn(arguments, **options):
@@ -104,6 +115,13 @@ class Emulator:
 
     def fault(self, path, action, **fields):
         self.ask("POST", "/faults", dict(fields, path=path, action=action))
+
+    def hold(self, path="", **fields):
+        """Holds answers to requests with this in path and query, until let_go() or calm()."""
+        self.fault(path, "hold", **{"count": 1000000, **fields})
+
+    def let_go(self):
+        self.ask("DELETE", "/faults")
 
     def calm(self):
         """No faults, default switches, empty windows, nothing recorded."""
@@ -295,11 +313,12 @@ class Stack:
     """Starts at once unless told `serve=False`; ends with close()."""
 
     def __init__(self, emulator=(), durable=False, serve=True, heard=None, **settings):
-        self.dir = tempfile.mkdtemp(prefix="docbridge-e2e-", dir="/tmp")
+        self.dir = tempfile.mkdtemp(prefix="docbridge-e2e-", dir=place())
         self.server = self.emulator = self.address = self.master_key = None
         self.durable, self.heard, self.tokens, self.replicas = durable, heard, {}, []
         self.token_number = 0
         self.environment = dict(os.environ)  # of docbridged
+        self.pooler = os.environ.get("STACK_POOLER")
         self.lock = threading.Lock()
         os.chmod(self.dir, 0o755)
         self.guard = subprocess.Popen([POSTGRES, "guard", self.dir], stdin=subprocess.PIPE,
@@ -313,6 +332,8 @@ class Stack:
     def _start(self, emulator, settings, serve):
         self.postgres("start")
         os.chmod(self.dir, 0o755)
+        if self.pooler:
+            self.postgres("pooler")
         self.migrate()
         subprocess.run(["bash", "-c", '. "$1"; stack_certificates "$2"', "bash", STACK_SH, self.dir],
                        check=True)
@@ -330,7 +351,9 @@ class Stack:
             "tls_key_file": self.path("server.key"),
             "token_jwks_file": self.path("jwks.json"),
             "token_issuer": ISSUER,
-            "database_url": "host=%s user=docbridged dbname=docbridge" % self.dir,
+            "database_url": "host=%s user=docbridged dbname=docbridge" % (
+                self.path("pooler") if self.pooler else self.dir),
+            "pooler": self.pooler or "session",
             "master_key_file": self.path("master-key"),
             "reflection": "true",
             "development": "true",

@@ -161,6 +161,10 @@ class Hidden(Table):
         cls.ids = cls.known_ids()
         cls.known = samples.Samples(e2e.protos, cls.ids)
 
+    def setUp(self):
+        # Runs that a test before this one began ask upstream too.
+        self.stack.settle(self.api, self.connection)
+
     @classmethod
     def known_ids(cls):
         """An id of something that there is, for each variable of a name. None: the server never tells one."""

@@ -56,14 +56,14 @@ class States(e2e.Case):
 
     def test_2_a_pause_of_syncs_stops_runs_and_no_reveal(self):
         # The run is in the midst of its work, on either replica.
-        self.emulator.switch(latency_ms=60)
+        self.emulator.hold("/passwords?")
         try:
             run = self.api("SyncService.RunSync", parent=self.connection).name
             e2e.wait_for("a page", lambda: any(
                 task.done_count for task in self.api("SyncService.GetSyncRun", name=run).tasks))
             self.other("ConnectionService.PauseConnection", name=self.connection, scope=SYNC)
         finally:
-            self.emulator.switch(latency_ms=0)
+            self.emulator.let_go()
         self.assertEqual(self.api("SyncService.GetSyncRun", name=run).state, QUEUED)
         for api in (self.api, self.other):
             failure = api.fails("SyncService.RunSync", parent=self.connection)

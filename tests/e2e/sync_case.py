@@ -120,7 +120,7 @@ class SyncCase(e2e.Case):
         except e2e.grpc.RpcError:
             return True
 
-    def finish(self, name, seconds=30):
+    def finish(self, name, seconds=60):
         e2e.wait_for("the end of the run by itself", lambda: not self.alive(name), seconds)
 
     def pages(self, after=0):

@@ -31,8 +31,8 @@ class Watchers(e2e.Case):
         connection = self.stack.connect(api)
         self.stack.configure(api, connection)
         self.stack.settle(api, connection)
-        # Slow enough that all are there before it ends.
-        self.emulator.switch(latency_ms=1500)
+        # It does not end before all are there.
+        self.emulator.hold()
         name = api("SyncService.RunSync", parent=connection, mode=FULL).name
         watchers = [e2e.Api(self.channel(), self.stack.token()) for _ in range(CHANNELS)]
         # Each channel's first, so that what a connection costs is not counted as a watcher's.
@@ -49,7 +49,7 @@ class Watchers(e2e.Case):
         during = self.threads()
         self.assertLess(during - before, 10)
         self.assertLessEqual(api("SyncService.GetSyncRun", name=name).state, 4)
-        self.emulator.switch(latency_ms=0)
+        self.emulator.let_go()
         ends = [[event.finished.state for event in stream if event.HasField("finished")] for stream in streams]
         self.assertEqual(ends, [[SUCCEEDED]] * (WATCHERS // SCALE))
         print("%d watchers, %d threads before and %d during" % (len(streams), before, during))

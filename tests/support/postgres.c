@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #include "tests/support/postgres.h"
 #include "tests/support/postgres_script.h"
 
-enum { DATABASES_MAX = 256 };
+enum { DATABASES_MAX = 256, ROOM_GIB = 3 };
 
 // Those that a test left running when it calls exit(): Bazel kills the guard with everything else.
 static struct test_postgres *running;
@@ -90,6 +91,16 @@ static void stop_all(void)
         test_postgres_stop(running);
 }
 
+// In memory if there is room for it: on a disk the many files of a cluster take far longer. Not
+// below the test's own directory: another user must reach it, and a socket's path is short.
+static const char *place(void)
+{
+    struct statvfs room;
+    bool fits = statvfs("/dev/shm", &room) == 0 && access("/dev/shm", W_OK) == 0 &&
+                (room.f_bavail * room.f_frsize) >> 30 >= ROOM_GIB;
+    return fits ? "/dev/shm" : "/tmp";
+}
+
 static struct test_postgres *new_cluster(void)
 {
     static bool registered;
@@ -99,8 +110,7 @@ static struct test_postgres *new_cluster(void)
     struct test_postgres *postgres = calloc(1, sizeof(*postgres));
     if (postgres == NULL)
         die("no memory");
-    // Not below the test's own directory: another user must reach it, and a socket's path is short.
-    (void)snprintf(postgres->dir, sizeof(postgres->dir), "/tmp/docbridge-postgres-XXXXXX");
+    (void)snprintf(postgres->dir, sizeof(postgres->dir), "%s/docbridge-postgres-XXXXXX", place());
     if (mkdtemp(postgres->dir) == NULL)
         die("no directory %s", postgres->dir);
     int ends[2];

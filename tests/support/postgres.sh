@@ -10,6 +10,9 @@
 #   postgres.sh promote DIR          makes a standby the primary
 #   postgres.sh pooler DIR           starts PgBouncer in transaction mode in front of it; it listens
 #                                    in DIR/pooler and goes with it
+#   postgres.sh template DIR FILE    packs a new cluster, made in DIR, which goes, into a tar file, from
+#                                    which a test's clusters are made in a tenth of the time; an empty
+#                                    one where there is no Postgres
 #   postgres.sh guard DIR            reads standard input to its end, then stops it and removes DIR;
 #                                    also removes what guards that were killed left beside it
 #
@@ -20,6 +23,7 @@
 set -eu
 
 bin=/usr/lib/postgresql/15/bin
+packed=docbridge/tests/support/postgres_template.tar
 verb=${1:-}
 dir=${2:-}
 if [ -z "$dir" ]; then
@@ -42,6 +46,9 @@ as_owner() {
 make_cluster() {
     as_owner "$bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync --no-instructions \
         --locale=C.UTF-8 -E UTF8 >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
+}
+
+configure_cluster() {
     cat >>"$dir/data/postgresql.conf" <<END
 listen_addresses = ''
 unix_socket_directories = '$dir'
@@ -63,6 +70,14 @@ CREATE DATABASE docbridge OWNER docbridge_owner;
 END
 }
 
+# The directory is Postgres's own.
+own() {
+    chmod 700 "$dir"
+    if [ "$(id -u)" -eq 0 ]; then
+        chown "$(id -u postgres 2>/dev/null || id -u nobody)" "$dir"
+    fi
+}
+
 start() {
     [ "${1:-}" = durable ] && speed='-c shared_buffers=512MB -c max_wal_size=4GB' ||
         speed='-c fsync=off -c full_page_writes=off -c synchronous_commit=off'
@@ -70,12 +85,14 @@ start() {
     dir=$(cd "$dir" && pwd)
     new=
     if [ ! -e "$dir/data/PG_VERSION" ]; then
-        new=yes
-        chmod 700 "$dir"
-        if [ "$(id -u)" -eq 0 ]; then
-            chown "$(id -u postgres 2>/dev/null || id -u nobody)" "$dir"
+        own
+        if [ -n "${TEST_SRCDIR:-}" ] && [ -s "$TEST_SRCDIR/$packed" ]; then
+            as_owner tar -C "$dir" -xf - <"$TEST_SRCDIR/$packed"
+        else
+            new=yes
+            make_cluster
         fi
-        make_cluster
+        configure_cluster
     fi
     # After a kill the old processes may hold on for a moment.
     tries=20
@@ -91,6 +108,21 @@ start() {
     if [ -n "$new" ]; then
         fill_cluster
     fi
+}
+
+# template FILE
+template() {
+    if [ -x "$bin/initdb" ]; then
+        start
+        stop fast "$dir"
+        [ ! -e "$dir/data/postmaster.pid" ] || exit 1
+        # As it was before it had a place.
+        sed -i '/^listen_addresses/,$d' "$dir/data/postgresql.conf"
+        tar -C "$dir" --sparse -cf "$1" data
+    else
+        : >"$1"
+    fi
+    rm -rf "$dir"
 }
 
 # The ids of the postmaster and its children in DIR, none if it does not run.
@@ -129,10 +161,7 @@ kill_hard() {
 
 # standby PRIMARY
 standby() {
-    chmod 700 "$dir"
-    if [ "$(id -u)" -eq 0 ]; then
-        chown "$(id -u postgres 2>/dev/null || id -u nobody)" "$dir"
-    fi
+    own
     as_owner "$bin/pg_basebackup" -h "$1" -U postgres -D "$dir/data" -R -X stream -c fast --no-sync
     echo "unix_socket_directories = '$dir'" >>"$dir/data/postgresql.conf"
     start
@@ -198,6 +227,7 @@ kill) kill_hard ;;
 stall) signal_all STOP "$dir" ;;
 resume) signal_all CONT "$dir" ;;
 standby) standby "${3:-}" ;;
+template) template "$3" ;;
 promote) as_owner "$bin/pg_ctl" -D "$dir/data" -w -t 60 -s promote >/dev/null ;;
 pooler) pooler ;;
 guard)
