@@ -128,12 +128,13 @@ enum err_code auth_verify(void *context, const char *token, size_t len, struct a
 {
     struct auth *auth = context;
     struct token_id id;
-    struct err fault = {0};
+    struct err fault;
     key_ring_look(&auth->keys, KEY_RING_WHEN_DUE);
     token_cache_id(token, len, &id);
     if (token_cache_find(auth->cache, &id, key_ring_generation(&auth->keys), clock_wall_us(), arena,
                          ret_principal))
         return ERR_OK;
+    err_init(&fault);
     enum err_code code = accept(auth, token, len, &id, arena, ret_principal, &fault);
     return code == ERR_OK ? ERR_OK : answer(auth, &fault, reterr);
 }

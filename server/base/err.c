@@ -36,14 +36,21 @@ bool err_retryable(enum err_code code)
            table[code].status == STATUS_RESOURCE_EXHAUSTED;
 }
 
+void err_init(struct err *err)
+{
+    err->code = ERR_OK;
+    err->text[0] = '\0';
+    err->meta_count = 0;
+    err->field[0] = '\0';
+    err->retry_after_ms = 0;
+}
+
 enum err_code err_set(struct err *reterr, enum err_code code, const char *format, ...)
 {
     if (reterr == NULL)
         return code;
+    err_init(reterr);
     reterr->code = code;
-    reterr->meta_count = 0;
-    reterr->field[0] = '\0';
-    reterr->retry_after_ms = 0;
     va_list args;
     va_start(args, format);
     (void)vsnprintf(reterr->text, sizeof(reterr->text), format, args);

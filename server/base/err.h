@@ -147,6 +147,8 @@ enum status err_status(enum err_code code);
 // Whether the same call may succeed later without a change: UNAVAILABLE and RESOURCE_EXHAUSTED.
 bool err_retryable(enum err_code code);
 
+// Makes `err` no error, and no more of it: an error takes some kilobytes, and most calls need none.
+void err_init(struct err *err);
 // Starts an error: sets code and text, clears the rest. Returns `code`. `reterr` may be NULL.
 enum err_code err_set(struct err *reterr, enum err_code code, const char *format, ...)
     _printf_(3, 4);

@@ -35,7 +35,7 @@ static void run_served(struct event *event, bool ok)
 {
     (void)ok;
     struct call *call = (struct call *)event->owner;
-    const struct err none = {.code = ERR_OK};
+    static const struct err none = {.code = ERR_OK};
     call_end(call, call->response, &none);
 }
 

@@ -203,7 +203,8 @@ static void send_answer(struct reflection *reflection, grpc_byte_buffer *message
 static void run_received(struct event *event, bool ok)
 {
     struct reflection *reflection = (struct reflection *)event->owner;
-    struct err err = {.code = ERR_OK};
+    struct err err;
+    err_init(&err);
     grpc_byte_buffer *message = NULL;
     if (!ok || atomic_load(&reflection->call.cancelled))
         (void)err_set(&err, ERR_CANCELLED, "the client has gone");
@@ -224,7 +225,8 @@ static void run_arrived(struct event *event, bool ok)
     if (!ok)
         return;
     call_accept(&reflection->call);
-    struct err err = {.code = ERR_OK};
+    struct err err;
+    err_init(&err);
     if (gate_enter(&reflection->call, &err) != ERR_OK) {
         call_end(&reflection->call, NULL, &err);
         return;

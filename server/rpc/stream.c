@@ -222,7 +222,8 @@ static enum err_code step(struct stream *stream, enum stream_step *ret_step,
 
 static void take_step(struct stream *stream)
 {
-    struct err err = {.code = ERR_OK};
+    struct err err;
+    err_init(&err);
     enum stream_step next = STREAM_END;
     grpc_byte_buffer *message = NULL;
     err.code = step(stream, &next, &message, &err);
@@ -275,7 +276,8 @@ static void run_arrived(struct event *event, bool ok)
     if (!ok)
         return;
     call_accept(call);
-    struct err err = {.code = ERR_OK};
+    struct err err;
+    err_init(&err);
     enum err_code code = gate_enter(call, &err);
     if (code == ERR_OK) {
         call_watch(call);

@@ -36,7 +36,8 @@ static enum err_code serve(struct call *call, grpc_byte_buffer **ret_response, s
 
 static void serve_and_end(struct call *call)
 {
-    struct err err = {.code = ERR_OK};
+    struct err err;
+    err_init(&err);
     grpc_byte_buffer *response = NULL;
     // The code counts, also if a handler forgot to fill in the error.
     err.code = serve(call, &response, &err);
@@ -55,7 +56,8 @@ static void run_job(struct lane_job *job)
 static void run_denied(struct lane_job *job)
 {
     struct call *call = (struct call *)job->owner;
-    struct err err = {.code = ERR_OK};
+    struct err err;
+    err_init(&err);
     ProtobufCMessage *in;
     call->request.deadline = gate_step_deadline(call);
     err.code = gate_decode(call, &in, &err);
@@ -69,7 +71,8 @@ static void run_denied(struct lane_job *job)
 // The call is there with its request.
 static void enter(struct call *call)
 {
-    struct err err = {.code = ERR_OK};
+    struct err err;
+    err_init(&err);
     enum err_code code = gate_enter(call, &err);
     struct lane *lane = gate_lane(call);
     if (code == ERR_OK && lane == NULL) {
@@ -142,7 +145,8 @@ static void run_named(struct event *event, bool ok)
                                     GRPC_SLICE_LENGTH(call->details.method));
     call->client_deadline = call->details.deadline;
     call_accept(call);
-    struct err err = {.code = ERR_OK};
+    struct err err;
+    err_init(&err);
     if (receive(call, &err) != ERR_OK)
         call_end(call, NULL, &err);
 }

@@ -48,6 +48,22 @@ static void starts_anew(void **state)
     assert_int_equal(err.retry_after_ms, 0);
 }
 
+// Of memory as it comes.
+static void begins_as_none(void **state)
+{
+    (void)state;
+    struct err err;
+    memset(&err, 0xff, sizeof(err));
+    err_init(&err);
+    assert_int_equal(err.code, ERR_OK);
+    assert_string_equal(err.text, "");
+    assert_int_equal(err.meta_count, 0);
+    assert_string_equal(err.field, "");
+    assert_int_equal(err.retry_after_ms, 0);
+    err_meta(&err, "key", "%s", "value");
+    assert_string_equal(err_meta_get(&err, "key"), "value");
+}
+
 static void cuts_what_is_too_long(void **state)
 {
     (void)state;
@@ -111,9 +127,10 @@ static void forwards_a_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_every_code_once),           cmocka_unit_test(starts_anew),
-        cmocka_unit_test(cuts_what_is_too_long),           cmocka_unit_test(may_have_no_details),
-        cmocka_unit_test(says_the_field_and_the_resource), cmocka_unit_test(forwards_a_failure),
+        cmocka_unit_test(names_every_code_once), cmocka_unit_test(starts_anew),
+        cmocka_unit_test(begins_as_none),        cmocka_unit_test(cuts_what_is_too_long),
+        cmocka_unit_test(may_have_no_details),   cmocka_unit_test(says_the_field_and_the_resource),
+        cmocka_unit_test(forwards_a_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
