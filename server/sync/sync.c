@@ -31,6 +31,12 @@ static int64_t or_default(int64_t value, int64_t fallback)
     return value == 0 ? fallback : value;
 }
 
+// A short lease is not left for longer than it lasts.
+static int64_t look_ms(int64_t lease_ms)
+{
+    return lease_ms / 3 < DEFAULT_SCHEDULER_MS ? lease_ms / 3 : DEFAULT_SCHEDULER_MS;
+}
+
 static void init_threads(struct sync *sync)
 {
     pthread_condattr_t steady;
@@ -71,7 +77,7 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     sync->window = (int)or_default(settings->window, DEFAULT_WINDOW);
     sync->retry_ms = (int)or_default(settings->retry_ms, DEFAULT_RETRY_MS);
     sync->lease_ms = or_default(settings->lease_ms, DEFAULT_LEASE_MS);
-    sync->scheduler_ms = or_default(settings->scheduler_ms, DEFAULT_SCHEDULER_MS);
+    sync->scheduler_ms = or_default(settings->scheduler_ms, look_ms(sync->lease_ms));
     sync->deletion_hold_ms = or_default(settings->deletion_hold_ms, DEFAULT_DELETION_HOLD_MS);
     sync->keep_alive_ms = or_default(settings->keep_alive_ms, DEFAULT_KEEP_ALIVE_MS);
     sync->disabled_retention_days =
