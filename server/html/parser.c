@@ -124,8 +124,30 @@ static htmlParserCtxtPtr new_parser(const char *input, size_t len)
     return parser;
 }
 
+// Text that no parser would change, such as most headings are.
+static bool is_plain(const char *html, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((html[i] < ' ' && html[i] != '\n') || html[i] == '<' || html[i] == '&' ||
+            html[i] == 0x7F)
+            return false;
+    return true;
+}
+
+static bool hand_over_text(const char *text, size_t len, const struct html_events *events)
+{
+    static const char *const around[] = {"html", "body"};
+    for (size_t i = 0; i < ARRAY_LEN(around); i++)
+        if (!events->start(events->context, around[i], NULL))
+            return true;
+    events->text(events->context, text, len);
+    return true;
+}
+
 bool html_parse(const char *html, size_t len, const struct html_events *events)
 {
+    if (is_plain(html, len))
+        return hand_over_text(html, len, events);
     // Within a body of our own it adds no paragraph.
     static const char head[] = "<html><body>";
     static const htmlSAXHandler handler = {

@@ -67,6 +67,7 @@ enum err_code documentation_open(struct request *request, const char *name_text,
                                  struct documentation_reading *reading, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct rows sight _cleanup_(rows_done) = {0};
     struct name name;
     try_(name_parse(name_text, kind->pattern, "name", request->arena, &name, reterr));
     reading->company_id = name.company;
@@ -74,16 +75,17 @@ enum err_code documentation_open(struct request *request, const char *name_text,
     if (reading->parent == NULL)
         return err_no_memory(reterr);
     try_(request_begin(request, &tx, reterr));
-    try_(reading_sight(tx, request, name.company, kind->task_kind, name_text, &reading->sight,
-                       reterr));
-    if (reading->sight.connection_id == NULL ||
-        !documentation_switched_on(&reading->sight, kind->task_kind))
-        return err_not_found(reterr, name_text);
-    const struct documentation_key key = {name.company, reading->sight.connection_id, name.record};
+    try_(request_check_sight(tx, request, name.company, name_text, reterr));
+    sight_ask(tx, name.company, kind->task_kind, &sight);
+    const struct documentation_key key = {name.company, name.record};
     tx_commit_with_next(tx);
     enum err_code code = kind->get(tx, &key, request->arena, &reading->rows, &reading->row, reterr);
-    if (code != ERR_OK)
-        return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name_text) : code;
+    if (code == ERR_OK)
+        code = sight_take(&sight, request->arena, &reading->sight, reterr);
+    if (code == ERR_RESOURCE_NOT_FOUND ||
+        (code == ERR_OK && !documentation_switched_on(&reading->sight, kind->task_kind)))
+        return err_not_found(reterr, name_text);
+    try_(code);
     try_(tx_commit(&tx, reterr));
     reading->freshness = reading_freshness(request->arena, &reading->sight);
     return reading->freshness == NULL ? err_no_memory(reterr) : ERR_OK;

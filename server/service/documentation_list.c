@@ -62,15 +62,17 @@ static enum err_code list(struct request *request, struct listing *listing,
     query->limit = size + 1;
 
     struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct rows sight _cleanup_(rows_done) = {0};
     try_(request_begin(request, &tx, reterr));
-    try_(reading_sight(tx, request, name.company, listing->task_kind, listing->list.parent,
-                       &listing->sight, reterr));
-    query->connection_id = listing->sight.connection_id;
-    if (query->connection_id != NULL &&
-        documentation_switched_on(&listing->sight, listing->task_kind)) {
-        tx_commit_with_next(tx);
-        try_(listing->read(tx, query, request->arena, &listing->page, reterr));
-    }
+    try_(request_check_sight(tx, request, name.company, listing->list.parent, reterr));
+    sight_ask(tx, name.company, listing->task_kind, &sight);
+    tx_commit_with_next(tx);
+    try_(listing->read(tx, query, request->arena, &listing->page, reterr));
+    enum err_code code = sight_take(&sight, request->arena, &listing->sight, reterr);
+    if (code != ERR_OK)
+        return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, listing->list.parent) : code;
+    if (!documentation_switched_on(&listing->sight, listing->task_kind))
+        listing->page = (struct documentation_page){0};
     try_(tx_commit(&tx, reterr));
 
     listing->freshness = reading_freshness(request->arena, &listing->sight);

@@ -1,43 +1,46 @@
 #include "server/store/documentation.h"
 
 #include "server/store/documentation_sight.h"
+#include "server/store/sight.h"
 
-// Whether a name that contains $4 may be found by it: not by what its mask hides. What the indexer
+// Whether a name that contains $3 may be found by it: not by what its mask hides. What the indexer
 // found in titles says so exactly. It may still be behind: a name in which there could be a
 // credential by any rule of base/embedded_secret.h is not found until it has looked.
-#define NAME_FOUND(record)                                                                  \
-    " (" record ".display_name !~ '[:=\t]|-----BEGIN|[A-Za-z0-9_.~+/=-]{16}'"               \
-    "  OR " record ".change_sequence <= (SELECT w.sequence FROM search_progress w"          \
-    "       WHERE w.tenant = $1 AND w.connection_id = $3 AND w.rebuild_kind = 0)"           \
-    "  AND NOT EXISTS (SELECT FROM embedded_secret e WHERE e.tenant = $1"                   \
-    "       AND e.connection_id = $3 AND e.kind = " record ".kind AND e.id = " record ".id" \
-    "       AND strpos(lower(e.title), lower($4)) = 0))"
+#define NAME_FOUND(record)                                                         \
+    " (" record ".display_name !~ '[:=\t]|-----BEGIN|[A-Za-z0-9_.~+/=-]{16}'"      \
+    "  OR " record ".change_sequence <= (SELECT w.sequence FROM search_progress w" \
+    "       WHERE w.tenant = $1 AND w.connection_id = " record                     \
+    ".connection_id AND w.rebuild_kind = 0)"                                       \
+    "  AND NOT EXISTS (SELECT FROM embedded_secret e WHERE e.tenant = $1"          \
+    "       AND e.connection_id = " record ".connection_id AND e.kind = " record   \
+    ".kind AND e.id = " record ".id"                                               \
+    "       AND strpos(lower(e.title), lower($3)) = 0))"
 
-// Parameters of every list: $1 tenant, $2 company, $3 connection, $4 name contains, $5 last name,
-// $6 last id, $7 limit. `sight` is narrow, so that counting it is cheap; bodies are read for one
+// Parameters of every list: $1 tenant, $2 company, $3 name contains, $4 last name, $5 last id,
+// $6 limit. `sight` is narrow, so that counting it is cheap; bodies are read for one
 // page.
 #define SIGHT(kind, condition)                                                                     \
     " sight AS MATERIALIZED ("                                                                     \
     "  SELECT r.id, left(r.display_name, 96) AS name_key, r.folder_id"                             \
     "    FROM mapping m"                                                                           \
-    "    JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $3"                       \
-    "    JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind              \
+    "    JOIN connection_config k ON k.tenant = $1 AND k.connection_id = m.connection_id"          \
+    "    JOIN record r ON r.tenant = $1 AND r.connection_id = m.connection_id AND r.kind = " #kind \
     "         AND r.organization_id = m.organization_id"                                           \
-    "   WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2"                        \
+    "   WHERE m.tenant = $1 AND m.connection_id = " SIGHT_CONNECTION " AND m.company_id = $2"      \
     "     AND" SIGHT_SHOWN(                                                                        \
-        "r", "k") "     AND ($4::text IS NULL OR "                                                 \
-                  "strpos(lower(r.display_name), lower($4)) > 0 AND" NAME_FOUND("r") ")" condition \
+        "r", "k") "     AND ($3::text IS NULL OR "                                                 \
+                  "strpos(lower(r.display_name), lower($3)) > 0 AND" NAME_FOUND("r") ")" condition \
                                                                                      ")"
 
-#define PAGE(kind)                                                                              \
-    "  FROM page s JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind \
-    "       AND r.id = s.id"
+#define PAGE(kind)                                                                         \
+    "  FROM page s JOIN record r ON r.tenant = $1 AND r.connection_id = " SIGHT_CONNECTION \
+    " AND r.kind = " #kind "       AND r.id = s.id"
 
 #define ORDER " ORDER BY s.name_key, s.id"
 
 #define COMMON                                                                           \
-    ", page AS MATERIALIZED (SELECT * FROM sight WHERE (name_key, id) > ($5, $6)"        \
-    "  ORDER BY name_key, id LIMIT $7)"                                                  \
+    ", page AS MATERIALIZED (SELECT * FROM sight WHERE (name_key, id) > ($4, $5)"        \
+    "  ORDER BY name_key, id LIMIT $6)"                                                  \
     " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, r.web_url," \
     "        r.create_time, r.update_time, r.publish_time"
 
@@ -49,9 +52,11 @@ static const struct statement LIST_DOCUMENTS = {
     "  SELECT f.id," SIGHT_FOLDER_PATH("f") " AS path," SIGHT_FOLDER_OPEN(
         "f") " AS open"
              "    FROM mapping m"
-             "    JOIN record f ON f.tenant = $1 AND f.connection_id = $3 AND f.kind = 3"
+             "    JOIN record f ON f.tenant = $1 AND f.connection_id = m.connection_id AND f.kind "
+             "= 3"
              "         AND f.organization_id = m.organization_id"
-             "   WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2)," SIGHT(
+             "   WHERE m.tenant = $1 AND m.connection_id = " SIGHT_CONNECTION
+             " AND m.company_id = $2)," SIGHT(
                  4, " AND" SIGHT_DOCUMENT_SHOWN(
                         "r", "k", "r.folder_id IN (SELECT id FROM folder WHERE open)")) COMMON
     ", o.path, coalesce((r.body->>'is_uploaded')::boolean, false)" PAGE(
@@ -60,10 +65,10 @@ static const struct statement LIST_DOCUMENTS = {
 
 static const struct statement LIST_FLEXIBLE_ASSETS = {
     "documentation_list_flexible_assets",
-    "WITH" SIGHT(5, " AND ($8::bigint = 0 OR r.type_id = $8) AND" SIGHT_ASSET_SHOWN("r", "$2"))
-        COMMON
-    ", r.type_id, t.display_name" PAGE(5) " JOIN flexible_asset_type t ON t.tenant = $1 AND "
-                                          "t.connection_id = $3 AND t.id = r.type_id" ORDER,
+    "WITH" SIGHT(5, " AND ($7::bigint = 0 OR r.type_id = $7) AND" SIGHT_ASSET_SHOWN("r", "$2"))
+        COMMON ", r.type_id, t.display_name" PAGE(
+            5) " JOIN flexible_asset_type t ON t.tenant = $1 AND "
+               "t.connection_id = r.connection_id AND t.id = r.type_id" ORDER,
 };
 
 #define CHECKLIST_COLUMNS                                                               \
@@ -76,7 +81,7 @@ static const struct statement LIST_FLEXIBLE_ASSETS = {
 static const struct statement LIST_CHECKLISTS = {
     "documentation_list_checklists",
     "WITH" SIGHT(
-        6, " AND ($8::bigint = 0 OR coalesce((r.body->>'completed')::boolean, false) = ($8 = 1))")
+        6, " AND ($7::bigint = 0 OR coalesce((r.body->>'completed')::boolean, false) = ($7 = 1))")
         COMMON "," CHECKLIST_COLUMNS PAGE(6) ORDER,
 };
 
@@ -85,10 +90,13 @@ static enum err_code list(struct tx *tx, const struct statement *statement,
                           struct rows *rows, struct err *reterr)
 {
     const struct arg args[] = {
-        ARG_TEXT(tx_tenant(tx)),        ARG_TEXT(query->company_id),
-        ARG_TEXT(query->connection_id), ARG_TEXT(query->name_contains),
-        ARG_TEXT(query->after_name),    ARG_INT64(query->after_id),
-        ARG_INT64(query->limit),        ARG_INT64(extra),
+        ARG_TEXT(tx_tenant(tx)),
+        ARG_TEXT(query->company_id),
+        ARG_TEXT(query->name_contains),
+        ARG_TEXT(query->after_name),
+        ARG_INT64(query->after_id),
+        ARG_INT64(query->limit),
+        ARG_INT64(extra),
     };
     return tx_query(tx, statement, args, arg_count, rows, reterr);
 }
@@ -139,7 +147,7 @@ enum err_code documentation_list_documents(struct tx *tx, const struct documenta
 {
     struct rows rows _cleanup_(rows_done) = {0};
     struct documentation_row *all;
-    try_(list(tx, &LIST_DOCUMENTS, query, 0, 7, &rows, reterr));
+    try_(list(tx, &LIST_DOCUMENTS, query, 0, 6, &rows, reterr));
     try_(fill_common(&rows, arena, &all, ret_page, reterr));
     for (size_t i = 0; i < ret_page->count; i++) {
         all[i].folder_path = rows_texts(&rows, (int)i, COMMON_COLUMNS, arena, &all[i].folder_count);
@@ -156,7 +164,7 @@ enum err_code documentation_list_flexible_assets(struct tx *tx,
 {
     struct rows rows _cleanup_(rows_done) = {0};
     struct documentation_row *all;
-    try_(list(tx, &LIST_FLEXIBLE_ASSETS, query, query->type_id, 8, &rows, reterr));
+    try_(list(tx, &LIST_FLEXIBLE_ASSETS, query, query->type_id, 7, &rows, reterr));
     try_(fill_common(&rows, arena, &all, ret_page, reterr));
     for (size_t i = 0; i < ret_page->count; i++) {
         all[i].type_id = rows_int64(&rows, (int)i, COMMON_COLUMNS);
@@ -171,22 +179,22 @@ enum err_code documentation_list_checklists(struct tx *tx, const struct document
 {
     struct rows rows _cleanup_(rows_done) = {0};
     struct documentation_row *all;
-    try_(list(tx, &LIST_CHECKLISTS, query, query->completed, 8, &rows, reterr));
+    try_(list(tx, &LIST_CHECKLISTS, query, query->completed, 7, &rows, reterr));
     try_(fill_common(&rows, arena, &all, ret_page, reterr));
     for (size_t i = 0; i < ret_page->count; i++)
         fill_checklist(&rows, (int)i, arena, &all[i]);
     return ERR_OK;
 }
 
-// Parameters of each: $1 tenant, $2 company, $3 connection, $4 id. The columns of COMMON first.
+// Parameters of each: $1 tenant, $2 company, $3 id. The columns of COMMON first.
 #define ONE(kind, columns, join, condition)                                                       \
     "SELECT 1, r.id, r.display_name, '', r.web_url, r.create_time, r.update_time, r.publish_time" \
     "," columns ", r.archived"                                                                    \
     "  FROM mapping m"                                                                            \
-    "  JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $3"                        \
-    "  JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = " #kind               \
-    "       AND r.id = $4 AND r.organization_id = m.organization_id" join                         \
-    " WHERE m.tenant = $1 AND m.connection_id = $3 AND m.company_id = $2"                         \
+    "  JOIN connection_config k ON k.tenant = $1 AND k.connection_id = m.connection_id"           \
+    "  JOIN record r ON r.tenant = $1 AND r.connection_id = m.connection_id AND r.kind = " #kind  \
+    "       AND r.id = $3 AND r.organization_id = m.organization_id" join                         \
+    " WHERE m.tenant = $1 AND m.connection_id = " SIGHT_CONNECTION " AND m.company_id = $2"       \
     "   AND" SIGHT_SHOWN("r", "k") condition
 
 // A row a section, at least one; what is looked for in the folders and in the body stands in the
@@ -198,7 +206,7 @@ static const struct statement GET_DOCUMENT = {
             "f") " END,"
                  " coalesce(s.place, 1) = 1 AND coalesce((r.body->>'is_uploaded')::boolean, false),"
                  " s.place, s.value->>'kind', s.value->>'level', s.value->>'html'",
-        " LEFT JOIN record f ON f.tenant = $1 AND f.connection_id = $3 AND f.kind = 3"
+        " LEFT JOIN record f ON f.tenant = $1 AND f.connection_id = m.connection_id AND f.kind = 3"
         "      AND f.id = r.folder_id"
         " LEFT JOIN LATERAL jsonb_array_elements(r.body->'sections') WITH ORDINALITY"
         "      s(value, place) ON true",
@@ -211,7 +219,7 @@ static const struct statement GET_FLEXIBLE_ASSET = {
     ONE(5,
         " r.type_id, y.display_name, e.key, e.value,"
         " CASE WHEN coalesce(e.place, 1) = 1 THEN y.body END",
-        " JOIN flexible_asset_type y ON y.tenant = $1 AND y.connection_id = $3"
+        " JOIN flexible_asset_type y ON y.tenant = $1 AND y.connection_id = m.connection_id"
         "      AND y.id = r.type_id"
         " LEFT JOIN LATERAL jsonb_each(r.body->'traits') WITH ORDINALITY e(key, value, place)"
         "      ON true",
@@ -229,8 +237,7 @@ static enum err_code get(struct tx *tx, const struct statement *statement,
 {
     struct documentation_page page;
     try_(tx_query(tx, statement,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(key->company_id),
-                       ARG_TEXT(key->connection_id), ARG_INT64(key->id)),
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(key->company_id), ARG_INT64(key->id)),
                   rows, reterr));
     if (rows_count(rows) == 0)
         return err_set(reterr, ERR_RESOURCE_NOT_FOUND, "%s", "");

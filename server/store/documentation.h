@@ -1,7 +1,8 @@
 // Synced documentation in sight of a company: lists, and single records with their content.
 //
 // In sight is what is of an organization mapped to the company, of a kind that is enabled, and not
-// of a class that is hidden (documentation_sight.h).
+// of a class that is hidden (documentation_sight.h). Each statement here goes behind or with the
+// question for that company's sight (sight.h), by which it knows the connection.
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +13,6 @@
 // Which page of what. NULL and 0 leave a filter out.
 struct documentation_query {
     const char *company_id;
-    const char *connection_id;
     const char *name_contains; // ignoring case
     int64_t type_id;           // of flexible assets
     int completed;             // of checklists: 0 any, 1 yes, 2 no
@@ -95,7 +95,6 @@ enum err_code documentation_list_checklists(struct tx *tx, const struct document
 // Errors: RESOURCE_NOT_FOUND without a text if it is not in sight.
 struct documentation_key {
     const char *company_id;
-    const char *connection_id;
     int64_t id;
 };
 enum err_code documentation_get_document(struct tx *tx, const struct documentation_key *key,

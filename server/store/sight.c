@@ -13,7 +13,8 @@ static const struct statement GET = {
     "           AND s.organization_id IN (0, m.organization_id)"
     "           AND s.complete_time >= m.create_time) t ON true"
     "         WHERE m.tenant = $1 AND m.connection_id = c.id AND m.company_id = $2),"
-    "       h.interval_seconds[$3::integer], h.objective_seconds[$3::integer]" SIGHT_TABLES
+    "       h.interval_seconds[$3::integer], h.objective_seconds[$3::integer],"
+    "       set_config('docbridge.connection', coalesce(c.id, ''), true)" SIGHT_TABLES
     "  LEFT JOIN sync_schedule h ON h.tenant = $1 AND h.connection_id = c.id"
     "  LEFT JOIN company_documentation_access d ON d.tenant = $1 AND d.company_id = $2"
     " WHERE co.tenant = $1 AND co.id = $2",
@@ -41,6 +42,25 @@ enum err_code sight_read(const struct rows *rows, struct arena *arena, struct si
     return ERR_OK;
 }
 
+enum err_code sight_take(const struct rows *rows, struct arena *arena, struct sight *ret_sight,
+                         struct err *reterr)
+{
+    try_(sight_read(rows, arena, ret_sight, reterr));
+    ret_sight->documents_enabled = rows_bool(rows, 0, SIGHT_COLUMN_COUNT);
+    ret_sight->checklists_enabled = rows_bool(rows, 0, SIGHT_COLUMN_COUNT + 1);
+    ret_sight->as_of_time = rows_time(rows, 0, SIGHT_COLUMN_COUNT + 2);
+    ret_sight->interval_s = rows_int64(rows, 0, SIGHT_COLUMN_COUNT + 3);
+    ret_sight->objective_s = rows_int64(rows, 0, SIGHT_COLUMN_COUNT + 4);
+    return ERR_OK;
+}
+
+void sight_ask(struct tx *tx, const char *company_id, int task_kind, struct rows *ret_rows)
+{
+    tx_query_ahead(tx, &GET,
+                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(company_id), ARG_INT64(task_kind)),
+                   ret_rows);
+}
+
 enum err_code sight_get(struct tx *tx, const char *company_id, int task_kind, struct arena *arena,
                         struct sight *ret_sight, struct err *reterr)
 {
@@ -48,11 +68,5 @@ enum err_code sight_get(struct tx *tx, const char *company_id, int task_kind, st
     try_(tx_query(tx, &GET,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(company_id), ARG_INT64(task_kind)), &rows,
                   reterr));
-    try_(sight_read(&rows, arena, ret_sight, reterr));
-    ret_sight->documents_enabled = rows_bool(&rows, 0, SIGHT_COLUMN_COUNT);
-    ret_sight->checklists_enabled = rows_bool(&rows, 0, SIGHT_COLUMN_COUNT + 1);
-    ret_sight->as_of_time = rows_time(&rows, 0, SIGHT_COLUMN_COUNT + 2);
-    ret_sight->interval_s = rows_int64(&rows, 0, SIGHT_COLUMN_COUNT + 3);
-    ret_sight->objective_s = rows_int64(&rows, 0, SIGHT_COLUMN_COUNT + 4);
-    return ERR_OK;
+    return sight_take(&rows, arena, ret_sight, reterr);
 }

@@ -48,7 +48,16 @@ enum { SIGHT_COLUMN_COUNT = 9 };
 enum err_code sight_read(const struct rows *rows, struct arena *arena, struct sight *ret_sight,
                          struct err *reterr) _must_check_;
 
+// The connection by which the company asked for last in this transaction is seen, to statements
+// that do not wait for the answer; nothing equals it if there is none.
+#define SIGHT_CONNECTION " (SELECT current_setting('docbridge.connection', true))"
+
 // Reads it for a task (docbridge.v1.SyncTaskKind). Errors: RESOURCE_NOT_FOUND with an empty text
 // for an unknown company: the handler names it.
 enum err_code sight_get(struct tx *tx, const char *company_id, int task_kind, struct arena *arena,
                         struct sight *ret_sight, struct err *reterr) _must_check_;
+
+// The same in two steps: asked with the next statement (tx_query_ahead), and read behind it.
+void sight_ask(struct tx *tx, const char *company_id, int task_kind, struct rows *ret_rows);
+enum err_code sight_take(const struct rows *rows, struct arena *arena, struct sight *ret_sight,
+                         struct err *reterr) _must_check_;

@@ -170,6 +170,10 @@ enum err_code tx_run(struct tx *tx, const struct statement *statement, const str
 enum { TX_AHEAD_ARGS_MAX = 16 };
 void tx_run_ahead(struct tx *tx, const struct statement *statement, const struct arg *args,
                   size_t arg_count);
+// The same for one whose rows are wanted: `*ret_rows` is filled with those of the next, and left as
+// it is if that one fails.
+void tx_query_ahead(struct tx *tx, const struct statement *statement, const struct arg *args,
+                    size_t arg_count, struct rows *ret_rows);
 // The constraint that the last CONFLICT violated; "" if none.
 const char *tx_constraint(const struct tx *tx);
 

@@ -24,6 +24,7 @@ struct tx {
     const struct statement *ahead; // goes before the next; NULL: none
     struct arg ahead_args[TX_AHEAD_ARGS_MAX];
     size_t ahead_arg_count;
+    struct rows *ahead_rows; // that it fills; NULL: none
     char constraint[PG_CONSTRAINT_BYTES];
     char tenant[];
 };
@@ -151,6 +152,7 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
     size_t count = 0;
     if (!tx->begun)
         count = open_transaction(tx, !alone, &opening, queries);
+    struct rows *ahead_rows = tx->ahead == NULL ? NULL : tx->ahead_rows;
     if (tx->ahead != NULL)
         queries[count++] = (struct pg_query){tx->ahead, tx->ahead_args, tx->ahead_arg_count};
     tx->ahead = NULL;
@@ -175,6 +177,8 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
             return err_set(reterr, code, "the token was revoked");
         return code;
     }
+    if (ahead_rows != NULL)
+        ahead_rows->_result = steal(answer.results[at - 1]);
     if (statement != NULL && ret_result != NULL)
         *ret_result = steal(answer.results[at]);
     pg_answer_done(&answer);
@@ -215,13 +219,20 @@ void tx_commit_with_next(struct tx *tx)
     tx->last = true;
 }
 
-void tx_run_ahead(struct tx *tx, const struct statement *statement, const struct arg *args,
-                  size_t arg_count)
+void tx_query_ahead(struct tx *tx, const struct statement *statement, const struct arg *args,
+                    size_t arg_count, struct rows *ret_rows)
 {
     tx->ahead = statement;
+    tx->ahead_rows = ret_rows;
     tx->failed |= arg_count > TX_AHEAD_ARGS_MAX;
     tx->ahead_arg_count = tx->failed ? 0 : arg_count;
     memcpy(tx->ahead_args, args, tx->ahead_arg_count * sizeof(args[0]));
+}
+
+void tx_run_ahead(struct tx *tx, const struct statement *statement, const struct arg *args,
+                  size_t arg_count)
+{
+    tx_query_ahead(tx, statement, args, arg_count, NULL);
 }
 
 enum err_code tx_commit(struct tx **tx, struct err *reterr)

@@ -151,6 +151,29 @@ static void what_is_not_committed_is_not_there(void **state)
     all_given_back();
 }
 
+static void a_query_ahead_comes_with_the_next(void **state)
+{
+    (void)state;
+    struct rows counted = {NULL}, added = {NULL};
+    struct tx *tx = fixture_begin(store, "ahead");
+    tx_query_ahead(tx, &count_companies, ARGS(ARG_TEXT("ahead")), &counted);
+    tx_commit_with_next(tx);
+    assert_ok(tx_query(tx, &add_company, ARGS(ARG_TEXT("ahead"), ARG_TEXT("a"), ARG_TEXT("A")),
+                       &added, reterr));
+    assert_int_equal(rows_int64(&counted, 0, 0), 0);
+    assert_string_equal(rows_text(&added, 0, 0), "a");
+    rows_done(&counted);
+    rows_done(&added);
+    assert_ok(tx_commit(&tx, reterr));
+    tx = fixture_begin(store, "ahead");
+    tx_query_ahead(tx, &count_companies, ARGS(ARG_TEXT("ahead")), &counted);
+    assert_int_equal(
+        tx_run(tx, &add_company, ARGS(ARG_TEXT("ahead"), ARG_TEXT("a"), ARG_TEXT("A")), NULL),
+        ERR_CONFLICT);
+    assert_null(counted._result);
+    tx_abortp(&tx);
+}
+
 // What fails only when the transaction ends is no success, whether the COMMIT is said or not.
 static void an_error_of_the_commit_is_told(void **state)
 {
@@ -429,6 +452,7 @@ int main(void)
         cmocka_unit_test(deadline_ends_a_statement_and_keeps_the_connection),
         cmocka_unit_test(cancelled_ends_a_statement),
         cmocka_unit_test(what_is_not_committed_is_not_there),
+        cmocka_unit_test(a_query_ahead_comes_with_the_next),
         cmocka_unit_test(an_error_of_the_commit_is_told),
         cmocka_unit_test(conflict_names_its_constraint),
         cmocka_unit_test(a_revoked_caller_does_nothing),
