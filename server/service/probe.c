@@ -195,15 +195,15 @@ static bool refuses_filter(enum err_code code, int http_status)
 static enum err_code ask_folder_filter(struct probe *probe, struct probe_capability *capability,
                                        int64_t null_count, struct err *reterr)
 {
-    int64_t none_count, not_null_count = -1;
-    bool certain;
-    try_(count_documents(probe, SOURCE_FOLDER_NONE, &none_count, reterr));
-    if (null_count == none_count && null_count > 0)
-        try_(count_documents(probe, SOURCE_FOLDER_NOT_NULL, &not_null_count, reterr));
-    if (null_count < 0 && none_count < 0)
+    struct plan_folder_counts counts = {.null = null_count, .not_null = -1};
+    bool certain, doubt;
+    try_(count_documents(probe, SOURCE_FOLDER_NONE, &counts.none, reterr));
+    if (counts.null <= counts.none && counts.none > 0)
+        try_(count_documents(probe, SOURCE_FOLDER_NOT_NULL, &counts.not_null, reterr));
+    if (counts.null < 0 && counts.none < 0)
         return ERR_OK;
     capability->grant = GRANT(GRANTED);
-    enum plan_folders folders = plan_folders(null_count, none_count, not_null_count, &certain);
+    enum plan_folders folders = plan_folders(&counts, &certain, &doubt);
     (void)snprintf(capability->detail, sizeof(capability->detail),
                    "A list was asked for, and answered. %s",
                    !certain ? "Whether it shows documents in folders too cannot be told yet."

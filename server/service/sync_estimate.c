@@ -292,21 +292,38 @@ static enum err_code of_assets(struct estimate *estimate, struct cost *cost, str
     return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
+static int64_t document_pages(const struct estimate *estimate)
+{
+    const struct sync_estimate *stored = &estimate->documents;
+    switch (estimate->connection.folder_filter) {
+    case PLAN_FOLDERS_UNION:
+        return stored->root_page_count + stored->foldered_page_count;
+    case PLAN_FOLDERS_EACH: // the folders are listed before
+        return stored->root_page_count + stored->folder_page_count +
+               (int64_t)estimate->organization_count;
+    default:
+        return stored->page_count;
+    }
+}
+
 static enum err_code of_documents(struct estimate *estimate, struct cost *cost, struct err *reterr)
 {
     const struct sync_estimate *stored = &estimate->documents;
-    bool twice = estimate->connection.folder_filter == PLAN_FOLDERS_UNION;
     bool unknown = estimate->connection.folder_filter == PLAN_FOLDERS_UNKNOWN;
     *cost = (struct cost){
-        .requests = stored->page_count * (twice ? 2 : 1) +
+        .requests = document_pages(estimate) +
                     (unknown && estimate->organization_count > 0 ? 2 : 0) +
                     (estimate->full ? stored->foldered_count : 0),
         .rows = stored->record_count,
         .measured = estimate->organization_count == 0,
         .plan = arena_printf(estimate->request->arena,
-                             "The list of each of %zu mapped organizations, whole; of %" PRId64
+                             "The list of each of %zu mapped organizations, whole%s; of %" PRId64
                              " it is known how long it was",
-                             estimate->organization_count, stored->organization_count),
+                             estimate->organization_count,
+                             estimate->connection.folder_filter == PLAN_FOLDERS_EACH
+                                 ? ", and of each of their folders"
+                                 : "",
+                             stored->organization_count),
     };
     (void)reterr;
     return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;

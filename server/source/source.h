@@ -224,6 +224,8 @@ struct source_record {
     int64_t type_id;         // of a flexible asset; the template of a checklist; else 0
     int64_t folder_id;       // of a document or password, the parent of a folder; 0: none
     int64_t category_id;     // of a password; 0: none
+    // Of a folder of documents: how many it says it has, -1: it does not say. Changes by itself.
+    int64_t document_count;
     bool restricted, archived, vaulted, personal;
     bool completed; // of a checklist; in the body too
     int64_t create_time_us, update_time_us;

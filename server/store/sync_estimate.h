@@ -9,6 +9,9 @@ struct sync_estimate {
     int64_t page_count;         // each organization has at least one
     int64_t organization_count; // that have records
     int64_t foldered_count;     // organizations that have records in folders
+    // Pages of those on the root level and of those in folders, each at least one an organization;
+    // and of those in folders if each folder is a list of its own.
+    int64_t root_page_count, foldered_page_count, folder_page_count;
 };
 enum err_code sync_estimate_load(struct tx *tx, const char *connection_id, int kind,
                                  const int64_t *organization_ids, size_t count, int page_size,

@@ -176,7 +176,8 @@ static enum err_code apply_once(struct task *task, const struct walk *walk, stru
     size_t id_count;
     int64_t *ids;
     struct bytes *hashes;
-    char *scope = walk_scope(walk, walk->folder_filter, task->at.confirm, &page->arena);
+    char *scope =
+        walk_scope(walk, walk->folder_filter, walk->folder_id, task->at.confirm, &page->arena);
     enum record_change *changes =
         arena_calloc(&page->arena, page->record_count + 1, sizeof(*changes));
     size_t *picks = arena_calloc(&page->arena, page->record_count + 1, sizeof(*picks));

@@ -9,7 +9,7 @@ static enum err_code restart_once(struct task *task, const struct walk *walk,
     struct run *run = task->run;
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, 1024);
-    char *scope = walk_scope(walk, walk->folder_filter, false, &arena);
+    char *scope = walk_scope(walk, walk->folder_filter, walk->folder_id, false, &arena);
     if (scope == NULL)
         return err_no_memory(reterr);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
@@ -58,7 +58,8 @@ static enum err_code look_for_repeats(struct task *task, const struct walk *walk
     struct run *run = task->run;
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, 1024);
-    const char *scope = walk_scope(walk, walk->folder_filter, task->at.confirm, &arena);
+    const char *scope =
+        walk_scope(walk, walk->folder_filter, walk->folder_id, task->at.confirm, &arena);
     if (scope == NULL)
         return err_no_memory(reterr);
     struct tx *tx _cleanup_(tx_abortp) = NULL;

@@ -7,28 +7,32 @@
 #include "server/base/encoding.h"
 
 // The members in the order of the text, all as int64.
-static const char *const words[] = {"plan",  "stage",  "key",      "filter", "offset",
-                                    "size",  "total",  "rows",     "again",  "confirm",
-                                    "blind", "unsure", "complete", "since",  "newest"};
+static const char *const words[] = {"plan",     "stage", "key",    "filter",  "offset", "size",
+                                    "total",    "rows",  "again",  "confirm", "blind",  "unsure",
+                                    "complete", "since", "newest", "folder",  "doubt"};
 enum { WORDS = sizeof(words) / sizeof(words[0]), FLAGS_FROM = 8, FLAGS_TO = 13 };
 
 void checkpoint_text(const struct checkpoint *checkpoint, char ret_text[CHECKPOINT_BYTES])
 {
-    (void)snprintf(ret_text, CHECKPOINT_BYTES,
-                   "plan=%d stage=%d key=%" PRId64 " filter=%d offset=%" PRId64
-                   " size=%d total=%" PRId64 " rows=%" PRId64
-                   " again=%d confirm=%d blind=%d unsure=%d complete=%d since=%" PRId64
-                   " newest=%" PRId64,
-                   (int)checkpoint->mode, checkpoint->stage, checkpoint->key, checkpoint->filter,
-                   checkpoint->offset, checkpoint->page_size, checkpoint->total, checkpoint->rows,
-                   checkpoint->again, checkpoint->confirm, checkpoint->blind, checkpoint->unsure,
-                   checkpoint->complete, checkpoint->since_us, checkpoint->newest_us);
+    int len = snprintf(
+        ret_text, CHECKPOINT_BYTES,
+        "plan=%d stage=%d key=%" PRId64 " filter=%d offset=%" PRId64 " size=%d total=%" PRId64
+        " rows=%" PRId64 " again=%d confirm=%d blind=%d unsure=%d complete=%d since=%" PRId64
+        " newest=%" PRId64,
+        (int)checkpoint->mode, checkpoint->stage, checkpoint->key, checkpoint->filter,
+        checkpoint->offset, checkpoint->page_size, checkpoint->total, checkpoint->rows,
+        checkpoint->again, checkpoint->confirm, checkpoint->blind, checkpoint->unsure,
+        checkpoint->complete, checkpoint->since_us, checkpoint->newest_us);
+    // Only where they say something, so that other versions can read what says nothing.
+    if (checkpoint->folder != 0 || checkpoint->doubt)
+        (void)snprintf(ret_text + len, CHECKPOINT_BYTES - (size_t)len,
+                       " folder=%" PRId64 " doubt=%d", checkpoint->folder, checkpoint->doubt);
 }
 
 bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
 {
     int64_t values[WORDS] = {0};
-    // The last two are missing in the texts of former versions.
+    // The last four may be missing.
     for (int i = 0; i < WORDS && (i < FLAGS_TO || *text != '\0'); i++) {
         size_t len = strlen(words[i]);
         if (strncmp(text, words[i], len) != 0 || text[len] != '=')
@@ -44,7 +48,8 @@ bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
     if (*text != '\0' || values[0] < PLAN_UNDECIDED || values[0] > PLAN_ORGANIZATIONS ||
         values[1] < 0 || values[1] > 1 || values[3] < 0 || values[3] > SOURCE_FOLDER_ID ||
         values[4] < 0 || values[5] < 1 || values[5] > 1000 || values[4] % values[5] != 0 ||
-        values[6] < -1 || values[7] < 0 || values[13] < 0 || values[14] < CHECKPOINT_SPOILED)
+        values[6] < -1 || values[7] < 0 || values[13] < 0 || values[14] < CHECKPOINT_SPOILED ||
+        values[15] < 0 || values[16] < 0 || values[16] > 1)
         return false;
     for (int i = FLAGS_FROM; i < FLAGS_TO; i++)
         if (values[i] < 0 || values[i] > 1)
@@ -54,6 +59,7 @@ bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
         .stage = (int)values[1],
         .key = values[2],
         .filter = (int)values[3],
+        .folder = values[15],
         .offset = values[4],
         .page_size = (int)values[5],
         .total = values[6],
@@ -63,6 +69,7 @@ bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint)
         .blind = values[10] == 1,
         .unsure = values[11] == 1,
         .complete = values[12] == 1,
+        .doubt = values[16] == 1,
         .since_us = values[13],
         .newest_us = values[14],
     };

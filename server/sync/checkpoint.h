@@ -1,8 +1,8 @@
 // Where a task's walk goes on, as text for the database and back.
 //
-// A task is a row of walks in a fixed order of (stage, key, filter). The checkpoint names the walk
-// at hand and the number of its rows that are stored: every walk before it is complete. It counts
-// rows, not pages, so that the size of a page may change on the way. "" is the beginning.
+// A task is a row of walks in a fixed order of (stage, key, filter, folder). The checkpoint names
+// the walk at hand and the number of its rows that are stored: every walk before it is complete. It
+// counts rows, not pages, so that the size of a page may change on the way. "" is the beginning.
 #pragma once
 
 #include <stdbool.h>
@@ -21,6 +21,7 @@ struct checkpoint {
     int stage;      // 0: records, 1: what belongs to them
     int64_t key;    // organization or type
     int filter;     // enum source_folder_filter
+    int64_t folder; // of SOURCE_FOLDER_ID; else 0
     int64_t offset; // rows of the walk that are stored
     int page_size;
     int64_t total; // of the walk, as its first page said; -1: not given
@@ -30,6 +31,7 @@ struct checkpoint {
     bool blind;    // met a row whose id cannot be read
     bool unsure;   // this or an earlier walk of the task may have missed something
     bool complete; // the walk is over, what follows is its end
+    bool doubt;    // of an organization of the task nothing told whether it has foldered documents
     // Of a walk that goes from the latest changed to those as old as this; 0: of a whole one.
     int64_t since_us;
     // What the cursor becomes when this pass, one or several walks, is complete: the latest change
@@ -40,7 +42,7 @@ struct checkpoint {
 // In newest_us: the pass missed something, and the cursor stays.
 enum { CHECKPOINT_SPOILED = -1 };
 
-enum { CHECKPOINT_BYTES = 256 };
+enum { CHECKPOINT_BYTES = 320 };
 void checkpoint_text(const struct checkpoint *checkpoint, char ret_text[CHECKPOINT_BYTES]);
 // False if `text` is none.
 bool checkpoint_parse(const char *text, struct checkpoint *ret_checkpoint);

@@ -73,9 +73,10 @@ static enum err_code hold(struct task *task, const struct walk *walk,
 static enum err_code make_scope(struct task *task, const struct walk *walk,
                                 struct record_scope *ret_scope, struct err *reterr)
 {
-    enum { FILTERS = SOURCE_FOLDER_ID + 1 };
+    enum { FILTERS = SOURCE_FOLDER_ID };
     struct run *run = task->run;
-    const char **scopes = arena_calloc(&run->arena, (size_t)FILTERS * 2, sizeof(*scopes));
+    size_t count = (FILTERS + walk->folder_count) * 2;
+    const char **scopes = arena_calloc(&run->arena, count, sizeof(*scopes));
     if (scopes == NULL)
         return err_no_memory(reterr);
     *ret_scope = (struct record_scope){
@@ -86,10 +87,13 @@ static enum err_code make_scope(struct task *task, const struct walk *walk,
         .organization_count = walk->organization_count,
         .run_id = run->lease.run_id,
         .scopes = scopes,
-        .scope_count = (size_t)FILTERS * 2,
+        .scope_count = count,
     };
-    for (int i = 0; i < FILTERS * 2; i++) {
-        scopes[i] = walk_scope(walk, (enum source_folder_filter)(i / 2), i % 2 == 1, &run->arena);
+    for (size_t i = 0; i < count; i++) {
+        size_t form = i / 2 < FILTERS ? i / 2 : FILTERS; // the folders follow
+        int64_t folder_id = form < FILTERS ? 0 : walk->folders[i / 2 - FILTERS];
+        scopes[i] =
+            walk_scope(walk, (enum source_folder_filter)form, folder_id, i % 2 == 1, &run->arena);
         if (scopes[i] == NULL)
             return err_no_memory(reterr);
     }

@@ -48,19 +48,43 @@ enum plan_mode plan_choose(int64_t total_count, int page_size, size_t organizati
                                                                       : PLAN_ORGANIZATIONS;
 }
 
-enum plan_folders plan_folders(int64_t null_count, int64_t none_count, int64_t not_null_count,
-                               bool *ret_certain)
+enum plan_folder_question plan_folder_question(const struct plan_folder_counts *counts,
+                                               bool not_null_asked, bool folders_asked)
+{
+    if (counts->null > counts->none)
+        return PLAN_ASK_NOTHING;
+    // Nothing on the root level tells whether a form is ignored: whether there are folders says
+    // more.
+    if (counts->none <= 0 && !folders_asked)
+        return PLAN_ASK_FOLDERS;
+    if (!not_null_asked)
+        return counts->listed && counts->to_ask == 0 ? PLAN_ASK_NOTHING : PLAN_ASK_NOT_NULL;
+    bool ignored = counts->not_null < 0 || counts->not_null == counts->none;
+    return ignored && !folders_asked ? PLAN_ASK_FOLDERS : PLAN_ASK_NOTHING;
+}
+
+enum plan_folders plan_folders(const struct plan_folder_counts *counts, bool *ret_certain,
+                               bool *ret_doubt)
 {
     *ret_certain = true;
-    if (null_count > none_count)
+    *ret_doubt = false;
+    if (counts->null > counts->none)
         return PLAN_FOLDERS_NULL;
-    if (null_count < 0 || null_count < none_count)
+    // Ignored, the form would show the root level.
+    bool honoured = counts->not_null >= 0 && counts->not_null != counts->none;
+    if (counts->not_null > 0 && honoured)
         return PLAN_FOLDERS_UNION;
-    // Both forms gave the same: either nothing is foldered, or "null" means the root level here.
-    if (not_null_count > 0)
-        return PLAN_FOLDERS_UNION;
-    *ret_certain = false;
-    return PLAN_FOLDERS_NULL;
+    if (counts->listed && counts->to_ask > 0) {
+        // As many in folders as on the root level look like a form that is ignored.
+        *ret_certain =
+            counts->foldered > 0 && (counts->not_null <= 0 || counts->foldered != counts->not_null);
+        return PLAN_FOLDERS_EACH;
+    }
+    *ret_certain = honoured && counts->null < counts->none;
+    *ret_doubt = !counts->listed && !honoured;
+    if (counts->null >= 0 && counts->null >= counts->none)
+        return PLAN_FOLDERS_NULL;
+    return honoured ? PLAN_FOLDERS_UNION : PLAN_FOLDERS_EACH;
 }
 
 bool plan_glance_add(struct plan_glance *plan, int64_t total_count)

@@ -44,8 +44,22 @@ enum plan_folders {
     PLAN_FOLDERS_UNKNOWN = 0, // these numbers stand in connection.folder_filter
     PLAN_FOLDERS_NULL = 1,    // the filter "null" does
     PLAN_FOLDERS_UNION = 2,   // root level and foldered ones, asked for one after the other
+    PLAN_FOLDERS_EACH = 3,    // root level and each folder, one after the other
 };
-// Judges by an organization's counts under each form; -1: refused. `ret_certain` tells whether the
-// answer holds for other organizations too: without foldered documents all forms look alike.
-enum plan_folders plan_folders(int64_t null_count, int64_t none_count, int64_t not_null_count,
-                               bool *ret_certain);
+enum { PLAN_FOLDERS_LAST = PLAN_FOLDERS_EACH };
+// What an organization answers.
+struct plan_folder_counts {
+    // Documents under each form of the filter; -1: refused, or not asked.
+    int64_t null, none, not_null;
+    bool listed;      // its folders could be listed
+    size_t to_ask;    // of them that have documents, or do not say
+    int64_t foldered; // documents that they say they have, at least
+};
+// Judges by them. `*ret_certain`: the answer holds for other organizations too; without foldered
+// documents all forms look alike. `*ret_doubt`: nothing tells whether there are any here.
+enum plan_folders plan_folders(const struct plan_folder_counts *counts, bool *ret_certain,
+                               bool *ret_doubt);
+// What is still worth asking before that; each at most once.
+enum plan_folder_question { PLAN_ASK_NOTHING, PLAN_ASK_NOT_NULL, PLAN_ASK_FOLDERS };
+enum plan_folder_question plan_folder_question(const struct plan_folder_counts *counts,
+                                               bool not_null_asked, bool folders_asked);

@@ -1,7 +1,8 @@
 // Documents, listed by organization; which filter shows those in folders differs between accounts.
 #include "server/base/log.h"
+#include "server/sync/folders.h"
+#include "server/sync/list_issue.h"
 #include "server/sync/plan.h"
-#include "server/sync/walk.h"
 
 // How many documents an organization has under a form of the filter; -1: upstream refuses the form.
 static enum err_code count_documents(struct task *task, int64_t organization_id,
@@ -41,31 +42,76 @@ static enum err_code remember(struct task *task, enum plan_folders folders, stru
     return ERR_OK;
 }
 
-static enum err_code probe(struct task *task, int64_t organization_id,
-                           enum plan_folders *ret_folders, struct err *reterr)
+// What is known of an organization before its documents are read.
+struct approach {
+    enum plan_folders folders;
+    struct folder_list list; // its folders, if they were asked for
+    bool listed_before;
+};
+
+static enum err_code list_folders(struct task *task, const int64_t *organization_id,
+                                  struct approach *approach, struct err *reterr)
 {
-    int64_t null_count, none_count, not_null_count = -1;
-    bool certain;
-    try_(count_documents(task, organization_id, SOURCE_FOLDER_NULL, &null_count, reterr));
-    try_(count_documents(task, organization_id, SOURCE_FOLDER_NONE, &none_count, reterr));
-    if (null_count == none_count && null_count > 0)
-        try_(count_documents(task, organization_id, SOURCE_FOLDER_NOT_NULL, &not_null_count,
-                             reterr));
-    *ret_folders = plan_folders(null_count, none_count, not_null_count, &certain);
-    return certain ? remember(task, *ret_folders, reterr) : ERR_OK;
+    if (approach->listed_before)
+        return ERR_OK;
+    approach->listed_before = true;
+    return folders_list(task, organization_id, &approach->list, reterr);
 }
 
-// The form for an organization: that of the checkpoint in the midst of it, else the account's.
-static enum err_code choose(struct task *task, int64_t organization_id,
-                            enum plan_folders *ret_folders, struct err *reterr)
+static enum err_code probe(struct task *task, const int64_t *organization_id,
+                           struct approach *approach, struct err *reterr)
 {
-    if (task->text[0] != '\0' && task->at.stage == 0 && task->at.key == organization_id)
-        *ret_folders =
-            task->at.filter == SOURCE_FOLDER_NULL ? PLAN_FOLDERS_NULL : PLAN_FOLDERS_UNION;
-    else if (task->run->connection.folder_filter != PLAN_FOLDERS_UNKNOWN)
-        *ret_folders = (enum plan_folders)task->run->connection.folder_filter;
-    else
-        return probe(task, organization_id, ret_folders, reterr);
+    struct plan_folder_counts counts = {.not_null = -1};
+    enum plan_folder_question question;
+    bool certain, doubt, not_null_asked = false;
+    try_(count_documents(task, *organization_id, SOURCE_FOLDER_NULL, &counts.null, reterr));
+    try_(count_documents(task, *organization_id, SOURCE_FOLDER_NONE, &counts.none, reterr));
+    while ((question = plan_folder_question(&counts, not_null_asked, approach->listed_before)) !=
+           PLAN_ASK_NOTHING) {
+        if (question == PLAN_ASK_FOLDERS) {
+            try_(list_folders(task, organization_id, approach, reterr));
+        } else {
+            not_null_asked = true;
+            try_(count_documents(task, *organization_id, SOURCE_FOLDER_NOT_NULL, &counts.not_null,
+                                 reterr));
+        }
+        counts.listed = approach->list.listed;
+        counts.to_ask = approach->list.count;
+        counts.foldered = approach->list.said;
+    }
+    approach->folders = plan_folders(&counts, &certain, &doubt);
+    task->at.doubt = task->at.doubt || doubt;
+    return certain ? remember(task, approach->folders, reterr) : ERR_OK;
+}
+
+static enum plan_folders form_of(const struct checkpoint *at)
+{
+    return at->filter == SOURCE_FOLDER_NULL       ? PLAN_FOLDERS_NULL
+           : at->filter == SOURCE_FOLDER_NOT_NULL ? PLAN_FOLDERS_UNION
+           : at->filter == SOURCE_FOLDER_ID       ? PLAN_FOLDERS_EACH
+                                                  : PLAN_FOLDERS_UNKNOWN;
+}
+
+// The form for an organization: that of the checkpoint in the midst of it, as far as that tells,
+// else the account's.
+static enum err_code choose(struct task *task, const int64_t *organization_id,
+                            struct approach *approach, struct err *reterr)
+{
+    *approach = (struct approach){0};
+    bool in_midst =
+        task->text[0] != '\0' && task->at.stage == 0 && task->at.key == *organization_id;
+    if (in_midst)
+        approach->folders = form_of(&task->at);
+    if (approach->folders == PLAN_FOLDERS_UNKNOWN)
+        approach->folders = (enum plan_folders)task->run->connection.folder_filter;
+    if (approach->folders == PLAN_FOLDERS_UNKNOWN)
+        try_(probe(task, organization_id, approach, reterr));
+    if (in_midst && task->at.filter == SOURCE_FOLDER_NONE && approach->folders == PLAN_FOLDERS_NULL)
+        approach->folders = PLAN_FOLDERS_UNION; // the root level is being read
+    if (approach->folders != PLAN_FOLDERS_EACH)
+        return ERR_OK;
+    try_(list_folders(task, organization_id, approach, reterr));
+    task->at.doubt = task->at.doubt || !approach->list.listed;
     return ERR_OK;
 }
 
@@ -91,24 +137,55 @@ static void read_ahead(struct task *task, size_t i)
         return;
     for (size_t k = i; k < task->organization_count; k++) {
         struct walk next = walk_of(&task->organizations[k]);
-        if (folders == PLAN_FOLDERS_UNION)
+        if (folders != PLAN_FOLDERS_NULL)
             next.folder_filter = SOURCE_FOLDER_NONE;
         if (!walk_hint(task, &next))
             return;
     }
 }
 
+// The root level, then each folder.
+static enum err_code walk_each(struct task *task, const struct folder_list *list, struct walk *walk,
+                               struct err *reterr)
+{
+    // With a part more than there are nothing is gone: a folder may be missing.
+    bool missing =
+        list->listed ? !list->complete : task->run->connection.folder_filter == PLAN_FOLDERS_EACH;
+    walk->parts = 1 + (int)list->count + missing;
+    walk->folders = list->ids;
+    walk->folder_count = list->count;
+    walk->folder_filter = SOURCE_FOLDER_NONE;
+    walk->last_part = list->count == 0;
+    try_(walk_run(task, walk, NULL, reterr));
+    walk->folder_filter = SOURCE_FOLDER_ID;
+    for (size_t i = 0; i < list->count; i++) {
+        struct walk next = *walk;
+        for (size_t k = i; k < list->count; k++) {
+            next.folder_id = list->ids[k];
+            if (!walk_hint(task, &next))
+                break;
+        }
+        walk->folder_id = list->ids[i];
+        walk->at_least = list->at_least[i];
+        walk->last_part = i + 1 == list->count;
+        try_(walk_run(task, walk, NULL, reterr));
+    }
+    return ERR_OK;
+}
+
 static enum err_code walk_organization(struct task *task, const int64_t *organization_id,
                                        struct err *reterr)
 {
-    enum plan_folders folders;
-    enum err_code code = choose(task, *organization_id, &folders, reterr);
+    struct approach approach;
+    enum err_code code = choose(task, organization_id, &approach, reterr);
     // It vanished upstream since the inventory; the next one notes it.
     if (code == ERR_UPSTREAM_RECORD_GONE)
         return ERR_OK;
     try_(code);
     struct walk walk = walk_of(organization_id);
-    if (folders == PLAN_FOLDERS_NULL)
+    if (approach.folders == PLAN_FOLDERS_EACH)
+        return walk_each(task, &approach.list, &walk, reterr);
+    if (approach.folders == PLAN_FOLDERS_NULL)
         return walk_run(task, &walk, NULL, reterr);
     walk.parts = 2;
     walk.last_part = false;
@@ -117,6 +194,19 @@ static enum err_code walk_organization(struct task *task, const int64_t *organiz
     walk.last_part = true;
     walk.folder_filter = SOURCE_FOLDER_NOT_NULL;
     return walk_run(task, &walk, NULL, reterr);
+}
+
+// Says that documents may be missing, unless an organization showed the form meanwhile.
+static enum err_code tell_doubt(struct task *task, struct err *reterr)
+{
+    static const char message[] =
+        "Upstream shows documents in folders by no form of its filter that could be found, and "
+        "does not list the folders: documents in folders may be missing";
+    const struct walk list = {.kind = SOURCE_DOCUMENT_FOLDERS};
+    int folders = task->run->connection.folder_filter;
+    if (!task->at.doubt || folders == PLAN_FOLDERS_NULL || folders == PLAN_FOLDERS_UNION)
+        return ERR_OK;
+    return list_issue_tell(task, &list, SYNC_ISSUE_LIST_INCOMPLETE, message, reterr);
 }
 
 enum err_code step_documents(struct task *task, struct err *reterr)
@@ -129,5 +219,6 @@ enum err_code step_documents(struct task *task, struct err *reterr)
         read_ahead(task, i);
         try_(walk_organization(task, &task->organizations[i], reterr));
     }
+    try_(tell_doubt(task, reterr));
     return step_folders(task, SOURCE_DOCUMENTS, SOURCE_DOCUMENT_FOLDERS, reterr);
 }

@@ -35,11 +35,14 @@ const char *walk_collection(enum source_kind kind)
     return names[kind];
 }
 
-char *walk_scope(const struct walk *walk, enum source_folder_filter filter, bool confirm,
-                 struct arena *arena)
+char *walk_scope(const struct walk *walk, enum source_folder_filter filter, int64_t folder_id,
+                 bool confirm, struct arena *arena)
 {
-    return arena_printf(arena, "organization=%" PRId64 " type=%" PRId64 " filter=%d%s%s",
-                        walk->organization_id, walk->type_id, (int)filter,
+    const char *folder = folder_id == 0 ? "" : arena_printf(arena, " folder=%" PRId64, folder_id);
+    if (folder == NULL)
+        return NULL;
+    return arena_printf(arena, "organization=%" PRId64 " type=%" PRId64 " filter=%d%s%s%s",
+                        walk->organization_id, walk->type_id, (int)filter, folder,
                         confirm ? " confirm" : "", walk->since_us != 0 ? " changes" : "");
 }
 
@@ -50,7 +53,9 @@ static int compare(const struct checkpoint *at, const struct walk *walk)
         return at->stage - walk->stage;
     if (at->key != walk->key)
         return at->key < walk->key ? -1 : 1;
-    return at->filter - (int)walk->folder_filter;
+    if (at->filter != (int)walk->folder_filter)
+        return at->filter - (int)walk->folder_filter;
+    return (at->folder > walk->folder_id) - (at->folder < walk->folder_id);
 }
 
 static int page_size_most(const struct run *run, enum source_kind kind)
@@ -71,6 +76,8 @@ static void begin(struct task *task, const struct walk *walk)
         .stage = walk->stage,
         .key = walk->key,
         .filter = (int)walk->folder_filter,
+        .folder = walk->folder_id,
+        .doubt = task->at.doubt,
         .page_size = first_page_size(task->run, walk->kind),
         .total = -1,
         .unsure = task->at.unsure,
@@ -86,6 +93,7 @@ static struct source_query query_at(const struct walk *walk, int64_t offset, int
         .organization_id = walk->organization_id,
         .type_id = walk->type_id,
         .folder_filter = walk->folder_filter,
+        .folder_id = walk->folder_id,
         .page_number = (int)(offset / page_size) + 1,
         .page_size = page_size,
         .secret_traits = walk->secret_traits,
@@ -283,6 +291,9 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
         struct progress progress = walk->since_us != 0
                                        ? judge_changes(&to, page, &fetch.answer, page_number)
                                        : judge_page(&to, &fetch.answer, page_number);
+        // What the folder says it has and its list does not.
+        if (progress.sure && to.rows < walk->at_least)
+            progress = (struct progress){.last = true, .moved = !at->again};
         if (judge_repeated(&trace, page) && !(progress.last && walk->since_us != 0))
             progress = (struct progress){.last = true, .moved = !at->again};
         if (judge_endless(&to, &fetch.answer, page_number))

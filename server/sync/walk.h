@@ -32,6 +32,12 @@ struct walk {
     const char *const *known_traits;
     size_t known_trait_count;
     enum source_folder_filter folder_filter;
+    int64_t folder_id; // of SOURCE_FOLDER_ID
+    // All folders that are walked one by one; what was in none of these and not on the root level
+    // is gone.
+    const int64_t *folders;
+    size_t folder_count;
+    int64_t at_least; // rows that upstream says elsewhere that the list has; 0: it does not
     // Whose rows are kept, and swept at the end; all of them if `any_organization`.
     const int64_t *organizations;
     size_t organization_count;
@@ -99,8 +105,8 @@ enum err_code deletion_apply(struct task *task, const struct walk *walk, struct 
                              struct err *reterr) _must_check_;
 
 // The text of a walk's pages in sync_page, from `arena`.
-char *walk_scope(const struct walk *walk, enum source_folder_filter filter, bool confirm,
-                 struct arena *arena);
+char *walk_scope(const struct walk *walk, enum source_folder_filter filter, int64_t folder_id,
+                 bool confirm, struct arena *arena);
 // The collection of a kind in names, such as "passwords".
 const char *walk_collection(enum source_kind kind);
 // Commits a step of the task: checkpoint, counters, requests; with its effect on the run's row. A

@@ -3,6 +3,7 @@
 import datetime
 import json
 import ssl
+import urllib.parse
 import urllib.request
 
 import docbridge_e2e as e2e
@@ -97,6 +98,32 @@ class Requests(e2e.Case):
             said, took = self.cost(QUICK, tasks)
             self.assertEqual((said.request_count, took), (5 + types, 5 + types))
         self.emulator.calm()
+
+    def test_folders_are_asked_for_one_by_one(self):
+        """Where upstream shows foldered documents by no form of the filter, each folder that has some is asked for."""
+        before = self.documents()
+        self.emulator.switch(folder_filter_null="root", folder_filter_ne="ignored")
+        self.stack.execute("UPDATE connection SET folder_filter = 0")
+        self.cost(FULL, [DOCUMENTS])
+        self.assertEqual([row["folder_filter"] for row in self.stack.sql("SELECT folder_filter FROM connection")], [3])
+        self.assertEqual(self.documents(), before)
+        self.assertTrue(any(folder for _, folder in before))
+        mapped = self.stack.mapping(self.api, self.connection)
+        filled = {row["id"] for row in self.emulator.dump("document_folders")
+                  if str(row["organization_id"]) in mapped and row["attributes"]["documents-count"]}
+        asked = len(self.emulator.requests())
+        said, took = self.cost(FULL, [DOCUMENTS])
+        queries = [urllib.parse.parse_qs(row["query"]) for row in self.emulator.requests()[asked:]]
+        folders = [one["filter[document_folder_id]"][0] for one in queries if "filter[document_folder_id]" in one]
+        self.assertEqual(sorted(folders), sorted(filled))
+        self.assertEqual(said.request_count, took)
+        self.assertEqual(self.documents(), before)
+        self.emulator.calm()
+        self.stack.execute("UPDATE connection SET folder_filter = 1")
+
+    def documents(self):
+        return sorted((row["id"], row["folder_id"])
+                      for row in self.stack.sql("SELECT id, folder_id FROM record WHERE kind = 4"))
 
     def by_filter(self, since):
         """Organizations that changed since then, by filter[updated_at] a week at a time: ids, and requests."""

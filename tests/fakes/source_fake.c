@@ -189,11 +189,18 @@ static bool folder_fits(const struct source_query *query, int64_t folder_id)
     case SOURCE_FOLDER_NONE:
         return folder_id == 0;
     case SOURCE_FOLDER_NOT_NULL:
-        return folder_id != 0;
+        return folder_mode == FAKE_FOLDERS_ALL_IGNORED ? folder_id == 0 : folder_id != 0;
     case SOURCE_FOLDER_ID:
         return folder_id == query->folder_id;
     }
     return false;
+}
+
+static bool is_refused(enum source_folder_filter filter)
+{
+    return folder_mode == FAKE_FOLDERS_ALL_REFUSED
+               ? filter == SOURCE_FOLDER_NULL || filter == SOURCE_FOLDER_NOT_NULL
+               : folder_mode == FAKE_FOLDERS_NULL_REFUSED && filter == SOURCE_FOLDER_NULL;
 }
 
 static bool psa_fits(const struct source_query *query, const struct row *row)
@@ -280,6 +287,7 @@ static bool deliver(const struct row *row, const struct source_sink *sink)
         .name = row->name,
         .type_id = row->record.type_id,
         .folder_id = row->record.folder_id,
+        .document_count = row->record.document_count,
         .create_time_us = 1000000,
         .update_time_us = time_of(row),
         .completed = row->record.kind == SOURCE_CHECKLISTS && is_completed(row),
@@ -331,8 +339,7 @@ enum err_code source_fetch_page(struct source *source, const struct source_query
         return err_set(reterr, ERR_CANCELLED, "cancelled");
     (void)pthread_mutex_lock(&lock);
     enum err_code code;
-    if (query->kind == SOURCE_DOCUMENTS && query->folder_filter == SOURCE_FOLDER_NULL &&
-        folder_mode == FAKE_FOLDERS_NULL_REFUSED) {
+    if (query->kind == SOURCE_DOCUMENTS && is_refused(query->folder_filter)) {
         ret_attempt->http_status = 422;
         code = err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID, "upstream answered 422");
     } else {

@@ -12,6 +12,8 @@ enum fake_folders {
     FAKE_FOLDERS_NULL_IS_ALL,
     FAKE_FOLDERS_NULL_IS_ROOT, // the trap: "null" shows the root level only
     FAKE_FOLDERS_NULL_REFUSED, // 422
+    FAKE_FOLDERS_ALL_IGNORED,  // both forms show the root level only
+    FAKE_FOLDERS_ALL_REFUSED,  // 422 to both
 };
 
 // An account with nothing in it, that answers everything.
@@ -21,6 +23,7 @@ void fake_set_folders(enum fake_folders folders);
 struct fake_record {
     enum source_kind kind;
     int64_t id, organization_id, type_id, folder_id;
+    int64_t document_count; // that a folder says it has; -1: it does not say
     const char *name;
     const char *body;       // NULL: {}
     bool bad;               // cannot be read

@@ -116,25 +116,33 @@ static bool add_rule(struct matchers *matchers, const struct selection_request *
     return true;
 }
 
+static bool refuse_folder(struct answer *refusal)
+{
+    answer_error(refusal, 422, "Unprocessable Entity", "document_folder_id is invalid",
+                 "filter/document_folder_id");
+    return false;
+}
+
 /* filter[document_folder_id]: none or 0 is the root, an id that folder, "null" a matter of dispute,
- * [ne]= or [ne]=null whatever is in a folder. */
+ * [ne]= or [ne]=null whatever is in a folder, or a matter of dispute too. */
 static bool add_folder(struct matchers *matchers, const struct selection_request *request,
                        struct answer *refusal)
 {
     const char *value = query_filter(request->query, "[document_folder_id]");
     const char *unequal = query_filter(request->query, "[document_folder_id][ne]");
     if (unequal && (!*unequal || strcmp(unequal, "null") == 0)) {
-        add(matchers, FILTER_FOLDER, "")->wanted = true;
-        return true;
+        if (switch_is(request->switches, SWITCH_FOLDER_FILTER_NE, "422"))
+            return refuse_folder(refusal);
+        if (switch_is(request->switches, SWITCH_FOLDER_FILTER_NE, "foldered"))
+            add(matchers, FILTER_FOLDER, "")->wanted = true;
+        if (!switch_is(request->switches, SWITCH_FOLDER_FILTER_NE, "ignored"))
+            return true;
     }
     if (value && strcmp(value, "null") == 0) {
         if (switch_is(request->switches, SWITCH_FOLDER_FILTER_NULL, "all"))
             return true;
-        if (switch_is(request->switches, SWITCH_FOLDER_FILTER_NULL, "422")) {
-            answer_error(refusal, 422, "Unprocessable Entity", "document_folder_id is invalid",
-                         "filter/document_folder_id");
-            return false;
-        }
+        if (switch_is(request->switches, SWITCH_FOLDER_FILTER_NULL, "422"))
+            return refuse_folder(refusal);
         value = NULL;
     }
     add(matchers, FILTER_PARENT, value && *value ? value : "0");

@@ -167,9 +167,9 @@ static char *cache_key(const struct selection_request *request)
     text_put(&key, " ");
     text_int(&key, request->parent_id);
     static const enum switch_id deciding[] = {SWITCH_PERSONAL_PASSWORDS, SWITCH_DEFAULT_ORDER,
-                                              SWITCH_FOLDER_FILTER_NULL, SWITCH_NESTED_FILTERS,
-                                              SWITCH_PSA_FILTER_ALONE,   SWITCH_DATE_RANGE_RULES,
-                                              SWITCH_TYPE_FILTER_LIST};
+                                              SWITCH_FOLDER_FILTER_NULL, SWITCH_FOLDER_FILTER_NE,
+                                              SWITCH_NESTED_FILTERS,     SWITCH_PSA_FILTER_ALONE,
+                                              SWITCH_DATE_RANGE_RULES,   SWITCH_TYPE_FILTER_LIST};
     for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++)
         text_format(&key, " %s", switch_text(request->switches, deciding[i]));
     for (size_t i = 0; i < request->query->count; i++) {

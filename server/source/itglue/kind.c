@@ -69,15 +69,15 @@ static const struct itglue_attribute category[] = {
     STAMPS,
 };
 
-static const struct itglue_attribute folder[] = {
-    TEXT("name", NAME),
-    TEXT("resource-url", WEB_URL),
-    ROW("organization-id", ORGANIZATION),
-    ROW("parent-id", FOLDER),
-    FLAG("restricted", RESTRICTED),
-    STAMPS,
-    BODY("ancestor-ids", IDS, "ancestor_ids"),
+#define FOLDER_ROWS                                                                          \
+    TEXT("name", NAME), TEXT("resource-url", WEB_URL), ROW("organization-id", ORGANIZATION), \
+        ROW("parent-id", FOLDER), FLAG("restricted", RESTRICTED), STAMPS,                    \
+        BODY("ancestor-ids", IDS, "ancestor_ids")
+static const struct itglue_attribute document_folder[] = {
+    FOLDER_ROWS,
+    ROW("documents-count", DOCUMENT_COUNT),
 };
+static const struct itglue_attribute password_folder[] = {FOLDER_ROWS};
 
 // `content` has been seen as an array in lists (live) and as text (code); `sections` is what a
 // single document may have instead (unknown).
@@ -187,7 +187,7 @@ static const struct itglue_kind kinds[SOURCE_KIND_COUNT] = {
                                     .type_certain = true,
                                     .resource = "password_categories",
                                     .sort = "id"},
-    [SOURCE_DOCUMENT_FOLDERS] = {.type = TYPE("document-folders", folder),
+    [SOURCE_DOCUMENT_FOLDERS] = {.type = TYPE("document-folders", document_folder),
                                  .ownerless = ITGLUE_OWNER_REQUIRED,
                                  .resource = "document_folders",
                                  .nested_only = true,
@@ -216,7 +216,7 @@ static const struct itglue_kind kinds[SOURCE_KIND_COUNT] = {
                                     .relationship = "checklist-tasks",
                                     .joined_key = "tasks",
                                     .joined = TYPE("checklist-tasks", task)},
-    [SOURCE_PASSWORD_FOLDERS] = {.type = TYPE("password-folders", folder),
+    [SOURCE_PASSWORD_FOLDERS] = {.type = TYPE("password-folders", password_folder),
                                  .ownerless = ITGLUE_OWNER_OF_PATH, // attributes unpublished
                                  .resource = "password_folders",
                                  .nested_only = true,

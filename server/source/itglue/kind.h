@@ -17,6 +17,7 @@ enum itglue_target {
     ITGLUE_ORGANIZATION,
     ITGLUE_TYPE,
     ITGLUE_FOLDER,
+    ITGLUE_DOCUMENT_COUNT, // of a folder; -1: it does not say
     ITGLUE_CATEGORY,
     ITGLUE_RESTRICTED,
     ITGLUE_ARCHIVED,

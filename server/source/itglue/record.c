@@ -268,6 +268,11 @@ static bool fill(const struct itglue_draft *draft, size_t attribute, struct sour
         return read_integer(draft, value, &record->type_id);
     case ITGLUE_FOLDER:
         return read_integer(draft, value, &record->folder_id);
+    case ITGLUE_DOCUMENT_COUNT:
+        if (is_empty(value) || !read_integer(draft, value, &record->document_count) ||
+            record->document_count < 0)
+            record->document_count = -1;
+        return true;
     case ITGLUE_CATEGORY:
         return read_integer(draft, value, &record->category_id);
     case ITGLUE_RESTRICTED:
@@ -302,7 +307,8 @@ static bool fill(const struct itglue_draft *draft, size_t attribute, struct sour
 bool itglue_draft_record(struct itglue_draft *draft, const struct itglue_kind *kind,
                          const struct source_query *query, struct source_record *record)
 {
-    *record = (struct source_record){.kind = query->kind, .id = draft->id, .name = ""};
+    *record = (struct source_record){
+        .kind = query->kind, .id = draft->id, .name = "", .document_count = -1};
     if (draft->fault_reason == NULL && draft->id == 0)
         itglue_draft_fault(draft, "RECORD_MALFORMED", "it has no id");
     if (draft->fault_reason == NULL && kind->type_certain && draft->type_differs)

@@ -183,6 +183,7 @@ void fixture_seed(struct fixture *fixture)
         fake_put(&(struct fake_record){.kind = SOURCE_DOCUMENT_FOLDERS,
                                        .id = org * 10,
                                        .organization_id = org,
+                                       .document_count = 1,
                                        .name = "Folder"});
         fake_put_many(&(struct fake_record){.kind = SOURCE_PASSWORDS,
                                             .id = org * 1000,

@@ -196,8 +196,9 @@ static void learns_the_document_filter(void **state)
 {
     struct fixture *fixture = *state;
     static const enum fake_folders modes[] = {FAKE_FOLDERS_NULL_IS_ALL, FAKE_FOLDERS_NULL_IS_ROOT,
-                                              FAKE_FOLDERS_NULL_REFUSED};
-    static const char *const learned[] = {"1", "2", "2"};
+                                              FAKE_FOLDERS_NULL_REFUSED, FAKE_FOLDERS_ALL_IGNORED,
+                                              FAKE_FOLDERS_ALL_REFUSED};
+    static const char *const learned[] = {"1", "2", "2", "3", "3"};
     fixture_seed(fixture);
     fixture_start_sync(fixture);
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {

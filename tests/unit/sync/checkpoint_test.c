@@ -29,6 +29,17 @@ static void text_and_back(void **state)
          .complete = true,
          .since_us = INT64_MAX,
          .newest_us = INT64_MAX},
+        {.stage = 1,
+         .key = INT64_MAX,
+         .filter = SOURCE_FOLDER_ID,
+         .folder = INT64_MAX,
+         .offset = INT64_C(9000000000000000000),
+         .page_size = 1000,
+         .total = INT64_MAX,
+         .rows = INT64_MAX,
+         .since_us = INT64_MAX,
+         .newest_us = INT64_MAX,
+         .doubt = true},
         {.page_size = 1, .total = 0, .newest_us = CHECKPOINT_SPOILED},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -43,6 +54,8 @@ static void text_and_back(void **state)
         assert_int_equal(back.offset, cases[i].offset);
         assert_int_equal(back.total, cases[i].total);
         assert_int_equal(back.complete, cases[i].complete);
+        assert_int_equal(back.folder, cases[i].folder);
+        assert_int_equal(back.doubt, cases[i].doubt);
         assert_int_equal(back.since_us, cases[i].since_us);
         assert_int_equal(back.newest_us, cases[i].newest_us);
     }

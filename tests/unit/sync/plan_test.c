@@ -30,19 +30,70 @@ static void fewest_requests(void **state)
 static void document_filter(void **state)
 {
     (void)state;
-    bool certain;
-    assert_int_equal(plan_folders(197, 68, -1, &certain), PLAN_FOLDERS_NULL);
-    assert_true(certain);
-    assert_int_equal(plan_folders(68, 68, 129, &certain), PLAN_FOLDERS_UNION);
-    assert_true(certain);
-    assert_int_equal(plan_folders(-1, 68, -1, &certain), PLAN_FOLDERS_UNION);
-    assert_true(certain);
-    assert_int_equal(plan_folders(0, 68, -1, &certain), PLAN_FOLDERS_UNION);
-    // Nothing is foldered here, which says nothing of others.
-    assert_int_equal(plan_folders(68, 68, 0, &certain), PLAN_FOLDERS_NULL);
-    assert_false(certain);
-    assert_int_equal(plan_folders(0, 0, -1, &certain), PLAN_FOLDERS_NULL);
-    assert_false(certain);
+    static const struct {
+        struct plan_folder_counts counts;
+        enum plan_folders folders;
+        bool certain, doubt;
+    } cases[] = {
+        {{197, 68, -1, false, 0, 0}, PLAN_FOLDERS_NULL, true, false},
+        {{68, 68, 129, false, 0, 0}, PLAN_FOLDERS_UNION, true, false},
+        {{-1, 68, 129, false, 0, 0}, PLAN_FOLDERS_UNION, true, false},
+        {{-1, 68, 0, false, 0, 0}, PLAN_FOLDERS_UNION, true, false},
+        {{0, 68, 0, false, 0, 0}, PLAN_FOLDERS_UNION, true, false},
+        // Nothing is foldered here, which says nothing of others.
+        {{68, 68, 0, false, 0, 0}, PLAN_FOLDERS_NULL, false, false},
+        {{0, 0, -1, true, 0, 0}, PLAN_FOLDERS_NULL, false, false},
+        {{68, 68, 68, true, 0, 0}, PLAN_FOLDERS_NULL, false, false},
+        {{-1, 68, -1, true, 0, 0}, PLAN_FOLDERS_EACH, false, false},
+        // Both forms are ignored, or refused, and folders have documents.
+        {{68, 68, 68, true, 3, 129}, PLAN_FOLDERS_EACH, true, false},
+        {{-1, 68, -1, true, 3, 129}, PLAN_FOLDERS_EACH, true, false},
+        {{0, 0, 0, true, 3, 129}, PLAN_FOLDERS_EACH, true, false},
+        // As many in folders as not; folders that do not say.
+        {{68, 68, 68, true, 3, 68}, PLAN_FOLDERS_EACH, false, false},
+        {{68, 68, 68, true, 3, 0}, PLAN_FOLDERS_EACH, false, false},
+        // Nothing tells.
+        {{68, 68, 68, false, 0, 0}, PLAN_FOLDERS_NULL, false, true},
+        {{68, 68, -1, false, 0, 0}, PLAN_FOLDERS_NULL, false, true},
+        {{0, 0, 0, false, 0, 0}, PLAN_FOLDERS_NULL, false, true},
+        {{-1, 68, -1, false, 0, 0}, PLAN_FOLDERS_EACH, false, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bool certain, doubt;
+        print_message("case %zu\n", i);
+        assert_int_equal(plan_folders(&cases[i].counts, &certain, &doubt), cases[i].folders);
+        assert_int_equal(certain, cases[i].certain);
+        assert_int_equal(doubt, cases[i].doubt);
+    }
+}
+
+static void document_questions(void **state)
+{
+    (void)state;
+    static const struct {
+        struct plan_folder_counts counts;
+        bool not_null_asked, folders_asked;
+        enum plan_folder_question question;
+    } cases[] = {
+        {{197, 68, -1, false, 0, 0}, false, false, PLAN_ASK_NOTHING},
+        {{68, 68, -1, false, 0, 0}, false, false, PLAN_ASK_NOT_NULL},
+        {{68, 68, 129, false, 0, 0}, true, false, PLAN_ASK_NOTHING},
+        {{68, 68, 0, false, 0, 0}, true, false, PLAN_ASK_NOTHING},
+        {{68, 68, 68, false, 0, 0}, true, false, PLAN_ASK_FOLDERS},
+        {{-1, 68, -1, false, 0, 0}, true, false, PLAN_ASK_FOLDERS},
+        {{68, 68, 68, true, 3, 9}, true, true, PLAN_ASK_NOTHING},
+        {{0, 0, -1, false, 0, 0}, false, false, PLAN_ASK_FOLDERS},
+        {{0, 0, -1, true, 0, 0}, false, true, PLAN_ASK_NOTHING},
+        {{0, 0, -1, true, 3, 9}, false, true, PLAN_ASK_NOT_NULL},
+        {{0, 0, -1, false, 0, 0}, false, true, PLAN_ASK_NOT_NULL},
+        {{0, 0, 0, false, 0, 0}, true, true, PLAN_ASK_NOTHING},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        print_message("case %zu\n", i);
+        assert_int_equal(
+            plan_folder_question(&cases[i].counts, cases[i].not_null_asked, cases[i].folders_asked),
+            cases[i].question);
+    }
 }
 
 static struct plan_glance lists_of(int64_t first, int64_t second, int64_t third)
@@ -113,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fewest_requests),
         cmocka_unit_test(document_filter),
+        cmocka_unit_test(document_questions),
         cmocka_unit_test(many_gone_at_once_are_doubtful),
         cmocka_unit_test(a_glance_is_believed_only_if_it_shows_all_lists),
         cmocka_unit_test(windows_of_requests),
