@@ -446,7 +446,7 @@ class Database(Synced):
     @classmethod
     def make(cls):
         return e2e.Stack(("--organizations", "12", "--passwords", "100", "--documents", "60", "--flexible-assets",
-                          "60", "--checklists", "12"), heard=[], durable=True)
+                          "60", "--checklists", "12"), heard=[], durable=True, sync_lease_ms="2000")
 
     def test_killed_in_the_middle(self):
         """As if the power went, under calls, reveals and a run; nothing but the database is started again."""
