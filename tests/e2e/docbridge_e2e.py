@@ -430,7 +430,7 @@ class Stack:
                 text = file.read()
             if process.poll() is not None:
                 raise AssertionError("docbridged ended: " + text.decode()[-2000:])
-            ports = re.findall(rb'"message":"serving".*"port":(-?\d+)', text)
+            ports = re.findall(rb'"message":"serving".*"port":(-?\d+)[,}]', text)
             return [int(port) for port in ports] if len(ports) == addresses else None
 
         return process, wait_for("docbridged", listening)
