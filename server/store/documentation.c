@@ -3,22 +3,24 @@
 #include "server/store/documentation_sight.h"
 #include "server/store/sight.h"
 
-// Whether a name that contains $3 may be found by it: not by what its mask hides. What the indexer
-// found in titles says so exactly. It may still be behind: a name in which there could be a
-// credential by any rule of base/embedded_secret.h is not found until it has looked.
-#define NAME_FOUND(record)                                                         \
-    " (" record ".display_name !~ '[:=\t]|-----BEGIN|[A-Za-z0-9_.~+/=-]{16}'"      \
-    "  OR " record ".change_sequence <= (SELECT w.sequence FROM search_progress w" \
-    "       WHERE w.tenant = $1 AND w.connection_id = " record                     \
-    ".connection_id AND w.rebuild_kind = 0)"                                       \
-    "  AND NOT EXISTS (SELECT FROM embedded_secret e WHERE e.tenant = $1"          \
-    "       AND e.connection_id = " record ".connection_id AND e.kind = " record   \
-    ".kind AND e.id = " record ".id"                                               \
-    "       AND strpos(lower(e.title), lower($3)) = 0))"
+// Holds for a name that contains the parameter `part` and may be found by it: not by what its mask
+// hides. What the indexer found in titles says so exactly. It may still be behind: a name in which
+// there could be a credential by any rule of base/embedded_secret.h is not found until it has
+// looked.
+#define NAMED(part)                                                       \
+    " AND strpos(lower(r.display_name), lower(" part ")) > 0 AND"         \
+    " (r.display_name !~ '[:=\t]|-----BEGIN|[A-Za-z0-9_.~+/=-]{16}'"      \
+    "  OR r.change_sequence <= (SELECT w.sequence FROM search_progress w" \
+    "       WHERE w.tenant = $1 AND w.connection_id = r.connection_id"    \
+    "         AND w.rebuild_kind = 0)"                                    \
+    "  AND NOT EXISTS (SELECT FROM embedded_secret e WHERE e.tenant = $1" \
+    "       AND e.connection_id = r.connection_id AND e.kind = r.kind"    \
+    "       AND e.id = r.id AND strpos(lower(e.title), lower(" part ")) = 0))"
 
-// Parameters of every list: $1 tenant, $2 company, $3 name contains, $4 last name, $5 last id,
-// $6 limit. `sight` is narrow, so that counting it is cheap; bodies are read for one
-// page.
+// Parameters of every list: $1 tenant, $2 company, $3 last name, $4 last id, $5 limit, then its own
+// filter, then what names contain. Each list is two statements: planned with a filter by name, one
+// without it would take half as long again. `sight` is narrow, so that counting it is cheap; bodies
+// are read for one page.
 #define SIGHT(kind, condition)                                                                     \
     " sight AS MATERIALIZED ("                                                                     \
     "  SELECT r.id, left(r.display_name, 96) AS name_key, r.folder_id"                             \
@@ -27,10 +29,7 @@
     "    JOIN record r ON r.tenant = $1 AND r.connection_id = m.connection_id AND r.kind = " #kind \
     "         AND r.organization_id = m.organization_id"                                           \
     "   WHERE m.tenant = $1 AND m.connection_id = " SIGHT_CONNECTION " AND m.company_id = $2"      \
-    "     AND" SIGHT_SHOWN(                                                                        \
-        "r", "k") "     AND ($3::text IS NULL OR "                                                 \
-                  "strpos(lower(r.display_name), lower($3)) > 0 AND" NAME_FOUND("r") ")" condition \
-                                                                                     ")"
+    "     AND" SIGHT_SHOWN("r", "k") condition ")"
 
 #define PAGE(kind)                                                                         \
     "  FROM page s JOIN record r ON r.tenant = $1 AND r.connection_id = " SIGHT_CONNECTION \
@@ -39,36 +38,43 @@
 #define ORDER " ORDER BY s.name_key, s.id"
 
 #define COMMON                                                                           \
-    ", page AS MATERIALIZED (SELECT * FROM sight WHERE (name_key, id) > ($4, $5)"        \
-    "  ORDER BY name_key, id LIMIT $6)"                                                  \
+    ", page AS MATERIALIZED (SELECT * FROM sight WHERE (name_key, id) > ($3, $4)"        \
+    "  ORDER BY name_key, id LIMIT $5)"                                                  \
     " SELECT (SELECT count(*) FROM sight), r.id, r.display_name, s.name_key, r.web_url," \
     "        r.create_time, r.update_time, r.publish_time"
 
 enum { COMMON_COLUMNS = 8 };
 
-static const struct statement LIST_DOCUMENTS = {
-    "documentation_list_documents",
-    "WITH folder AS MATERIALIZED ("
-    "  SELECT f.id," SIGHT_FOLDER_PATH("f") " AS path," SIGHT_FOLDER_OPEN(
-        "f") " AS open"
-             "    FROM mapping m"
-             "    JOIN record f ON f.tenant = $1 AND f.connection_id = m.connection_id AND f.kind "
-             "= 3"
-             "         AND f.organization_id = m.organization_id"
-             "   WHERE m.tenant = $1 AND m.connection_id = " SIGHT_CONNECTION
-             " AND m.company_id = $2)," SIGHT(
-                 4, " AND" SIGHT_DOCUMENT_SHOWN(
-                        "r", "k", "r.folder_id IN (SELECT id FROM folder WHERE open)")) COMMON
-    ", o.path, coalesce((r.body->>'is_uploaded')::boolean, false)" PAGE(
-        4) " LEFT JOIN folder o ON o.id = s.folder_id" ORDER,
+#define DOCUMENTS(named)                                                                      \
+    "WITH folder AS MATERIALIZED ("                                                           \
+    "  SELECT f.id," SIGHT_FOLDER_PATH("f") " AS path," SIGHT_FOLDER_OPEN(                    \
+        "f") " AS open"                                                                       \
+             "    FROM mapping m"                                                             \
+             "    JOIN record f ON f.tenant = $1 AND f.connection_id = m.connection_id AND "  \
+             "f.kind = 3"                                                                     \
+             "         AND f.organization_id = m.organization_id"                             \
+             "   WHERE m.tenant = $1 AND m.connection_id = " SIGHT_CONNECTION                 \
+             " AND m.company_id = $2)," SIGHT(                                                \
+                 4, " AND" SIGHT_DOCUMENT_SHOWN(                                              \
+                        "r", "k", "r.folder_id IN (SELECT id FROM folder WHERE open)") named) \
+                 COMMON ", o.path, coalesce((r.body->>'is_uploaded')::boolean, false)" PAGE(  \
+                     4) " LEFT JOIN folder o ON o.id = s.folder_id" ORDER
+
+static const struct statement LIST_DOCUMENTS[] = {
+    {"documentation_list_documents", DOCUMENTS("")},
+    {"documentation_list_documents_named", DOCUMENTS(NAMED("$6"))},
 };
 
-static const struct statement LIST_FLEXIBLE_ASSETS = {
-    "documentation_list_flexible_assets",
-    "WITH" SIGHT(5, " AND ($7::bigint = 0 OR r.type_id = $7) AND" SIGHT_ASSET_SHOWN("r", "$2"))
-        COMMON ", r.type_id, t.display_name" PAGE(
-            5) " JOIN flexible_asset_type t ON t.tenant = $1 AND "
-               "t.connection_id = r.connection_id AND t.id = r.type_id" ORDER,
+#define FLEXIBLE_ASSETS(named)                                                                     \
+    "WITH" SIGHT(5,                                                                                \
+                 " AND ($6::bigint = 0 OR r.type_id = $6) AND" SIGHT_ASSET_SHOWN("r", "$2") named) \
+        COMMON ", r.type_id, t.display_name" PAGE(5) " JOIN flexible_asset_type t ON t.tenant = "  \
+                                                     "$1 AND t.connection_id = r.connection_id"    \
+                                                     "  AND t.id = r.type_id" ORDER
+
+static const struct statement LIST_FLEXIBLE_ASSETS[] = {
+    {"documentation_list_flexible_assets", FLEXIBLE_ASSETS("")},
+    {"documentation_list_flexible_assets_named", FLEXIBLE_ASSETS(NAMED("$7"))},
 };
 
 #define CHECKLIST_COLUMNS                                                               \
@@ -78,27 +84,31 @@ static const struct statement LIST_FLEXIBLE_ASSETS = {
     " jsonb_array_length(jsonb_path_query_array(r.body, '$.tasks[*] ? (@.completed == " \
     "true)'))"
 
-static const struct statement LIST_CHECKLISTS = {
-    "documentation_list_checklists",
-    "WITH" SIGHT(
-        6, " AND ($7::bigint = 0 OR coalesce((r.body->>'completed')::boolean, false) = ($7 = 1))")
-        COMMON "," CHECKLIST_COLUMNS PAGE(6) ORDER,
+#define CHECKLISTS(named)                                                                      \
+    "WITH" SIGHT(6, " AND ($6::bigint = 0 OR coalesce((r.body->>'completed')::boolean, false)" \
+                    "      = ($6 = 1))" named) COMMON "," CHECKLIST_COLUMNS PAGE(6) ORDER
+
+static const struct statement LIST_CHECKLISTS[] = {
+    {"documentation_list_checklists", CHECKLISTS("")},
+    {"documentation_list_checklists_named", CHECKLISTS(NAMED("$7"))},
 };
 
-static enum err_code list(struct tx *tx, const struct statement *statement,
-                          const struct documentation_query *query, int64_t extra, size_t arg_count,
+// `filter` is the list's own; NULL: it has none.
+static enum err_code list(struct tx *tx, const struct statement *statements,
+                          const struct documentation_query *query, const struct arg *filter,
                           struct rows *rows, struct err *reterr)
 {
-    const struct arg args[] = {
-        ARG_TEXT(tx_tenant(tx)),
-        ARG_TEXT(query->company_id),
-        ARG_TEXT(query->name_contains),
-        ARG_TEXT(query->after_name),
-        ARG_INT64(query->after_id),
-        ARG_INT64(query->limit),
-        ARG_INT64(extra),
+    struct arg args[7] = {
+        ARG_TEXT(tx_tenant(tx)),    ARG_TEXT(query->company_id), ARG_TEXT(query->after_name),
+        ARG_INT64(query->after_id), ARG_INT64(query->limit),
     };
-    return tx_query(tx, statement, args, arg_count, rows, reterr);
+    size_t count = 5;
+    bool named = query->name_contains != NULL;
+    if (filter != NULL)
+        args[count++] = *filter;
+    if (named)
+        args[count++] = ARG_TEXT(query->name_contains);
+    return tx_query(tx, &statements[named], args, count, rows, reterr);
 }
 
 // Fills what every kind has; the caller fills the rest of each row.
@@ -147,7 +157,7 @@ enum err_code documentation_list_documents(struct tx *tx, const struct documenta
 {
     struct rows rows _cleanup_(rows_done) = {0};
     struct documentation_row *all;
-    try_(list(tx, &LIST_DOCUMENTS, query, 0, 6, &rows, reterr));
+    try_(list(tx, LIST_DOCUMENTS, query, NULL, &rows, reterr));
     try_(fill_common(&rows, arena, &all, ret_page, reterr));
     for (size_t i = 0; i < ret_page->count; i++) {
         all[i].folder_path = rows_texts(&rows, (int)i, COMMON_COLUMNS, arena, &all[i].folder_count);
@@ -164,7 +174,7 @@ enum err_code documentation_list_flexible_assets(struct tx *tx,
 {
     struct rows rows _cleanup_(rows_done) = {0};
     struct documentation_row *all;
-    try_(list(tx, &LIST_FLEXIBLE_ASSETS, query, query->type_id, 7, &rows, reterr));
+    try_(list(tx, LIST_FLEXIBLE_ASSETS, query, &ARG_INT64(query->type_id), &rows, reterr));
     try_(fill_common(&rows, arena, &all, ret_page, reterr));
     for (size_t i = 0; i < ret_page->count; i++) {
         all[i].type_id = rows_int64(&rows, (int)i, COMMON_COLUMNS);
@@ -179,7 +189,7 @@ enum err_code documentation_list_checklists(struct tx *tx, const struct document
 {
     struct rows rows _cleanup_(rows_done) = {0};
     struct documentation_row *all;
-    try_(list(tx, &LIST_CHECKLISTS, query, query->completed, 7, &rows, reterr));
+    try_(list(tx, LIST_CHECKLISTS, query, &ARG_INT64(query->completed), &rows, reterr));
     try_(fill_common(&rows, arena, &all, ret_page, reterr));
     for (size_t i = 0; i < ret_page->count; i++)
         fill_checklist(&rows, (int)i, arena, &all[i]);

@@ -38,11 +38,12 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     ", own AS MATERIALIZED (SELECT coalesce(bool_or(checklists), false) AS templates," \
     "  array_agg(organization_id) AS organizations FROM place)"
 
-// The newest of them by far, so that their number is bounded whatever is common.
+// The newest $11 of them (of each organization if there are few), so that their number is bounded
+// whatever is common.
 #define RAW                                                                               \
     "raw AS MATERIALIZED (SELECT h.* FROM asked a CROSS JOIN own CROSS JOIN LATERAL"      \
     "  search_find($2, own.organizations || CASE WHEN own.templates THEN '{0}'::bigint[]" \
-    "   ELSE '{}' END, $6::bigint[]::smallint[], a.words, a.piece, 50000) h"              \
+    "   ELSE '{}' END, $6::bigint[]::smallint[], a.words, a.piece, $11) h"                \
     "  WHERE own.organizations IS NOT NULL)"
 
 #define KIND_SHARED RECORD_SIGHT_KIND("h.kind", "h.organization_id")
@@ -58,7 +59,7 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     " JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"                  \
     " WHERE " KIND_SHARED " AND " RECORD_SIGHT_RECORD                                      \
     " ORDER BY h.update_time DESC NULLS LAST LIMIT 5001)"
-// As search_find ranks, which left it out where there are many organizations.
+// As search_find ranks, which leaves it out of very many of many organizations.
 #define RANK                                                                          \
     "CASE WHEN f.rank IS NOT NULL THEN f.rank ELSE (SELECT CASE WHEN a.words IS NULL" \
     "   THEN similarity(fragments, a.piece) ELSE ts_rank(words, a.words, 1) END"      \
@@ -66,13 +67,17 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     "  AND search_entry.kind = f.kind AND search_entry.id >= f.id"                    \
     "  AND search_entry.id <= f.id ORDER BY search_entry.id LIMIT 1) END"
 
+// A row at least, for the numbers.
 static const struct statement find = {
     "search_run", "WITH " ASKED ", " PLACE ", " RAW ", " FOUND
-                  " SELECT (SELECT count(*) FROM found), (SELECT count(*) >= 50000 FROM raw),"
-                  "  f.kind, f.id, f.company_id, f.display_name, f.web_url, f.update_time"
+                  ", best AS (SELECT f.kind, f.id, f.company_id, f.display_name, f.web_url,"
+                  "  f.update_time, row_number() OVER (ORDER BY " RANK " DESC NULLS LAST,"
+                  "   f.update_time DESC NULLS LAST, f.kind, f.id) AS place"
                   " FROM (SELECT * FROM found LIMIT 5000) f CROSS JOIN asked a"
-                  " ORDER BY " RANK " DESC NULLS LAST, f.update_time DESC NULLS LAST, f.kind, f.id"
-                  " LIMIT $9 OFFSET $10"};
+                  " ORDER BY place LIMIT $9 OFFSET $10)"
+                  " SELECT (SELECT count(*) FROM found), (SELECT count(*) >= $11 FROM raw),"
+                  "  b.kind, b.id, b.company_id, b.display_name, b.web_url, b.update_time"
+                  " FROM (VALUES (1)) one LEFT JOIN best b ON true ORDER BY b.place"};
 
 // Parsing a text is slow, so only a part of it is made a snippet of: from shortly before the first
 // of the words, if it stands there as it was folded.
@@ -130,40 +135,55 @@ static enum err_code add_snippets(struct tx *tx, const struct search_query *quer
     return ERR_OK;
 }
 
-enum err_code search_run(struct tx *tx, const struct search_query *query, struct arena *arena,
-                         struct search_result *ret_result, struct err *reterr)
+static enum err_code fill(const struct rows *rows, struct arena *arena,
+                          struct search_result *ret_result, struct err *reterr)
 {
-    struct rows rows _cleanup_(rows_done) = {0};
-    try_(tx_query(
-        tx, &find,
-        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(query->connection_id), ARG_TEXT(query->company_id),
-             ARG_BOOL(query->all_companies), ARG_TEXTS(query->companies, query->company_count),
-             ARG_INT64S(query->kinds, query->kind_count), ARG_TEXT(query->text),
-             ARG_BOOL(query->fragment), ARG_INT64(query->limit), ARG_INT64(query->offset)),
-        &rows, reterr));
-    size_t count = (size_t)rows_count(&rows);
+    size_t count = rows_null(rows, 0, 3) ? 0 : (size_t)rows_count(rows);
     struct search_hit *hits = arena_calloc(arena, count + 1, sizeof(*hits));
     if (hits == NULL)
         return err_no_memory(reterr);
-    *ret_result = (struct search_result){.hits = hits, .count = count};
+    int64_t found = rows_int64(rows, 0, 0);
+    *ret_result = (struct search_result){
+        .hits = hits,
+        .count = count,
+        .total = found > SEARCH_RANKED_MAX ? SEARCH_RANKED_MAX : found,
+        .lower_bound = found > SEARCH_RANKED_MAX || rows_bool(rows, 0, 1),
+    };
     for (size_t i = 0; i < count; i++) {
         int row = (int)i;
         hits[i] = (struct search_hit){
-            .kind = rows_int64(&rows, row, 2),
-            .id = rows_int64(&rows, row, 3),
-            .company_id = rows_text_copy(&rows, row, 4, arena),
-            .display_name = rows_text_copy(&rows, row, 5, arena),
-            .web_url = rows_text_copy(&rows, row, 6, arena),
-            .update_time = rows_time(&rows, row, 7),
+            .kind = rows_int64(rows, row, 2),
+            .id = rows_int64(rows, row, 3),
+            .company_id = rows_text_copy(rows, row, 4, arena),
+            .display_name = rows_text_copy(rows, row, 5, arena),
+            .web_url = rows_text_copy(rows, row, 6, arena),
+            .update_time = rows_time(rows, row, 7),
         };
         if (hits[i].display_name == NULL || hits[i].web_url == NULL)
             return err_no_memory(reterr);
     }
-    if (count > 0) {
-        int64_t found = rows_int64(&rows, 0, 0);
-        ret_result->total = found > SEARCH_RANKED_MAX ? SEARCH_RANKED_MAX : found;
-        ret_result->lower_bound = found > SEARCH_RANKED_MAX || rows_bool(&rows, 0, 1);
+    return ERR_OK;
+}
+
+enum err_code search_run(struct tx *tx, const struct search_query *query, struct arena *arena,
+                         struct search_result *ret_result, struct err *reterr)
+{
+    // Nearly always the newest few are enough for all that are ranked. If very many of them are out
+    // of sight, more are looked at.
+    static const int64_t looked_at[] = {SEARCH_RANKED_MAX + 1000, 50000};
+    for (size_t i = 0; i < ARRAY_LEN(looked_at); i++) {
+        struct rows rows _cleanup_(rows_done) = {0};
+        try_(tx_query(tx, &find,
+                      ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(query->connection_id),
+                           ARG_TEXT(query->company_id), ARG_BOOL(query->all_companies),
+                           ARG_TEXTS(query->companies, query->company_count),
+                           ARG_INT64S(query->kinds, query->kind_count), ARG_TEXT(query->text),
+                           ARG_BOOL(query->fragment), ARG_INT64(query->limit),
+                           ARG_INT64(query->offset), ARG_INT64(looked_at[i])),
+                      &rows, reterr));
+        try_(fill(&rows, arena, ret_result, reterr));
+        if (ret_result->total == SEARCH_RANKED_MAX || !ret_result->lower_bound)
+            break;
     }
-    rows_done(&rows);
     return add_snippets(tx, query, ret_result, arena, reterr);
 }

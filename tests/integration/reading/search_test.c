@@ -276,7 +276,7 @@ static void only_the_newest_of_very_many_are_ranked(void **state)
                       "INSERT INTO record (tenant, connection_id, kind, id, organization_id,"
                       " display_name, update_time, body, content_hash) SELECT 't1', 'c1', 6,"
                       " 1000 + i, 41, 'Many', now() - i * interval '1 hour', '{}', ''"
-                      " FROM generate_series(1, 5100) i;"
+                      " FROM generate_series(1, 6050) i;"
                       "INSERT INTO search_entry SELECT tenant, connection_id, kind, id,"
                       " organization_id, update_time, '', 'many', search_words('Many', '')"
                       " FROM record WHERE id > 1000 AND kind = 6");
@@ -285,6 +285,13 @@ static void only_the_newest_of_very_many_are_ranked(void **state)
     assert_int_equal(found.total_size, 5000);
     assert_true(found.total_is_lower_bound);
     assert_string_equal(found.hits[0]->resource, "companies/acme/checklists/1001");
+    // What is out of sight takes nobody's place.
+    (void)fixture_sql(fixture, "UPDATE record SET restricted = true WHERE id > 1000 AND id < 7050"
+                               " AND kind = 6");
+    assert_int_equal(ask(fixture, "-", "many", 0, 10, ""), ERR_OK);
+    assert_int_equal(found.total_size, 1);
+    assert_false(found.total_is_lower_bound);
+    assert_string_equal(found.hits[0]->resource, "companies/acme/checklists/7050");
     assert_int_equal(ask(fixture, "-", "zebra", 0, 10, ""), ERR_OK);
     assert_false(found.total_is_lower_bound);
 }
