@@ -13,6 +13,7 @@
 #include "server/base/log.h"
 #include "server/notify.h"
 #include "server/rpc/server.h"
+#include "server/service/gate_reader.h"
 #include "server/service/services.h"
 #include "server/settings/settings.h"
 #include "server/signals.h"
@@ -54,6 +55,7 @@ struct server {
     struct store *scheduler_store;
     struct store *janitor_store;
     struct trail *trail;
+    struct gate_reader *gate_reader;
     struct sync *sync;
     struct backend backend;
     struct rpc_server *rpc;
@@ -246,11 +248,13 @@ static enum err_code cut_addresses(struct server *server, const struct settings 
 static enum err_code make_rpc(struct server *server, const struct settings *settings,
                               struct err *reterr)
 {
+    try_(gate_reader_new(server->store, &server->gate_reader, reterr));
     server->backend = (struct backend){.store = server->store,
                                        .janitor_store = server->janitor_store,
                                        .vault = server->vault,
                                        .sync = server->sync,
                                        .trail = server->trail,
+                                       .gate_reader = server->gate_reader,
                                        .source = &server->source,
                                        .idle_sources = server->idle_sources,
                                        .settings = settings};
@@ -319,6 +323,7 @@ static void stop(struct server *server, const struct settings *settings)
     server->rpc = rpc_server_free(server->rpc);
     server->sync = sync_free(server->sync);
     server->trail = trail_free(server->trail);
+    server->gate_reader = gate_reader_free(server->gate_reader);
     server->janitor_store = store_close(server->janitor_store);
     server->scheduler_store = store_close(server->scheduler_store);
     server->store = store_close(server->store);

@@ -8,28 +8,6 @@
 #include "server/base/key_file.h"
 #include "server/store/audit_mark.h"
 
-void trail_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(cond, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-}
-
-void trail_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(cond, lock, &until);
-}
-
 static enum err_code read_key(struct trail *trail, const char *path, struct err *reterr)
 {
     struct secret *seed _cleanup_(secret_freep) = NULL;
@@ -57,10 +35,11 @@ enum err_code trail_new(const struct trail_settings *settings, struct trail **re
     trail->retention_days = settings->retention_days == 0 ? 400 : settings->retention_days;
     trail->look_ms = settings->look_ms == 0 ? 1000 : settings->look_ms;
     trail->heartbeat_ms = settings->heartbeat_ms == 0 ? 10000 : settings->heartbeat_ms;
-    (void)pthread_mutex_init(&trail->write_lock, NULL);
+    turns_init(&trail->writes, trail_write_group, trail);
+    (void)pthread_mutex_init(&trail->ends_lock, NULL);
     (void)pthread_mutex_init(&trail->watch_lock, NULL);
     (void)pthread_mutex_init(&trail->keep_lock, NULL);
-    trail_cond_init(&trail->keep_wake);
+    cond_init_steady(&trail->keep_wake);
     enum err_code code = read_key(trail, settings->signing_key_file, reterr);
     if (code != ERR_OK)
         trail = trail_free(trail);
@@ -77,7 +56,8 @@ struct trail *trail_free(struct trail *trail)
     (void)pthread_cond_destroy(&trail->keep_wake);
     (void)pthread_mutex_destroy(&trail->keep_lock);
     (void)pthread_mutex_destroy(&trail->watch_lock);
-    (void)pthread_mutex_destroy(&trail->write_lock);
+    turns_done(&trail->writes);
+    (void)pthread_mutex_destroy(&trail->ends_lock);
     free(trail);
     return NULL;
 }

@@ -154,7 +154,7 @@ static void *keep(void *context)
         }
         (void)pthread_mutex_lock(&trail->keep_lock);
         if (!trail->stopping)
-            trail_wait(&trail->keep_wake, &trail->keep_lock, trail->look_ms);
+            cond_wait_ms(&trail->keep_wake, &trail->keep_lock, trail->look_ms);
         stopping = trail->stopping;
         (void)pthread_mutex_unlock(&trail->keep_lock);
     }

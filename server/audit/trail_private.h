@@ -5,9 +5,9 @@
 
 #include "server/audit/audit_private.h"
 #include "server/audit/trail.h"
+#include "server/base/cond.h"
 #include "server/base/secret.h"
-
-struct queue;
+#include "server/base/turn.h"
 
 enum { TRAIL_ENDS = 256, TRAIL_TENANT_BYTES = 65 };
 
@@ -25,8 +25,8 @@ struct trail {
     char key_id[AUDIT_KEY_ID_BYTES]; // "" without a key
     int64_t mark_ms, retention_days, look_ms, heartbeat_ms;
 
-    pthread_mutex_t write_lock;
-    struct queue *queues; // of tenants for whom something is being written
+    struct turns writes; // by tenant
+    pthread_mutex_t ends_lock;
     struct trail_end ends[TRAIL_ENDS];
 
     pthread_mutex_t watch_lock;
@@ -39,10 +39,8 @@ struct trail {
     pthread_t keeper;
 };
 
-// Waits on a condition of the steady clock, at most so long.
-void trail_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms);
-void trail_cond_init(pthread_cond_t *cond);
-
+// Writes the events of a group of trail_write()'s callers; `context` is the trail.
+turn_work trail_write_group;
 // Fills in time, key and signature of a mark.
 void trail_sign(const struct trail *trail, const char *tenant, struct audit_mark *mark);
 // Tells the tenant's watchers in this process that its chain has come so far.

@@ -1,81 +1,18 @@
 // Events that stand alone, written in groups: one transaction at a time for a tenant, and all who
 // came meanwhile share the next.
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "server/audit/trail_private.h"
 
-enum { GROUP_MAX = 128, WAITING_MAX = 4096, WRITE_MS = 5000, SEEN_BYTES_MAX = 1024 * 1024 };
-
-enum place {
-    WAITING,
-    TAKEN,   // its group is being written
-    LEADING, // it writes the next group, whose first it is
-    WRITTEN, // or not: see `err`
-};
+enum { WRITE_MS = 5000, SEEN_BYTES_MAX = 1024 * 1024 };
 
 // An event with its writer, on the writer's stack.
 struct waiter {
-    struct waiter *next;
+    struct turn turn; // first
     struct audit_event_row row;
     const struct exposure_sighting *seen; // NULL: nothing
-    enum place place;
-    pthread_cond_t moved;
-    struct err err;
 };
-
-// Of one tenant; lives while somebody leads.
-struct queue {
-    struct queue *next;
-    const char *tenant; // of the longest-lived waiter: replaced with each leader
-    struct waiter *first, **last;
-    size_t count;
-};
-
-static struct queue *find_queue(struct trail *trail, const char *tenant)
-{
-    struct queue *queue = trail->queues;
-    while (queue != NULL && strcmp(queue->tenant, tenant) != 0)
-        queue = queue->next;
-    return queue;
-}
-
-static void drop_queue(struct trail *trail, struct queue *queue)
-{
-    struct queue **at = &trail->queues;
-    while (*at != queue)
-        at = &(*at)->next;
-    *at = queue->next;
-    free(queue);
-}
-
-static void leave(struct queue *queue, const struct waiter *waiter)
-{
-    struct waiter **at = &queue->first;
-    while (*at != waiter)
-        at = &(*at)->next;
-    *at = waiter->next;
-    if (*at == NULL)
-        queue->last = at;
-    queue->count--;
-}
-
-// Cuts the next group off; its first is the leader.
-static size_t take_group(struct queue *queue, struct waiter **ret_waiters)
-{
-    size_t count = 0;
-    for (; queue->first != NULL && count < GROUP_MAX; count++) {
-        struct waiter *waiter = queue->first;
-        queue->first = waiter->next;
-        waiter->place = TAKEN;
-        ret_waiters[count] = waiter;
-    }
-    if (queue->first == NULL)
-        queue->last = &queue->first;
-    queue->count -= count;
-    return count;
-}
 
 // Where the end of a tenant's chain is remembered, at the cost of who was there before; the lock is
 // held.
@@ -94,8 +31,8 @@ static struct trail_end *end_of(struct trail *trail, const char *tenant)
 
 // Rows, and what was seen by those of them that are outcomes of reveals, to be committed together.
 struct group {
-    struct audit_event_row *rows[GROUP_MAX];
-    struct exposure_sighting seen[GROUP_MAX];
+    struct audit_event_row *rows[TURN_GROUP_MAX];
+    struct exposure_sighting seen[TURN_GROUP_MAX];
     size_t count, seen_count;
 };
 
@@ -168,15 +105,16 @@ static enum err_code write_rows(struct trail *trail, const char *tenant, struct 
     return ERR_OK;
 }
 
-static void write_group(struct trail *trail, const char *tenant, struct waiter **waiters,
-                        size_t count, struct audit_head *head)
+// Writes them all, or each by itself: what the database does not take of one event must not cost
+// the others theirs.
+static void write_waiters(struct trail *trail, const char *tenant, struct waiter *const *waiters,
+                          size_t count, struct audit_head *head)
 {
     struct group group = {.count = 0};
     struct err err = {.code = ERR_OK};
     for (size_t i = 0; i < count; i++)
         add(&group, waiters[i]);
     enum err_code code = write_rows(trail, tenant, &group, head, &err);
-    // What the database does not take of one event must not cost the others theirs.
     bool one_is_bad =
         code != ERR_OK && code != ERR_STORE_UNAVAILABLE && code != ERR_DEADLINE_EXCEEDED;
     for (size_t i = 0; i < count; i++) {
@@ -186,97 +124,36 @@ static void write_group(struct trail *trail, const char *tenant, struct waiter *
             add(&group, waiters[i]);
             (void)write_rows(trail, tenant, &group, head, &err);
         }
-        waiters[i]->err = err;
+        waiters[i]->turn.err = err;
     }
-    if (waiters[count - 1]->err.code == ERR_OK)
-        trail_tell(trail, tenant, waiters[count - 1]->row.sequence);
 }
 
-// Writes the leader's group, and makes the first of those who came meanwhile the next leader.
-static void lead(struct trail *trail, struct queue *queue)
+void trail_write_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
 {
-    struct waiter *waiters[GROUP_MAX];
-    size_t count = take_group(queue, waiters);
-    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a group has its leader at least
-    const char *tenant = queue->tenant = waiters[0]->row.tenant;
+    struct trail *trail = context;
+    struct waiter *waiters[TURN_GROUP_MAX];
+    for (size_t i = 0; i < count; i++)
+        waiters[i] = (struct waiter *)turns[i];
+    (void)pthread_mutex_lock(&trail->ends_lock);
     struct audit_head head = end_of(trail, tenant)->head;
-    (void)pthread_mutex_unlock(&trail->write_lock);
-    write_group(trail, tenant, waiters, count, &head);
-    (void)pthread_mutex_lock(&trail->write_lock);
+    (void)pthread_mutex_unlock(&trail->ends_lock);
+    write_waiters(trail, tenant, waiters, count, &head);
+    (void)pthread_mutex_lock(&trail->ends_lock);
     end_of(trail, tenant)->head = head;
-    for (size_t i = 0; i < count; i++) {
-        waiters[i]->place = WRITTEN;
-        (void)pthread_cond_signal(&waiters[i]->moved);
-    }
-    if (queue->first == NULL) {
-        drop_queue(trail, queue);
-        return;
-    }
-    queue->first->place = LEADING;
-    queue->tenant = queue->first->row.tenant;
-    (void)pthread_cond_signal(&queue->first->moved);
-}
-
-// Waits for the waiter's turn or its end; the lock is held.
-static void take_turn(struct trail *trail, struct queue *queue, struct waiter *waiter,
-                      struct deadline deadline)
-{
-    while (waiter->place == WAITING && deadline_left_ms(deadline) > 0)
-        trail_wait(&waiter->moved, &trail->write_lock, deadline_left_ms(deadline));
-    if (waiter->place == WAITING) {
-        leave(queue, waiter);
-        (void)err_set(&waiter->err, ERR_DEADLINE_EXCEEDED, "an audit event waited too long");
-        return;
-    }
-    // Its row is in another's hands, who ends in time.
-    while (waiter->place == TAKEN)
-        (void)pthread_cond_wait(&waiter->moved, &trail->write_lock);
-    if (waiter->place == LEADING)
-        lead(trail, queue);
-}
-
-static enum err_code enqueue(struct trail *trail, struct waiter *waiter, struct queue **ret_queue,
-                             struct err *reterr)
-{
-    struct queue *queue = find_queue(trail, waiter->row.tenant);
-    if (queue == NULL) {
-        queue = calloc(1, sizeof(*queue));
-        if (queue == NULL)
-            return err_no_memory(reterr);
-        *queue = (struct queue){.next = trail->queues, .tenant = waiter->row.tenant};
-        queue->last = &queue->first;
-        trail->queues = queue;
-        waiter->place = LEADING;
-    }
-    if (queue->count >= WAITING_MAX)
-        return err_set(reterr, ERR_STORE_UNAVAILABLE, "too many audit events wait to be written");
-    *queue->last = waiter;
-    queue->last = &waiter->next;
-    queue->count++;
-    *ret_queue = queue;
-    return ERR_OK;
+    (void)pthread_mutex_unlock(&trail->ends_lock);
+    if (waiters[count - 1]->turn.err.code == ERR_OK)
+        trail_tell(trail, tenant, waiters[count - 1]->row.sequence);
 }
 
 enum err_code trail_write(struct trail *trail, const struct request *request,
                           const struct audit_event *event, const struct exposure_sighting *seen,
                           struct deadline deadline, int64_t *ret_sequence, struct err *reterr)
 {
-    struct waiter waiter = {.place = WAITING, .seen = seen, .err = {.code = ERR_OK}};
+    struct waiter waiter = {.seen = seen};
     struct buffer changes _cleanup_(buffer_done) = {0};
-    struct queue *queue = NULL;
     try_(audit_row_of(event, request->caller, request, &changes, &waiter.row, reterr));
-    waiter.row.tenant = request->caller->tenant;
-    trail_cond_init(&waiter.moved);
-    (void)pthread_mutex_lock(&trail->write_lock);
-    enum err_code code = enqueue(trail, &waiter, &queue, &waiter.err);
-    if (code == ERR_OK)
-        take_turn(trail, queue, &waiter, deadline);
-    (void)pthread_mutex_unlock(&trail->write_lock);
-    (void)pthread_cond_destroy(&waiter.moved);
-    if (waiter.err.code != ERR_OK) {
-        *reterr = waiter.err;
-        return reterr->code;
-    }
+    waiter.row.tenant = waiter.turn.key = request->caller->tenant;
+    try_(turns_take(&trail->writes, &waiter.turn, deadline, reterr));
     if (ret_sequence != NULL)
         *ret_sequence = waiter.row.sequence;
     return ERR_OK;

@@ -207,11 +207,13 @@ static enum err_code read_gates(struct request *request, const char *subject,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
     try_(request_check_sight(tx, request, company_id, name, reterr));
-    const struct password_gates_query query = {
-        .company_id = company_id, .password_id = password_id, .subject = subject};
-    enum err_code code = password_gates_get(tx, &query, request->arena, ret_gates, reterr);
-    if (code != ERR_OK)
-        return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name) : code;
+    struct password_gates_ask ask = {
+        .query = {.company_id = company_id, .password_id = password_id, .subject = subject},
+        .arena = request->arena};
+    try_(password_gates_get(tx, (struct password_gates_ask *const[]){&ask}, 1, reterr));
+    *ret_gates = ask.gates;
+    if (!ask.gates.known)
+        return err_not_found(reterr, name);
     const struct reveal_usage usage = {subject, company_id, ret_gates->sight.connection_id,
                                        password_id};
     return reveal_budget_use(tx, &ret_gates->policy, &usage, false, ret_excess, reterr);

@@ -14,6 +14,7 @@
 
 enum { TOKEN_KEYS_MAX = 8 }; // as many as a vault has master keys
 
+struct gate_reader;
 struct idle_sources;
 struct settings;
 struct source_settings;
@@ -29,6 +30,7 @@ struct backend {
     struct vault *vault;
     struct sync *sync;
     struct trail *trail;
+    struct gate_reader *gate_reader; // for reveals
     const struct source_settings *source;
     struct idle_sources *idle_sources; // for reveals; NULL: each opens a connection of its own
     const struct settings *settings;

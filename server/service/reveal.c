@@ -11,6 +11,7 @@
 #include "server/audit/trail.h"
 #include "server/base/log.h"
 #include "server/service/begin.h"
+#include "server/service/gate_reader.h"
 #include "server/service/name.h"
 #include "server/service/password.h"
 #include "server/service/reading.h"
@@ -107,30 +108,6 @@ static struct reveal_case case_of(const struct reveal *reveal, const struct pass
                                 .live = live};
 }
 
-// Reads what the local gates look at, of a company in the caller's scope, and the sealed key with
-// it; `code` says what came of it.
-static enum err_code read_stored(struct reveal *reveal, enum err_code *ret_code, struct err *reterr)
-{
-    struct request *request = reveal->request;
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    const struct password_gates_query query = {.company_id = reveal->company_id,
-                                               .password_id = reveal->password_id,
-                                               .subject = request->caller->subject,
-                                               .with_key = true};
-    try_(request_begin(request, &tx, reterr));
-    enum err_code code =
-        request_check_sight(tx, request, reveal->company_id, reveal->in->name, reterr);
-    if (code == ERR_OK) {
-        tx_commit_with_next(tx);
-        code = password_gates_get(tx, &query, request->arena, &reveal->gates, reterr);
-    }
-    *ret_code = code;
-    if (code != ERR_OK && code != ERR_RESOURCE_NOT_FOUND)
-        return code;
-    // Also one that read nothing looks whether the caller was revoked, who is not to be recorded.
-    return tx_commit(&tx, reterr);
-}
-
 // Judges the gates as they were read, and last whether there is a key. `*ret_refusal`: what a
 // failure is in the trail.
 static enum err_code judge_stored(struct reveal *reveal, enum err_code read,
@@ -194,8 +171,16 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     enum audit_outcome refusal;
     enum err_code read;
-    // Without the database's word nothing can be said.
-    try_(read_stored(reveal, &read, reterr));
+    const struct request *request = reveal->request;
+    const struct password_gates_query query = {.company_id = reveal->company_id,
+                                               .password_id = reveal->password_id,
+                                               .issue_time_us = request->caller->issue_time_us,
+                                               .with_key = true};
+    read = gate_reader_read(request->backend->gate_reader, request, &query, request->deadline,
+                            request->cancelled, &reveal->gates, reterr);
+    // Without the database's word nothing can be said, nor is anything recorded of who was revoked.
+    if (read != ERR_OK && read != ERR_RESOURCE_NOT_FOUND)
+        return read;
     enum err_code verdict = judge_stored(reveal, read, &refusal, reterr);
     if (verdict == ERR_OK && reveal_budget_any(&reveal->gates.policy)) {
         bool broken;
@@ -268,16 +253,14 @@ static enum err_code judge_live(struct reveal *reveal, struct deadline deadline,
     struct password_gates now;
     if (live->id != reveal->password_id || live->organization_id != reveal->gates.organization_id)
         return err_not_found(reterr, reveal->in->name);
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(request_begin_outcome(reveal->request, deadline, NULL, &tx, reterr));
-    try_(request_check_sight(tx, reveal->request, reveal->company_id, reveal->in->name, reterr));
+    const struct request *request = reveal->request;
     const struct password_gates_query query = {.company_id = reveal->company_id,
                                                .password_id = reveal->password_id,
                                                .category_given = true,
                                                .category_id = live->category_id,
-                                               .live_folder_id = live->folder_id,
-                                               .subject = reveal->request->caller->subject};
-    enum err_code code = password_gates_get(tx, &query, reveal->request->arena, &now, reterr);
+                                               .live_folder_id = live->folder_id};
+    enum err_code code = gate_reader_read(request->backend->gate_reader, request, &query, deadline,
+                                          NULL, &now, reterr);
     if (code != ERR_OK)
         return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, reveal->in->name) : code;
     now.restricted = now.restricted || live->restricted;

@@ -59,14 +59,13 @@ static const struct statement LIST = {
     "   CROSS JOIN policy"
     "   JOIN record r ON r.tenant = $1 AND r.connection_id = $3 AND r.kind = 9 AND r.id = s.id"
     "   LEFT JOIN password_category c ON c.tenant = $1 AND c.connection_id = $3"
-    "        AND c.id = r.category_id" REVEAL_FREEZE_JOIN("$9") " ORDER BY s.name_key, s.id",
+    "        AND c.id = r.category_id" REVEAL_FREEZE_JOIN("$9", "$2") " ORDER BY s.name_key, s.id",
 };
 
-// From column `first` on, the same in all rows.
-static struct reveal_frozen read_frozen(const struct rows *rows, int first)
+static struct reveal_frozen read_frozen(const struct rows *rows, int row, int first)
 {
-    return (struct reveal_frozen){.scope = (int)rows_int64(rows, 0, first),
-                                  .since_us = rows_time(rows, 0, first + 1)};
+    return (struct reveal_frozen){.scope = (int)rows_int64(rows, row, first),
+                                  .since_us = rows_time(rows, row, first + 1)};
 }
 
 enum err_code password_list(struct tx *tx, const struct password_query *query, struct arena *arena,
@@ -111,55 +110,78 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
     *ret_page = (struct password_page){
         .rows = all, .count = count, .total_size = count == 0 ? 0 : rows_int64(&rows, 0, 0)};
     if (count > 0) {
-        ret_page->frozen = read_frozen(&rows, 16);
+        ret_page->frozen = read_frozen(&rows, 0, 16);
         ret_page->policy = reveal_policy_read(&rows, 0, 18);
     }
     return ERR_OK;
 }
 
-#define A_FOLDER_SHUT FOLDERS_SHUT("ARRAY[r.folder_id, $6::bigint]", "c.id")
-#define FREEZE_JOIN REVEAL_FREEZE_JOIN("$7")
+#define A_FOLDER_SHUT FOLDERS_SHUT("ARRAY[r.folder_id, q.folder_id]", "c.id")
+#define FREEZE_JOIN REVEAL_FREEZE_JOIN("q.subject", "q.company_id")
 
-// $1 tenant, $2 company, $3 entry, $4 whether $5 is the category to judge, else it is the stored
-// one, $6 a folder to judge too, $7 the subject of who asks, $8 whether the sealed key is wanted.
-// One row of a known company, whether or not the entry is there.
+// $1 tenant, then columns of what is asked: $2 company, $3 entry, $4 whether $5 is the category to
+// judge, else it is the stored one, $6 a folder to judge too, $7 the subject of who asks, $8
+// whether the sealed key is wanted, $9 when the token of who asks was issued, $10 that one's
+// company set. A row for each, in any order. What is the tenant's is looked up once for all of
+// them.
 //
 // The entry is asked for in the order of its key, and only then for its organization's mapping:
 // before a table has statistics all indexes look the same to the planner, and only the key has the
-// order.
+// order. A look that is a scalar with a limit is never made of the whole table.
 static const struct statement GATES = {
     "password_gates_get",
-    "SELECT" SIGHT_COLUMNS ", c.region, c.credential_version, coalesce(a.revision, 0),"
+    "WITH one AS MATERIALIZED (SELECT c.*, f.password_sharing_enabled,"
+    "       v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext"
+    "  FROM (SELECT) x LEFT JOIN LATERAL (" SIGHT_CHOSEN ") c ON true"
+    "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"
+    "  LEFT JOIN vault_record v ON true = ANY ($8::boolean[]) AND v.tenant = $1"
+    "       AND v.connection_id = c.id AND v.purpose = 'api-key'"
+    "       AND v.version = c.credential_version)"
+    " SELECT" SIGHT_COLUMNS ", q.place, co.id IS NOT NULL,"
+    "       (SELECT true FROM subject_revocation s WHERE s.tenant = $1 AND s.subject = q.subject"
+    "           AND s.revoke_time >= q.issue_time LIMIT 1),"
+    "       (SELECT true FROM company_set_member s WHERE s.tenant = $1"
+    "           AND s.set_id = q.company_set AND s.company_id = q.company_id LIMIT 1),"
+    "       c.region, c.credential_version, coalesce(a.revision, 0),"
     "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted," A_FOLDER_SHUT ","
     "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
     "       coalesce(k.display_name, ''),"
-    "       coalesce(a.level = 3 OR (a.level = 2 AND ("
+    "       a.level = 3 OR (a.level = 2 AND ("
     "         (j.category_id = 0 AND a.include_uncategorized)"
-    "         OR EXISTS (SELECT FROM company_password_category s WHERE s.tenant = $1"
-    "                    AND s.company_id = $2 AND s.connection_id = c.id"
-    "                    AND s.category_id = j.category_id))), false),"
-    "       coalesce(c.key_last_success_time < now() - interval '1 day'"
-    "                OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]', false)," EMBEDDED
-    ", v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext,"
-    " z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS SIGHT_TABLES "  LEFT JOIN LATERAL ("
+    "         OR (SELECT true FROM company_password_category s WHERE s.tenant = $1"
+    "              AND s.company_id = q.company_id AND s.connection_id = c.id"
+    "              AND s.category_id = j.category_id LIMIT 1))),"
+    "       c.key_last_success_time < now() - interval '1 day'"
+    "         OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]'," EMBEDDED
+    ", CASE WHEN q.with_key THEN c.scheme END, c.master_key_id, c.wrapped_key, c.ciphertext,"
+    " z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS
+    "  FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::bigint[], $6::bigint[], $7::text[],"
+    "       $8::boolean[], $9::timestamptz[], $10::text[]) WITH ORDINALITY"
+    "       AS q (company_id, id, category_given, category_id, folder_id, subject, with_key,"
+    "             issue_time, company_set, place)"
+    "  CROSS JOIN one c CROSS JOIN LATERAL (SELECT c.password_sharing_enabled) f"
+    "  LEFT JOIN company co ON co.tenant = $1 AND co.id = q.company_id"
+    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = q.company_id"
+    "  LEFT JOIN LATERAL ("
     "       SELECT id, organization_id, category_id, folder_id, restricted, archived, vaulted,"
     "              personal, display_name, web_url, body FROM record"
-    "        WHERE tenant = $1 AND connection_id = c.id AND kind = 9 AND id BETWEEN $3 AND $3"
+    "        WHERE tenant = $1 AND connection_id = c.id AND kind = 9 AND id BETWEEN q.id AND q.id"
     "        ORDER BY id LIMIT 1) r"
-    "       ON EXISTS (SELECT FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id"
-    "                  AND m.company_id = $2 AND m.organization_id = r.organization_id)"
-    "  LEFT JOIN LATERAL (SELECT CASE WHEN $4::boolean THEN $5::bigint ELSE r.category_id END)"
-    "       j(category_id) ON true"
+    "       ON (SELECT true FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id"
+    "            AND m.company_id = q.company_id AND m.organization_id = r.organization_id LIMIT 1)"
+    "  LEFT JOIN LATERAL (SELECT CASE WHEN q.category_given THEN q.category_id"
+    "                            ELSE r.category_id END) j(category_id) ON true"
     "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = c.id"
-    "       AND k.id = j.category_id"
-    "  LEFT JOIN vault_record v ON $8::boolean AND v.tenant = $1 AND v.connection_id = c.id"
-    "       AND v.purpose = 'api-key' AND v.version = c.credential_version" REVEAL_POLICY_JOIN
-        FREEZE_JOIN " WHERE co.tenant = $1 AND co.id = $2",
+    "       AND k.id = j.category_id" REVEAL_POLICY_JOIN FREEZE_JOIN,
 };
 
 // The columns of GATES.
 enum {
-    REGION = SIGHT_COLUMN_COUNT,
+    PLACE = SIGHT_COLUMN_COUNT, // from 1 on
+    KNOWN,
+    REVOKED,
+    IN_COMPANY_SET,
+    REGION,
     CREDENTIAL_VERSION,
     ACCESS_REVISION,
     FOUND,
@@ -182,54 +204,101 @@ enum {
     POLICY = FREEZE + 2,
 };
 
-static enum err_code read_key(const struct rows *rows, struct arena *arena,
+static enum err_code read_key(const struct rows *rows, int row, struct arena *arena,
                               const struct sealed **ret_key, struct err *reterr)
 {
-    if (rows_null(rows, 0, KEY))
+    if (rows_null(rows, row, KEY))
         return ERR_OK;
     struct sealed *key = arena_alloc(arena, sizeof(*key));
     if (key == NULL)
         return err_no_memory(reterr);
     *ret_key = key;
-    return vault_record_read(rows, KEY, arena, key, reterr);
+    return vault_record_read(rows, row, KEY, arena, key, reterr);
 }
 
-enum err_code password_gates_get(struct tx *tx, const struct password_gates_query *query,
-                                 struct arena *arena, struct password_gates *ret_gates,
-                                 struct err *reterr)
+static enum err_code read_gates(const struct rows *rows, int row, struct arena *arena,
+                                struct password_gates *ret_gates, struct err *reterr)
 {
-    struct rows rows _cleanup_(rows_done) = {0};
-    struct password_gates gates = {0};
-    try_(tx_query(tx, &GATES,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(query->company_id),
-                       ARG_INT64(query->password_id), ARG_BOOL(query->category_given),
-                       ARG_INT64(query->category_id), ARG_INT64(query->live_folder_id),
-                       ARG_TEXT(query->subject), ARG_BOOL(query->with_key)),
-                  &rows, reterr));
-    try_(sight_read(&rows, arena, &gates.sight, reterr));
-    try_(read_key(&rows, arena, &gates.key, reterr));
-    gates.region = (int)rows_int64(&rows, 0, REGION);
-    gates.credential_version = rows_int64(&rows, 0, CREDENTIAL_VERSION);
-    gates.access_revision = rows_int64(&rows, 0, ACCESS_REVISION);
-    gates.found = rows_bool(&rows, 0, FOUND);
-    gates.organization_id = rows_int64(&rows, 0, ORGANIZATION);
-    gates.category_id = rows_int64(&rows, 0, CATEGORY);
-    gates.restricted = rows_bool(&rows, 0, RESTRICTED);
-    gates.folder_restricted = rows_bool(&rows, 0, FOLDER_RESTRICTED);
-    gates.archived = rows_bool(&rows, 0, ARCHIVED);
-    gates.vaulted = rows_bool(&rows, 0, VAULTED);
-    gates.personal = rows_bool(&rows, 0, PERSONAL);
-    gates.display_name = rows_text_copy(&rows, 0, DISPLAY_NAME, arena);
-    gates.web_url = rows_text_copy(&rows, 0, WEB_URL, arena);
-    gates.category_display_name = rows_text_copy(&rows, 0, CATEGORY_DISPLAY_NAME, arena);
-    gates.category_allowed = rows_bool(&rows, 0, CATEGORY_ALLOWED);
-    gates.key_unproven = rows_bool(&rows, 0, KEY_UNPROVEN);
-    gates.embedded_in = rows_text_copy(&rows, 0, EMBEDDED_IN, arena);
-    gates.frozen = read_frozen(&rows, FREEZE);
-    gates.policy = reveal_policy_read(&rows, 0, POLICY);
+    struct password_gates gates = {.known = rows_bool(rows, row, KNOWN),
+                                   .revoked = rows_bool(rows, row, REVOKED),
+                                   .in_company_set = rows_bool(rows, row, IN_COMPANY_SET)};
+    *ret_gates = gates;
+    if (!gates.known)
+        return ERR_OK;
+    try_(sight_read(rows, row, arena, &gates.sight, reterr));
+    try_(read_key(rows, row, arena, &gates.key, reterr));
+    gates.region = (int)rows_int64(rows, row, REGION);
+    gates.credential_version = rows_int64(rows, row, CREDENTIAL_VERSION);
+    gates.access_revision = rows_int64(rows, row, ACCESS_REVISION);
+    gates.found = rows_bool(rows, row, FOUND);
+    gates.organization_id = rows_int64(rows, row, ORGANIZATION);
+    gates.category_id = rows_int64(rows, row, CATEGORY);
+    gates.restricted = rows_bool(rows, row, RESTRICTED);
+    gates.folder_restricted = rows_bool(rows, row, FOLDER_RESTRICTED);
+    gates.archived = rows_bool(rows, row, ARCHIVED);
+    gates.vaulted = rows_bool(rows, row, VAULTED);
+    gates.personal = rows_bool(rows, row, PERSONAL);
+    gates.display_name = rows_text_copy(rows, row, DISPLAY_NAME, arena);
+    gates.web_url = rows_text_copy(rows, row, WEB_URL, arena);
+    gates.category_display_name = rows_text_copy(rows, row, CATEGORY_DISPLAY_NAME, arena);
+    gates.category_allowed = rows_bool(rows, row, CATEGORY_ALLOWED);
+    gates.key_unproven = rows_bool(rows, row, KEY_UNPROVEN);
+    gates.embedded_in = rows_text_copy(rows, row, EMBEDDED_IN, arena);
+    gates.frozen = read_frozen(rows, row, FREEZE);
+    gates.policy = reveal_policy_read(rows, row, POLICY);
     if (gates.category_display_name == NULL || gates.embedded_in == NULL ||
         (gates.found && (gates.display_name == NULL || gates.web_url == NULL)))
         return err_no_memory(reterr);
     *ret_gates = gates;
+    return ERR_OK;
+}
+
+// What is asked, as columns.
+struct columns {
+    const char *companies[PASSWORD_GATES_MAX], *subjects[PASSWORD_GATES_MAX],
+        *sets[PASSWORD_GATES_MAX];
+    int64_t ids[PASSWORD_GATES_MAX], categories[PASSWORD_GATES_MAX], folders[PASSWORD_GATES_MAX],
+        issue_times[PASSWORD_GATES_MAX];
+    bool given[PASSWORD_GATES_MAX], keys[PASSWORD_GATES_MAX];
+};
+
+static void fill_columns(struct password_gates_ask *const *asks, size_t count,
+                         struct columns *ret_columns)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct password_gates_query *query = &asks[i]->query;
+        ret_columns->companies[i] = query->company_id;
+        ret_columns->subjects[i] = query->subject;
+        ret_columns->sets[i] = query->company_set;
+        ret_columns->ids[i] = query->password_id;
+        ret_columns->categories[i] = query->category_id;
+        ret_columns->folders[i] = query->live_folder_id;
+        ret_columns->issue_times[i] = query->issue_time_us;
+        ret_columns->given[i] = query->category_given;
+        ret_columns->keys[i] = query->with_key;
+    }
+}
+
+enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const *asks,
+                                 size_t count, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    struct columns columns;
+    if (count > PASSWORD_GATES_MAX)
+        return err_set(reterr, ERR_INTERNAL, "too many gates at once");
+    fill_columns(asks, count, &columns);
+    try_(tx_query(tx, &GATES,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXTS(columns.companies, count),
+                       ARG_INT64S(columns.ids, count), ARG_BOOLS(columns.given, count),
+                       ARG_INT64S(columns.categories, count), ARG_INT64S(columns.folders, count),
+                       ARG_TEXTS(columns.subjects, count), ARG_BOOLS(columns.keys, count),
+                       ARG_TIMES(columns.issue_times, count), ARG_TEXTS(columns.sets, count)),
+                  &rows, reterr));
+    if (rows_count(&rows) != (int)count)
+        return err_set(reterr, ERR_INTERNAL, "gates were not read once each");
+    for (int row = 0; row < (int)count; row++) {
+        struct password_gates_ask *ask = asks[rows_int64(&rows, row, PLACE) - 1];
+        try_(read_gates(&rows, row, ask->arena, &ask->gates, reterr));
+    }
     return ERR_OK;
 }

@@ -50,9 +50,13 @@ struct password_page {
 enum err_code password_list(struct tx *tx, const struct password_query *query, struct arena *arena,
                             struct password_page *ret_page, struct err *reterr) _must_check_;
 
-// Everything that a reveal's local gates look at, read in one statement. Texts from the arena.
+// Everything that a reveal's local gates look at. Texts from the arena. All is 0 of a company that
+// is not known, but what is said of who asks.
 struct password_gates {
-    struct sight sight; // without freshness and the switches of other kinds
+    bool revoked;        // the token of who asks
+    bool in_company_set; // of who asks: the company
+    bool known;          // the company
+    struct sight sight;  // without freshness and the switches of other kinds
     int region;
     int64_t credential_version; // 0: the connection has no credential
     int64_t access_revision;    // of the company's password settings; 0: defaults
@@ -70,19 +74,26 @@ struct password_gates {
     const struct sealed *key; // of that version; NULL: none, or not asked for
 };
 
-// Which gates are read, of one entry.
+// Which gates are read, of one entry. Texts are borrowed.
 struct password_gates_query {
     const char *company_id;
     int64_t password_id;
-    bool category_given;    // the live one of a reveal is judged instead of the stored one
-    int64_t category_id;    // 0: none
-    int64_t live_folder_id; // judged beside the stored folder; 0: none
-    const char *subject;    // of who asks
-    bool with_key;          // the sealed key is read too
+    bool category_given;     // the live one of a reveal is judged instead of the stored one
+    int64_t category_id;     // 0: none
+    int64_t live_folder_id;  // judged beside the stored folder; 0: none
+    const char *subject;     // of who asks
+    int64_t issue_time_us;   // of the token of who asks; 0: whether it is revoked is not looked at
+    const char *company_set; // by which who asks sees; NULL: none
+    bool with_key;           // the sealed key is read too
 };
 
-// Reads the gates of one entry. Errors: RESOURCE_NOT_FOUND with an empty text for an unknown
-// company.
-enum err_code password_gates_get(struct tx *tx, const struct password_gates_query *query,
-                                 struct arena *arena, struct password_gates *ret_gates,
-                                 struct err *reterr) _must_check_;
+struct password_gates_ask {
+    struct password_gates_query query;
+    struct arena *arena; // of the answer
+    struct password_gates gates;
+};
+
+enum { PASSWORD_GATES_MAX = 128 };
+// Reads the gates of up to so many entries in one statement.
+enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const *asks,
+                                 size_t count, struct err *reterr) _must_check_;

@@ -67,9 +67,9 @@ enum err_code reveal_freeze_get(struct tx *tx, const char *id, struct arena *are
 enum err_code reveal_freeze_end(struct tx *tx, const struct reveal_freeze *freeze, bool *ret_ended,
                                 struct err *reterr) _must_check_;
 
-// For statements that read it along: the widest freeze `z` of a subject and the company $2.
-#define REVEAL_FREEZE_JOIN(subject)                                          \
-    " LEFT JOIN LATERAL (SELECT f.scope, f.freeze_time FROM reveal_freeze f" \
-    "  WHERE f.tenant = $1"                                                  \
-    "  AND (f.scope, f.scope_id) IN ((1, " subject "), (2, $2), (3, ''))"    \
+// For statements that read it along: the widest freeze `z` of a subject and a company.
+#define REVEAL_FREEZE_JOIN(subject, company)                                       \
+    " LEFT JOIN LATERAL (SELECT f.scope, f.freeze_time FROM reveal_freeze f"       \
+    "  WHERE f.tenant = $1"                                                        \
+    "  AND (f.scope, f.scope_id) IN ((1, " subject "), (2, " company "), (3, ''))" \
     "  ORDER BY f.scope DESC LIMIT 1) z ON true"

@@ -20,24 +20,22 @@ static const struct statement GET = {
     " WHERE co.tenant = $1 AND co.id = $2",
 };
 
-enum err_code sight_read(const struct rows *rows, struct arena *arena, struct sight *ret_sight,
-                         struct err *reterr)
+enum err_code sight_read(const struct rows *rows, int row, struct arena *arena,
+                         struct sight *ret_sight, struct err *reterr)
 {
-    if (rows_count(rows) == 0)
-        return err_set(reterr, ERR_RESOURCE_NOT_FOUND, "%s", "");
     *ret_sight = (struct sight){
-        .company_display_name = rows_text_copy(rows, 0, 0, arena),
-        .connection_id = rows_text_copy(rows, 0, 1, arena),
-        .standing = {.state = (enum connection_state)rows_int64(rows, 0, 2),
-                     .since_us = rows_time(rows, 0, 3),
-                     .provider = (int)rows_int64(rows, 0, 4),
-                     .reveals_paused = rows_bool(rows, 0, 5)},
-        .mapped = rows_bool(rows, 0, 6),
-        .password_sharing_enabled = rows_bool(rows, 0, 7),
-        .password_level = (int)rows_int64(rows, 0, 8),
+        .company_display_name = rows_text_copy(rows, row, 0, arena),
+        .connection_id = rows_text_copy(rows, row, 1, arena),
+        .standing = {.state = (enum connection_state)rows_int64(rows, row, 2),
+                     .since_us = rows_time(rows, row, 3),
+                     .provider = (int)rows_int64(rows, row, 4),
+                     .reveals_paused = rows_bool(rows, row, 5)},
+        .mapped = rows_bool(rows, row, 6),
+        .password_sharing_enabled = rows_bool(rows, row, 7),
+        .password_level = (int)rows_int64(rows, row, 8),
     };
     if (ret_sight->company_display_name == NULL ||
-        (ret_sight->connection_id == NULL && !rows_null(rows, 0, 1)))
+        (ret_sight->connection_id == NULL && !rows_null(rows, row, 1)))
         return err_no_memory(reterr);
     return ERR_OK;
 }
@@ -45,7 +43,9 @@ enum err_code sight_read(const struct rows *rows, struct arena *arena, struct si
 enum err_code sight_take(const struct rows *rows, struct arena *arena, struct sight *ret_sight,
                          struct err *reterr)
 {
-    try_(sight_read(rows, arena, ret_sight, reterr));
+    if (rows_count(rows) == 0)
+        return err_set(reterr, ERR_RESOURCE_NOT_FOUND, "%s", "");
+    try_(sight_read(rows, 0, arena, ret_sight, reterr));
     ret_sight->documents_enabled = rows_bool(rows, 0, SIGHT_COLUMN_COUNT);
     ret_sight->checklists_enabled = rows_bool(rows, 0, SIGHT_COLUMN_COUNT + 1);
     ret_sight->as_of_time = rows_time(rows, 0, SIGHT_COLUMN_COUNT + 2);

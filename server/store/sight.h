@@ -32,21 +32,20 @@ struct sight {
 #define SIGHT_COLUMNS                                                                \
     " co.display_name, c.id, c.state, c.problem_time, c.provider, c.reveals_paused," \
     " (SELECT true FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id"    \
-    "   AND m.company_id = $2 LIMIT 1), f.password_sharing_enabled, coalesce(a.level, 1)"
-#define SIGHT_TABLES                                                                 \
-    " FROM company co LEFT JOIN LATERAL (SELECT id, state, problem_time, provider, " \
-    "reveals_paused, region,"                                                        \
-    "       credential_version, key_last_success_time, capabilities FROM connection" \
-    "       WHERE tenant = $1 AND state <> 4"                                        \
-    "       ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c ON true"      \
-    "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"    \
-    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = $2"
+    "   AND m.company_id = co.id LIMIT 1), f.password_sharing_enabled, coalesce(a.level, 1)"
+#define SIGHT_CHOSEN                                                                         \
+    "SELECT id, state, problem_time, provider, reveals_paused, region, credential_version,"  \
+    "  key_last_success_time, capabilities FROM connection WHERE tenant = $1 AND state <> 4" \
+    "  ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1"
+#define SIGHT_TABLES                                                              \
+    " FROM company co LEFT JOIN LATERAL (" SIGHT_CHOSEN ") c ON true"             \
+    "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id" \
+    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = co.id"
 enum { SIGHT_COLUMN_COUNT = 9 };
 
-// Reads SIGHT_COLUMNS, which come first in `rows`; what they do not tell is 0. Errors:
-// RESOURCE_NOT_FOUND with an empty text if there is no row.
-enum err_code sight_read(const struct rows *rows, struct arena *arena, struct sight *ret_sight,
-                         struct err *reterr) _must_check_;
+// Reads SIGHT_COLUMNS, which come first in `rows`; what they do not tell is 0. Errors: INTERNAL.
+enum err_code sight_read(const struct rows *rows, int row, struct arena *arena,
+                         struct sight *ret_sight, struct err *reterr) _must_check_;
 
 // The connection by which the company asked for last in this transaction is seen, to statements
 // that do not wait for the answer; nothing equals it if there is none.

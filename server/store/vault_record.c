@@ -16,14 +16,14 @@ enum err_code vault_record_insert(struct tx *tx, const char *connection_id, int6
                   reterr);
 }
 
-enum err_code vault_record_read(const struct rows *rows, int first, struct arena *arena,
+enum err_code vault_record_read(const struct rows *rows, int row, int first, struct arena *arena,
                                 struct sealed *ret_sealed, struct err *reterr)
 {
-    struct bytes wrapped_key = rows_bytes(rows, 0, first + 2, arena);
-    struct bytes ciphertext = rows_bytes(rows, 0, first + 3, arena);
+    struct bytes wrapped_key = rows_bytes(rows, row, first + 2, arena);
+    struct bytes ciphertext = rows_bytes(rows, row, first + 3, arena);
     *ret_sealed = (struct sealed){
-        .scheme = rows_text_copy(rows, 0, first, arena),
-        .master_key_id = rows_text_copy(rows, 0, first + 1, arena),
+        .scheme = rows_text_copy(rows, row, first, arena),
+        .master_key_id = rows_text_copy(rows, row, first + 1, arena),
         .wrapped_key = wrapped_key.data,
         .wrapped_key_len = wrapped_key.len,
         .ciphertext = ciphertext.data,
@@ -48,7 +48,7 @@ enum err_code vault_record_get(struct tx *tx, const char *connection_id, int64_t
     if (rows_count(&rows) == 0)
         return err_set(reterr, ERR_VAULT_RECORD_UNREADABLE,
                        "the connection has no stored credential");
-    return vault_record_read(&rows, 0, arena, ret_sealed, reterr);
+    return vault_record_read(&rows, 0, 0, arena, ret_sealed, reterr);
 }
 
 enum err_code vault_record_delete_before(struct tx *tx, const char *connection_id, int64_t version,
@@ -94,7 +94,7 @@ enum err_code vault_record_lock(struct tx *tx, const char *connection_id, int64_
     if (ret_record->display_name == NULL ||
         (ret_record->key_fingerprint == NULL && !rows_null(&rows, 0, 5)))
         return err_no_memory(reterr);
-    return vault_record_read(&rows, 0, arena, &ret_record->sealed, reterr);
+    return vault_record_read(&rows, 0, 0, arena, &ret_record->sealed, reterr);
 }
 
 enum err_code vault_record_replace(struct tx *tx, const char *connection_id, int64_t version,

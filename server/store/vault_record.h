@@ -7,10 +7,10 @@
 #include "server/store/store.h"
 #include "server/vault/vault.h"
 
-// The columns scheme, master_key_id, wrapped_key and ciphertext, from `first` on of the first row.
+// The columns scheme, master_key_id, wrapped_key and ciphertext, of `row`, from `first` on.
 // Errors: INTERNAL when the arena is full.
 enum { VAULT_RECORD_COLUMNS = 4 };
-enum err_code vault_record_read(const struct rows *rows, int first, struct arena *arena,
+enum err_code vault_record_read(const struct rows *rows, int row, int first, struct arena *arena,
                                 struct sealed *ret_sealed, struct err *reterr) _must_check_;
 // Stores a version. Errors: INTERNAL if it is there already.
 enum err_code vault_record_insert(struct tx *tx, const char *connection_id, int64_t version,

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "server/audit/trail.h"
+#include "server/service/gate_reader.h"
 #include "server/store/store.h"
 #include "server/sync/sync.h"
 #include "server/vault/vault.h"
@@ -209,7 +210,9 @@ int fixture_fresh(void **state)
                                          .janitor_store = fixture->janitor_store,
                                          .signing_key_file = fixture->key_path};
     assert_int_equal(trail_new(&trail, &fixture->trail, &err), ERR_OK);
+    assert_int_equal(gate_reader_new(fixture->store, &fixture->gate_reader, &err), ERR_OK);
     fixture->backend = (struct backend){.trail = fixture->trail,
+                                        .gate_reader = fixture->gate_reader,
                                         .store = fixture->store,
                                         .vault = fixture->vault,
                                         .sync = fixture->sync,
@@ -246,6 +249,7 @@ int fixture_drop(void **state)
 {
     struct fixture *fixture = *state;
     fixture->sync = sync_free(fixture->sync);
+    fixture->gate_reader = gate_reader_free(fixture->gate_reader);
     fixture->trail = trail_free(fixture->trail);
     fixture->janitor_store = store_close(fixture->janitor_store);
     fixture->store = store_close(fixture->store);

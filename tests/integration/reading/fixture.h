@@ -32,6 +32,7 @@ struct fixture {
     struct store *store;
     struct store *janitor_store;
     struct trail *trail;
+    struct gate_reader *gate_reader;
     struct vault *vault;
     struct source_settings source;
     struct sync *sync; // not started: it counts requests and runs nothing
