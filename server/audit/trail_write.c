@@ -131,7 +131,7 @@ static void write_waiters(struct trail *trail, const char *tenant, struct waiter
 void trail_write_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
 {
     struct trail *trail = context;
-    struct waiter *waiters[TURN_GROUP_MAX];
+    struct waiter *waiters[TURN_GROUP_MAX] = {NULL};
     for (size_t i = 0; i < count; i++)
         waiters[i] = (struct waiter *)turns[i];
     (void)pthread_mutex_lock(&trail->ends_lock);

@@ -44,7 +44,7 @@ static enum err_code read_waiters(struct gate_reader *reader, const char *tenant
 // What the database does not take of one must not cost the others theirs.
 static void read_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
 {
-    struct waiter *waiters[TURN_GROUP_MAX];
+    struct waiter *waiters[TURN_GROUP_MAX] = {NULL};
     struct err err = {.code = ERR_OK};
     for (size_t i = 0; i < count; i++)
         waiters[i] = (struct waiter *)turns[i];
