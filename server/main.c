@@ -248,7 +248,7 @@ static enum err_code cut_addresses(struct server *server, const struct settings 
 static enum err_code make_rpc(struct server *server, const struct settings *settings,
                               struct err *reterr)
 {
-    try_(gate_reader_new(server->store, &server->gate_reader, reterr));
+    try_(gate_reader_new(&server->gate_reader, reterr));
     server->backend = (struct backend){.store = server->store,
                                        .janitor_store = server->janitor_store,
                                        .vault = server->vault,

@@ -1,9 +1,13 @@
 #include "server/base/turn.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "server/base/cond.h"
+// Until it is looked again whether a turn that was taken has come to its end, of which it is
+// called.
+enum { CALL_MS = 60000 };
 
 // Of one key; lives while somebody leads.
 struct turn_queue {
@@ -72,40 +76,68 @@ static size_t take_group(struct turn_queue *queue, struct turn **ret_group)
 static void lead(struct turns *turns, struct turn_queue *queue)
 {
     struct turn *group[TURN_GROUP_MAX];
+    (void)pthread_mutex_lock(&turns->lock);
     size_t count = take_group(queue, group);
     // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a group has its leader at least
     const char *key = queue->key = group[0]->key;
     (void)pthread_mutex_unlock(&turns->lock);
     turns->work(turns->context, key, group, count);
     (void)pthread_mutex_lock(&turns->lock);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         group[i]->place = TURN_DONE;
-        (void)pthread_cond_signal(&group[i]->moved);
-    }
-    if (queue->first == NULL) {
+    struct turn *next = queue->first;
+    if (next == NULL) {
         drop_queue(turns, queue);
-        return;
+    } else {
+        next->place = TURN_LEADING;
+        queue->key = next->key;
     }
-    queue->first->place = TURN_LEADING;
-    queue->key = queue->first->key;
-    (void)pthread_cond_signal(&queue->first->moved);
+    (void)pthread_mutex_unlock(&turns->lock);
+    // Without the lock, which all of them take next: nobody is gone before it is called. The next
+    // group first, for it works while these go on.
+    if (next != NULL)
+        (void)sem_post(&next->moved);
+    for (size_t i = 1; i < count; i++)
+        (void)sem_post(&group[i]->moved);
 }
 
-// Waits for the turn or its end; the lock is held.
+// Waits to be called, at most so long; false: it was not.
+static bool wait_ms(struct turn *turn, int64_t ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    int failed;
+    do
+        failed = sem_clockwait(&turn->moved, CLOCK_MONOTONIC, &until);
+    while (failed != 0 && errno == EINTR);
+    return failed == 0;
+}
+
+// Waits for the turn or its end; the lock is not held.
 static void wait_for(struct turns *turns, struct turn_queue *queue, struct turn *turn,
                      struct deadline deadline)
 {
-    while (turn->place == TURN_WAITING && deadline_left_ms(deadline) > 0)
-        cond_wait_ms(&turn->moved, &turns->lock, deadline_left_ms(deadline));
-    if (turn->place == TURN_WAITING) {
-        leave(queue, turn);
-        (void)err_set(&turn->err, ERR_DEADLINE_EXCEEDED, "its turn did not come in time");
-        return;
+    while (!wait_ms(turn, deadline_left_ms(deadline))) {
+        (void)pthread_mutex_lock(&turns->lock);
+        bool leaves = turn->place == TURN_WAITING && deadline_left_ms(deadline) == 0;
+        if (leaves)
+            leave(queue, turn);
+        (void)pthread_mutex_unlock(&turns->lock);
+        if (leaves) {
+            (void)err_set(&turn->err, ERR_DEADLINE_EXCEEDED, "its turn did not come in time");
+            return;
+        }
+        // It is in another's hands, who ends in time.
+        deadline = deadline_in(CALL_MS);
     }
-    // It is in another's hands, who ends in time.
-    while (turn->place == TURN_TAKEN)
-        (void)pthread_cond_wait(&turn->moved, &turns->lock);
-    if (turn->place == TURN_LEADING)
+    (void)pthread_mutex_lock(&turns->lock);
+    bool leads = turn->place == TURN_LEADING;
+    (void)pthread_mutex_unlock(&turns->lock);
+    if (leads)
         lead(turns, queue);
 }
 
@@ -138,12 +170,16 @@ enum err_code turns_take(struct turns *turns, struct turn *turn, struct deadline
     turn->next = NULL;
     turn->place = TURN_WAITING;
     turn->err = (struct err){.code = ERR_OK};
-    cond_init_steady(&turn->moved);
+    (void)sem_init(&turn->moved, 0, 0);
     (void)pthread_mutex_lock(&turns->lock);
-    if (enqueue(turns, turn, &queue, &turn->err) == ERR_OK)
-        wait_for(turns, queue, turn, deadline);
+    enum err_code code = enqueue(turns, turn, &queue, &turn->err);
+    bool leads = turn->place == TURN_LEADING;
     (void)pthread_mutex_unlock(&turns->lock);
-    (void)pthread_cond_destroy(&turn->moved);
+    if (code == ERR_OK && leads)
+        lead(turns, queue);
+    else if (code == ERR_OK)
+        wait_for(turns, queue, turn, deadline);
+    (void)sem_destroy(&turn->moved);
     if (turn->err.code != ERR_OK)
         *reterr = turn->err;
     return turn->err.code;

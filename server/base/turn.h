@@ -8,6 +8,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stddef.h>
 
 #include "server/base/clock.h"
@@ -27,7 +28,7 @@ struct turn {
     struct turn *next;
     const char *key; // borrowed for the time of the turn
     enum turn_place place;
-    pthread_cond_t moved;
+    sem_t moved;    // posted once when its group is taken by another, or it shall lead
     struct err err; // what came of it
 };
 

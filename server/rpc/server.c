@@ -73,7 +73,7 @@ static void fill_defaults(struct rpc_settings *settings)
     if (settings->pollers > POLLERS_MAX)
         settings->pollers = POLLERS_MAX;
     default_int(&settings->store_workers, 8);
-    default_int(&settings->upstream_workers, 16);
+    default_int(&settings->upstream_workers, 32);
     default_int(&settings->queue_max, 1024);
     default_ms(&settings->deadline_max_ms, 60 * 1000);
     default_int(&settings->request_max_bytes, 1024 * 1024);

@@ -46,7 +46,7 @@ struct rpc_settings {
     const char *client_name_header; // [none] where a proxy on a Unix socket names its client
     int pollers;                    // [one a core] completion queues and their threads
     int store_workers;              // [8] threads of LANE_STORE
-    int upstream_workers;           // [16] threads of LANE_UPSTREAM
+    int upstream_workers;           // [32] threads of LANE_UPSTREAM
     int queue_max;                  // [1024] calls waiting for each lane
     int64_t deadline_max_ms;        // [60,000] the longest a unary call may take
     int request_max_bytes;          // [1 MiB]

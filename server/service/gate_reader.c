@@ -3,26 +3,26 @@
 #include <stdlib.h>
 
 #include "server/base/turn.h"
+#include "server/service/begin.h"
 
 _Static_assert((int)TURN_GROUP_MAX <= (int)PASSWORD_GATES_MAX, "a group is one statement");
 
 enum { READ_MS = 5000 };
 
 struct gate_reader {
-    struct store *store;
     struct turns turns; // by tenant
 };
 
 struct waiter {
     struct turn turn; // first
     struct password_gates_ask ask;
+    const struct request *request;
     struct deadline deadline;
     const atomic_bool *cancelled;
 };
 
 // One alone has its own deadline, and may leave; a group has its most patient one's.
-static enum err_code read_waiters(struct gate_reader *reader, const char *tenant,
-                                  struct waiter *const *waiters, size_t count, struct err *reterr)
+static enum err_code read_waiters(struct waiter *const *waiters, size_t count, struct err *reterr)
 {
     struct password_gates_ask *asks[TURN_GROUP_MAX];
     struct tx *tx _cleanup_(tx_abortp) = NULL;
@@ -34,8 +34,8 @@ static enum err_code read_waiters(struct gate_reader *reader, const char *tenant
     }
     struct deadline deadline =
         count == 1 ? waiters[0]->deadline : deadline_in(most_ms < READ_MS ? most_ms : READ_MS);
-    try_(store_begin(reader->store, tenant, deadline, count == 1 ? waiters[0]->cancelled : NULL,
-                     &tx, reterr));
+    try_(request_begin_outcome(waiters[0]->request, deadline,
+                               count == 1 ? waiters[0]->cancelled : NULL, &tx, reterr));
     tx_commit_with_next(tx);
     try_(password_gates_get(tx, asks, count, reterr));
     return tx_commit(&tx, reterr);
@@ -45,29 +45,29 @@ static enum err_code read_waiters(struct gate_reader *reader, const char *tenant
 static void read_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
 {
     struct waiter *waiters[TURN_GROUP_MAX] = {NULL};
+    (void)context;
+    (void)tenant; // of all of them
     struct err err = {.code = ERR_OK};
     for (size_t i = 0; i < count; i++)
         waiters[i] = (struct waiter *)turns[i];
-    enum err_code code = read_waiters(context, tenant, waiters, count, &err);
+    enum err_code code = read_waiters(waiters, count, &err);
     bool one_is_bad =
         code != ERR_OK && code != ERR_STORE_UNAVAILABLE && code != ERR_DEADLINE_EXCEEDED;
     for (size_t i = 0; i < count; i++) {
         if (one_is_bad && count > 1) {
             err = (struct err){.code = ERR_OK};
-            (void)!read_waiters(context, tenant, &waiters[i], 1, &err);
+            (void)!read_waiters(&waiters[i], 1, &err);
         }
         waiters[i]->turn.err = err;
     }
 }
 
-enum err_code gate_reader_new(struct store *store, struct gate_reader **ret_reader,
-                              struct err *reterr)
+enum err_code gate_reader_new(struct gate_reader **ret_reader, struct err *reterr)
 {
     struct gate_reader *reader = calloc(1, sizeof(*reader));
     if (reader == NULL)
         return err_no_memory(reterr);
-    reader->store = store;
-    turns_init(&reader->turns, read_group, reader);
+    turns_init(&reader->turns, read_group, NULL);
     *ret_reader = reader;
     return ERR_OK;
 }
@@ -89,6 +89,7 @@ enum err_code gate_reader_read(struct gate_reader *reader, const struct request 
     const struct principal *caller = request->caller;
     struct waiter waiter = {.turn.key = caller->tenant,
                             .ask = {.query = *query, .arena = request->arena},
+                            .request = request,
                             .deadline = deadline,
                             .cancelled = cancelled};
     waiter.ask.query.subject = caller->subject;

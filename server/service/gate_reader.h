@@ -7,8 +7,7 @@
 
 struct gate_reader;
 
-enum err_code gate_reader_new(struct store *store, struct gate_reader **ret_reader,
-                              struct err *reterr) _must_check_;
+enum err_code gate_reader_new(struct gate_reader **ret_reader, struct err *reterr) _must_check_;
 struct gate_reader *gate_reader_free(struct gate_reader *reader);
 
 // Reads the gates of a company and an entry, `query`, whose subject and company set are the

@@ -58,7 +58,7 @@ static const struct row {
     N(audit_retention_days, 400, 30, 36500, "age at which audit events are removed"),
     N(pollers, 0, 0, 64, "network threads; 0: one a core"),
     N(store_workers, 8, 1, 256, "threads for calls that need the database"),
-    N(upstream_workers, 16, 1, 512, "threads for calls that wait for IT Glue"),
+    N(upstream_workers, 32, 1, 512, "threads for calls that wait for IT Glue"),
     N(queue_max, 1024, 1, 65536, "calls that may wait for a thread; more are turned away"),
     N(connections_max, 8192, 1, 100000, "connections at once; more are closed"),
     N(deadline_max_ms, 60000, 1000, 600000, "longest time of a unary call"),

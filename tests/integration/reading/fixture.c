@@ -210,7 +210,7 @@ int fixture_fresh(void **state)
                                          .janitor_store = fixture->janitor_store,
                                          .signing_key_file = fixture->key_path};
     assert_int_equal(trail_new(&trail, &fixture->trail, &err), ERR_OK);
-    assert_int_equal(gate_reader_new(fixture->store, &fixture->gate_reader, &err), ERR_OK);
+    assert_int_equal(gate_reader_new(&fixture->gate_reader, &err), ERR_OK);
     fixture->backend = (struct backend){.trail = fixture->trail,
                                         .gate_reader = fixture->gate_reader,
                                         .store = fixture->store,

@@ -108,7 +108,8 @@ static void *read_often(void *context)
         struct password_gates gates;
         struct arena arena _cleanup_(arena_done);
         arena_init(&arena, 1024 * 1024);
-        const struct request request = {.caller = &caller, .arena = &arena};
+        const struct request request = {
+            .backend = &reader->fixture->backend, .caller = &caller, .arena = &arena};
         const struct password_gates_query query = {.company_id = "acme",
                                                    .password_id = reader->password_id};
         enum err_code code = gate_reader_read(reader->fixture->gate_reader, &request, &query,
