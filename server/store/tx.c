@@ -46,12 +46,16 @@ static const struct statement set_all = {
 
 static const struct statement set_lazy = {"set_lazy", "SET LOCAL synchronous_commit = off"};
 
-// The tenant must be set before the look, which is why its setting is what the look is given.
+// CASE keeps the order: the look needs the tenant to be set. A planned look costs less than a call
+// of PL/pgSQL, so the function is called to fail only.
 static const struct statement set_tenant_and_caller = {
     "set_tenant_and_caller",
-    "SELECT refuse_revoked(set_config('docbridge.tenant', $1, true), $3, $4),"
+    "SELECT CASE WHEN set_config('docbridge.tenant', $1, true) = $1 THEN"
+    "  CASE WHEN EXISTS (SELECT FROM subject_revocation r"
+    "   WHERE r.tenant = $1 AND r.subject = $3 AND r.revoke_time >= $4)"
+    "  THEN refuse_revoked($1, $3, $4) END END,"
     " set_config('statement_timeout', $2, true), set_config('docbridge.company_set', $5, true)"};
-// The look by itself, where the role must be set too before it.
+// The look by itself, where the role must be set too before it, and nothing is planned ahead.
 static const struct statement set_caller = {
     "set_caller",
     "SELECT refuse_revoked($1, $2, $3), set_config('docbridge.company_set', $4, true)"};
