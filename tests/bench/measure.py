@@ -125,7 +125,8 @@ class Target:
         if log:
             argv += [f"--log-file={log}"]
         if rate:
-            argv += [f"--rps={rate}"]
+            # From 100 a second on h2load sends what is due every 10 ms, all clients in one volley if they began as one.
+            argv += [f"--rps={rate}", f"--rate={max(1, clients // 10)}", "--rate-period=11ms"]
         before = self.program.cpu()
         text = output(argv + [self.url]).decode()
         cpu = self.program.cpu() - before
