@@ -4,31 +4,37 @@
 #include "server/store/documentation_sight.h"
 
 // $1 tenant, $2 connection, $3 all companies, $4 companies.
-#define SIGHT                                                                                     \
-    "WITH place AS MATERIALIZED ("                                                                \
-    "  SELECT m.organization_id FROM mapping m"                                                   \
-    "    LEFT JOIN company_documentation_access d ON d.tenant = $1"                               \
-    "         AND d.company_id = m.company_id"                                                    \
-    "   WHERE m.tenant = $1 AND m.connection_id = $2"                                             \
-    "     AND NOT coalesce(d.checklists_hidden, false)"                                           \
-    "     AND ($3::boolean OR m.company_id = ANY ($4::text[])"                                    \
-    "          OR " OF_COMPANY_SET(                                                               \
-        "m.company_id") ")),"                                                                     \
-                        " sight AS MATERIALIZED ("                                                \
-                        "  SELECT r.id, left(r.display_name, 96) AS name_key"                     \
-                        "    FROM connection_config k"                                            \
-                        "    JOIN record r ON r.tenant = $1 AND r.connection_id = $2 AND r.kind " \
-                        "= 7"                                                                     \
-                        "   WHERE k.tenant = $1 AND k.connection_id = $2 AND "                    \
-                        "k.checklists_enabled AND" SIGHT_SHOWN(                                   \
-                            "r", "k") "     AND CASE WHEN r.organization_id = 0 THEN EXISTS "     \
-                                      "(SELECT FROM place)"                                       \
-                                      "         ELSE r.organization_id IN (SELECT "               \
-                                      "organization_id FROM place) END)"                          \
-                                      " SELECT (SELECT count(*) FROM sight), r.id, "              \
-                                      "r.display_name, s.name_key, r.web_url,"                    \
-                                      "        r.update_time, "                                   \
-                                      "jsonb_array_length(coalesce(r.body->'tasks', '[]'))"
+#define SIGHT                                                                                      \
+    "WITH place AS MATERIALIZED ("                                                                 \
+    "  SELECT m.organization_id FROM mapping m"                                                    \
+    "    LEFT JOIN company_documentation_access d ON d.tenant = $1"                                \
+    "         AND d.company_id = m.company_id"                                                     \
+    "   WHERE m.tenant = $1 AND m.connection_id = $2"                                              \
+    "     AND NOT coalesce(d.checklists_hidden, false)"                                            \
+    "     AND ($3::boolean OR m.company_id = ANY ($4::text[])"                                     \
+    "          OR " OF_COMPANY_SET(                                                                \
+        "m.company_id") ")),"                                                                      \
+                        " sight AS MATERIALIZED ("                                                 \
+                        " SELECT r.id, left(" SIGHT_NAME(                                          \
+                            "$2") ", 96) AS name_key"                                              \
+                                  "    FROM connection_config k"                                   \
+                                  "    JOIN record r ON r.tenant = $1 AND r.connection_id = $2 "   \
+                                  "AND r.kind = 7" SIGHT_MASKED(                                   \
+                                      7,                                                           \
+                                      "$2") "   WHERE k.tenant = $1 AND k.connection_id = $2 AND " \
+                                            "k.checklists_enabled AND" SIGHT_SHOWN(                \
+                                                "r",                                               \
+                                                "k") "     AND CASE WHEN r.organization_id = 0 "   \
+                                                     "THEN EXISTS "                                \
+                                                     "(SELECT FROM place)"                         \
+                                                     "         ELSE r.organization_id IN (SELECT " \
+                                                     "organization_id FROM place) END)"            \
+                                                     " SELECT (SELECT count(*) FROM sight), "      \
+                                                     "r.id, "                                      \
+                                                     "r.display_name, s.name_key, r.web_url,"      \
+                                                     "        r.update_time, "                     \
+                                                     "jsonb_array_length(coalesce(r.body->'tasks'" \
+                                                     ", '[]'))"
 
 #define FROM         \
     "  FROM sight s" \

@@ -3,33 +3,27 @@
 #include "server/store/documentation_sight.h"
 #include "server/store/sight.h"
 
-// Holds for a name that contains the parameter `part` and may be found by it: not by what its mask
-// hides. What the indexer found in titles says so exactly. It may still be behind: a name in which
-// there could be a credential by any rule of base/embedded_secret.h is not found until it has
-// looked.
-#define NAMED(part)                                                       \
-    " AND strpos(lower(r.display_name), lower(" part ")) > 0 AND"         \
-    " (r.display_name !~ '[:=\t]|-----BEGIN|[A-Za-z0-9_.~+/=-]{16}'"      \
-    "  OR r.change_sequence <= (SELECT w.sequence FROM search_progress w" \
-    "       WHERE w.tenant = $1 AND w.connection_id = r.connection_id"    \
-    "         AND w.rebuild_kind = 0)"                                    \
-    "  AND NOT EXISTS (SELECT FROM embedded_secret e WHERE e.tenant = $1" \
-    "       AND e.connection_id = r.connection_id AND e.kind = r.kind"    \
-    "       AND e.id = r.id AND strpos(lower(e.title), lower(" part ")) = 0))"
+#define NAMED(part) " AND strpos(lower(" SIGHT_NAME(SIGHT_CONNECTION) "), lower(" part ")) > 0"
 
 // Parameters of every list: $1 tenant, $2 company, $3 last name, $4 last id, $5 limit, then its own
 // filter, then what names contain. Each list is two statements: planned with a filter by name, one
 // without it would take half as long again. `sight` is narrow, so that counting it is cheap; bodies
 // are read for one page.
-#define SIGHT(kind, condition)                                                                     \
-    " sight AS MATERIALIZED ("                                                                     \
-    "  SELECT r.id, left(r.display_name, 96) AS name_key, r.folder_id"                             \
-    "    FROM mapping m"                                                                           \
-    "    JOIN connection_config k ON k.tenant = $1 AND k.connection_id = m.connection_id"          \
-    "    JOIN record r ON r.tenant = $1 AND r.connection_id = m.connection_id AND r.kind = " #kind \
-    "         AND r.organization_id = m.organization_id"                                           \
-    "   WHERE m.tenant = $1 AND m.connection_id = " SIGHT_CONNECTION " AND m.company_id = $2"      \
-    "     AND" SIGHT_SHOWN("r", "k") condition ")"
+#define SIGHT(kind, condition)                                                                   \
+    " sight AS MATERIALIZED ("                                                                   \
+    "  SELECT r.id, left(" SIGHT_NAME(                                                           \
+        SIGHT_CONNECTION) ", 96) AS name_key, r.folder_id"                                       \
+                          "    FROM mapping m"                                                   \
+                          "    JOIN connection_config k ON k.tenant = $1 AND k.connection_id = " \
+                          "m.connection_id"                                                      \
+                          "    JOIN record r ON r.tenant = $1 AND r.connection_id = "            \
+                          "m.connection_id AND r.kind = " #kind                                  \
+                          "         AND r.organization_id = m.organization_id" SIGHT_MASKED(     \
+                              kind, SIGHT_CONNECTION) "   WHERE m.tenant = $1 AND "              \
+                                                      "m.connection_id = " SIGHT_CONNECTION      \
+                                                      " AND m.company_id = $2"                   \
+                                                      "     AND" SIGHT_SHOWN("r", "k") condition \
+        ")"
 
 #define PAGE(kind)                                                                         \
     "  FROM page s JOIN record r ON r.tenant = $1 AND r.connection_id = " SIGHT_CONNECTION \

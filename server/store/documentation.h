@@ -17,7 +17,7 @@ struct documentation_query {
     int64_t type_id;           // of flexible assets
     int completed;             // of checklists: 0 any, 1 yes, 2 no
     // The last row of the page before; "" and 0: the first page. Rows go by the first
-    // DOCUMENTATION_NAME_KEY characters of their name, then by id.
+    // DOCUMENTATION_NAME_KEY characters of their name as it is shown, then by id.
     const char *after_name;
     int64_t after_id;
     int limit;
@@ -45,7 +45,7 @@ struct documentation_section {
 struct documentation_row {
     int64_t id;
     const char *display_name;
-    const char *name_key; // the first part of the name, for the next page; of a single record ""
+    const char *name_key; // the first part of the name shown, for the next page; of a single one ""
     const char *web_url;
     int64_t create_time, update_time, publish_time;
     // Documents.

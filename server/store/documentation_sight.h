@@ -43,3 +43,20 @@
     " AND NOT EXISTS (SELECT FROM company_hidden_type h WHERE h.tenant = $1"        \
     "                 AND h.company_id = " company " AND h.connection_id = " record \
     ".connection_id AND h.type_id = " record ".type_id)"
+
+// The titles of which a part is masked, by the record r of a kind. Joined for SIGHT_NAME.
+#define SIGHT_MASKED(kind, connection)                                               \
+    " LEFT JOIN (SELECT e.id, min(e.title) AS title FROM embedded_secret e"          \
+    "  WHERE e.tenant = $1 AND e.connection_id = " connection " AND e.kind = " #kind \
+    "    AND e.title IS NOT NULL GROUP BY e.id) masked ON masked.id = r.id"
+
+// The title of the record r as it is shown, by which lists go and are filtered: neither tells what
+// the mask hides. What the indexer found in titles says so exactly. It may still be behind: a title
+// in which there could be a credential by any rule of base/embedded_secret.h is none until it has
+// looked.
+#define SIGHT_NAME(connection)                                                                 \
+    " CASE WHEN r.change_sequence <= (SELECT w.sequence FROM search_progress w"                \
+    "        WHERE w.tenant = $1 AND w.connection_id = " connection " AND w.rebuild_kind = 0)" \
+    "  THEN coalesce(masked.title, r.display_name)"                                            \
+    "  WHEN r.display_name !~ '[:=\t]|-----BEGIN|[A-Za-z0-9_.~+/=-]{16}' THEN r.display_name"  \
+    "  ELSE '' END"

@@ -8,6 +8,7 @@
 #include "docbridge/v1/documentation.pb-c.h"
 #include "server/service/services.h"
 #include "tests/integration/reading/fixture.h"
+#include "tests/integration/reading/listed.h"
 
 static struct err err;
 static Docbridge__V1__ListEmbeddedSecretsResponse out;
@@ -83,6 +84,60 @@ static void pages_hold_each_once_and_companies_are_apart(void **state)
     assert_int_equal(out.total_size, 1);
 }
 
+static const char TITLES[] =
+    "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name,"
+    " publish_time, change_sequence, body, content_hash) VALUES"
+    " ('t1','c1',4,1,41,'Key password: zebra9876',now(),1,'{}',''),"
+    " ('t1','c1',4,2,41,'Key password: aardvark1',now(),1,'{}',''),"
+    " ('t1','c1',4,3,41,'Keyboard',now(),1,'{}',''),"
+    " ('t1','c1',4,4,41,'Zoo password: new12345',now(),2,'{}',''),"
+    " ('t1','c1',7,1,0,'Key password: zebra9876',NULL,1,'{}',''),"
+    " ('t1','c1',7,2,0,'Key password: aardvark1',NULL,1,'{}','');"
+    "INSERT INTO embedded_secret (tenant, connection_id, kind, id, place, secret_kind, keyed_hash,"
+    " title) SELECT 't1','c1',kind,id,1,2,'a','Key password: ****' FROM record"
+    " WHERE kind IN (4, 7) AND id < 3;"
+    "UPDATE search_progress SET sequence = 1";
+
+// The order of a company's documents, two a page: by the page token as by the page.
+static const char *order_of_documents(struct fixture *fixture)
+{
+    Docbridge__V1__ListDocumentsRequest in;
+    Docbridge__V1__ListDocumentsResponse page;
+    char *order = arena_strdup(&fixture->arena, "");
+    docbridge__v1__list_documents_request__init(&in);
+    in.parent = arena_strdup(&fixture->arena, "companies/acme");
+    in.page_size = 2;
+    do {
+        docbridge__v1__list_documents_response__init(&page);
+        listed_call(fixture, &documentation_service, "ListDocuments", &in, &page);
+        for (size_t i = 0; i < page.n_documents; i++)
+            order = arena_printf(&fixture->arena, "%s %s", order,
+                                 strrchr(page.documents[i]->name, '/') + 1);
+        in.page_token = page.next_page_token;
+    } while (page.next_page_token[0] != '\0');
+    return order;
+}
+
+// A place in a list says nothing of what a title's mask hides.
+static void lists_go_by_what_is_shown(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListChecklistTemplatesRequest in;
+    Docbridge__V1__ListChecklistTemplatesResponse templates;
+    (void)fixture_sql(fixture, TITLES);
+    // Of the fourth nobody knows yet.
+    assert_string_equal(order_of_documents(fixture), " 4 1 2 3");
+    (void)fixture_sql(fixture, "UPDATE search_progress SET sequence = 2");
+    assert_string_equal(order_of_documents(fixture), " 1 2 3 4");
+    docbridge__v1__list_checklist_templates_request__init(&in);
+    docbridge__v1__list_checklist_templates_response__init(&templates);
+    in.parent = arena_strdup(&fixture->arena, "connections/c1");
+    listed_call(fixture, &documentation_service, "ListChecklistTemplates", &in, &templates);
+    assert_int_equal(templates.n_checklist_templates, 2);
+    assert_string_equal(templates.checklist_templates[0]->name,
+                        "connections/c1/checklistTemplates/1");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
 
 int main(void)
@@ -90,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(credentials_are_told_by_record),
         TEST(pages_hold_each_once_and_companies_are_apart),
+        TEST(lists_go_by_what_is_shown),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
