@@ -145,7 +145,7 @@ bool stand_ins_next(const struct stand_ins *stand_ins, const char **text, size_t
     if (*len == 0)
         return false;
     const unsigned char *at = stand_ins->count == 0 ? NULL : memchr(*text, LEAD, *len);
-    if (at == (const unsigned char *)*text) {
+    if (at != NULL && at == (const unsigned char *)*text) {
         used = ret_piece->len = *len < STAND_IN_BYTES ? *len : STAND_IN_BYTES;
         size_t number = used < STAND_IN_BYTES ? SIZE_MAX : number_of(at);
         // That a foreign one never comes is the parser's word; memory does not hang on it.

@@ -71,8 +71,10 @@ static enum err_code list(struct request *request, struct listing *listing,
     enum err_code code = sight_take(&sight, request->arena, &listing->sight, reterr);
     if (code != ERR_OK)
         return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, listing->list.parent) : code;
-    if (!documentation_switched_on(&listing->sight, listing->task_kind))
-        listing->page = (struct documentation_page){0};
+    if (!documentation_switched_on(&listing->sight, listing->task_kind)) {
+        listing->page.count = 0;
+        listing->page.total_size = 0;
+    }
     try_(tx_commit(&tx, reterr));
 
     listing->freshness = reading_freshness(request->arena, &listing->sight);

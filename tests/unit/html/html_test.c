@@ -208,8 +208,7 @@ static void keeps_what_documents_are_made_of(void **state)
 // Pieces among which runs of words stand, or seem to, in every state of the parser.
 static const char *const wordy[] = {
     "the quick brown fox jumps over lazy dogs",
-    "Stra\xC3\x9F"
-    "e und K\xC3\xA4se, (alle: Leute).",
+    "Stra\u00DFe und K\u00E4se, (alle: Leute).",
     "\n  some indented text \n",
     "                        ",
     "Password: hunter22secret ",
