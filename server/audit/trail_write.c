@@ -100,6 +100,7 @@ static enum err_code write_rows(struct trail *trail, const char *tenant, struct 
     if (!written)
         try_(write_locked(trail, tenant, group, reterr));
     const struct audit_event_row *last = group->rows[group->count - 1];
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a group has its leader at least
     head->sequence = last->sequence;
     memcpy(head->hash, last->hash, sizeof(head->hash));
     return ERR_OK;
@@ -131,7 +132,8 @@ static void write_waiters(struct trail *trail, const char *tenant, struct waiter
 void trail_write_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
 {
     struct trail *trail = context;
-    struct waiter *waiters[TURN_GROUP_MAX] = {NULL};
+    // A group has its leader at least.
+    struct waiter *waiters[TURN_GROUP_MAX] = {(struct waiter *)turns[0]};
     for (size_t i = 0; i < count; i++)
         waiters[i] = (struct waiter *)turns[i];
     (void)pthread_mutex_lock(&trail->ends_lock);
@@ -141,8 +143,9 @@ void trail_write_group(void *context, const char *tenant, struct turn *const *tu
     (void)pthread_mutex_lock(&trail->ends_lock);
     end_of(trail, tenant)->head = head;
     (void)pthread_mutex_unlock(&trail->ends_lock);
-    if (waiters[count - 1]->turn.err.code == ERR_OK)
-        trail_tell(trail, tenant, waiters[count - 1]->row.sequence);
+    struct waiter *last = (struct waiter *)turns[count - 1];
+    if (last->turn.err.code == ERR_OK)
+        trail_tell(trail, tenant, last->row.sequence);
 }
 
 enum err_code trail_write(struct trail *trail, const struct request *request,

@@ -44,7 +44,8 @@ static enum err_code read_waiters(struct waiter *const *waiters, size_t count, s
 // What the database does not take of one must not cost the others theirs.
 static void read_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
 {
-    struct waiter *waiters[TURN_GROUP_MAX] = {NULL};
+    // A group has its leader at least.
+    struct waiter *waiters[TURN_GROUP_MAX] = {(struct waiter *)turns[0]};
     (void)context;
     (void)tenant; // of all of them
     struct err err = {.code = ERR_OK};
