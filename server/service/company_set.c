@@ -108,13 +108,10 @@ static enum err_code parse_members(const struct request *request,
 static enum err_code has(struct tx *tx, const struct company_set *set,
                          const struct members *members, bool *ret_has, struct err *reterr)
 {
-    size_t place;
     *ret_has = (size_t)set->company_count == members->count;
     if (!*ret_has)
         return ERR_OK;
-    try_(company_set_lacks(tx, set->id, members->ids, members->count, &place, reterr));
-    *ret_has = place == members->count;
-    return ERR_OK;
+    return company_set_holds(tx, set->id, members->ids, members->count, ret_has, reterr);
 }
 
 // `old` or `new` is NULL where there is none.

@@ -15,16 +15,22 @@ static const struct statement put_sql = {
     "INSERT INTO company_set AS s (tenant, id, company_count, update_time) VALUES ($1, $2, $3, $4)"
     " ON CONFLICT (tenant, id) DO UPDATE SET revision = s.revision + 1,"
     "  company_count = excluded.company_count, update_time = excluded.update_time"};
-// What stays is not written.
-static const struct statement drop_sql = {
-    "company_set_drop", "DELETE FROM company_set_member"
-                        " WHERE tenant = $1 AND set_id = $2 AND company_id <> ALL ($3::text[])"};
+// What stays is not written. This and `holds_sql` are hashed whatever the planner knows of the
+// table: all of a set compared with all of another would be a hundred million comparisons.
+static const struct statement drop_sql = {"company_set_drop",
+                                          "DELETE FROM company_set_member"
+                                          " WHERE tenant = $1 AND set_id = $2"
+                                          " AND company_id NOT IN (SELECT unnest($3::text[]))"};
 static const struct statement add_sql = {
     "company_set_add", "INSERT INTO company_set_member (tenant, set_id, company_id)"
                        " SELECT $1, $2, g.id FROM unnest($3::text[]) AS g (id)"
                        " ON CONFLICT DO NOTHING"};
 static const struct statement delete_sql = {
     "company_set_delete", "DELETE FROM company_set WHERE tenant = $1 AND id = $2"};
+static const struct statement holds_sql = {"company_set_holds",
+                                           "SELECT NOT EXISTS (SELECT unnest($3::text[]) EXCEPT"
+                                           " SELECT company_id FROM company_set_member"
+                                           " WHERE tenant = $1 AND set_id = $2)"};
 static const struct statement lacks_sql = {
     "company_set_lacks",
     "SELECT coalesce(min(g.place), 0) FROM unnest($3::text[]) WITH ORDINALITY AS g (id, place)"
@@ -104,6 +110,17 @@ enum err_code company_set_list(struct tx *tx, const char *after, int limit, stru
     try_(tx_query(tx, &list_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(after), ARG_INT64(limit)),
                   &rows, reterr));
     return read_sets(&rows, arena, ret_sets, ret_count, reterr);
+}
+
+enum err_code company_set_holds(struct tx *tx, const char *id, const char *const *company_ids,
+                                size_t count, bool *ret_holds, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &holds_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(id), ARG_TEXTS(company_ids, count)), &rows,
+                  reterr));
+    *ret_holds = rows_bool(&rows, 0, 0);
+    return ERR_OK;
 }
 
 enum err_code company_set_lacks(struct tx *tx, const char *id, const char *const *company_ids,

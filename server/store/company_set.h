@@ -33,6 +33,9 @@ enum err_code company_set_delete(struct tx *tx, const char *id, struct err *rete
 enum err_code company_set_list(struct tx *tx, const char *after, int limit, struct arena *arena,
                                struct company_set **ret_sets, size_t *ret_count,
                                struct err *reterr) _must_check_;
-// The place of the first of `company_ids` that is not in the set; `count` if all are.
+// Whether all of `company_ids` are in the set; for any number of them.
+enum err_code company_set_holds(struct tx *tx, const char *id, const char *const *company_ids,
+                                size_t count, bool *ret_holds, struct err *reterr) _must_check_;
+// The place of the first of `company_ids` that is not in the set; `count` if all are. For few.
 enum err_code company_set_lacks(struct tx *tx, const char *id, const char *const *company_ids,
                                 size_t count, size_t *ret_place, struct err *reterr) _must_check_;
