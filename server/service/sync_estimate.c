@@ -143,9 +143,11 @@ static bool ignore_quarantine(void *context, const struct source_quarantine *qua
     return true;
 }
 
-// How long a list is. A list that upstream does not give to the key, or without its length, is -1.
-static enum err_code count_list(struct estimate *estimate, enum source_kind kind, int64_t type_id,
-                                int64_t *ret_rows, struct err *reterr)
+// How long the list of an organization (0: of the account) is. A list that upstream does not give
+// to the key, or without its length, is -1.
+static enum err_code count_list_of(struct estimate *estimate, enum source_kind kind,
+                                   int64_t type_id, int64_t organization_id, int64_t *ret_rows,
+                                   struct err *reterr)
 {
     static const struct source_sink sink = {ignore_record, ignore_quarantine, NULL};
     const struct request *request = estimate->request;
@@ -153,11 +155,10 @@ static enum err_code count_list(struct estimate *estimate, enum source_kind kind
     struct sync *sync = request->backend->sync;
     struct source_page page = {.total_count = -1};
     struct source_attempt attempt = {0};
-    bool only = estimate->organization_count == 1 && kind != SOURCE_ORGANIZATIONS;
     const struct source_query query = {
         .kind = kind,
         .type_id = type_id,
-        .organization_id = only ? estimate->organizations[0] : 0,
+        .organization_id = organization_id,
         .page_number = 1,
         .page_size = 1,
     };
@@ -175,6 +176,15 @@ static enum err_code count_list(struct estimate *estimate, enum source_kind kind
     try_(code);
     *ret_rows = page.total_count;
     return ERR_OK;
+}
+
+// Of the account, or of the only organization.
+static enum err_code count_list(struct estimate *estimate, enum source_kind kind, int64_t type_id,
+                                int64_t *ret_rows, struct err *reterr)
+{
+    bool only = estimate->organization_count == 1 && kind != SOURCE_ORGANIZATIONS;
+    return count_list_of(estimate, kind, type_id, only ? estimate->organizations[0] : 0, ret_rows,
+                         reterr);
 }
 
 // What one task takes.
@@ -246,9 +256,19 @@ static enum err_code of_passwords(struct estimate *estimate, struct cost *cost, 
     // Categories are listed again by full runs, and where there is one that is not known.
     if (estimate->full || !estimate->password_changes)
         cost->requests++;
-    if (estimate->full)
-        cost->requests += estimate->passwords.foldered_count;
-    return ERR_OK;
+    if (!estimate->full)
+        return ERR_OK;
+    cost->requests += estimate->passwords.foldered_count;
+    if (estimate->passwords.record_count > 0 || cost->rows <= 0)
+        return ERR_OK;
+    // Nobody knows yet whose passwords lie in folders.
+    cost->requests += cost->rows < (int64_t)estimate->organization_count
+                          ? cost->rows
+                          : (int64_t)estimate->organization_count;
+    cost->measured = false;
+    cost->plan = arena_printf(estimate->request->arena,
+                              "%s; then, at most, the folders of each organization", cost->plan);
+    return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
 static enum err_code of_checklists(struct estimate *estimate, struct cost *cost, struct err *reterr)
@@ -306,8 +326,32 @@ static int64_t document_pages(const struct estimate *estimate)
     }
 }
 
+// Before any document is stored: each organization is asked how many it has, unless there are too
+// many. Which of them lie in folders, and by which form of the filter they are shown, is not known.
+static enum err_code count_first_documents(struct estimate *estimate, struct cost *cost,
+                                           struct err *reterr)
+{
+    int64_t requests = 0;
+    for (size_t i = 0; i < estimate->organization_count; i++) {
+        int64_t rows;
+        try_(count_list_of(estimate, SOURCE_DOCUMENTS, 0, estimate->organizations[i], &rows,
+                           reterr));
+        requests += plan_pages(rows, estimate->limit.document_page_size);
+        cost->rows += rows > 0 ? rows : 0;
+        requests += estimate->full && rows > 0; // its folders
+    }
+    cost->requests += requests - estimate->documents.page_count;
+    cost->plan = arena_printf(estimate->request->arena,
+                              "The list of each of %zu mapped organizations, whole, each counted "
+                              "now%s; more if the filter document_folder_id=null hides documents",
+                              estimate->organization_count,
+                              estimate->full ? "; then, at most, the folders of each" : "");
+    return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
 static enum err_code of_documents(struct estimate *estimate, struct cost *cost, struct err *reterr)
 {
+    enum { COUNTED_MAX = 100 }; // requests that an estimate may take for it
     const struct sync_estimate *stored = &estimate->documents;
     bool unknown = estimate->connection.folder_filter == PLAN_FOLDERS_UNKNOWN;
     *cost = (struct cost){
@@ -325,8 +369,12 @@ static enum err_code of_documents(struct estimate *estimate, struct cost *cost, 
                                  : "",
                              stored->organization_count),
     };
-    (void)reterr;
-    return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
+    if (cost->plan == NULL)
+        return err_no_memory(reterr);
+    bool first = stored->record_count == 0 && unknown && estimate->organization_count > 0;
+    return first && estimate->organization_count <= COUNTED_MAX
+               ? count_first_documents(estimate, cost, reterr)
+               : ERR_OK;
 }
 
 static enum err_code add_task(struct estimate *estimate, int kind,

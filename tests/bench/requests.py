@@ -112,8 +112,8 @@ def compare_first(report, upstream, mapped, first, said):
          note="the bound: for each list that upstream has the pages of its rows by the emulator's own account (1,000 a "
               "page, documents 100), and the probes")
     tell(report, "EstimateSync of it vs made", said, sum(first.values()),
-         note="before the first run nobody knows how many documents an organization has, nor whether it has folders; "
-              "it says so (measured: false)")
+         note="before the first run it counts documents, and says the most, since nobody knows whose records lie in "
+              "folders (measured: false)")
     return truth
 
 

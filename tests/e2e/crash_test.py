@@ -10,14 +10,15 @@ import socket
 import threading
 
 import docbridge_e2e as e2e
+from sync_case import KILLS
 
 ACTIVE, DELETING = 1, 4
 CREATED, ROTATED, DELETED = 2, 16, 17
 # Kinds of a receipt's counts and how many rows there are of each: more than two batches of documents.
 SETTINGS, DOCUMENTS, FLEXIBLE_ASSETS, CHECKLISTS, PASSWORDS, FOLDERS = 3, 4, 5, 6, 7, 8
 CONTENT = {DOCUMENTS: 2100, FLEXIBLE_ASSETS: 3, CHECKLISTS: 6, PASSWORDS: 3, FOLDERS: 6}
-# Of what the remover does by itself after the call, each so many-th step.
-STRIDE = 29
+# Of what the remover does by itself after the call, each so many-th step: each one in a long campaign.
+STRIDE = max(1, 29 * 3 // KILLS)
 
 
 class Wire:
@@ -151,6 +152,7 @@ class Crash(e2e.Case):
         except e2e.grpc.RpcError as error:
             self.assertEqual(error.code(), e2e.grpc.StatusCode.UNAVAILABLE, error)
         killed, count = self.wire.disarm()
+        self.hits += killed
         self.api.waits = True
         if killed:
             server.wait(timeout=30)
@@ -169,7 +171,7 @@ class Crash(e2e.Case):
         return 0 if was_after_commit or self.sooner > 10 else max(steps - 2, 1)
 
     def setUp(self):
-        self.sooner = 0
+        self.sooner = self.hits = 0
 
     def number_of(self, query):
         return self.stack.sql(query)[0]["n"]
@@ -237,7 +239,8 @@ class Crash(e2e.Case):
                 self.serve()
             if not steps:
                 break
-        print("create: %d steps" % self.most)
+        print("create: %d steps, %d kills" % (self.most, self.hits))
+        self.assertGreater(self.hits, 0)
         # Killed before the commit, killed after it, and not killed.
         self.assertEqual(seen, {(True, 0), (True, 1), (False, 1)})
 
@@ -268,7 +271,8 @@ class Crash(e2e.Case):
             steps = self.next_steps(steps, killed, (True, True) in seen)
             if not steps:
                 break
-        print("rotate: %d steps" % self.most)
+        print("rotate: %d steps, %d kills" % (self.most, self.hits))
+        self.assertGreater(self.hits, 0)
         self.assertEqual(seen, {(True, False), (True, True), (False, True)})
         self.stack.stop_server()
         self.forget(name)
@@ -352,7 +356,8 @@ class Crash(e2e.Case):
             if not killed:
                 break
             steps += STRIDE if call_is_over else 1
-        print("delete: about %d steps" % steps)
+        print("delete: about %d steps, %d kills" % (steps, self.hits))
+        self.assertGreater(self.hits, 0)
         # Before the commit, in the midst of the batches, and not at all; by chance also after the last.
         self.assertEqual(seen - {(True, 0)}, {(True, ACTIVE), (True, DELETING), (False, 0)})
 

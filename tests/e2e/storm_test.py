@@ -42,11 +42,6 @@ class Storm(SyncCase):
         self.assertLessEqual(peak, LIMIT)
         return run
 
-    def another_page(self, name):
-        count = len(self.stored())
-        e2e.wait_for("another page", lambda: len(self.stored()) > count or not self.alive(name), 30)
-        time.sleep(self.random.uniform(0, 0.1))
-
     def faults(self, *choices):
         """About every third answer is one of these: five in a row would fail a task."""
         self.emulator.ask("POST", "/faults", [
@@ -55,18 +50,22 @@ class Storm(SyncCase):
 
     def test_the_database_is_killed(self):
         def disturb(name):
+            live = 0
             for _ in range(KILLS):
-                self.another_page(name)
+                live += self.alive_midway(name)
                 self.stack.postgres("kill")
+                self.emulator.let_go()
                 time.sleep(self.random.uniform(0, 0.3))
                 self.stack.postgres("start")
+            self.assertMostHit(live)
         self.run_through(disturb)
 
     def test_one_of_two_servers_is_killed(self):
         def disturb(name):
             self.stack.replica()
+            live = 0
             for turn in range(KILLS):
-                self.another_page(name)
+                live += self.alive_midway(name)
                 if turn % 2 == 0:
                     self.stack.server.kill()
                     self.stack.server.wait()
@@ -76,6 +75,8 @@ class Storm(SyncCase):
                     other.kill()
                     other.wait()
                     self.stack.replica()
+                self.emulator.let_go()
+            self.assertMostHit(live)
         self.run_through(disturb)
 
     def test_errors_and_refusals(self):

@@ -13,6 +13,8 @@ WINDOW = 4
 UNSTORED = WINDOW + 1
 # How often something is killed in one run: more for a long campaign.
 KILLS = int(os.environ.get("DOCBRIDGE_E2E_KILLS", 3))
+# Requests that a run makes before it is killed next, at most.
+KILL_STEP = 8
 # Records of a kind (enum source_kind) and the collection that they come from.
 FOLDERS, DOCUMENTS, ASSETS, CHECKLISTS, TEMPLATES, PASSWORD_FOLDERS, PASSWORDS = range(3, 10)
 
@@ -23,7 +25,8 @@ class SyncCase(e2e.Case):
 
     @classmethod
     def make(cls):
-        return e2e.Stack(("--organizations", "24", "--documents", "800", "--document-bytes", "200", "--passwords",
+        # Enough requests for all kills of a long campaign.
+        return e2e.Stack(("--organizations", str(24 + 2 * max(0, KILLS - 3)), "--documents", "800", "--document-bytes", "200", "--passwords",
                           "150", "--flexible-assets", "150", "--checklists", "40"), sync_lease_ms=str(cls.LEASE_MS))
 
     @classmethod
@@ -122,6 +125,19 @@ class SyncCase(e2e.Case):
 
     def finish(self, name, seconds=60):
         e2e.wait_for("the end of the run by itself", lambda: not self.alive(name), seconds)
+
+    def alive_midway(self, name):
+        """Lets a run make some requests more, and holds its next ones until let_go(): whether it is alive then."""
+        before, more = self.emulator.count(), self.random.randint(1, KILL_STEP)
+        self.emulator.hold(skip=more)
+        e2e.wait_for("more requests", lambda: self.emulator.count() > before + more or not self.alive(name), 60)
+        time.sleep(self.random.uniform(0, 0.1))
+        return self.alive(name)
+
+    def assertMostHit(self, live):
+        """Of the kills of a campaign at least half hit a run that was alive."""
+        print("%d kills, %d of them in the midst of the run" % (KILLS, live))
+        self.assertGreaterEqual(2 * live, KILLS)
 
     def pages(self, after=0):
         """Requests for pages of content, as path and query; without looks at how an account answers."""
