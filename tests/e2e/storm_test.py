@@ -19,6 +19,8 @@ class Storm(SyncCase):
         stack = super().make()
         stack.stop_server()
         stack.settings.update(sync_request_limit=str(LIMIT), sync_request_window_ms=str(WINDOW_MS))
+        # What was committed outlives the death of the database, and the run is there after it.
+        stack.execute("ALTER DATABASE docbridge SET synchronous_commit = on")
         stack.serve()
         return stack
 

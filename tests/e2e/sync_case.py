@@ -120,7 +120,9 @@ class SyncCase(e2e.Case):
     def alive(self, name):
         try:
             return self.api("SyncService.GetSyncRun", name=name, timeout=5).state <= 4
-        except e2e.grpc.RpcError:
+        except e2e.grpc.RpcError as error:
+            # A run that was begun is never lost; nobody may be there to say so.
+            self.assertNotEqual(error.code(), e2e.grpc.StatusCode.NOT_FOUND, error.details())
             return True
 
     def finish(self, name, seconds=60):
