@@ -122,10 +122,11 @@ class Reveals(e2e.Case):
             except grpc.RpcError as error:
                 return e2e.Failure(error).reason
 
+        # Those that are under way when somebody is frozen get nothing any more: there may be none but the first.
+        self.assertEqual(reveal(0), "OK")
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(reveal, range(len(names))))
-        self.assertLessEqual(answers.count("OK"), limit)
-        self.assertGreaterEqual(answers.count("OK"), 1)
+            answers = list(pool.map(reveal, range(1, len(names))))
+        self.assertLessEqual(1 + answers.count("OK"), limit)
         self.assertIn("REVEAL_BUDGET_EXCEEDED", answers)
         self.assertEqual(set(answers), {"OK", "REVEAL_BUDGET_EXCEEDED", "REVEALS_FROZEN"} & set(answers))
         freezes = self.api("RevealPolicyService.ListRevealFreezes").reveal_freezes
