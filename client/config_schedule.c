@@ -7,8 +7,6 @@
 #include "docbridge/v1/config.pb-c.h"
 #include "server/base/encoding.h"
 
-enum { DAYS_MOST = 36500 };
-
 int config_schedule_show_run(struct session *session)
 {
     Docbridge__V1__GetSyncScheduleRequest request = DOCBRIDGE__V1__GET_SYNC_SCHEDULE_REQUEST__INIT;
@@ -25,28 +23,6 @@ int config_schedule_show_run(struct session *session)
     if (class != EXIT_OK || session->options.format != OUTPUT_TABLE)
         return class == EXIT_OK ? output_message(session, answer) : class;
     return output_items(session, answer, "tasks", session->command->columns);
-}
-
-// Reads 90s, 15m, 2h or 1d. False if `text` is none.
-static bool parse_seconds(const char *text, int64_t *ret_seconds)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    size_t len = strlen(text);
-    int64_t number;
-    if (len < 2 || !encoding_int64(text, len - 1, &number) || number < 0)
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        if (text[len - 1] != units[i].unit)
-            continue;
-        if (number > DAYS_MOST * INT64_C(86400) / units[i].seconds)
-            return false;
-        *ret_seconds = number * units[i].seconds;
-        return true;
-    }
-    return false;
 }
 
 // An option as a field of an update; left alone if it was not given, unset if it is `default`.

@@ -60,6 +60,8 @@ int docs_read_run(struct session *session);
 int docs_image_run(struct session *session);
 
 int passwords_reveal_run(struct session *session);
+int passwords_hand_off_run(struct session *session);
+int passwords_withdraw_run(struct session *session);
 int passwords_explain_run(struct session *session);
 
 int reveal_policy_set_run(struct session *session);

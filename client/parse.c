@@ -236,6 +236,29 @@ const char *parse_each(const struct arguments *arguments, const char *name, size
     return NULL;
 }
 
+enum { DAYS_MOST = 36500 };
+
+bool parse_seconds(const char *text, int64_t *ret_seconds)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    size_t len = strlen(text);
+    int64_t number;
+    if (len < 2 || !encoding_int64(text, len - 1, &number) || number < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (text[len - 1] != units[i].unit)
+            continue;
+        if (number > DAYS_MOST * INT64_C(86400) / units[i].seconds)
+            return false;
+        *ret_seconds = number * units[i].seconds;
+        return true;
+    }
+    return false;
+}
+
 int64_t parse_number(const struct arguments *arguments, const char *name, int64_t otherwise)
 {
     const char *text = parse_text(arguments, name);

@@ -40,6 +40,8 @@ bool parse_has(const struct arguments *arguments, const char *name);
 const char *parse_each(const struct arguments *arguments, const char *name, size_t i);
 // The number of an option, or `otherwise`.
 int64_t parse_number(const struct arguments *arguments, const char *name, int64_t otherwise);
+// Reads 90s, 15m, 2h or 1d, of a hundred years at most. False if `text` is none.
+bool parse_seconds(const char *text, int64_t *ret_seconds);
 // Whether a switch is on; false too if it was not given.
 bool parse_on(const struct arguments *arguments, const char *name);
 // The number of an enum's word; 0 if it was not given.

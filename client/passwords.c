@@ -12,6 +12,9 @@
 #include "client/terminal.h"
 #include "docbridge/v1/password.pb-c.h"
 
+#define PASSWORD "companies/{company}/passwords/{password}"
+#define HANDOFF "/handoffs/"
+
 enum {
     REVEAL_MS = 10000,
     SHOW_DEFAULT_MS = 30000,
@@ -171,15 +174,26 @@ static int read_reason_and_ticket(struct session *session, const char *name,
     return class;
 }
 
-static int call_reveal(struct session *session, const char *name, const struct recipient *recipient,
-                       struct arena *arena, const ProtobufCMessage **ret_message)
+// A hand-off's name holds that of its password. NULL: no memory.
+static const char *password_of(struct session *session, const char *name)
+{
+    const char *handoff = strstr(name, HANDOFF);
+    return arena_strndup(&session->arena, name,
+                         handoff == NULL ? strlen(name) : (size_t)(handoff - name));
+}
+
+// `handoff` "": none.
+static int call_reveal(struct session *session, const char *password, const char *handoff,
+                       const struct recipient *recipient, struct arena *arena,
+                       const ProtobufCMessage **ret_message)
 {
     Docbridge__V1__RevealPasswordRequest request = DOCBRIDGE__V1__REVEAL_PASSWORD_REQUEST__INIT;
     const char *reason, *ticket;
-    int class = read_reason_and_ticket(session, name, &reason, &ticket);
+    int class = read_reason_and_ticket(session, password, &reason, &ticket);
     if (class != EXIT_OK)
         return class;
-    field_set_text(&request.base, "name", name);
+    field_set_text(&request.base, "name", password);
+    field_set_text(&request.base, "handoff", handoff);
     field_set_text(&request.base, "reason", reason == NULL ? "" : reason);
     field_set_text(&request.base, "ticket", ticket == NULL ? "" : ticket);
     request.recipient_public_key.data = (uint8_t *)(uintptr_t)recipient->public_key;
@@ -203,9 +217,11 @@ static int reveal(struct session *session, const char *name, int fd, struct aren
 {
     struct recipient recipient _cleanup_(recipient_done) = {.secret_key = NULL};
     const ProtobufCMessage *message;
-    if (!recipient_make(&recipient))
+    const char *password = password_of(session, name);
+    if (password == NULL || !recipient_make(&recipient))
         return session_no_memory(session);
-    int class = call_reveal(session, name, &recipient, arena, &message);
+    const char *handoff = strcmp(name, password) == 0 ? "" : name;
+    int class = call_reveal(session, password, handoff, &recipient, arena, &message);
     if (class != EXIT_OK)
         return class;
     const Docbridge__V1__RevealPasswordResponse *response = (const void *)message;
@@ -228,12 +244,61 @@ int passwords_reveal_run(struct session *session)
     int fd;
     const char *name;
     int class = check_way(session, &fd);
+    bool handed = strstr(session->arguments->words[0], HANDOFF) != NULL;
     if (class == EXIT_OK)
-        class = session_argument(session, 0, "companies/{company}/passwords/{password}", &name);
+        class =
+            session_argument(session, 0, handed ? PASSWORD HANDOFF "{handoff}" : PASSWORD, &name);
     if (class != EXIT_OK)
         return class;
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, REVEAL_ARENA_BYTES);
     arena_wipe_on_done(&arena);
     return reveal(session, name, fd, &arena);
+}
+
+int passwords_hand_off_run(struct session *session)
+{
+    Docbridge__V1__CreatePasswordHandoffRequest request =
+        DOCBRIDGE__V1__CREATE_PASSWORD_HANDOFF_REQUEST__INIT;
+    Docbridge__V1__PasswordHandoff handoff = DOCBRIDGE__V1__PASSWORD_HANDOFF__INIT;
+    Google__Protobuf__Duration ttl = GOOGLE__PROTOBUF__DURATION__INIT;
+    const char *name, *reason, *ticket, *for_time = parse_text(session->arguments, "for");
+    const ProtobufCMessage *answer;
+    int class = session_argument(session, 0, PASSWORD, &name);
+    if (class == EXIT_OK && for_time != NULL) {
+        if (!parse_seconds(for_time, &ttl.seconds))
+            class = session_usage(session, "--for: write a time such as 15m or 2h");
+        handoff.ttl = &ttl;
+    }
+    if (class == EXIT_OK)
+        class = read_reason_and_ticket(session, name, &reason, &ticket);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&request.base, "parent", name);
+    field_set_text(&request.base, "reason", reason == NULL ? "" : reason);
+    field_set_text(&request.base, "ticket", ticket == NULL ? "" : ticket);
+    field_set_text(&handoff.base, "recipient", parse_text(session->arguments, "to"));
+    request.password_handoff = &handoff;
+    class = session_call_own(session, &request.base, &answer);
+    if (class != EXIT_OK)
+        return class;
+    session_note(session, "opens once, for %s alone: docbridge passwords reveal %s",
+                 handoff.recipient, field_get_text(answer, "name"));
+    return output_message(session, answer);
+}
+
+int passwords_withdraw_run(struct session *session)
+{
+    Docbridge__V1__DeletePasswordHandoffRequest request =
+        DOCBRIDGE__V1__DELETE_PASSWORD_HANDOFF_REQUEST__INIT;
+    const ProtobufCMessage *answer;
+    const char *name;
+    int class = session_argument(session, 0, PASSWORD HANDOFF "{handoff}", &name);
+    if (class != EXIT_OK)
+        return class;
+    field_set_text(&request.base, "name", name);
+    class = session_call_own(session, &request.base, &answer);
+    if (class == EXIT_OK)
+        session_note(session, "it opens for nobody any more");
+    return class;
 }

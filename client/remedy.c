@@ -32,6 +32,11 @@ static const struct remedy table[] = {
     {"TICKET_REQUIRED", EXIT_USAGE, NULL, "name the ticket: --ticket TICKET"},
     {"SEALED_REVEAL_REQUIRED", EXIT_USAGE, NULL,
      "send a recipient_public_key of your own and open the value with its secret half"},
+    {"HANDOFF_NOT_ALLOWED", EXIT_PRECONDITION, "limit",
+     "see for how long passwords may be handed on: docbridge policy show; an administrator can "
+     "change that: docbridge policy set --handoffs 1h"},
+    {"HANDOFF_NOT_OPEN", EXIT_PRECONDITION, NULL,
+     "ask whoever handed it on for a new one: each opens once, for one person, for a time"},
     {"RESOURCE_NOT_FOUND", EXIT_NOT_FOUND, "resource",
      "check the name; what you may not see is reported the same way"},
     {"MESSAGE_INVALID", EXIT_OTHER, NULL,

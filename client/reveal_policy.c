@@ -112,6 +112,22 @@ static void take_policy(const struct session *session, Docbridge__V1__RevealPoli
     take_switch(mask, session, "sealed", "sealed_required", &policy->sealed_required);
 }
 
+static int take_handoffs(struct session *session, Google__Protobuf__Duration *most,
+                         Docbridge__V1__RevealPolicy *policy, struct mask *mask)
+{
+    const char *text = parse_text(session->arguments, "handoffs");
+    if (text == NULL)
+        return EXIT_OK;
+    google__protobuf__duration__init(most);
+    if (strcmp(text, "none") != 0) {
+        if (!parse_seconds(text, &most->seconds))
+            return session_usage(session, "--handoffs: write a time such as 15m or 2h, or none");
+        policy->handoff_max_ttl = most;
+    }
+    mask_add(mask, "handoff_max_ttl");
+    return EXIT_OK;
+}
+
 int reveal_policy_set_run(struct session *session)
 {
     Docbridge__V1__UpdateRevealPolicyRequest request =
@@ -122,7 +138,10 @@ int reveal_policy_set_run(struct session *session)
     struct budgets budgets;
     mask_init(&mask);
     take_policy(session, &policy, &mask);
+    Google__Protobuf__Duration handoffs;
     int class = take_budgets(session, &budgets, &policy, &mask);
+    if (class == EXIT_OK)
+        class = take_handoffs(session, &handoffs, &policy, &mask);
     if (class == EXIT_OK && mask.message.n_paths == 0)
         class = session_usage(session, "say what to change");
     if (class != EXIT_OK)

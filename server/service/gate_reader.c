@@ -102,8 +102,8 @@ enum err_code gate_reader_read(struct gate_reader *reader, const struct request 
     const struct password_gates *gates = &waiter.ask.gates;
     if (gates->revoked)
         return err_set(reterr, ERR_TOKEN_REVOKED, "the token was revoked");
-    if (!gates->known ||
-        !(principal_sees_company(caller, query->company_id) || gates->in_company_set))
+    if (!gates->known || !(principal_sees_company(caller, query->company_id) ||
+                           gates->in_company_set || query->handed))
         return err_set(reterr, ERR_RESOURCE_NOT_FOUND, "%s", "");
     *ret_gates = *gates;
     return ERR_OK;

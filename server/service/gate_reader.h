@@ -12,7 +12,8 @@ struct gate_reader *gate_reader_free(struct gate_reader *reader);
 
 // Reads the gates of a company and an entry, `query`, whose subject and company set are the
 // caller's, by `deadline` or a few seconds later. `cancelled` may be NULL. Hold no transaction
-// meanwhile. Nothing is said of a company that is unknown or out of the caller's scope. Errors:
+// meanwhile. Nothing is said of a company that is unknown, nor, unless the entry was handed to the
+// caller, of one out of the caller's scope. Errors:
 // RESOURCE_NOT_FOUND with an empty text for these, TOKEN_REVOKED if the query has the time when the
 // token was issued, else as store_begin and tx_query.
 enum err_code gate_reader_read(struct gate_reader *reader, const struct request *request,

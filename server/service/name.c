@@ -24,6 +24,7 @@ static const struct {
     {"record", offsetof(struct name, record), true},
     {"exposure", offsetof(struct name, exposure), false},
     {"reveal_freeze", offsetof(struct name, reveal_freeze), false},
+    {"handoff", offsetof(struct name, handoff), false},
     {"deletion_receipt", offsetof(struct name, deletion_receipt), false},
     {"image", offsetof(struct name, image), true},
     {"audit_event", offsetof(struct name, audit_event), true},

@@ -18,6 +18,7 @@ struct name {
     const char *sync_issue;
     const char *deletion_receipt;
     const char *reveal_freeze;
+    const char *handoff; // of a password
     const char *exposure;
     int64_t organization;
     int64_t flexible_asset_type;

@@ -9,6 +9,7 @@
 #include "server/service/field.h"
 #include "server/service/filter.h"
 #include "server/service/name.h"
+#include "server/service/password_handoff.h"
 #include "server/service/reading.h"
 #include "server/service/reveal.h"
 #include "server/service/services.h"
@@ -20,6 +21,8 @@ HANDLER(list_passwords, ListPasswordsRequest, ListPasswordsResponse)
 HANDLER(get_password, GetPasswordRequest, Password)
 HANDLER(reveal_password, RevealPasswordRequest, RevealPasswordResponse)
 HANDLER(explain_password_access, ExplainPasswordAccessRequest, ExplainPasswordAccessResponse)
+HANDLER(create_password_handoff, CreatePasswordHandoffRequest, PasswordHandoff)
+HANDLER(delete_password_handoff, DeletePasswordHandoffRequest, DeletePasswordHandoffResponse)
 
 static enum err_code reveal_denied(struct request *request, const void *in, struct err *reterr)
 {
@@ -33,6 +36,8 @@ static const struct method methods[] = {
      .lane = LANE_UPSTREAM,
      .unary = reveal_password_handler,
      .denied = reveal_denied},
+    UNARY(CreatePasswordHandoff, create_password_handoff, LANE_STORE),
+    UNARY(DeletePasswordHandoff, delete_password_handoff, LANE_STORE),
     UNARY(ExplainPasswordAccess, explain_password_access, LANE_STORE),
 };
 
@@ -219,6 +224,23 @@ static enum err_code reveal_password(struct request *request,
                                      Docbridge__V1__RevealPasswordResponse *out, struct err *reterr)
 {
     return password_reveal(request, in, out, reterr);
+}
+
+static enum err_code create_password_handoff(struct request *request,
+                                             const Docbridge__V1__CreatePasswordHandoffRequest *in,
+                                             Docbridge__V1__PasswordHandoff *out,
+                                             struct err *reterr)
+{
+    return password_hand_off(request, in, out, reterr);
+}
+
+static enum err_code delete_password_handoff(struct request *request,
+                                             const Docbridge__V1__DeletePasswordHandoffRequest *in,
+                                             Docbridge__V1__DeletePasswordHandoffResponse *out,
+                                             struct err *reterr)
+{
+    (void)out;
+    return password_withdraw(request, in, reterr);
 }
 
 static enum err_code explain_password_access(struct request *request,

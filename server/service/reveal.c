@@ -14,6 +14,7 @@
 #include "server/service/gate_reader.h"
 #include "server/service/name.h"
 #include "server/service/password.h"
+#include "server/service/password_handoff.h"
 #include "server/service/reading.h"
 #include "server/service/reveal.h"
 #include "server/service/reveal_freeze.h"
@@ -21,6 +22,7 @@
 #include "server/source/idle.h"
 #include "server/store/connection_finding.h"
 #include "server/store/exposure.h"
+#include "server/store/password_handoff.h"
 #include "server/sync/sync.h"
 
 // The outcome is written even if the caller has gone and the call's deadline has passed.
@@ -33,6 +35,8 @@ struct reveal {
     const char *company_id;
     const char *company; // resource name
     int64_t password_id;
+    struct password_handoff handoff; // by which the caller asks; `id` is NULL without one
+    struct audit_change handoff_change;
     struct reveal_asks asks;
     struct password_gates gates;
     struct reveal_excess excess;
@@ -44,6 +48,9 @@ struct reveal {
 
 static void fill_event(const struct reveal *reveal, struct audit_event *event)
 {
+    // An event of a reveal by hand-off names it as what it takes away.
+    event->changes = &reveal->handoff_change;
+    event->change_count = reveal->handoff.id == NULL ? 0 : 1;
     const struct password_gates *gates = &reveal->gates;
     event->type = AUDIT_PASSWORD_REVEAL;
     event->resource = reveal->in->name;
@@ -100,6 +107,7 @@ static struct reveal_case case_of(const struct reveal *reveal, const struct pass
 {
     return (struct reveal_case){.caller = reveal->request->caller,
                                 .in_sight = gates != NULL,
+                                .handed = reveal->handoff.id != NULL,
                                 .company = reveal->company,
                                 .name = reveal->in->name,
                                 .gates = gates,
@@ -172,20 +180,31 @@ static enum err_code pass_local_gates(struct reveal *reveal, struct err *reterr)
     enum audit_outcome refusal;
     enum err_code read;
     const struct request *request = reveal->request;
+    const bool handed = reveal->handoff.id != NULL;
+    // Before any word is said of what may be out of the caller's scope.
+    enum err_code verdict = handed ? handoff_find(request, &reveal->handoff, reterr) : ERR_OK;
+    if (verdict == ERR_HANDOFF_NOT_OPEN)
+        try_(record_verdict(reveal, verdict, AUDIT_DENIED, &tx, reterr));
+    try_(verdict);
     const struct password_gates_query query = {.company_id = reveal->company_id,
                                                .password_id = reveal->password_id,
                                                .issue_time_us = request->caller->issue_time_us,
-                                               .with_key = true};
+                                               .with_key = true,
+                                               .handed = handed};
     read = gate_reader_read(request->backend->gate_reader, request, &query, request->deadline,
                             request->cancelled, &reveal->gates, reterr);
     // Without the database's word nothing can be said, nor is anything recorded of who was revoked.
     if (read != ERR_OK && read != ERR_RESOURCE_NOT_FOUND)
         return read;
-    enum err_code verdict = judge_stored(reveal, read, &refusal, reterr);
-    if (verdict == ERR_OK && reveal_budget_any(&reveal->gates.policy)) {
+    verdict = judge_stored(reveal, read, &refusal, reterr);
+    if (verdict == ERR_OK && (reveal_budget_any(&reveal->gates.policy) || handed)) {
         bool broken;
         try_(request_begin(reveal->request, &tx, reterr));
         verdict = take_budget(reveal, tx, &refusal, &broken, reterr);
+        if (verdict == ERR_OK && handed) {
+            reveal->handoff.connection_id = reveal->gates.sight.connection_id;
+            verdict = handoff_use(tx, &reveal->handoff, &broken, reterr);
+        }
         if (broken)
             return verdict;
     }
@@ -258,7 +277,8 @@ static enum err_code judge_live(struct reveal *reveal, struct deadline deadline,
                                                .password_id = reveal->password_id,
                                                .category_given = true,
                                                .category_id = live->category_id,
-                                               .live_folder_id = live->folder_id};
+                                               .live_folder_id = live->folder_id,
+                                               .handed = reveal->handoff.id != NULL};
     enum err_code code = gate_reader_read(request->backend->gate_reader, request, &query, deadline,
                                           NULL, &now, reterr);
     if (code != ERR_OK)
@@ -377,6 +397,8 @@ enum err_code password_reveal(struct request *request,
     reveal.company = arena_printf(request->arena, "companies/%s", name.company);
     if (reveal.company == NULL)
         return err_no_memory(reterr);
+    reveal.handoff_change = (struct audit_change){"handoff", in->handoff, NULL};
+    try_(handoff_read(request, in->handoff, &name, &reveal.handoff, reterr));
 
     try_(pass_local_gates(&reveal, reterr));
     enum err_code fetched = fetch(&reveal, reterr);

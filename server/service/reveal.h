@@ -29,17 +29,21 @@ struct reveal_case {
     const struct reveal_excess *excess;
     // Upstream's answer; NULL: it was not asked yet, and may name the caller authorized.
     const struct source_password *live;
+    bool handed; // the entry, to the caller: then the company need not be in sight
 };
 
 // The first closed gate decides. ERR_OK: all local gates are open. `ret_gate` (NULL: not wanted)
 // gets the gate that decided, UNSPECIFIED if all are open.
 // Errors: MISSING_PERMISSION, RESOURCE_NOT_FOUND, CONNECTION_NOT_ACTIVE, REVEALS_PAUSED,
-// PASSWORD_SHARING_DISABLED, COMPANY_NO_ACCESS, CATEGORY_NOT_ALLOWED, PASSWORD_VAULTED_UPSTREAM,
-// PASSWORD_PERSONAL_UPSTREAM, PASSWORD_ARCHIVED_UPSTREAM, UPSTREAM_RECORD_RESTRICTED,
-// ACTOR_NOT_ALLOWED, REVEALS_FROZEN, REVEAL_REASON_REQUIRED, TICKET_REQUIRED,
-// SEALED_REVEAL_REQUIRED, REVEAL_BUDGET_EXCEEDED.
+// PASSWORD_SHARING_DISABLED, HANDOFF_NOT_ALLOWED, COMPANY_NO_ACCESS, CATEGORY_NOT_ALLOWED,
+// PASSWORD_VAULTED_UPSTREAM, PASSWORD_PERSONAL_UPSTREAM, PASSWORD_ARCHIVED_UPSTREAM,
+// UPSTREAM_RECORD_RESTRICTED, ACTOR_NOT_ALLOWED, REVEALS_FROZEN, REVEAL_REASON_REQUIRED,
+// TICKET_REQUIRED, SEALED_REVEAL_REQUIRED, REVEAL_BUDGET_EXCEEDED.
 enum err_code reveal_judge(const struct reveal_case *what, Docbridge__V1__AccessGate *ret_gate,
                            struct err *reterr) _must_check_;
+// Whether passwords are handed on in the tenant. Errors: HANDOFF_NOT_ALLOWED.
+enum err_code reveal_check_handoffs(const struct password_gates *gates,
+                                    struct err *reterr) _must_check_;
 // Whether the caller must give a reason, and have the value sealed. For a case with gates.
 bool reveal_needs_reason(const struct reveal_case *what);
 bool reveal_needs_sealing(const struct reveal_case *what);

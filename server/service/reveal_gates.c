@@ -20,9 +20,9 @@ static enum err_code permission(const struct reveal_case *what, struct err *rete
 
 static enum err_code company_scope(const struct reveal_case *what, struct err *reterr)
 {
-    if (what->gates != NULL && what->in_sight)
-        return ERR_OK;
-    return err_not_found(reterr, what->name);
+    if (what->gates == NULL || !(what->in_sight || what->handed))
+        return err_not_found(reterr, what->name);
+    return what->handed ? reveal_check_handoffs(what->gates, reterr) : ERR_OK;
 }
 
 static enum err_code connection_active(const struct reveal_case *what, struct err *reterr)
@@ -241,6 +241,15 @@ static enum err_code sealed(const struct reveal_case *what, struct err *reterr)
         return ERR_OK;
     return refuse_by_policy(ERR_SEALED_REVEAL_REQUIRED, "recipient_public_key",
                             "the value is given out sealed only: send a public key", reterr);
+}
+
+enum err_code reveal_check_handoffs(const struct password_gates *gates, struct err *reterr)
+{
+    if (gates->policy.handoff_max_s > 0)
+        return ERR_OK;
+    (void)err_set(reterr, ERR_HANDOFF_NOT_ALLOWED, "the policy lets nobody hand on passwords");
+    err_meta(reterr, "policy", "revealPolicy");
+    return ERR_HANDOFF_NOT_ALLOWED;
 }
 
 // The order is the order of the gates.

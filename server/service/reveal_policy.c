@@ -24,7 +24,9 @@ enum {
     WINDOW_MIN_S = 60,
     WINDOW_MAX_S = 30 * 86400,
     WINDOW_DEFAULT_S = 3600,
-    CHANGES_MAX = 10,
+    HANDOFF_MIN_S = 60,
+    HANDOFF_MAX_S = 86400,
+    CHANGES_MAX = 11,
     VALUE_BYTES = 64,
 };
 
@@ -38,18 +40,14 @@ enum {
     SEALED_REQUIRED = 1 << 5,
     SERVICE_CALLERS = 1 << 6,
     FIRST_BUDGET = 1 << 7, // and the next two, by scope
+    HANDOFF_MAX_TTL = 1 << 10,
 };
-static const char *const allowed[] = {"restricted_records",
-                                      "restricted_passwords_listed",
-                                      "reason_required",
-                                      "reason_min_length",
-                                      "ticket_required",
-                                      "sealed_required",
-                                      "service_callers",
-                                      "user_budget",
-                                      "company_budget",
-                                      "tenant_budget",
-                                      NULL};
+static const char *const allowed[] = {"restricted_records", "restricted_passwords_listed",
+                                      "reason_required",    "reason_min_length",
+                                      "ticket_required",    "sealed_required",
+                                      "service_callers",    "user_budget",
+                                      "company_budget",     "tenant_budget",
+                                      "handoff_max_ttl",    NULL};
 static const char *const budget_fields[] = {"user_budget", "company_budget", "tenant_budget"};
 
 HANDLER(get_reveal_policy, GetRevealPolicyRequest, RevealPolicy)
@@ -115,7 +113,10 @@ static enum err_code fill(struct arena *arena, const struct reveal_policy *polic
     out->service_callers = (Docbridge__V1__RevealPolicy__ServiceCallers)policy->service_callers;
     out->update_time = field_time(arena, policy->update_time_us);
     out->etag = field_etag(arena, policy->revision);
-    return out->name == NULL || out->etag == NULL || !fill_budgets(arena, policy, out)
+    if (policy->handoff_max_s > 0)
+        out->handoff_max_ttl = field_duration(arena, policy->handoff_max_s * INT64_C(1000000));
+    return out->name == NULL || out->etag == NULL || !fill_budgets(arena, policy, out) ||
+                   (policy->handoff_max_s > 0 && out->handoff_max_ttl == NULL)
                ? err_no_memory(reterr)
                : ERR_OK;
 }
@@ -157,6 +158,11 @@ static enum err_code check(const Docbridge__V1__RevealPolicy *wanted, unsigned m
         (wanted->reason_min_length < 0 || wanted->reason_min_length > REASON_MIN_LENGTH_MAX))
         return err_invalid(reterr, "reveal_policy.reason_min_length", "must be 0 to %d",
                            REASON_MIN_LENGTH_MAX);
+    const Google__Protobuf__Duration *ttl = wanted->handoff_max_ttl;
+    if ((mask & HANDOFF_MAX_TTL) && ttl != NULL &&
+        (ttl->nanos != 0 || ttl->seconds < HANDOFF_MIN_S || ttl->seconds > HANDOFF_MAX_S))
+        return err_invalid(reterr, "reveal_policy.handoff_max_ttl",
+                           "must be %d s to %d s, in whole seconds", HANDOFF_MIN_S, HANDOFF_MAX_S);
     for (size_t i = 0; i < ARRAY_LEN(budget_fields); i++)
         if (mask & (FIRST_BUDGET << i))
             try_(check_budget(budget_of(wanted, i), budget_fields[i], reterr));
@@ -198,6 +204,9 @@ static struct reveal_policy merge(const struct reveal_policy *old,
     for (size_t i = 0; i < ARRAY_LEN(budget_fields); i++)
         if (mask & (FIRST_BUDGET << i))
             new.budgets[i] = read_budget(budget_of(wanted, i));
+    if (mask & HANDOFF_MAX_TTL)
+        new.handoff_max_s =
+            wanted->handoff_max_ttl == NULL ? 0 : (int)wanted->handoff_max_ttl->seconds;
     return new;
 }
 
@@ -268,6 +277,7 @@ static void compare(const struct reveal_policy *old, const struct reveal_policy 
              "SERVICE_CALLERS_", old->service_callers, new->service_callers);
     for (size_t i = 0; i < ARRAY_LEN(budget_fields); i++)
         add_budget(changes, budget_fields[i], &old->budgets[i], &new->budgets[i]);
+    add_number(changes, "handoff_max_ttl", old->handoff_max_s, new->handoff_max_s);
 }
 
 static enum err_code get_reveal_policy(struct request *request,

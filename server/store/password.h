@@ -85,6 +85,7 @@ struct password_gates_query {
     int64_t issue_time_us;   // of the token of who asks; 0: whether it is revoked is not looked at
     const char *company_set; // by which who asks sees; NULL: none
     bool with_key;           // the sealed key is read too
+    bool handed;             // to who asks, who needs no sight of the company then
 };
 
 struct password_gates_ask {

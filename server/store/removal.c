@@ -27,6 +27,7 @@ static const struct {
     {REMOVAL_CHECKLIST, true, {"removal_checklist_template", RECORDS(7)}},
     {REMOVAL_FOLDER, true, {"removal_password_folder", RECORDS(8)}},
     {REMOVAL_PASSWORD, true, {"removal_password", RECORDS(9)}},
+    {REMOVAL_NOT_COUNTED, true, {"removal_password_handoff", BATCH("password_handoff", "")}},
     {REMOVAL_NOT_COUNTED, true, {"removal_search_entry", BATCH("search_entry", "")}},
     {REMOVAL_NOT_COUNTED, true, {"removal_record_change", BATCH("record_change", "")}},
     {REMOVAL_NOT_COUNTED, true, {"removal_tombstone", BATCH("record_tombstone", "")}},

@@ -11,13 +11,13 @@ static const struct statement set_sql = {
     "INSERT INTO reveal_policy AS p (tenant, restricted_records, restricted_listed,"
     "  reason_required, reason_min_length, ticket_required, sealed_required, service_callers,"
     "  user_limit, user_window_s, user_freezes, company_limit, company_window_s, company_freezes,"
-    "  tenant_limit, tenant_window_s, tenant_freezes, update_time)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+    "  tenant_limit, tenant_window_s, tenant_freezes, update_time, handoff_max_s)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $20)"
     " ON CONFLICT (tenant) DO UPDATE SET " SET("restricted_records") SET("restricted_listed") SET(
         "reason_required") SET("reason_min_length") SET("ticket_required") SET("sealed_required")
         SET("service_callers") SET("user_limit") SET("user_window_s") SET("user_freezes") SET(
             "company_limit") SET("company_window_s") SET("company_freezes") SET("tenant_limit")
-            SET("tenant_window_s") SET(
+            SET("tenant_window_s") SET("handoff_max_s") SET(
                 "tenant_freezes") "  revision = p.revision + 1, update_time = excluded.update_time"
                                   " WHERE p.revision = $19"};
 
@@ -45,6 +45,7 @@ struct reveal_policy reveal_policy_read(const struct rows *rows, int row, int fi
                     read_budget(rows, row, first + 13)},
         .revision = rows_int64(rows, row, first + 16),
         .update_time_us = rows_time(rows, row, first + 17),
+        .handoff_max_s = (int)rows_int64(rows, row, first + 18),
     };
 }
 
@@ -70,7 +71,7 @@ enum err_code reveal_policy_set(struct tx *tx, const struct reveal_policy *polic
                        ARG_INT64(policy->reason_min_length), ARG_BOOL(policy->ticket_required),
                        ARG_BOOL(policy->sealed_required), ARG_INT64(policy->service_callers),
                        BUDGET_ARGS(0), BUDGET_ARGS(1), BUDGET_ARGS(2), ARG_TIME(time_us),
-                       ARG_INT64(policy->revision)),
+                       ARG_INT64(policy->revision), ARG_INT64(policy->handoff_max_s)),
                   &rows, reterr));
     if (rows_affected(&rows) == 0)
         return err_set(reterr, ERR_CONFLICT, "the policy was changed meanwhile");

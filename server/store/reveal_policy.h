@@ -44,6 +44,7 @@ struct reveal_policy {
     int service_callers;
     struct reveal_budget budgets[REVEAL_SCOPE_COUNT]; // of scope i + 1
     int64_t revision, update_time_us;                 // 0 while nobody chose
+    int handoff_max_s;                                // 0: no hand-offs
 };
 
 // Reads the tenant's policy; the defaults if it has none.
@@ -61,7 +62,8 @@ enum err_code reveal_policy_set(struct tx *tx, const struct reveal_policy *polic
     " p.restricted_records, p.restricted_listed, p.reason_required, p.reason_min_length,"     \
     " p.ticket_required, p.sealed_required, p.service_callers," REVEAL_BUDGET_COLUMNS("user") \
         REVEAL_BUDGET_COLUMNS("company") REVEAL_BUDGET_COLUMNS(                               \
-            "tenant") " p.revision AS policy_revision, p.update_time AS policy_update_time"
+            "tenant") " p.revision AS policy_revision, p.update_time AS policy_update_time,"  \
+                      " p.handoff_max_s"
 #define REVEAL_BUDGET_COLUMNS(scope) \
     " p." scope "_limit, p." scope "_window_s, p." scope "_freezes,"
 struct reveal_policy reveal_policy_read(const struct rows *rows, int row, int first);

@@ -136,6 +136,43 @@ class Reveals(e2e.Case):
         self.stack.cli("policy", "unfreeze", freezes[0].name, "--reason", "it was a test")
         apis[1](REVEAL, name=names[0], timeout=10)
 
+    def test_a_handoff_opens_once_over_all_servers(self):
+        number, name = next(iter(self.names.items()))
+        path = "/passwords/%d" % number
+        tina = self.person(sub="tina", companies=["no-company"])
+        apis = [tina, e2e.Api(self.stack.channel(self.stack.replica()), tina.token)]
+        refused = self.stack.cli("passwords", "hand-off", name, "--to", "tina", code=None)
+        self.assertIn("HANDOFF_NOT_ALLOWED", refused.err)
+        self.stack.cli("policy", "set", "--handoffs", "1h")
+        handoff = self.stack.json("passwords", "hand-off", name, "--to", "tina", "--reason", "on call")["name"]
+        before = self.emulator.count(path=path)
+
+        def reveal(i):
+            try:
+                return apis[i % 2](REVEAL, name=name, handoff=handoff, timeout=15).plaintext
+            except grpc.RpcError as error:
+                return e2e.Failure(error).reason
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(reveal, range(16)))
+        self.assertEqual(sorted(answers), sorted([self.truth[number]["secret"]] + ["HANDOFF_NOT_OPEN"] * 15))
+        self.assertEqual(self.emulator.count(path=path), before + 1)
+        self.assertFailure(tina.fails(REVEAL, name=name, timeout=10), grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
+        event = self.api("AuditService.ListAuditEvents", page_size=1, filter="type = PASSWORD_HANDOFF").audit_events[0]
+        self.assertEqual((event.actor.subject, event.reason), ("ada", "on call"))
+
+    def test_a_handoff_with_the_cli(self):
+        number, name = next(iter(self.names.items()))
+        tina = self.person(sub="tina", companies=["no-company"])
+        self.stack.cli("policy", "set", "--handoffs", "1h")
+        handoff = self.stack.json("passwords", "hand-off", name, "--to", "tina")["name"]
+        value, _ = self.stack.reveal(handoff, token=tina.token)
+        self.assertEqual(value, self.truth[number]["secret"])
+        handoff = self.stack.json("passwords", "hand-off", name, "--to", "tina")["name"]
+        self.stack.cli("passwords", "withdraw", handoff)
+        self.assertFailure(tina.fails(REVEAL, name=name, handoff=handoff, timeout=10), PRECONDITION,
+                           "HANDOFF_NOT_OPEN")
+
     def test_a_budget_says_when_there_is_room(self):
         self.policy(tenant_budget=e2e.protos.v1.RevealBudget(limit=1))
         first, second = list(self.names.values())[:2]

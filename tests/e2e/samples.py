@@ -25,7 +25,7 @@ ABSENT = {"company": "qqq", "company_set": "qqq", "connection": "qqq", "deletion
           "password_category": "999999003", "sync_run": "qqq", "sync_issue": "qqq", "password": "999999004",
           "document": "999999005", "flexible_asset": "999999006", "checklist": "999999007",
           "checklist_template": "999999009", "image": "999999010",
-          "audit_event": "999999008", "reveal_freeze": "qqq", "exposure": "qqq", "deletion_receipt": "qqq"}
+          "audit_event": "999999008", "reveal_freeze": "qqq", "exposure": "qqq", "handoff": "qqq", "deletion_receipt": "qqq"}
 
 
 def varint(data, at):

@@ -23,6 +23,7 @@ enum err_code reveal(struct fixture *fixture, int password)
                            asks.company == NULL ? "acme" : asks.company, password);
     in.reason = arena_strdup(arena, asks.reason == NULL ? "" : asks.reason);
     in.ticket = arena_strdup(arena, asks.ticket == NULL ? "" : asks.ticket);
+    in.handoff = arena_strdup(arena, asks.handoff == NULL ? "" : asks.handoff);
     in.recipient_public_key.data = (uint8_t *)(uintptr_t)asks.key;
     in.recipient_public_key.len = asks.key_len;
     upstream.live.id = password;

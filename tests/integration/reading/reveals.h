@@ -9,6 +9,7 @@
 struct asks {
     const char *company;         // NULL: acme
     const char *reason, *ticket; // NULL: none
+    const char *handoff;         // NULL: none
     const unsigned char *key;
     size_t key_len;
 };

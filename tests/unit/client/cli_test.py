@@ -733,6 +733,42 @@ class CliTest(unittest.TestCase):
         deadline = self.server.calls[-1][3]
         self.assertTrue(5 < deadline <= 10.5, deadline)
 
+    def test_handing_on(self):
+        handoff = self.NAME + "/handoffs/h-1"
+        self.asked_for()
+        self.answer("CreatePasswordHandoff", self.message("PasswordHandoff", name=handoff, recipient="tina"))
+        self.expect(self.run_cli("passwords", "hand-off", "acme/9"), 2, "--to")
+        self.expect(self.run_cli("passwords", "hand-off", "acme/9", "--to", "tina", "--for", "soon"), 2, "15m")
+        done = self.run_cli("passwords", "hand-off", "acme/9", "--to", "tina", "--for", "30m", "--reason", "r",
+                            "--ticket", "T1")
+        self.expect(done, 0, "for tina alone: docbridge passwords reveal " + handoff)
+        self.assertIn(handoff, done.stdout)
+        request = self.server.requests("CreatePasswordHandoff")[0]
+        self.assertEqual((request.parent, request.password_handoff.recipient, request.password_handoff.ttl.seconds,
+                          request.reason, request.ticket), (self.NAME, "tina", 1800, "r", "T1"))
+        self.expect(self.run_cli("passwords", "hand-off", "acme/9", "--to", "tina"), 0)
+        self.assertFalse(self.server.requests("CreatePasswordHandoff")[1].password_handoff.HasField("ttl"))
+        # Its name alone says of which password it is.
+        self.answer("RevealPassword", self.revealed())
+        with tempfile.TemporaryFile() as target:
+            self.expect(self.run_cli("passwords", "reveal", handoff, "--fd", str(target.fileno()),
+                                     pass_fds=[target.fileno()]), 0, "auditEvents/5")
+        request = self.server.requests("RevealPassword")[0]
+        self.assertEqual((request.name, request.handoff), (self.NAME, handoff))
+        self.answer("DeletePasswordHandoff", self.message("DeletePasswordHandoffResponse"))
+        self.expect(self.run_cli("passwords", "withdraw", self.NAME), 2)
+        self.expect(self.run_cli("passwords", "withdraw", handoff), 0, "opens for nobody")
+        self.assertEqual(self.server.requests("DeletePasswordHandoff")[0].name, handoff)
+        self.answer("UpdateRevealPolicy", self.message("RevealPolicy", name="revealPolicy"))
+        self.expect(self.run_cli("policy", "set", "--handoffs", "often"), 2, "15m")
+        self.expect(self.run_cli("policy", "set", "--handoffs", "2h"), 0)
+        self.expect(self.run_cli("policy", "set", "--handoffs", "none"), 0)
+        set_, unset = self.server.requests("UpdateRevealPolicy")
+        self.assertEqual((set_.reveal_policy.handoff_max_ttl.seconds, list(set_.update_mask.paths)),
+                         (7200, ["handoff_max_ttl"]))
+        self.assertFalse(unset.reveal_policy.HasField("handoff_max_ttl"))
+        self.assertEqual(list(unset.update_mask.paths), ["handoff_max_ttl"])
+
     def test_reveal_takes_no_value_in_the_clear(self):
         for wrong in (dict(sealed=b"", plaintext="s3cr"), dict(sealed=b"x" * 60), dict(sealed=b"x")):
             if not wrong["sealed"]:

@@ -255,6 +255,13 @@ static void the_caller_is_judged_first(void **state)
     what.in_sight = true;
     assert_int_equal(reveal_judge(&what, &gate, &err), ERR_OK);
     assert_int_equal(gate, DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_UNSPECIFIED);
+    // What was handed over needs no sight, but a policy that lets it.
+    what.handed = true;
+    what.in_sight = false;
+    assert_int_equal(reveal_judge(&what, &gate, &err), ERR_HANDOFF_NOT_ALLOWED);
+    assert_int_equal(gate, DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_COMPANY_SCOPE);
+    gates.policy.handoff_max_s = 60;
+    assert_int_equal(reveal_judge(&what, &gate, &err), ERR_OK);
     what.gates = NULL; // no such company
     assert_int_equal(reveal_judge(&what, &gate, &err), ERR_RESOURCE_NOT_FOUND);
     assert_int_equal(gate, DOCBRIDGE__V1__ACCESS_GATE__ACCESS_GATE_COMPANY_SCOPE);

@@ -1,0 +1,84 @@
+#include "server/store/password_handoff.h"
+
+// Whoever hands on at the same time waits for the lock, so that the count is of what is committed.
+static const struct statement lock_sql = {
+    "password_handoff_lock",
+    "SELECT pg_advisory_xact_lock(hashtextextended(format('handoff %L %L', $1::text, $2::text),"
+    " 0))"};
+static const struct statement put_sql = {
+    "password_handoff_put",
+    "WITH over AS ("
+    " DELETE FROM password_handoff WHERE tenant = $1 AND expire_time <= clock_timestamp())"
+    " INSERT INTO password_handoff (tenant, id, connection_id, company_id, password_id, sender,"
+    "  recipient, expire_time)"
+    " SELECT $1, gen_random_uuid()::text, $2, $3, $4, $5, $6, $7 WHERE (SELECT count(*)"
+    "  FROM password_handoff WHERE tenant = $1 AND sender = $5"
+    "   AND expire_time > clock_timestamp()) < $8 RETURNING id"};
+
+#define OPEN                                                                                   \
+    " FROM password_handoff WHERE tenant = $1 AND id = $2 AND company_id = $3 AND password_id" \
+    " = $4 AND recipient = $5 AND expire_time > clock_timestamp()"
+static const struct statement find_sql = {"password_handoff_find", "SELECT" OPEN};
+static const struct statement take_sql = {"password_handoff_take",
+                                          "DELETE" OPEN " AND connection_id = $6"};
+static const struct statement withdraw_sql = {
+    "password_handoff_withdraw",
+    "DELETE FROM password_handoff WHERE tenant = $1 AND id = $2 AND company_id = $3"
+    " AND password_id = $4 AND sender = $5 AND expire_time > clock_timestamp()"};
+
+enum err_code password_handoff_put(struct tx *tx, const struct password_handoff *handoff,
+                                   struct arena *arena, const char **ret_id, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    *ret_id = NULL;
+    try_(tx_run(tx, &lock_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(handoff->sender)), reterr));
+    try_(tx_query(tx, &put_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(handoff->connection_id),
+                       ARG_TEXT(handoff->company_id), ARG_INT64(handoff->password_id),
+                       ARG_TEXT(handoff->sender), ARG_TEXT(handoff->recipient),
+                       ARG_TIME(handoff->expire_time_us), ARG_INT64(PASSWORD_HANDOFFS_OPEN_MAX)),
+                  &rows, reterr));
+    if (rows_count(&rows) == 0)
+        return ERR_OK;
+    *ret_id = rows_text_copy(&rows, 0, 0, arena);
+    return *ret_id == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+enum err_code password_handoff_find(struct tx *tx, const struct password_handoff *handoff,
+                                    bool *ret_open, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(
+        tx_query(tx, &find_sql,
+                 ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(handoff->id), ARG_TEXT(handoff->company_id),
+                      ARG_INT64(handoff->password_id), ARG_TEXT(handoff->recipient)),
+                 &rows, reterr));
+    *ret_open = rows_count(&rows) == 1;
+    return ERR_OK;
+}
+
+enum err_code password_handoff_take(struct tx *tx, const struct password_handoff *handoff,
+                                    bool *ret_taken, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &take_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(handoff->id),
+                       ARG_TEXT(handoff->company_id), ARG_INT64(handoff->password_id),
+                       ARG_TEXT(handoff->recipient), ARG_TEXT(handoff->connection_id)),
+                  &rows, reterr));
+    *ret_taken = rows_affected(&rows) == 1;
+    return ERR_OK;
+}
+
+enum err_code password_handoff_withdraw(struct tx *tx, const struct password_handoff *handoff,
+                                        bool *ret_open, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(
+        tx_query(tx, &withdraw_sql,
+                 ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(handoff->id), ARG_TEXT(handoff->company_id),
+                      ARG_INT64(handoff->password_id), ARG_TEXT(handoff->sender)),
+                 &rows, reterr));
+    *ret_open = rows_affected(&rows) == 1;
+    return ERR_OK;
+}

@@ -1,0 +1,365 @@
+// A password handed on: opens once, for one person, and lends sight of the company and nothing
+// else.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "docbridge/v1/reveal_policy.pb-c.h"
+#include "server/service/password_handoff.h"
+#include "server/service/services.h"
+#include "tests/integration/reading/reveals.h"
+
+enum { A = PASSWORD_PLAIN, B = PASSWORD_UNCATEGORIZED };
+
+static const char NOWHERE[] = "companies/acme/passwords/9001/handoffs/none";
+
+// The hand-off that was made last.
+static Docbridge__V1__PasswordHandoff made;
+
+static void set_policy(struct fixture *fixture, const char *assignment)
+{
+    (void)fixture_sql(fixture, "INSERT INTO reveal_policy VALUES ('t1', 1, false, false, 0, false,"
+                               " false, 1, 1, now()) ON CONFLICT DO NOTHING");
+    (void)fixture_sql(fixture,
+                      arena_printf(&fixture->arena, "UPDATE reveal_policy SET %s", assignment));
+}
+
+static int handoffs_fresh(void **state)
+{
+    int result = reveals_fresh(state);
+    set_policy(*state, "handoff_max_s = 3600");
+    return result;
+}
+
+// Tom sees acme, his colleague from another team sees beta alone.
+static void be_tom(struct fixture *fixture)
+{
+    fixture->caller.subject = "tom";
+    fixture->caller.actor = ACTOR_HUMAN;
+    fixture->caller.all_companies = true;
+}
+
+static void be_tina(struct fixture *fixture)
+{
+    static const char *const companies[] = {"beta"};
+    fixture->caller.subject = "tina";
+    fixture->caller.all_companies = false;
+    fixture->caller.companies = companies;
+    fixture->caller.company_count = 1;
+}
+
+static enum err_code hand_off_for(struct fixture *fixture, int password, const char *recipient,
+                                  int64_t seconds)
+{
+    Docbridge__V1__CreatePasswordHandoffRequest in;
+    Docbridge__V1__PasswordHandoff wanted;
+    Google__Protobuf__Duration ttl;
+    docbridge__v1__create_password_handoff_request__init(&in);
+    docbridge__v1__password_handoff__init(&wanted);
+    docbridge__v1__password_handoff__init(&made);
+    google__protobuf__duration__init(&ttl);
+    in.parent = arena_printf(&fixture->arena, "companies/acme/passwords/%d", password);
+    in.reason = arena_strdup(&fixture->arena, asks.reason == NULL ? "" : asks.reason);
+    wanted.recipient = arena_strdup(&fixture->arena, recipient);
+    ttl.seconds = seconds;
+    if (seconds != 0)
+        wanted.ttl = &ttl;
+    in.password_handoff = &wanted;
+    reveal_err = (struct err){0};
+    return password_hand_off(&fixture->request, &in, &made, &reveal_err);
+}
+
+static enum err_code hand_off(struct fixture *fixture, int password)
+{
+    be_tom(fixture);
+    return hand_off_for(fixture, password, "tina", 0);
+}
+
+static enum err_code withdraw(struct fixture *fixture, const char *name)
+{
+    Docbridge__V1__DeletePasswordHandoffRequest in;
+    docbridge__v1__delete_password_handoff_request__init(&in);
+    in.name = arena_strdup(&fixture->arena, name);
+    reveal_err = (struct err){0};
+    return password_withdraw(&fixture->request, &in, &reveal_err);
+}
+
+// Tina's reveal by a hand-off.
+static enum err_code open_as_tina(struct fixture *fixture, int password, const char *handoff)
+{
+    be_tina(fixture);
+    asks.handoff = handoff;
+    return reveal(fixture, password);
+}
+
+// Refused in one way whatever the cause, told in the trail, and upstream is not asked.
+static void assert_shut(struct fixture *fixture, enum err_code code)
+{
+    int calls = upstream.calls;
+    assert_int_equal(code, ERR_HANDOFF_NOT_OPEN);
+    assert_string_equal(reveal_err.text,
+                        "the hand-off is not open, or not to this caller for this password");
+    assert_string_equal(last_event(fixture), "3 2 HANDOFF_NOT_OPEN 0 f 0");
+    assert_int_equal(revealed.value_case, 0);
+    assert_int_equal(upstream.calls, calls);
+}
+
+static const char *changes(struct fixture *fixture)
+{
+    return fixture_sql(fixture, "SELECT changes FROM audit_event ORDER BY sequence DESC LIMIT 1");
+}
+
+static void opens_once_for_the_recipient(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(open_as_tina(fixture, A, NULL), ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    assert_int_equal(upstream.calls, 0);
+    assert_string_equal(made.recipient, "tina");
+    assert_string_equal(fixture_sql(fixture,
+                                    "SELECT type || resource || actor_subject FROM audit_event"
+                                    " ORDER BY sequence DESC LIMIT 1"),
+                        "44companies/acme/passwords/9001tom");
+    assert_non_null(
+        strstr(changes(fixture), "{\"field\":\"recipient\",\"old\":null,\"new\":\"tina\"}"));
+    assert_non_null(strstr(changes(fixture), made.name));
+
+    assert_int_equal(open_as_tina(fixture, A, made.name), ERR_OK);
+    assert_string_equal(revealed.plaintext, upstream.value);
+    assert_int_equal(upstream.calls, 1);
+    assert_string_equal(changes(fixture),
+                        arena_printf(&fixture->arena,
+                                     "[{\"field\":\"handoff\",\"old\":\"%s\",\"new\":null}]",
+                                     made.name));
+    // Who has seen it is in the ledger like anybody else.
+    assert_string_equal(fixture_sql(fixture, "SELECT subject FROM exposure"), "tina");
+    assert_shut(fixture, open_as_tina(fixture, A, made.name));
+    assert_int_equal(open_as_tina(fixture, A, NULL), ERR_RESOURCE_NOT_FOUND);
+}
+
+static void is_of_no_use_to_anybody_else(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    const char *name = arena_strdup(&fixture->arena, made.name);
+    asks.handoff = name;
+    assert_shut(fixture, reveal(fixture, A)); // its sender
+    be_tina(fixture);
+    fixture->caller.subject = "tim";
+    assert_shut(fixture, reveal(fixture, A));
+    assert_shut(fixture, open_as_tina(fixture, A, NOWHERE));
+    // Of another password, in its own name and in that of the other.
+    assert_int_equal(open_as_tina(fixture, B, name), ERR_FIELD_INVALID);
+    assert_string_equal(reveal_err.field, "handoff");
+    const char *moved = arena_printf(&fixture->arena, "companies/acme/passwords/%d%s", B,
+                                     strstr(name, "/handoffs/"));
+    assert_shut(fixture, open_as_tina(fixture, B, moved));
+    assert_int_equal(open_as_tina(fixture, A, "handoffs/1"), ERR_FIELD_INVALID);
+    fixture->caller.tenant = "t2";
+    assert_int_equal(reveal(fixture, A), ERR_FIELD_INVALID);
+    asks.handoff = name;
+    assert_int_equal(reveal(fixture, A), ERR_HANDOFF_NOT_OPEN);
+    fixture->caller.tenant = "t1";
+    assert_int_equal(open_as_tina(fixture, A, name), ERR_OK);
+}
+
+static void shuts(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const causes[] = {
+        "UPDATE password_handoff SET expire_time = now()",
+        "INSERT INTO subject_revocation (tenant, subject, revoke_time)"
+        " VALUES ('t1', 'tom', '2001-01-01')",
+        "INSERT INTO subject_revocation (tenant, subject, revoke_time)"
+        " VALUES ('t1', 'tina', '2001-01-01')",
+        "INSERT INTO reveal_freeze VALUES ('t1', 1, 'tom', 'f1', '', 'x', 'X', 1, 1, 60, now())",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
+        (void)fixture_sql(fixture, "DELETE FROM subject_revocation");
+        (void)fixture_sql(fixture, "DELETE FROM reveal_freeze");
+        assert_int_equal(hand_off(fixture, A), ERR_OK);
+        (void)fixture_sql(fixture, causes[i]);
+        assert_shut(fixture, open_as_tina(fixture, A, made.name));
+    }
+    (void)fixture_sql(fixture, "DELETE FROM reveal_freeze");
+    // What concerns others does not.
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    (void)fixture_sql(fixture, "INSERT INTO subject_revocation (tenant, subject, revoke_time)"
+                               " VALUES ('t1', 'tim', '2001-01-01'), ('t2', 'tom', '2001-01-01')");
+    (void)fixture_sql(fixture, "INSERT INTO reveal_freeze VALUES"
+                               " ('t1', 2, 'tom', 'f1', '', 'x', 'X', 1, 1, 60, now())");
+    assert_int_equal(open_as_tina(fixture, A, made.name), ERR_OK);
+}
+
+static void its_sender_withdraws_it(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    be_tina(fixture);
+    assert_int_equal(withdraw(fixture, made.name), ERR_RESOURCE_NOT_FOUND);
+    be_tom(fixture);
+    assert_int_equal(withdraw(fixture, NOWHERE), ERR_RESOURCE_NOT_FOUND);
+    assert_int_equal(withdraw(fixture, made.name), ERR_OK);
+    assert_non_null(strstr(changes(fixture), "\"new\":null"));
+    assert_int_equal(withdraw(fixture, made.name), ERR_RESOURCE_NOT_FOUND);
+    assert_shut(fixture, open_as_tina(fixture, A, made.name));
+}
+
+// Whoever opens it gets through every other gate, and what is denied leaves it open.
+static void lends_nothing_but_sight(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    const char *name = arena_strdup(&fixture->arena, made.name);
+    set_policy(fixture, "reason_required = true");
+    assert_int_equal(open_as_tina(fixture, A, name), ERR_REVEAL_REASON_REQUIRED);
+    asks.reason = "on call";
+    fixture->caller.permissions = 1u << PERMISSION_READ_DOCUMENTATION;
+    assert_int_equal(reveal(fixture, A), ERR_MISSING_PERMISSION);
+    fixture->caller.permissions |= 1u << PERMISSION_READ_DOCUMENTATION_PASSWORDS;
+    fixture->caller.actor = ACTOR_AGENT;
+    assert_int_equal(reveal(fixture, A), ERR_SEALED_REVEAL_REQUIRED);
+    fixture->caller.actor = ACTOR_HUMAN;
+    set_policy(fixture, "handoff_max_s = 0");
+    assert_int_equal(reveal(fixture, A), ERR_HANDOFF_NOT_ALLOWED);
+    set_policy(fixture, "handoff_max_s = 60");
+    (void)fixture_sql(fixture, "UPDATE company_password_access SET level = 1");
+    assert_int_equal(reveal(fixture, A), ERR_COMPANY_NO_ACCESS);
+    (void)fixture_sql(fixture, "UPDATE company_password_access SET level = 3");
+    set_policy(fixture, "user_limit = 1, user_window_s = 3600");
+    (void)fixture_sql(fixture, "INSERT INTO reveal_use VALUES ('t1', 1, 'tina', 'c1', 1, now())");
+    assert_int_equal(reveal(fixture, A), ERR_REVEAL_BUDGET_EXCEEDED);
+    set_policy(fixture, "user_limit = 0");
+    assert_int_equal(upstream.calls, 0);
+    assert_int_equal(reveal(fixture, A), ERR_OK);
+}
+
+// What the live record and the settings of that moment say still counts, and it is used up then.
+static void is_judged_live(void **state)
+{
+    struct fixture *fixture = *state;
+    const void *pair[] = {fixture, "UPDATE reveal_policy SET handoff_max_s = 0"};
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    upstream.while_asked = fixture_run_sql;
+    upstream.context = pair;
+    assert_int_equal(open_as_tina(fixture, A, made.name), ERR_HANDOFF_NOT_ALLOWED);
+    assert_int_equal(revealed.value_case, 0);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM password_handoff"), "0");
+}
+
+static void open_again(void *context)
+{
+    struct fixture *fixture = context;
+    upstream.while_asked = NULL;
+    assert_int_equal(reveal(fixture, A), ERR_HANDOFF_NOT_OPEN);
+}
+
+static void is_used_up_before_upstream_is_asked(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    upstream.while_asked = open_again;
+    upstream.context = fixture;
+    assert_int_equal(open_as_tina(fixture, A, made.name), ERR_OK);
+    assert_int_equal(upstream.calls, 1);
+}
+
+// Found open, and gone when it is to be used up: another was first.
+static void opens_for_the_first_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    (void)fixture_sql(fixture, "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS"
+                               " 'BEGIN RETURN NULL; END'");
+    (void)fixture_sql(fixture, "CREATE TRIGGER gone BEFORE DELETE ON password_handoff"
+                               " FOR EACH ROW EXECUTE FUNCTION gone()");
+    assert_shut(fixture, open_as_tina(fixture, A, made.name));
+}
+
+// Without an intent there is no use of it.
+static void stays_open_without_an_audit_trail(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    (void)fixture_sql(fixture, "REVOKE INSERT ON audit_event FROM docbridge_server");
+    assert_int_equal(open_as_tina(fixture, A, made.name), ERR_AUDIT_UNAVAILABLE);
+    assert_int_equal(upstream.calls, 0);
+    (void)fixture_sql(fixture, "GRANT INSERT ON audit_event TO docbridge_server");
+    assert_int_equal(open_as_tina(fixture, A, made.name), ERR_OK);
+}
+
+static void whoever_hands_on_could_reveal(void **state)
+{
+    struct fixture *fixture = *state;
+    be_tina(fixture);
+    assert_int_equal(hand_off_for(fixture, A, "tim", 0), ERR_RESOURCE_NOT_FOUND);
+    assert_string_equal(fixture_sql(fixture, "SELECT concat_ws(' ', type, outcome, error_reason)"
+                                             " FROM audit_event ORDER BY sequence DESC LIMIT 1"),
+                        "44 2 RESOURCE_NOT_FOUND");
+    assert_int_equal(hand_off(fixture, PASSWORD_VAULTED), ERR_PASSWORD_VAULTED_UPSTREAM);
+    assert_int_equal(hand_off(fixture, PASSWORD_STRANGER), ERR_RESOURCE_NOT_FOUND);
+    fixture->caller.actor = ACTOR_SERVICE;
+    assert_int_equal(hand_off_for(fixture, A, "tina", 0), ERR_ACTOR_NOT_ALLOWED);
+    be_tom(fixture);
+    assert_int_equal(hand_off_for(fixture, A, "tom", 0), ERR_FIELD_INVALID);
+    assert_int_equal(hand_off_for(fixture, A, " ", 0), ERR_FIELD_INVALID);
+    assert_int_equal(hand_off_for(fixture, A, "tina", 59), ERR_FIELD_INVALID);
+    assert_int_equal(hand_off_for(fixture, A, "tina", 86401), ERR_FIELD_INVALID);
+    assert_int_equal(hand_off_for(fixture, A, "tina", 3601), ERR_HANDOFF_NOT_ALLOWED);
+    assert_string_equal(err_meta_get(&reveal_err, "limit"), "3600s");
+    assert_int_equal(hand_off_for(fixture, A, "tina", 3600), ERR_OK);
+    set_policy(fixture, "reason_required = true");
+    assert_int_equal(hand_off(fixture, A), ERR_REVEAL_REASON_REQUIRED);
+    set_policy(fixture, "reason_required = false, handoff_max_s = 0");
+    assert_int_equal(hand_off(fixture, A), ERR_HANDOFF_NOT_ALLOWED);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM password_handoff"), "1");
+}
+
+static void takes_room_in_the_senders_budget(void **state)
+{
+    struct fixture *fixture = *state;
+    set_policy(fixture, "user_limit = 1, user_window_s = 3600, user_freezes = true");
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    const char *name = arena_strdup(&fixture->arena, made.name);
+    assert_int_equal(hand_off(fixture, B), ERR_REVEAL_BUDGET_EXCEEDED);
+    assert_int_equal(hand_off(fixture, A), ERR_REVEALS_FROZEN);
+    // And with the freeze what was handed on before is over.
+    assert_shut(fixture, open_as_tina(fixture, A, name));
+}
+
+static void a_sender_has_so_many_open(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "INSERT INTO password_handoff SELECT 't1', 'x' || i, 'c1', 'acme',"
+                               " 9001, 'tom', 'tina', now() + interval '1 hour'"
+                               " FROM generate_series(1, 99) i");
+    (void)fixture_sql(fixture, "INSERT INTO password_handoff SELECT 't1', 'y' || i, 'c1', 'acme',"
+                               " 9001, 'tom', 'tina', now() FROM generate_series(1, 99) i");
+    assert_int_equal(hand_off(fixture, A), ERR_OK);
+    assert_int_equal(hand_off(fixture, A), ERR_HANDOFF_NOT_ALLOWED);
+    assert_string_equal(err_meta_get(&reveal_err, "limit"), "100");
+    // Those that are over went.
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM password_handoff"), "100");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, handoffs_fresh, fixture_drop)
+    const struct CMUnitTest tests[] = {
+        TEST(opens_once_for_the_recipient),
+        TEST(is_of_no_use_to_anybody_else),
+        TEST(shuts),
+        TEST(its_sender_withdraws_it),
+        TEST(lends_nothing_but_sight),
+        TEST(is_judged_live),
+        TEST(is_used_up_before_upstream_is_asked),
+        TEST(opens_for_the_first_alone),
+        TEST(stays_open_without_an_audit_trail),
+        TEST(whoever_hands_on_could_reveal),
+        TEST(takes_room_in_the_senders_budget),
+        TEST(a_sender_has_so_many_open),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
