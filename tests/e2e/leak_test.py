@@ -145,6 +145,14 @@ class Leak(e2e.Case):
         for one in self.passwords[:5]:
             value, _ = self.stack.reveal(one.name, "--reason", "needed", "--ticket", "T-1")
             self.assertIn(value, values)
+        # Handed on, and opened by somebody else.
+        self.stack.cli("policy", "set", "--handoffs", "1h")
+        handoffs = [self.stack.json("passwords", "hand-off", one.name, "--to", "tina")["name"]
+                    for one in self.passwords[:3]]
+        tina = self.stack.token(subject="tina", companies=("elsewhere",))
+        for handoff in handoffs[:2]:
+            value, _ = self.stack.reveal(handoff, token=tina)
+            self.assertIn(value, values)
         # Refused by the CLI, and cut off at a closed pipe.
         self.stack.cli("passwords", "reveal", self.passwords[0].name, code=2)
 
