@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "proto/descriptor_set.h"
 #include "server/audit/trail.h"
@@ -52,6 +53,7 @@ struct server {
     struct source_settings source;
     struct idle_sources *idle_sources;
     struct store *store;
+    struct store *background_store;
     struct store *scheduler_store;
     struct store *janitor_store;
     struct trail *trail;
@@ -165,6 +167,15 @@ static enum err_code check_keys(struct server *server, struct err *reterr)
     return tx_commit(&tx, reterr);
 }
 
+// Of runs and what follows them. Two at least: one that waits for a lock must not stop all.
+static int background_connections(const struct settings *settings)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (settings->sync_connections > 0)
+        return (int)settings->sync_connections;
+    return cores < 2 ? 2 : (int)cores;
+}
+
 static enum err_code open_stores(struct server *server, const struct settings *settings,
                                  struct err *reterr)
 {
@@ -174,6 +185,8 @@ static enum err_code open_stores(struct server *server, const struct settings *s
                                            .connections_max = (int)settings->database_connections,
                                            .unnamed_statements = shared,
                                            .role = settings->database_server_role};
+    struct store_settings background = serving;
+    background.connections_max = background_connections(settings);
     const struct store_settings scheduling = {.dsn = settings->database_url,
                                               .connections_max = 1,
                                               .unnamed_statements = shared,
@@ -183,6 +196,7 @@ static enum err_code open_stores(struct server *server, const struct settings *s
                                            .unnamed_statements = shared,
                                            .role = settings->database_janitor_role};
     try_(store_open(&serving, &server->store, reterr));
+    try_(store_open(&background, &server->background_store, reterr));
     try_(store_open(&scheduling, &server->scheduler_store, reterr));
     try_(store_open(&looking, &server->janitor_store, reterr));
     try_(store_check_schema(server->store, deadline_in(START_MS), reterr));
@@ -207,6 +221,7 @@ static enum err_code make_sync(struct server *server, const struct settings *set
 {
     const struct sync_settings sync = {
         .store = server->store,
+        .background_store = server->background_store,
         .scheduler_store = server->scheduler_store,
         .vault = server->vault,
         .source = &server->source,
@@ -325,6 +340,7 @@ static void stop(struct server *server, const struct settings *settings)
     server->trail = trail_free(server->trail);
     server->gate_reader = gate_reader_free(server->gate_reader);
     server->janitor_store = store_close(server->janitor_store);
+    server->background_store = store_close(server->background_store);
     server->scheduler_store = store_close(server->scheduler_store);
     server->store = store_close(server->store);
     server->idle_sources = idle_sources_free(server->idle_sources);

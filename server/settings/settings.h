@@ -47,6 +47,7 @@ struct settings {
     int64_t drain_ms;
     // Sync.
     int64_t sync_run_threads;
+    int64_t sync_connections;
     int64_t sync_window;
     int64_t sync_lease_ms;
     int64_t sync_request_limit;

@@ -50,8 +50,8 @@ static enum err_code index_batch(struct sync *sync, const struct work_lease *lea
     struct search_position position;
     int64_t last;
     bool held;
-    try_(store_begin(sync->store, lease->tenant, deadline_in(TX_MS), &sync->indexer.stop, &tx,
-                     reterr));
+    try_(store_begin(sync->background_store, lease->tenant, deadline_in(TX_MS), &sync->indexer.stop,
+                     &tx, reterr));
     try_(search_hold(tx, lease, sync->owner, sync->lease_ms, &held, &position, reterr));
     if (!held)
         return err_set(reterr, ERR_CANCELLED, "another process carries the index on");

@@ -62,7 +62,7 @@ static enum err_code purge_batch(struct sync *sync, const struct purge_due *due,
     struct arena arena _cleanup_(arena_done);
     struct purge_plan plan;
     arena_init(&arena, PURGE_ARENA_BYTES);
-    try_(store_begin(sync->store, due->tenant, deadline_in(TX_MS), NULL, &tx, reterr));
+    try_(store_begin(sync->background_store, due->tenant, deadline_in(TX_MS), NULL, &tx, reterr));
     try_(purge_plan(tx, due->connection_id, sync->disabled_retention_days, &arena, &plan, reterr));
     const struct part parts[SWITCHES] = {
         {"documents", {SOURCE_DOCUMENTS, SOURCE_DOCUMENT_FOLDERS}, 2, plan.documents, NULL, 0},

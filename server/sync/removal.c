@@ -20,7 +20,8 @@ static enum err_code begin(struct sync *sync, const struct work_lease *removal, 
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     bool held;
-    try_(store_begin(sync->store, removal->tenant, deadline_in(TX_MS), NULL, &tx, reterr));
+    try_(store_begin(sync->background_store, removal->tenant, deadline_in(TX_MS), NULL, &tx,
+                     reterr));
     try_(removal_hold(tx, removal, sync->owner, sync->lease_ms, &held, reterr));
     if (!held)
         return err_set(reterr, ERR_CANCELLED, "another process carries the removal on");

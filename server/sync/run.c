@@ -95,7 +95,8 @@ enum err_code run_begin(struct run *run, bool even_stopping, struct tx **ret_tx,
     if (atomic_load(&run->stop) && !even_stopping)
         return run_stopped(run, reterr);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(run->sync->store, run->lease.tenant, deadline_in(TX_MS), NULL, &tx, reterr));
+    try_(store_begin(run->sync->background_store, run->lease.tenant, deadline_in(TX_MS), NULL, &tx,
+                     reterr));
     struct sync_lease_check check;
     try_(sync_lease_check(tx, &run->lease, run->sync->owner, &check, reterr));
     if (!check.held)
@@ -371,7 +372,7 @@ void *run_main(void *context)
     log_event(LOG_INFO, "run left", LOG_STR("run", run->lease.run_id),
               LOG_INT("state", run->row.state), LOG_INT("requests", run->row.request_count));
     if (!run_is_live((enum run_state)run->row.state))
-        statistics_make_first(sync->store, run->lease.tenant);
+        statistics_make_first(sync->background_store, run->lease.tenant);
     (void)pthread_mutex_lock(&sync->lock);
     atomic_store(&run->over, true);
     sync->woken = true; // there is a thread for another run

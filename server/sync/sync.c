@@ -63,6 +63,8 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     if (sync == NULL)
         return err_no_memory(reterr);
     sync->store = settings->store;
+    sync->background_store =
+        settings->background_store == NULL ? settings->store : settings->background_store;
     sync->scheduler_store = settings->scheduler_store;
     sync->vault = settings->vault;
     unsigned char keys[VAULT_KEYS_MAX][32];

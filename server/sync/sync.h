@@ -16,7 +16,10 @@
 #include "server/vault/vault.h"
 
 struct sync_settings {
-    struct store *store;           // under the serving role
+    struct store *store; // under the serving role
+    // Under the serving role too: of few connections, in which runs, the index and removals take
+    // turns, so that the database has a core left for calls. NULL: `store`.
+    struct store *background_store;
     struct store *scheduler_store; // under the scheduler's: sees leases and removals of all tenants
     const struct vault *vault;
     const struct source_settings *source;

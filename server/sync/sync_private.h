@@ -11,7 +11,7 @@
 #include "server/sync/worker.h"
 
 struct sync {
-    struct store *store, *scheduler_store;
+    struct store *store, *background_store, *scheduler_store;
     const struct vault *vault;
     struct source_settings source;
     int run_threads, page_size, document_page_size, window, retry_ms;

@@ -60,7 +60,8 @@ static void give_back(const struct worker *worker, const struct work_lease *leas
     struct sync *sync = worker->sync;
     struct err err;
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    if (store_begin(sync->store, lease->tenant, deadline_in(CLAIM_MS), NULL, &tx, &err) != ERR_OK ||
+    if (store_begin(sync->background_store, lease->tenant, deadline_in(CLAIM_MS), NULL, &tx,
+                    &err) != ERR_OK ||
         worker->work->release(tx, lease, sync->owner, &err) != ERR_OK ||
         tx_commit(&tx, &err) != ERR_OK)
         log_event(LOG_WARN, "work is left to its lease", LOG_STR("worker", worker->work->name),

@@ -43,25 +43,34 @@ int fixture_stop(void **state)
     return 0;
 }
 
-static const char SEED[] =
-    "INSERT INTO connection (tenant, id, display_name, provider, region, state, credential_version,"
-    "  create_time, update_time) VALUES ('t1', 'c1', 'IT Glue', 1, 1, 1, 1, now(), now());"
-    "INSERT INTO connection_config (tenant, connection_id, documents_enabled, checklists_enabled,"
-    "  password_sharing_enabled, update_time) VALUES ('t1', 'c1', true, true, true, now());";
-
-static void seal_key(struct fixture *fixture)
+static void seal_key(struct fixture *fixture, const char *tenant, const char *connection_id)
 {
-    const struct vault_context context = {"t1", "c1", "api-key", 1};
+    const struct vault_context context = {tenant, connection_id, "api-key", 1};
     struct secret *key _cleanup_(secret_freep) = secret_copy("ITG.test", 8);
     struct tx *tx = NULL;
     struct err err = {0};
     struct sealed sealed;
     assert_int_equal(vault_seal(fixture->vault, &context, key, &fixture->arena, &sealed, &err),
                      ERR_OK);
-    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(30000), NULL, &tx, &err),
+    assert_int_equal(store_begin(fixture->store, tenant, deadline_in(30000), NULL, &tx, &err),
                      ERR_OK);
-    assert_int_equal(vault_record_insert(tx, "c1", 1, &sealed, &err), ERR_OK);
+    assert_int_equal(vault_record_insert(tx, connection_id, 1, &sealed, &err), ERR_OK);
     assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+}
+
+void fixture_connect(struct fixture *fixture, const char *tenant, const char *connection_id)
+{
+    (void)fixture_sql(
+        fixture,
+        arena_printf(&fixture->arena,
+                     "INSERT INTO connection (tenant, id, display_name, provider, region, state,"
+                     "  credential_version, create_time, update_time)"
+                     " VALUES ('%s', '%s', 'IT Glue', 1, 1, 1, 1, now(), now());"
+                     "INSERT INTO connection_config (tenant, connection_id, documents_enabled,"
+                     "  checklists_enabled, password_sharing_enabled, update_time)"
+                     " VALUES ('%s', '%s', true, true, true, now());",
+                     tenant, connection_id, tenant, connection_id));
+    seal_key(fixture, tenant, connection_id);
 }
 
 void fixture_open(struct fixture *fixture)
@@ -69,17 +78,23 @@ void fixture_open(struct fixture *fixture)
     struct err err = {0};
     const struct store_settings serving = {.dsn = fixture->database->dsn,
                                            .role = "docbridge_server"};
+    // One: whoever began a second transaction within the first would wait for itself.
+    const struct store_settings background = {
+        .dsn = fixture->database->dsn, .role = "docbridge_server", .connections_max = 1};
     const struct store_settings scheduling = {
         .dsn = fixture->database->dsn, .role = "docbridge_scheduler", .connections_max = 1};
     assert_int_equal(store_open(&serving, &fixture->store, &err), ERR_OK);
+    assert_int_equal(store_open(&background, &fixture->background_store, &err), ERR_OK);
     assert_int_equal(store_open(&scheduling, &fixture->scheduler_store, &err), ERR_OK);
     fixture->settings.store = fixture->store;
+    fixture->settings.background_store = fixture->background_store;
     fixture->settings.scheduler_store = fixture->scheduler_store;
 }
 
 void fixture_close(struct fixture *fixture)
 {
     fixture->store = store_close(fixture->store);
+    fixture->background_store = store_close(fixture->background_store);
     fixture->scheduler_store = store_close(fixture->scheduler_store);
 }
 
@@ -89,7 +104,6 @@ int fixture_fresh(void **state)
     fake_reset();
     fixture->mode = SYNC_MODE_FULL;
     fixture->database = test_postgres_database(fixture->postgres);
-    (void)fixture_sql(fixture, SEED);
     arena_init(&fixture->arena, 64 << 20);
     fixture->settings = (struct sync_settings){
         .vault = fixture->vault,
@@ -100,7 +114,7 @@ int fixture_fresh(void **state)
         .retry_ms = 1,
     };
     fixture_open(fixture);
-    seal_key(fixture);
+    fixture_connect(fixture, "t1", "c1");
     fixture->caller = (struct principal){
         .tenant = "t1",
         .subject = "ada",
@@ -221,17 +235,24 @@ void fixture_seed(struct fixture *fixture)
 
 void fixture_ask(struct fixture *fixture, unsigned tasks)
 {
-    struct sync_request asked = {.connection_id = "c1",
+    fixture_ask_of(fixture, "c1", tasks, fixture->run_id);
+}
+
+void fixture_ask_of(struct fixture *fixture, const char *connection_id, unsigned tasks,
+                    char *ret_run_id)
+{
+    struct sync_request asked = {.connection_id = connection_id,
                                  .mode = fixture->mode,
                                  .tasks = tasks,
                                  .trigger = SYNC_TRIGGER_MANUAL};
     struct tx *tx = NULL;
     struct err err = {0};
     bool joined;
-    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(30000), NULL, &tx, &err),
-                     ERR_OK);
     assert_int_equal(
-        sync_request_run(tx, &fixture->request, &asked, fixture->run_id, &joined, &err), ERR_OK);
+        store_begin(fixture->store, fixture->caller.tenant, deadline_in(30000), NULL, &tx, &err),
+        ERR_OK);
+    assert_int_equal(sync_request_run(tx, &fixture->request, &asked, ret_run_id, &joined, &err),
+                     ERR_OK);
     assert_int_equal(tx_commit(&tx, &err), ERR_OK);
     if (fixture->sync != NULL)
         sync_wake(fixture->sync);

@@ -21,7 +21,7 @@
 struct fixture {
     struct test_postgres *postgres;
     const struct test_database *database;
-    struct store *store, *scheduler_store;
+    struct store *store, *background_store, *scheduler_store;
     struct vault *vault;
     struct source_settings source;
     struct sync_settings settings; // may be changed before fixture_start_sync()
@@ -52,8 +52,14 @@ void fixture_stop_sync(struct fixture *fixture);
 void fixture_seed(struct fixture *fixture);
 void fixture_map(struct fixture *fixture, int64_t organization_id);
 
-// Asks for a run of `tasks` and wakes the scheduler.
+// A connection like t1's c1 for another tenant.
+void fixture_connect(struct fixture *fixture, const char *tenant, const char *connection_id);
+
+// Asks for a run of `tasks` of c1 and wakes the scheduler.
 void fixture_ask(struct fixture *fixture, unsigned tasks);
+// The same of any connection of the caller's tenant; `ret_run_id` has SYNC_RUN_ID_BYTES.
+void fixture_ask_of(struct fixture *fixture, const char *connection_id, unsigned tasks,
+                    char *ret_run_id);
 void fixture_cancel(struct fixture *fixture);
 // How the last run stands.
 struct sync_run_row fixture_run(struct fixture *fixture);

@@ -57,6 +57,7 @@ static void holds_numbers_within_their_bounds(void **state)
         {"deadline_max_ms", 1000, 600000},
         {"drain_ms", 0, 600000},
         {"sync_run_threads", 1, 256},
+        {"sync_connections", 0, 256},
         {"sync_window", 1, 16},
         {"sync_lease_ms", 1000, 600000},
         {"sync_request_limit", 1, 1000000},
@@ -259,7 +260,7 @@ static void helps_with_each_setting(void **state)
             fail_msg("no help for%s", name);
         count++;
     }
-    assert_int_equal(count, 47);
+    assert_int_equal(count, 48);
     assert_non_null(strstr(help, "migrate"));
     assert_non_null(strstr(help, "DOCBRIDGE_<NAME>"));
 }
