@@ -1,12 +1,14 @@
 // The indexer: brings the words of records that changed into the index of the search, batch by
 // batch, behind the sync. One thread a process, one connection at a time.
 //
-// Built in the transaction of a page, the vectors would cost many times what storing it does. A
-// batch first prolongs its lease: a connection whose process went silent is taken over, and goes on
-// after the last batch that was committed.
+// Built in the transaction of a page, the vectors would cost many times what storing it does; and
+// beside runs that store pages the batches rest in between, lest they take the database from them
+// all the same. A batch first prolongs its lease: a connection whose process went silent is taken
+// over, and goes on after the last batch that was committed.
 #include "server/store/change.h"
 #include "server/store/search_index.h"
 #include "server/sync/index_text.h"
+#include "server/sync/pace.h"
 #include "server/sync/sync_private.h"
 
 enum {
@@ -72,11 +74,26 @@ static enum err_code index_batch(struct sync *sync, const struct work_lease *lea
     return tx_commit(&tx, reterr);
 }
 
+// Rests after a batch, for as long as a run is on a thread, and keeps the lease.
+static void make_way(struct sync *sync, int64_t batch_ms, int64_t busy_ms)
+{
+    struct deadline deadline = deadline_in(pace_rest_ms(batch_ms, busy_ms, sync->lease_ms / 3));
+    int64_t began_ms = clock_steady_ms();
+    (void)pthread_mutex_lock(&sync->lock);
+    while (sync_runs_live(sync) && !atomic_load(&sync->indexer.stop) &&
+           deadline_left_ms(deadline) > 0)
+        sync_cond_wait(&sync->indexer.wake, &sync->lock, deadline_left_ms(deadline));
+    (void)pthread_mutex_unlock(&sync->lock);
+    (void)atomic_fetch_add(&sync->rested_ms, clock_steady_ms() - began_ms);
+}
+
 static enum err_code carry_on(struct sync *sync, const struct work_lease *lease, struct err *reterr)
 {
     for (bool level = false; !level;) {
+        int64_t began_ms = clock_steady_ms(), busy_ms = atomic_load(&sync->busy_ms);
         try_(worker_goes_on(&sync->indexer, reterr));
         try_(index_batch(sync, lease, &level, reterr));
+        make_way(sync, clock_steady_ms() - began_ms, atomic_load(&sync->busy_ms) - busy_ms);
     }
     return ERR_OK;
 }

@@ -377,6 +377,7 @@ void *run_main(void *context)
     atomic_store(&run->over, true);
     sync->woken = true; // there is a thread for another run
     (void)pthread_cond_signal(&sync->scheduler_wake);
+    (void)pthread_cond_signal(&sync->indexer.wake); // which may have made way for it
     (void)pthread_mutex_unlock(&sync->lock);
     return NULL;
 }

@@ -195,6 +195,14 @@ void sync_wake(struct sync *sync)
     (void)pthread_mutex_unlock(&sync->lock);
 }
 
+bool sync_runs_live(const struct sync *sync)
+{
+    for (const struct run *run = sync->runs; run != NULL; run = run->next)
+        if (!atomic_load(&run->over))
+            return true;
+    return false;
+}
+
 void sync_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms)
 {
     struct timespec until;

@@ -30,6 +30,7 @@ struct sync {
     int64_t look_ms; // the next due lease of a run that waits for quota; 0: none
     struct run *runs;
     int run_count;
+    atomic_llong busy_ms; // for which runs had pages stored, all of this process together
     pthread_t scheduler;
 
     pthread_cond_t keeper_wake; // stopping
@@ -45,6 +46,7 @@ struct sync {
     struct worker remover; // and purges
     int64_t disabled_retention_days;
     struct worker indexer;
+    atomic_llong rested_ms;         // for which the indexer made way for runs
     unsigned char findings_key[32]; // of hashes of credentials found in texts
 
     struct changes *changes;
@@ -62,5 +64,7 @@ extern const struct worker_work remover_work, indexer_work;
 // Removes what has been off for long enough of a connection that is to be looked at. False: there
 // is none, or it went wrong.
 bool purge_next(struct sync *sync);
+// Under the lock: whether a run is on a thread.
+bool sync_runs_live(const struct sync *sync);
 // Waits on `cond` under `lock` for at most `ms`.
 void sync_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms);

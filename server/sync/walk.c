@@ -302,9 +302,11 @@ static enum err_code walk_pages(struct task *task, const struct walk *walk, stru
             grow(task, walk, &to);
             read_ahead(task, walk, &to, page);
         }
+        int64_t began_ms = clock_steady_ms();
         try_(apply_page(task, walk, page, &to, reterr));
         task->run->page_sizes[walk->kind] = at->page_size;
         try_(conclude_page(task, walk, &progress, page_number, &over, reterr));
+        (void)atomic_fetch_add(&task->run->sync->busy_ms, clock_steady_ms() - began_ms);
         if (progress.last)
             trace.count = 0;
     }

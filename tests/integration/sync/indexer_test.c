@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/store/search_index.h"
 #include "server/sync/state.h"
+#include "server/sync/sync_private.h"
 #include "tests/integration/sync/fixture.h"
 
 #define LEVEL                                                                                    \
@@ -270,6 +272,86 @@ static void a_silent_indexer_is_taken_over(void **state)
     assert_sql(fixture, "SELECT count(*) FROM search_entry", "23");
 }
 
+static atomic_bool documents_held;
+
+// Upstream is silent about documents, which come last in a run.
+static enum err_code hold_documents(const struct source_query *query, const atomic_bool *cancelled,
+                                    struct source_attempt *attempt, struct err *reterr)
+{
+    (void)attempt, (void)reterr;
+    while (query->kind == SOURCE_DOCUMENTS && atomic_load(&documents_held) &&
+           !atomic_load(cancelled))
+        (void)usleep(1000);
+    return ERR_OK;
+}
+
+// A run that waits for upstream, until documents_held is false.
+static void begin_run_that_waits(struct fixture *fixture)
+{
+    atomic_store(&documents_held, true);
+    fake_set_hook(hold_documents);
+    fixture_ask(fixture, 0);
+}
+
+static void the_index_does_not_wait_for_a_run_that_waits(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    begin_run_that_waits(fixture);
+    fixture_wait_for(fixture,
+                     "SELECT string_agg(kind || ':' || n, ',' ORDER BY kind) FROM"
+                     " (SELECT kind, count(*) n FROM search_entry GROUP BY kind) k",
+                     "5:6,6:4,7:1");
+    assert_int_equal(fixture_run(fixture).state, RUN_RUNNING);
+    atomic_store(&documents_held, false);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+    fixture_wait_for(fixture, LEVEL, "true");
+}
+
+static atomic_bool storing;
+
+// As if runs stored pages all the time.
+static void *store_pages(void *context)
+{
+    struct sync *sync = context;
+    while (atomic_load(&storing)) {
+        (void)atomic_fetch_add(&sync->busy_ms, 1000);
+        (void)usleep(100);
+    }
+    return NULL;
+}
+
+static void the_index_rests_beside_a_run_that_stores(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t thread;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    begin_run_that_waits(fixture);
+    fixture_wait_for(fixture, "SELECT count(*) FROM sync_run WHERE state = 2", "1");
+    atomic_store(&storing, true);
+    assert_int_equal(pthread_create(&thread, NULL, store_pages, fixture->sync), 0);
+    // A batch that takes its time.
+    (void)fixture_sql(
+        fixture,
+        "WITH next AS (UPDATE record_sequence SET sequence = sequence + 1 RETURNING sequence),"
+        " change AS (INSERT INTO record_change SELECT 't1', 'c1', sequence, 4, '{3000}', '{3}'"
+        "  FROM next) UPDATE record SET change_sequence = (SELECT sequence FROM next), body ="
+        "  jsonb_build_object('sections', jsonb_build_array(jsonb_build_object('html',"
+        "  repeat('more ', 40000)))) WHERE kind = 4 AND id = 3000");
+    fixture_wait_for(fixture, "SELECT count(*) FROM search_entry WHERE words @@ 'more'::tsquery",
+                     "1");
+    for (int tries = 0; tries < 60000 && atomic_load(&fixture->sync->rested_ms) == 0; tries++)
+        (void)usleep(1000);
+    assert_true(atomic_load(&fixture->sync->rested_ms) > 0);
+    atomic_store(&storing, false);
+    (void)pthread_join(thread, NULL);
+    atomic_store(&documents_held, false);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
@@ -283,6 +365,8 @@ int main(void)
         TEST(a_huge_document_is_indexed_by_its_beginning),
         TEST(a_text_made_to_break_vectors_is_cut),
         TEST(a_silent_indexer_is_taken_over),
+        TEST(the_index_does_not_wait_for_a_run_that_waits),
+        TEST(the_index_rests_beside_a_run_that_stores),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
