@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "server/audit/audit.h"
+#include "server/base/buffer.h"
 #include "server/service/method.h"
 #include "server/store/exposure.h"
 #include "server/store/store.h"
@@ -47,6 +48,25 @@ enum err_code trail_write(struct trail *trail, const struct request *request,
                           const struct audit_event *event, const struct exposure_sighting *seen,
                           struct deadline deadline, int64_t *ret_sequence,
                           struct err *reterr) _must_check_;
+
+// One of several events that are written together.
+struct trail_entry {
+    const struct request *request; // of the event's caller
+    const struct audit_event *event;
+    const struct exposure_sighting *seen; // NULL: nothing
+    // What came of it: as trail_write() says it.
+    enum err_code code;
+    int64_t sequence;
+    struct err *reterr;
+    // The trail's own.
+    struct audit_event_row row;
+    struct buffer changes;
+};
+enum { TRAIL_ENTRIES_MAX = 128 };
+// trail_write() of up to so many callers of one tenant, each of whom waits for it; one that the
+// database does not take costs the others nothing.
+void trail_write_all(struct trail *trail, const char *tenant, struct trail_entry *const *entries,
+                     size_t count, struct deadline deadline);
 
 // The key that marks are signed with; false: there is none.
 bool trail_public_key(const struct trail *trail, unsigned char ret_key[AUDIT_KEY_BYTES]);

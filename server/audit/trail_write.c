@@ -7,11 +7,13 @@
 
 enum { WRITE_MS = 5000, SEEN_BYTES_MAX = 1024 * 1024 };
 
-// An event with its writer, on the writer's stack.
+_Static_assert((int)TRAIL_ENTRIES_MAX <= (int)TURN_GROUP_MAX, "a group has room for all of a turn");
+
+// Some entries that are written in one turn, on their writer's stack.
 struct waiter {
     struct turn turn; // first
-    struct audit_event_row row;
-    const struct exposure_sighting *seen; // NULL: nothing
+    struct trail_entry *const *entries;
+    size_t count; // 1 at least
 };
 
 // Where the end of a tenant's chain is remembered, at the cost of who was there before; the lock is
@@ -31,16 +33,18 @@ static struct trail_end *end_of(struct trail *trail, const char *tenant)
 
 // Rows, and what was seen by those of them that are outcomes of reveals, to be committed together.
 struct group {
+    struct trail_entry *entries[TURN_GROUP_MAX];
     struct audit_event_row *rows[TURN_GROUP_MAX];
     struct exposure_sighting seen[TURN_GROUP_MAX];
     size_t count, seen_count;
 };
 
-static void add(struct group *group, struct waiter *waiter)
+static void add(struct group *group, struct trail_entry *entry)
 {
-    group->rows[group->count++] = &waiter->row;
-    if (waiter->seen != NULL)
-        group->seen[group->seen_count++] = *waiter->seen;
+    group->entries[group->count] = entry;
+    group->rows[group->count++] = &entry->row;
+    if (entry->seen != NULL)
+        group->seen[group->seen_count++] = *entry->seen;
 }
 
 // In the flight of the next statement. Its locks come before that of the end of the chain, as they
@@ -106,58 +110,92 @@ static enum err_code write_rows(struct trail *trail, const char *tenant, struct 
     return ERR_OK;
 }
 
+static void settle(struct trail_entry *entry, enum err_code code, const struct err *err)
+{
+    entry->code = code;
+    if (code == ERR_OK)
+        entry->sequence = entry->row.sequence;
+    else if (entry->reterr != NULL)
+        *entry->reterr = *err;
+}
+
 // Writes them all, or each by itself: what the database does not take of one event must not cost
 // the others theirs.
-static void write_waiters(struct trail *trail, const char *tenant, struct waiter *const *waiters,
-                          size_t count, struct audit_head *head)
+static void write_entries(struct trail *trail, const char *tenant, struct group *all,
+                          struct audit_head *head)
 {
-    struct group group = {.count = 0};
-    struct err err = {.code = ERR_OK};
-    for (size_t i = 0; i < count; i++)
-        add(&group, waiters[i]);
-    enum err_code code = write_rows(trail, tenant, &group, head, &err);
+    struct err err;
+    size_t count = all->count;
+    enum err_code code = write_rows(trail, tenant, all, head, &err);
     bool one_is_bad =
         code != ERR_OK && code != ERR_STORE_UNAVAILABLE && code != ERR_DEADLINE_EXCEEDED;
     for (size_t i = 0; i < count; i++) {
         if (one_is_bad && count > 1) {
-            err = (struct err){.code = ERR_OK};
-            group.count = group.seen_count = 0;
-            add(&group, waiters[i]);
-            (void)write_rows(trail, tenant, &group, head, &err);
+            struct group alone = {.count = 0};
+            add(&alone, all->entries[i]);
+            code = write_rows(trail, tenant, &alone, head, &err);
         }
-        waiters[i]->turn.err = err;
+        settle(all->entries[i], code, &err);
     }
 }
 
 void trail_write_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
 {
     struct trail *trail = context;
-    // A group has its leader at least.
-    struct waiter *waiters[TURN_GROUP_MAX] = {(struct waiter *)turns[0]};
-    for (size_t i = 0; i < count; i++)
-        waiters[i] = (struct waiter *)turns[i];
+    struct group group;
+    group.count = group.seen_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct waiter *waiter = (const struct waiter *)turns[i];
+        for (size_t j = 0; j < waiter->count; j++)
+            add(&group, waiter->entries[j]);
+    }
     (void)pthread_mutex_lock(&trail->ends_lock);
     struct audit_head head = end_of(trail, tenant)->head;
     (void)pthread_mutex_unlock(&trail->ends_lock);
-    write_waiters(trail, tenant, waiters, count, &head);
+    const struct trail_entry *last = group.entries[group.count - 1];
+    write_entries(trail, tenant, &group, &head);
     (void)pthread_mutex_lock(&trail->ends_lock);
     end_of(trail, tenant)->head = head;
     (void)pthread_mutex_unlock(&trail->ends_lock);
-    struct waiter *last = (struct waiter *)turns[count - 1];
-    if (last->turn.err.code == ERR_OK)
-        trail_tell(trail, tenant, last->row.sequence);
+    if (last->code == ERR_OK)
+        trail_tell(trail, tenant, last->sequence);
+}
+
+void trail_write_all(struct trail *trail, const char *tenant, struct trail_entry *const *entries,
+                     size_t count, struct deadline deadline)
+{
+    struct trail_entry *ready[TRAIL_ENTRIES_MAX];
+    struct waiter waiter;
+    struct err err;
+    waiter.turn.key = tenant;
+    waiter.entries = ready;
+    waiter.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct trail_entry *entry = entries[i];
+        entry->code = audit_row_of(entry->event, entry->request->caller, entry->request,
+                                   &entry->changes, &entry->row, entry->reterr);
+        entry->row.tenant = tenant;
+        if (entry->code == ERR_OK)
+            ready[waiter.count++] = entry;
+    }
+    if (waiter.count > 0) {
+        waiter.turn.more = waiter.count - 1;
+        enum err_code code = turns_take(&trail->writes, &waiter.turn, deadline, &err);
+        for (size_t i = 0; i < waiter.count && code != ERR_OK; i++)
+            settle(ready[i], code, &err);
+    }
+    for (size_t i = 0; i < count; i++)
+        buffer_done(&entries[i]->changes);
 }
 
 enum err_code trail_write(struct trail *trail, const struct request *request,
                           const struct audit_event *event, const struct exposure_sighting *seen,
                           struct deadline deadline, int64_t *ret_sequence, struct err *reterr)
 {
-    struct waiter waiter = {.seen = seen};
-    struct buffer changes _cleanup_(buffer_done) = {0};
-    try_(audit_row_of(event, request->caller, request, &changes, &waiter.row, reterr));
-    waiter.row.tenant = waiter.turn.key = request->caller->tenant;
-    try_(turns_take(&trail->writes, &waiter.turn, deadline, reterr));
-    if (ret_sequence != NULL)
-        *ret_sequence = waiter.row.sequence;
-    return ERR_OK;
+    struct trail_entry entry = {.request = request, .event = event, .seen = seen, .reterr = reterr};
+    struct trail_entry *entries[] = {&entry};
+    trail_write_all(trail, request->caller->tenant, entries, 1, deadline);
+    if (entry.code == ERR_OK && ret_sequence != NULL)
+        *ret_sequence = entry.sequence;
+    return entry.code;
 }

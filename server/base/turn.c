@@ -59,9 +59,12 @@ static void leave(struct turn_queue *queue, const struct turn *turn)
 // Cuts the next group off; its first is the leader.
 static size_t take_group(struct turn_queue *queue, struct turn **ret_group)
 {
-    size_t count = 0;
-    for (; queue->first != NULL && count < TURN_GROUP_MAX; count++) {
+    size_t count = 0, weight = 0;
+    for (; queue->first != NULL; count++) {
         struct turn *turn = queue->first;
+        weight += 1 + turn->more;
+        if (count > 0 && weight > TURN_GROUP_MAX)
+            break;
         queue->first = turn->next;
         turn->place = TURN_TAKEN;
         ret_group[count] = turn;
@@ -169,7 +172,7 @@ enum err_code turns_take(struct turns *turns, struct turn *turn, struct deadline
     struct turn_queue *queue = NULL;
     turn->next = NULL;
     turn->place = TURN_WAITING;
-    turn->err = (struct err){.code = ERR_OK};
+    err_init(&turn->err);
     (void)sem_init(&turn->moved, 0, 0);
     (void)pthread_mutex_lock(&turns->lock);
     enum err_code code = enqueue(turns, turn, &queue, &turn->err);

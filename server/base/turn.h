@@ -14,6 +14,7 @@
 #include "server/base/clock.h"
 #include "server/base/err.h"
 
+// A group counts for so many at most, or is a single one.
 enum { TURN_GROUP_MAX = 128, TURN_WAITING_MAX = 4096 };
 
 enum turn_place {
@@ -27,6 +28,7 @@ enum turn_place {
 struct turn {
     struct turn *next;
     const char *key; // borrowed for the time of the turn
+    size_t more;     // than one that it counts for in a group
     enum turn_place place;
     sem_t moved;    // posted once when its group is taken by another, or it shall lead
     struct err err; // what came of it

@@ -6,8 +6,9 @@
 #include "server/service/begin.h"
 
 _Static_assert((int)TURN_GROUP_MAX <= (int)PASSWORD_GATES_MAX, "a group is one statement");
+_Static_assert((int)TURN_GROUP_MAX <= (int)TRAIL_ENTRIES_MAX, "a group is one commit");
 
-enum { READ_MS = 5000 };
+enum { GROUP_MS = 5000 };
 
 struct gate_reader {
     struct turns turns; // by tenant
@@ -16,51 +17,91 @@ struct gate_reader {
 struct waiter {
     struct turn turn; // first
     struct password_gates_ask ask;
-    const struct request *request;
-    struct deadline deadline;
-    const atomic_bool *cancelled;
+    struct gate_look *look;
 };
 
-// One alone has its own deadline, and may leave; a group has its most patient one's.
+// One alone has its own deadline; a group has its most patient one's.
+static struct deadline deadline_of(struct waiter *const *waiters, size_t count)
+{
+    int64_t most_ms = 0;
+    if (count == 1)
+        return waiters[0]->look->deadline;
+    for (size_t i = 0; i < count; i++) {
+        int64_t left_ms = deadline_left_ms(waiters[i]->look->deadline);
+        most_ms = left_ms > most_ms ? left_ms : most_ms;
+    }
+    return deadline_in(most_ms < GROUP_MS ? most_ms : GROUP_MS);
+}
+
+// One alone may leave.
 static enum err_code read_waiters(struct waiter *const *waiters, size_t count, struct err *reterr)
 {
     struct password_gates_ask *asks[TURN_GROUP_MAX];
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    int64_t most_ms = 0;
-    for (size_t i = 0; i < count; i++) {
-        int64_t left_ms = deadline_left_ms(waiters[i]->deadline);
-        most_ms = left_ms > most_ms ? left_ms : most_ms;
+    const struct gate_look *first = waiters[0]->look;
+    for (size_t i = 0; i < count; i++)
         asks[i] = &waiters[i]->ask;
-    }
-    struct deadline deadline =
-        count == 1 ? waiters[0]->deadline : deadline_in(most_ms < READ_MS ? most_ms : READ_MS);
-    try_(request_begin_outcome(waiters[0]->request, deadline,
-                               count == 1 ? waiters[0]->cancelled : NULL, &tx, reterr));
+    try_(request_begin_outcome(first->request, deadline_of(waiters, count),
+                               count == 1 ? first->cancelled : NULL, &tx, reterr));
     tx_commit_with_next(tx);
     try_(password_gates_get(tx, asks, count, reterr));
     return tx_commit(&tx, reterr);
 }
 
+// What of it its caller may know.
+static void settle(struct waiter *waiter, enum err_code read, const struct err *why)
+{
+    struct gate_look *look = waiter->look;
+    const struct password_gates *gates = &waiter->ask.gates;
+    struct err *err = &waiter->turn.err;
+    if (read != ERR_OK)
+        *err = *why;
+    else if (gates->revoked)
+        (void)err_set(err, ERR_TOKEN_REVOKED, "the token was revoked");
+    else if (!gates->known ||
+             !(principal_sees_company(look->request->caller, waiter->ask.query.company_id) ||
+               gates->in_company_set || waiter->ask.query.handed))
+        (void)err_set(err, ERR_RESOURCE_NOT_FOUND, "%s", "");
+    else
+        look->gates = *gates;
+    if (look->judge != NULL)
+        look->judge(look->context, look, err->code, err);
+}
+
+static void record(const char *tenant, struct waiter *const *waiters, size_t count)
+{
+    struct trail_entry *entries[TURN_GROUP_MAX];
+    struct waiter *recorded[TURN_GROUP_MAX];
+    size_t entry_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (waiters[i]->look->entry.event == NULL)
+            continue;
+        recorded[entry_count] = waiters[i];
+        entries[entry_count++] = &waiters[i]->look->entry;
+    }
+    if (entry_count > 0)
+        trail_write_all(recorded[0]->look->request->backend->trail, tenant, entries, entry_count,
+                        deadline_of(recorded, entry_count));
+}
+
 // What the database does not take of one must not cost the others theirs.
-static void read_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
+static void serve_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
 {
     // A group has its leader at least.
     struct waiter *waiters[TURN_GROUP_MAX] = {(struct waiter *)turns[0]};
     (void)context;
-    (void)tenant; // of all of them
-    struct err err = {.code = ERR_OK};
+    struct err err;
     for (size_t i = 0; i < count; i++)
         waiters[i] = (struct waiter *)turns[i];
     enum err_code code = read_waiters(waiters, count, &err);
     bool one_is_bad =
         code != ERR_OK && code != ERR_STORE_UNAVAILABLE && code != ERR_DEADLINE_EXCEEDED;
     for (size_t i = 0; i < count; i++) {
-        if (one_is_bad && count > 1) {
-            err = (struct err){.code = ERR_OK};
-            (void)!read_waiters(&waiters[i], 1, &err);
-        }
-        waiters[i]->turn.err = err;
+        if (one_is_bad && count > 1)
+            code = read_waiters(&waiters[i], 1, &err);
+        settle(waiters[i], code, &err);
     }
+    record(tenant, waiters, count);
 }
 
 enum err_code gate_reader_new(struct gate_reader **ret_reader, struct err *reterr)
@@ -68,7 +109,7 @@ enum err_code gate_reader_new(struct gate_reader **ret_reader, struct err *reter
     struct gate_reader *reader = calloc(1, sizeof(*reader));
     if (reader == NULL)
         return err_no_memory(reterr);
-    turns_init(&reader->turns, read_group, NULL);
+    turns_init(&reader->turns, serve_group, NULL);
     *ret_reader = reader;
     return ERR_OK;
 }
@@ -82,29 +123,38 @@ struct gate_reader *gate_reader_free(struct gate_reader *reader)
     return NULL;
 }
 
+enum err_code gate_reader_look(struct gate_reader *reader, struct gate_look *look,
+                               struct err *reterr)
+{
+    const struct principal *caller = look->request->caller;
+    struct waiter waiter;
+    waiter.turn.key = caller->tenant;
+    waiter.turn.more = 0;
+    waiter.ask = (struct password_gates_ask){.query = look->query, .arena = look->request->arena};
+    waiter.ask.query.subject = caller->subject;
+    waiter.ask.query.company_set = caller->company_set;
+    waiter.look = look;
+    look->gates = (struct password_gates){.known = false};
+    look->entry.request = look->request;
+    look->entry.event = NULL;
+    look->entry.seen = NULL;
+    if (look->cancelled != NULL && atomic_load(look->cancelled))
+        return err_set(reterr, ERR_CANCELLED, "the caller has gone");
+    return turns_take(&reader->turns, &waiter.turn, look->deadline, reterr);
+}
+
 enum err_code gate_reader_read(struct gate_reader *reader, const struct request *request,
                                const struct password_gates_query *query, struct deadline deadline,
                                const atomic_bool *cancelled, struct password_gates *ret_gates,
                                struct err *reterr)
 {
-    const struct principal *caller = request->caller;
-    struct waiter waiter = {.turn.key = caller->tenant,
-                            .ask = {.query = *query, .arena = request->arena},
-                            .request = request,
-                            .deadline = deadline,
-                            .cancelled = cancelled};
-    waiter.ask.query.subject = caller->subject;
-    waiter.ask.query.company_set = caller->company_set;
-    *ret_gates = (struct password_gates){.known = false};
-    if (cancelled != NULL && atomic_load(cancelled))
-        return err_set(reterr, ERR_CANCELLED, "the caller has gone");
-    try_(turns_take(&reader->turns, &waiter.turn, deadline, reterr));
-    const struct password_gates *gates = &waiter.ask.gates;
-    if (gates->revoked)
-        return err_set(reterr, ERR_TOKEN_REVOKED, "the token was revoked");
-    if (!gates->known || !(principal_sees_company(caller, query->company_id) ||
-                           gates->in_company_set || query->handed))
-        return err_set(reterr, ERR_RESOURCE_NOT_FOUND, "%s", "");
-    *ret_gates = *gates;
-    return ERR_OK;
+    struct gate_look look;
+    look.request = request;
+    look.query = *query;
+    look.deadline = deadline;
+    look.cancelled = cancelled;
+    look.judge = NULL;
+    enum err_code code = gate_reader_look(reader, &look, reterr);
+    *ret_gates = look.gates;
+    return code;
 }

@@ -125,22 +125,90 @@ static void *read_often(void *context)
     return NULL;
 }
 
-static void callers_at_once_read_their_own(void **state)
+// Records what it read of: the entry as the ticket, and who sees nothing as refused.
+static void note_entry(void *context, struct gate_look *look, enum err_code read,
+                       const struct err *why)
+{
+    struct audit_event *event = context;
+    *event = (struct audit_event){.type = AUDIT_PASSWORD_REVEAL, .phase = AUDIT_INTENT};
+    event->ticket = arena_printf(look->request->arena, "%" PRId64, look->query.password_id);
+    event->reason = read == ERR_OK ? look->gates.web_url : why->text;
+    if (look->request->caller->all_companies)
+        look->entry.event = event;
+}
+
+static bool is_recorded(const struct gate_look *look)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct audit_event_row *row;
+    struct err err;
+    return store_begin(look->request->backend->store, look->request->caller->tenant,
+                       deadline_in(30000), NULL, &tx, &err) == ERR_OK &&
+           audit_event_get(tx, look->entry.sequence, 60, look->request->arena, &row, &err) ==
+               ERR_OK &&
+           strcmp(row->ticket, look->entry.event->ticket) == 0 &&
+           strcmp(row->reason, look->gates.web_url) == 0;
+}
+
+static void *record_often(void *context)
+{
+    struct reader *reader = context;
+    struct principal caller = reader->fixture->caller;
+    caller.all_companies = reader->in_scope;
+    for (int i = 0; i < 25; i++) {
+        struct err err, cause;
+        struct audit_event event;
+        struct arena arena _cleanup_(arena_done);
+        arena_init(&arena, 1024 * 1024);
+        const struct request request = {
+            .backend = &reader->fixture->backend, .caller = &caller, .arena = &arena};
+        struct gate_look look = {
+            .request = &request,
+            .query = {.company_id = "acme", .password_id = reader->password_id},
+            .deadline = deadline_in(30000),
+            .judge = note_entry,
+            .context = &event,
+            .entry.reterr = &cause};
+        enum err_code code = gate_reader_look(reader->fixture->gate_reader, &look, &err);
+        bool right = reader->in_scope
+                         ? code == ERR_OK && look.entry.code == ERR_OK && is_recorded(&look)
+                         : code == ERR_RESOURCE_NOT_FOUND && look.entry.event == NULL;
+        if (!right)
+            atomic_fetch_add(reader->wrong, 1);
+    }
+    return NULL;
+}
+
+static void run_at_once(struct fixture *fixture, void *(*run)(void *))
 {
     struct reader readers[8];
     atomic_int wrong = 0;
-    (void)fixture_sql(*state, "UPDATE record SET web_url = 'https://itglue/' || id WHERE kind = 9");
+    (void)fixture_sql(fixture,
+                      "UPDATE record SET web_url = 'https://itglue/' || id WHERE kind = 9");
     for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
         readers[i] =
-            (struct reader){.fixture = *state,
+            (struct reader){.fixture = fixture,
                             .password_id = i % 2 == 0 ? PASSWORD_PLAIN : PASSWORD_UNCATEGORIZED,
                             .in_scope = i % 4 != 3,
                             .wrong = &wrong};
-        assert_int_equal(pthread_create(&readers[i].thread, NULL, read_often, &readers[i]), 0);
+        assert_int_equal(pthread_create(&readers[i].thread, NULL, run, &readers[i]), 0);
     }
     for (size_t i = 0; i < ARRAY_LEN(readers); i++)
         (void)pthread_join(readers[i].thread, NULL);
     assert_int_equal(atomic_load(&wrong), 0);
+}
+
+// Each has its own verdict and its own place in the trail, whoever read, judged and wrote it.
+static void callers_at_once_are_recorded_for_themselves(void **state)
+{
+    run_at_once(*state, record_often);
+    assert_string_equal(fixture_sql(*state, "SELECT count(*) FROM audit_event WHERE phase = 1"),
+                        "150");
+}
+
+static void callers_at_once_read_their_own(void **state)
+{
+    run_at_once(*state, read_often);
 }
 
 int main(void)
@@ -150,6 +218,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_of_a_group_has_its_own_answer, fixture_fresh,
                                         fixture_drop),
         cmocka_unit_test_setup_teardown(callers_at_once_read_their_own, fixture_fresh,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(callers_at_once_are_recorded_for_themselves, fixture_fresh,
                                         fixture_drop),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);

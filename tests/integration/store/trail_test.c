@@ -213,12 +213,66 @@ static void one_bad_event_costs_no_other(void **state)
     assert_int_equal(breaks_of("full"), 0);
 }
 
+enum { TOGETHER = TRAIL_ENTRIES_MAX, BAD = 17, WRITERS_TOGETHER = 3 };
+
+// As many as one turn may have, one of which the database does not take.
+static void *write_together(void *context)
+{
+    const struct writer *writer = context;
+    struct trail_entry entries[TOGETHER], *all[TOGETHER];
+    struct err errs[TOGETHER];
+    struct audit_event bad = intent;
+    bad.ticket = "bad";
+    const struct principal caller = {
+        .tenant = "batch", .subject = "s", .display_name = "", .actor = ACTOR_HUMAN};
+    const struct request request = {.caller = &caller, .request_id = "req", .peer = "peer"};
+    for (int i = 0; i < TOGETHER; i++) {
+        entries[i] = (struct trail_entry){
+            .request = &request, .event = i == BAD ? &bad : &intent, .reterr = &errs[i]};
+        all[i] = &entries[i];
+    }
+    trail_write_all(trail, "batch", all, TOGETHER, deadline_in(WAIT_MS));
+    int64_t before = 0;
+    for (int i = 0; i < TOGETHER; i++) {
+        bool right = i == BAD ? entries[i].code == ERR_CONFLICT && errs[i].code == ERR_CONFLICT
+                              : entries[i].code == ERR_OK && entries[i].sequence > before;
+        if (!right)
+            atomic_fetch_add(writer->failures, 1);
+        before = entries[i].sequence > before ? entries[i].sequence : before;
+    }
+    return NULL;
+}
+
+// Each of several that are written in one turn learns its own place and failure, also when more
+// turns wait than one group has room for.
+static void each_of_a_turn_has_its_own_place(void **state)
+{
+    (void)state;
+    (void)test_postgres_value(
+        database->owner_dsn,
+        "ALTER TABLE audit_event ADD CONSTRAINT picky CHECK (ticket <> 'bad')");
+    struct writer writers[WRITERS_TOGETHER];
+    atomic_int failures = 0;
+    for (int i = 0; i < WRITERS_TOGETHER; i++) {
+        writers[i] = (struct writer){.index = i, .failures = &failures};
+        assert_int_equal(pthread_create(&writers[i].thread, NULL, write_together, &writers[i]), 0);
+    }
+    for (int i = 0; i < WRITERS_TOGETHER; i++)
+        (void)pthread_join(writers[i].thread, NULL);
+    (void)test_postgres_value(database->owner_dsn, "ALTER TABLE audit_event DROP CONSTRAINT picky");
+    assert_int_equal(atomic_load(&failures), 0);
+    assert_int_equal(number("SELECT count(*) FROM audit_event WHERE tenant = 'batch'"),
+                     WRITERS_TOGETHER * (TOGETHER - 1));
+    assert_int_equal(breaks_of("batch"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_and_changes_share_a_chain),
         cmocka_unit_test(who_waits_too_long_leaves_nothing),
         cmocka_unit_test(one_bad_event_costs_no_other),
+        cmocka_unit_test(each_of_a_turn_has_its_own_place),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
