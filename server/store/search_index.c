@@ -276,17 +276,19 @@ enum err_code search_put(struct tx *tx, const char *connection_id, const struct 
         " WHERE (e.organization_id, e.update_time, e.content, e.fragments) IS DISTINCT FROM"
         "  (excluded.organization_id, excluded.update_time, excluded.content,"
         "   excluded.fragments)"};
+    static const struct statement merge = {"search_merge", "SELECT search_merge()"};
     struct columns c;
     if (count == 0)
         return ERR_OK;
     if (!make_columns(texts, count, arena, &c))
         return err_no_memory(reterr);
-    return tx_run(tx, &statement,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(c.kinds, count),
-                       ARG_INT64S(c.ids, count), ARG_INT64S(c.organizations, count),
-                       ARG_TIMES(c.times, count), ARG_TEXTS(c.titles, count),
-                       ARG_TEXTS(c.contents, count), ARG_TEXTS(c.shorts, count)),
-                  reterr);
+    try_(tx_run(tx, &statement,
+                ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(c.kinds, count),
+                     ARG_INT64S(c.ids, count), ARG_INT64S(c.organizations, count),
+                     ARG_TIMES(c.times, count), ARG_TEXTS(c.titles, count),
+                     ARG_TEXTS(c.contents, count), ARG_TEXTS(c.shorts, count)),
+                reterr));
+    return tx_run(tx, &merge, NULL, 0, reterr);
 }
 
 enum err_code search_advance(struct tx *tx, const char *connection_id, int64_t sequence, bool level,

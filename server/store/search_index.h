@@ -48,7 +48,7 @@ struct search_text {
 enum err_code search_due(struct tx *tx, const char *connection_id, int64_t sequence, int limit,
                          struct arena *arena, struct search_text **ret_texts, size_t *ret_count,
                          int64_t *ret_last, struct err *reterr) _must_check_;
-// Indexes them; their content is plain text by now, at most SEARCH_CONTENT_BYTES of each.
+// Indexes them, merged; their content is plain text by now, at most SEARCH_CONTENT_BYTES of each.
 enum err_code search_put(struct tx *tx, const char *connection_id, const struct search_text *texts,
                          size_t count, struct arena *arena, struct err *reterr) _must_check_;
 // Notes how far the index goes. `level`: it has everything.

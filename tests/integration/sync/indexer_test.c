@@ -71,6 +71,22 @@ static void every_kind_is_found_by_its_text(void **state)
     assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901", "edge\n10.20.30.40");
 }
 
+// A search looks through what is not merged into the index yet: after a batch, nothing.
+static void a_batch_is_merged_into_the_index(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    (void)fixture_sql(fixture, "CREATE EXTENSION pgstattuple");
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    assert_sql(fixture, "SELECT count(*) > 20 FROM search_entry", "t");
+    assert_sql(fixture,
+               "SELECT 'fastupdate=on' = ANY (reloptions) FROM pg_class"
+               " WHERE relname = 'search_entry_by_word'",
+               "t");
+    assert_sql(fixture, "SELECT pending_tuples FROM pgstatginindex('search_entry_by_word')", "0");
+}
+
 // What is pasted into a text is neither found nor shown, and where it is can be told.
 static void credentials_are_masked_and_noted(void **state)
 {
@@ -357,6 +373,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
     const struct CMUnitTest tests[] = {
         TEST(every_kind_is_found_by_its_text),
+        TEST(a_batch_is_merged_into_the_index),
         TEST(credentials_are_masked_and_noted),
         TEST(credentials_in_titles_are_masked),
         TEST(what_was_indexed_before_is_brought_up_to_date),
