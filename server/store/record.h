@@ -32,9 +32,12 @@ enum record_change {
 enum err_code record_diff(struct tx *tx, const char *connection_id, int kind, const int64_t *ids,
                           const struct bytes *hashes, size_t count, enum record_change *ret_changes,
                           struct err *reterr) _must_check_;
-// Stores rows, whether they are there already or not.
+// Stores rows, whether they are there already or not. `new`: none is, as record_diff() found in
+// this transaction, which has the connection's lease. Errors: CONFLICT if one of them is all the
+// same.
 enum err_code record_put(struct tx *tx, const char *connection_id, int kind,
-                         const struct record_batch *batch, struct err *reterr) _must_check_;
+                         const struct record_batch *batch, bool new,
+                         struct err *reterr) _must_check_;
 
 // What a complete walk covered: the rows of a kind and type (0: any) of some organizations, and the
 // scopes of its pages.

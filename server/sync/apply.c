@@ -26,7 +26,8 @@ static enum err_code diff(struct run *run, const struct walk *walk, struct tx *t
 }
 
 static enum err_code put(struct run *run, const struct walk *walk, const struct page *page,
-                         struct tx *tx, const size_t *picks, size_t count, struct err *reterr)
+                         struct tx *tx, const size_t *picks, size_t count, bool new,
+                         struct err *reterr)
 {
     struct arena arena _cleanup_(arena_done);
     arena_init(&arena, PAGE_MAX_BYTES);
@@ -36,18 +37,20 @@ static enum err_code put(struct run *run, const struct walk *walk, const struct 
         return err_no_memory(reterr);
     if (keyed)
         return organization_put(tx, run->lease.connection_id, &batch, clock_wall_us(), reterr);
-    return record_put(tx, run->lease.connection_id, (int)walk->kind, &batch, reterr);
+    return record_put(tx, run->lease.connection_id, (int)walk->kind, &batch, new, reterr);
 }
 
+// `new`: the database has none of them.
 static enum err_code put_all(struct run *run, const struct walk *walk, const struct page *page,
-                             struct tx *tx, const size_t *picks, size_t count, struct err *reterr)
+                             struct tx *tx, const size_t *picks, size_t count, bool new,
+                             struct err *reterr)
 {
     size_t from = 0, bytes = 0;
     for (size_t i = 0; i < count; i++) {
         bytes += page->records[picks[i]].body_len;
         if (bytes < STATEMENT_BYTES && i + 1 < count)
             continue;
-        try_(put(run, walk, page, tx, picks + from, i + 1 - from, reterr));
+        try_(put(run, walk, page, tx, picks + from, i + 1 - from, new, reterr));
         from = i + 1;
         bytes = 0;
     }
@@ -168,6 +171,22 @@ static struct sync_counts count_page(const struct page *page, const enum record_
     return add;
 }
 
+// Stores what differs: what is new, then what changed.
+static enum err_code put_changes(struct run *run, const struct walk *walk, const struct page *page,
+                                 struct tx *tx, const enum record_change *changes, size_t *picks,
+                                 struct err *reterr)
+{
+    static const enum record_change order[] = {RECORD_NEW, RECORD_CHANGED};
+    for (size_t k = 0; k < ARRAY_LEN(order); k++) {
+        size_t count = 0;
+        for (size_t i = 0; i < page->record_count; i++)
+            if (changes[i] == order[k])
+                picks[count++] = i;
+        try_(put_all(run, walk, page, tx, picks, count, order[k] == RECORD_NEW, reterr));
+    }
+    return ERR_OK;
+}
+
 // One try at storing a page. `*ret_refused` tells that Postgres refused a row's data.
 static enum err_code apply_once(struct task *task, const struct walk *walk, struct page *page,
                                 const struct checkpoint *to, bool *ret_refused, struct err *reterr)
@@ -190,11 +209,8 @@ static enum err_code apply_once(struct task *task, const struct walk *walk, stru
     // A crash of the database takes the checkpoint back with the rows: the page is fetched again.
     tx_commit_lazily(tx);
     try_(diff(run, walk, tx, ids, hashes, page->record_count, changes, reterr));
-    size_t count = 0, found_count = 0;
-    for (size_t i = 0; i < page->record_count; i++)
-        if (changes[i] != RECORD_SAME)
-            picks[count++] = i;
-    enum err_code code = put_all(run, walk, page, tx, picks, count, reterr);
+    size_t found_count = 0;
+    enum err_code code = put_changes(run, walk, page, tx, changes, picks, reterr);
     *ret_refused = code == ERR_FIELD_INVALID || code == ERR_INTERNAL;
     try_(code);
     try_(sync_page_put(tx, run->lease.connection_id, run->lease.run_id, (int)walk->kind, scope,
@@ -216,7 +232,7 @@ static enum err_code trial(struct task *task, const struct walk *walk, const str
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(task->run, false, &tx, reterr));
-    return put_all(task->run, walk, page, tx, picks, count, reterr);
+    return put_all(task->run, walk, page, tx, picks, count, false, reterr);
 }
 
 // Why a record was refused.
