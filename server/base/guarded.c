@@ -19,7 +19,9 @@ static struct shelf {
     size_t bytes;
     size_t count;
     unsigned char *blocks[KEPT_MAX];
-} shelves[] = {{.bytes = GUARDED_SMALL_BYTES}, {.bytes = GUARDED_LARGE_BYTES}};
+} shelves[] = {{.bytes = GUARDED_SMALL_BYTES},
+               {.bytes = GUARDED_MEDIUM_BYTES},
+               {.bytes = GUARDED_LARGE_BYTES}};
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 

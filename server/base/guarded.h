@@ -7,9 +7,14 @@
 
 #include <stddef.h>
 
-// The sizes of which blocks are kept: a key or a password, and what an answer with one is parsed
-// in. A smaller one takes the next larger block, a larger one is made anew each time.
-enum { GUARDED_SMALL_BYTES = 512, GUARDED_LARGE_BYTES = 32 * 1024 };
+// The sizes of which blocks are kept: a key or a password, what a usual answer with one is parsed
+// in, and what a long text in such an answer takes. A smaller one takes the next larger block, a
+// larger one is made anew each time.
+enum {
+    GUARDED_SMALL_BYTES = 512,
+    GUARDED_MEDIUM_BYTES = 8 * 1024,
+    GUARDED_LARGE_BYTES = 32 * 1024,
+};
 
 // So many zeroes; aligned as the size is. NULL: no memory.
 void *guarded_take(size_t bytes);

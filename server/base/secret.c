@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "server/base/guarded.h"
 
 struct secret {
+    atomic_size_t holders;
     size_t size; // of what was taken
     size_t len;
     unsigned char *bytes; // guarded; one byte longer than len
@@ -26,6 +29,7 @@ struct secret *secret_new(size_t len)
         free(secret);
         return NULL;
     }
+    atomic_init(&secret->holders, 1);
     secret->size = len + 1;
     secret->len = len;
     return secret;
@@ -39,9 +43,16 @@ struct secret *secret_copy(const void *bytes, size_t len)
     return secret;
 }
 
+struct secret *secret_share(const struct secret *secret)
+{
+    struct secret *shared = (struct secret *)(uintptr_t)secret;
+    (void)atomic_fetch_add(&shared->holders, 1);
+    return shared;
+}
+
 struct secret *secret_free(struct secret *secret)
 {
-    if (secret != NULL) {
+    if (secret != NULL && atomic_fetch_sub(&secret->holders, 1) == 1) {
         guarded_give(secret->bytes, secret->size);
         free(secret);
     }

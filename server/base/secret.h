@@ -1,8 +1,8 @@
 // The only place where a secret lives: guarded, locked memory that is wiped on release.
 //
-// Has no printable form and no copy but secret_copy(). Reading takes secret_bytes(), so that
-// `grep secret_bytes` lists every place that sees one. Memory is outside of core dumps (libsodium's
-// guarded allocation).
+// Has no printable form and no copy but secret_copy(); whoever only reads it longer shares it.
+// Reading takes secret_bytes(), so that `grep secret_bytes` lists every place that sees one. Memory
+// is outside of core dumps (libsodium's guarded allocation).
 #pragma once
 
 #include <stddef.h>
@@ -20,7 +20,10 @@ struct secret;
 struct secret *secret_new(size_t len);
 // A secret with a copy of `bytes`; the caller wipes its own.
 struct secret *secret_copy(const void *bytes, size_t len);
-// Wipes and releases. NULL is fine. Returns NULL.
+// The same secret for one more holder, who releases it too: no further copy of its bytes, which
+// nobody changes any more. Never NULL.
+struct secret *secret_share(const struct secret *secret);
+// Releases, and wipes once nobody holds it. NULL is fine. Returns NULL.
 struct secret *secret_free(struct secret *secret);
 void secret_freep(struct secret **secret);
 

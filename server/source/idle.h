@@ -30,7 +30,7 @@ struct source_owner {
     enum source_region region;
 };
 
-// An idle source of `owner`, or a new one, with `key` (copied). `idle` may be NULL: always new.
+// An idle source of `owner`, or a new one, with `key` (shared). `idle` may be NULL: always new.
 // Errors as source_open.
 enum err_code idle_sources_take(struct idle_sources *idle, const struct source_settings *settings,
                                 const struct source_owner *owner, const struct secret *key,

@@ -96,15 +96,16 @@ void source_global_done(void);
 
 struct source;
 
-// Opens an account. Sends nothing yet. Copies the key.
+// Opens an account. Sends nothing yet. Shares the key, which nobody
+// changes from then on.
 enum err_code source_open(const struct source_settings *settings, enum source_provider provider,
                           enum source_region region, const struct secret *key,
                           struct source **ret_source, struct err *reterr) _must_check_;
 // Opens the same account once more, for another thread.
 enum err_code source_open_again(const struct source *source, struct source **ret_source,
                                 struct err *reterr) _must_check_;
-// Gives an open account another key of the same account, copied; NULL: takes it away, until there
-// is one again nothing can be asked. Errors: no memory.
+// Gives an open account another key of the same account, shared; NULL: takes it away, until there
+// is one again nothing can be asked. Errors: those of the provider; IT Glue's has none.
 enum err_code source_set_key(struct source *source, const struct secret *key,
                              struct err *reterr) _must_check_;
 struct source *source_close(struct source *source);

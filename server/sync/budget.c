@@ -176,7 +176,7 @@ void budget_add(struct budget_account *account, int requests)
 {
     (void)pthread_mutex_lock(&account->budget->lock);
     account->news.sync += requests;
-    (void)pthread_cond_signal(&account->budget->wake);
+    budget_wake(account->budget);
     (void)pthread_mutex_unlock(&account->budget->lock);
 }
 
@@ -229,7 +229,7 @@ enum err_code budget_admit(struct budget_account *account, int64_t *ret_wait_ms,
         code = budget_tell(account, BUDGET_WANT_ONE, &grant, reterr);
     } else {
         account->news.other++;
-        (void)pthread_cond_signal(&budget->wake);
+        budget_wake(budget);
     }
     *ret_wait_ms = (grant.wait_us + 999) / 1000;
     (void)pthread_mutex_unlock(&budget->lock);
@@ -240,7 +240,7 @@ void budget_note(struct budget_account *account, int requests)
 {
     (void)pthread_mutex_lock(&account->budget->lock);
     account->news.other += requests;
-    (void)pthread_cond_signal(&account->budget->wake);
+    budget_wake(account->budget);
     (void)pthread_mutex_unlock(&account->budget->lock);
 }
 
@@ -248,7 +248,7 @@ void budget_note_refusal(struct budget_account *account, int64_t retry_after_ms)
 {
     (void)pthread_mutex_lock(&account->budget->lock);
     refuse(account, retry_after_ms);
-    (void)pthread_cond_signal(&account->budget->wake);
+    budget_wake(account->budget);
     (void)pthread_mutex_unlock(&account->budget->lock);
 }
 

@@ -52,6 +52,7 @@ struct budget {
     pthread_cond_t wake;      // the teller: news, stopping
     pthread_t teller;
     bool started, stopping;
+    bool gathering; // the teller waits for more news, and need not be told of any
     struct budget_settings settings;
     struct ledger_policy policy;
     int64_t block_ms; // how long a block may be used
@@ -67,5 +68,7 @@ enum err_code budget_exchange(const struct budget_account *account, const struct
 // is held before and after, not meanwhile. After an error the news are still to be told.
 enum err_code budget_tell(struct budget_account *account, enum budget_want want,
                           struct budget_grant *ret_grant, struct err *reterr) _must_check_;
+// Wakes the teller for news, under the lock.
+void budget_wake(struct budget *budget);
 // The thread; `budget` is a struct budget.
 void *budget_teller(void *budget);

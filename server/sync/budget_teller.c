@@ -111,8 +111,16 @@ static bool any_news(const struct budget *budget)
 static void gather(struct budget *budget)
 {
     const struct deadline deadline = deadline_in(GATHER_MS);
+    budget->gathering = true;
     while (!budget->stopping && deadline_left_ms(deadline) > 0)
         sync_cond_wait(&budget->wake, &budget->lock, deadline_left_ms(deadline));
+    budget->gathering = false;
+}
+
+void budget_wake(struct budget *budget)
+{
+    if (!budget->gathering)
+        (void)pthread_cond_signal(&budget->wake);
 }
 
 void *budget_teller(void *context)

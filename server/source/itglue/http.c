@@ -72,13 +72,11 @@ struct itglue_http *itglue_http_close(struct itglue_http *http)
     return NULL;
 }
 
-enum err_code itglue_http_set_key(struct itglue_http *http, const struct secret *key,
-                                  struct err *reterr)
+void itglue_http_set_key(struct itglue_http *http, const struct secret *key)
 {
     http->key = secret_free(http->key);
     if (key != NULL)
-        http->key = secret_copy(secret_bytes(key), secret_len(key));
-    return key != NULL && http->key == NULL ? err_no_memory(reterr) : ERR_OK;
+        http->key = secret_share(key);
 }
 
 const struct secret *itglue_http_key(const struct itglue_http *http)
@@ -100,10 +98,10 @@ enum err_code itglue_http_open(const struct source_settings *settings, const cha
         return err_no_memory(reterr);
     http->settings = settings;
     http->base_url = strdup(base_url);
-    http->key = secret_copy(secret_bytes(key), secret_len(key));
+    http->key = secret_share(key);
     http->multi = curl_multi_init();
     http->share = curl_share_init();
-    if (http->base_url == NULL || http->key == NULL || http->multi == NULL || http->share == NULL)
+    if (http->base_url == NULL || http->multi == NULL || http->share == NULL)
         return err_no_memory(reterr);
     http->reach = REACH_ANY;
     if (strncmp(base_url, "http:", 5) == 0)
@@ -225,18 +223,26 @@ static struct curl_slist *make_headers(const struct itglue_exchange *exchange)
     return curl_slist_append(NULL, accept == NULL ? "Accept: application/vnd.api+json" : accept);
 }
 
-// Adds the header with the key; its copy in the list is wiped when the list is freed. False: no
-// memory.
+// Adds the header with the key, which is written into its place in the list: so the copy there,
+// wiped when the list is freed, is the only one. False: no memory.
 static bool add_key(struct curl_slist *list, const struct secret *key)
 {
     static const char name[] = "x-api-key: ";
     size_t name_len = sizeof(name) - 1;
-    struct secret *line _cleanup_(secret_freep) = secret_new(name_len + secret_len(key));
-    if (line == NULL)
+    size_t len = name_len + secret_len(key);
+    char *blank _cleanup_(freep) = malloc(len + 1);
+    if (blank == NULL)
         return false;
-    memcpy(secret_bytes_mut(line), name, name_len);
-    memcpy(secret_bytes_mut(line) + name_len, secret_bytes(key), secret_len(key));
-    return curl_slist_append(list, secret_bytes(line)) != NULL;
+    memset(blank, ' ', len);
+    blank[len] = '\0';
+    if (curl_slist_append(list, blank) == NULL)
+        return false;
+    struct curl_slist *last = list;
+    while (last->next != NULL)
+        last = last->next;
+    memcpy(last->data, name, name_len);
+    memcpy(last->data + name_len, secret_bytes(key), secret_len(key));
+    return true;
 }
 
 static void set_limits(CURL *easy, const struct source_settings *settings)

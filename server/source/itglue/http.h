@@ -27,15 +27,14 @@ struct sockaddr;
 bool itglue_http_is_public(const struct sockaddr *address);
 
 // `base_url` has no path. `official` says that it is IT Glue's own, which lies in the public
-// network. Copies everything but `settings`.
+// network. Copies everything but `settings`, and shares the key.
 enum err_code itglue_http_open(const struct source_settings *settings, const char *base_url,
                                bool official, const struct secret *key,
                                struct itglue_http **ret_http, struct err *reterr) _must_check_;
 struct itglue_http *itglue_http_close(struct itglue_http *http);
-// Sends another key from now on (copied), or none until there is one again (NULL): idle clients
-// hold no key. Errors: no memory.
-enum err_code itglue_http_set_key(struct itglue_http *http, const struct secret *key,
-                                  struct err *reterr) _must_check_;
+// Sends another key from now on (shared), or none until there is one again (NULL): idle clients
+// hold no key.
+void itglue_http_set_key(struct itglue_http *http, const struct secret *key);
 // The key that it sends, borrowed.
 const struct secret *itglue_http_key(const struct itglue_http *http);
 

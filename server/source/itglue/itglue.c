@@ -63,9 +63,9 @@ struct itglue *itglue_close(struct itglue *itglue)
     return NULL;
 }
 
-enum err_code itglue_set_key(struct itglue *itglue, const struct secret *key, struct err *reterr)
+void itglue_set_key(struct itglue *itglue, const struct secret *key)
 {
-    return itglue_http_set_key(itglue->http, key, reterr);
+    itglue_http_set_key(itglue->http, key);
 }
 
 const struct secret *itglue_key(const struct itglue *itglue)

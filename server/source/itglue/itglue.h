@@ -11,9 +11,8 @@ enum err_code itglue_open(const struct source_settings *settings,
                           const struct source_region_info *region, const struct secret *key,
                           struct itglue **ret_itglue, struct err *reterr) _must_check_;
 struct itglue *itglue_close(struct itglue *itglue);
-// Sends another key from now on (copied), NULL: has none until then.
-enum err_code itglue_set_key(struct itglue *itglue, const struct secret *key,
-                             struct err *reterr) _must_check_;
+// Sends another key from now on (shared), NULL: has none until then.
+void itglue_set_key(struct itglue *itglue, const struct secret *key);
 // Its key, borrowed.
 const struct secret *itglue_key(const struct itglue *itglue);
 

@@ -98,7 +98,7 @@ static void wiped_free_for_yajl(void *context, void *memory)
 yajl_alloc_funcs itglue_wiped_memory = {wiped_malloc_for_yajl, wiped_realloc_for_yajl,
                                         wiped_free_for_yajl, NULL};
 
-enum { GUARD_BYTES = GUARDED_LARGE_BYTES };
+enum { GUARD_BYTES = GUARDED_MEDIUM_BYTES };
 
 static bool in_region(const struct itglue_guard *guard, const void *memory)
 {

@@ -20,6 +20,8 @@ static const size_t sizes[] = {1,
                                GUARDED_SMALL_BYTES - 1,
                                GUARDED_SMALL_BYTES,
                                GUARDED_SMALL_BYTES + 1,
+                               GUARDED_MEDIUM_BYTES,
+                               GUARDED_MEDIUM_BYTES + 1,
                                GUARDED_LARGE_BYTES,
                                GUARDED_LARGE_BYTES + 1};
 

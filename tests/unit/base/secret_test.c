@@ -73,6 +73,29 @@ static void is_guarded(void **state)
     }
 }
 
+// The last holder's release is the end of it.
+static void is_there_for_all_who_share_it(void **state)
+{
+    (void)state;
+    for (int releases = 1; releases <= 2; releases++) {
+        pid_t child = fork();
+        if (child == 0) {
+            (void)signal(SIGSEGV, SIG_DFL);
+            struct secret *secret = secret_copy("secret", 6);
+            struct secret *shared = secret_share(secret);
+            volatile const char *bytes = secret_bytes(shared);
+            (void)secret_free(secret);
+            if (releases == 2)
+                (void)secret_free(shared);
+            _exit(bytes[0] == 's' ? 0 : 1);
+        }
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(releases == 1 ? WIFEXITED(status) && WEXITSTATUS(status) == 0
+                                  : WIFSIGNALED(status));
+    }
+}
+
 static void reads_a_file_whole(void **state)
 {
     (void)state;
@@ -146,6 +169,7 @@ int main(void)
         cmocka_unit_test(holds_bytes_with_a_nul),
         cmocka_unit_test(has_a_longest),
         cmocka_unit_test(is_guarded),
+        cmocka_unit_test(is_there_for_all_who_share_it),
         cmocka_unit_test(reads_a_file_whole),
         cmocka_unit_test(reads_standard_input),
         cmocka_unit_test(keeps_private_files_private),
