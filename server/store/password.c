@@ -116,7 +116,12 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
     return ERR_OK;
 }
 
-#define A_FOLDER_SHUT FOLDERS_SHUT("ARRAY[r.folder_id, q.folder_id]", "c.id")
+// Most entries are in no folder, and what of a company is found is mapped.
+#define A_FOLDER_SHUT                                                                             \
+    "(r.folder_id <> 0 OR q.folder_id <> 0) AND " FOLDERS_SHUT("ARRAY[r.folder_id, q.folder_id]", \
+                                                               "c.id")
+#define GATES_SIGHT \
+    SIGHT_COLUMNS_BUT("CASE WHEN r.id IS NOT NULL THEN true ELSE " SIGHT_MAPPED " END")
 #define FREEZE_JOIN REVEAL_FREEZE_JOIN("q.subject", "q.company_id")
 
 // $1 tenant, then columns of what is asked: $2 company, $3 entry, $4 whether $5 is the category to
@@ -137,7 +142,7 @@ static const struct statement GATES = {
     "  LEFT JOIN vault_record v ON true = ANY ($8::boolean[]) AND v.tenant = $1"
     "       AND v.connection_id = c.id AND v.purpose = 'api-key'"
     "       AND v.version = c.credential_version)"
-    " SELECT" SIGHT_COLUMNS ", q.place, co.id IS NOT NULL,"
+    " SELECT" GATES_SIGHT ", q.place, co.id IS NOT NULL,"
     "       (SELECT true FROM subject_revocation s WHERE s.tenant = $1 AND s.subject = q.subject"
     "           AND s.revoke_time >= q.issue_time LIMIT 1),"
     "       (SELECT true FROM company_set_member s WHERE s.tenant = $1"

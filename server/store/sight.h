@@ -29,10 +29,13 @@ struct sight {
 
 // What a statement reads of the company $2 of the tenant $1, `co`, and of the connection that it is
 // seen by, `c`: the one in its slot, else the latest that is not being deleted.
-#define SIGHT_COLUMNS                                                                \
-    " co.display_name, c.id, c.state, c.problem_time, c.provider, c.reveals_paused," \
-    " (SELECT true FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id"    \
-    "   AND m.company_id = co.id LIMIT 1), f.password_sharing_enabled, coalesce(a.level, 1)"
+#define SIGHT_MAPPED                                                             \
+    "(SELECT true FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id" \
+    "   AND m.company_id = co.id LIMIT 1)"
+#define SIGHT_COLUMNS_BUT(mapped)                                                            \
+    " co.display_name, c.id, c.state, c.problem_time, c.provider, c.reveals_paused, " mapped \
+    ", f.password_sharing_enabled, coalesce(a.level, 1)"
+#define SIGHT_COLUMNS SIGHT_COLUMNS_BUT(SIGHT_MAPPED)
 #define SIGHT_CHOSEN                                                                         \
     "SELECT id, state, problem_time, provider, reveals_paused, region, credential_version,"  \
     "  key_last_success_time, capabilities FROM connection WHERE tenant = $1 AND state <> 4" \

@@ -240,7 +240,9 @@ class BadInput(e2e.Case):
             needed.setdefault(failure.metadata["permission"], []).append(method)
         self.assertEqual(set(needed), {"read_integrations", "manage_integrations", "read_documentation",
                                        "read_documentation_passwords", "read_audit", "operate_service"})
-        self.assertEqual(needed["read_documentation_passwords"], ["PasswordService.RevealPassword"])
+        self.assertEqual(set(needed["read_documentation_passwords"]),
+                         {"PasswordService.RevealPassword", "PasswordService.CreatePasswordHandoff",
+                          "PasswordService.DeletePasswordHandoff"})
         # manage contains read, and nothing else does.
         manager = self.api.with_token(self.stack.token(permissions=("manage_integrations",), subject="max"))
         manager("CompanyService.GetCompany", name=self.company)
