@@ -206,8 +206,6 @@ static enum err_code apply_once(struct task *task, const struct walk *walk, stru
         return err_no_memory(reterr);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(run, false, &tx, reterr));
-    // A crash of the database takes the checkpoint back with the rows: the page is fetched again.
-    tx_commit_lazily(tx);
     try_(diff(run, walk, tx, ids, hashes, page->record_count, changes, reterr));
     size_t found_count = 0;
     enum err_code code = put_changes(run, walk, page, tx, changes, picks, reterr);

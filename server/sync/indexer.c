@@ -71,6 +71,8 @@ static enum err_code index_batch(struct sync *sync, const struct work_lease *lea
         try_(put(sync, tx, lease, texts, count, &arena, reterr));
         *ret_level = position.rebuild_kind == 0;
     }
+    // A crash of the database takes the position back with the words.
+    tx_commit_lazily(tx);
     return tx_commit(&tx, reterr);
 }
 

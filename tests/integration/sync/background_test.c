@@ -51,10 +51,47 @@ static void runs_take_turns_in_the_database(void **state)
     fixture_wait_for(fixture, "SELECT state FROM sync_run WHERE connection_id = 'c2'", "5");
 }
 
+// Notes of commits that move a checkpoint, the index or a run whether they wait for the disk: what
+// runs when the transaction ends sees what was set for it.
+static const char NOTES_COMMITS[] =
+    "CREATE TABLE noted (what text, waits text); GRANT ALL ON noted TO PUBLIC;"
+    "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+    " INSERT INTO noted VALUES (TG_ARGV[0], current_setting('synchronous_commit'));"
+    " RETURN NULL; END $$;"
+    "CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON sync_task INITIALLY DEFERRED FOR EACH ROW"
+    " WHEN (OLD.checkpoint <> NEW.checkpoint AND NEW.checkpoint NOT LIKE '% complete=1 %')"
+    " EXECUTE FUNCTION note('page');"
+    "CREATE CONSTRAINT TRIGGER note_end AFTER UPDATE ON sync_task INITIALLY DEFERRED FOR EACH ROW"
+    " WHEN (OLD.checkpoint <> NEW.checkpoint AND NEW.checkpoint LIKE '% complete=1 %')"
+    " EXECUTE FUNCTION note('end of a walk');"
+    "CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON search_progress INITIALLY DEFERRED FOR EACH ROW"
+    " WHEN (OLD.sequence <> NEW.sequence) EXECUTE FUNCTION note('index');"
+    "CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON sync_run INITIALLY DEFERRED FOR EACH ROW"
+    " WHEN (NEW.end_time IS NOT NULL) EXECUTE FUNCTION note('run')";
+
+static void what_can_be_done_again_waits_for_no_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    // For connections that are made from now on, as those of runs are.
+    (void)fixture_sql(fixture, "DO $$ BEGIN EXECUTE format("
+                               " 'ALTER DATABASE %I SET synchronous_commit = on',"
+                               " current_database()); END $$");
+    (void)fixture_sql(fixture, NOTES_COMMITS);
+    fixture->settings.page_size = 2;
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fixture_wait_for(fixture, "SELECT count(*) > 0 FROM noted WHERE what = 'index'", "t");
+    assert_sql(fixture, "SELECT string_agg(DISTINCT what || ' ' || waits, ', ') FROM noted",
+               "end of a walk off, index off, page off, run on");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(runs_take_turns_in_the_database, fixture_fresh,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(what_can_be_done_again_waits_for_no_disk, fixture_fresh,
                                         fixture_drop),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
