@@ -1,0 +1,197 @@
+// What each task of a run takes, by the plan that runs follow.
+#include <inttypes.h>
+
+#include "server/service/sync_estimate_private.h"
+
+static enum err_code of_organizations(struct estimate *estimate, struct cost *cost,
+                                      struct err *reterr)
+{
+    if (estimate->organization_changes) {
+        *cost =
+            (struct cost){1, 0, true, "What changed since the last run, from the account's list"};
+    } else {
+        try_(sync_estimate_count(estimate, SOURCE_ORGANIZATIONS, 0, &cost->rows, reterr));
+        cost->requests = plan_pages(cost->rows, estimate->limit.page_size);
+        cost->measured = cost->rows >= 0;
+        cost->plan = "The account's list, whole";
+    }
+    if (!estimate->psa_probes)
+        return ERR_OK;
+    cost->requests += SYNC_PSA_PROBES;
+    cost->plan = arena_printf(estimate->request->arena,
+                              "%s; and one organization under each kind of PSA", cost->plan);
+    return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+// A list that runs read by the account or by organizations, whichever takes fewer pages.
+static enum err_code of_planned(struct estimate *estimate, enum source_kind kind, bool changes,
+                                const struct sync_estimate *stored, struct cost *cost,
+                                struct err *reterr)
+{
+    if (estimate->organization_count == 0) {
+        *cost = (struct cost){0, 0, true, "No organization is mapped"};
+        return ERR_OK;
+    }
+    if (changes) {
+        *cost =
+            (struct cost){1, 0, true, "What changed since the last run, from the account's list"};
+        return ERR_OK;
+    }
+    try_(sync_estimate_count(estimate, kind, 0, &cost->rows, reterr));
+    int64_t pages = plan_pages(cost->rows, estimate->limit.page_size);
+    cost->measured = cost->rows >= 0;
+    if (estimate->organization_count == 1) {
+        cost->requests = pages;
+        cost->plan = "The list of the one organization, whole";
+    } else if (plan_choose(cost->rows, estimate->limit.page_size, estimate->organization_count,
+                           estimate->inventory_count) == PLAN_ACCOUNT) {
+        cost->requests = pages;
+        cost->plan =
+            "The account's list, whole, which has fewer pages than those of organizations together";
+    } else {
+        // And the first page of the account's, which tells.
+        cost->requests = stored->page_count + 1;
+        cost->rows = stored->record_count;
+        cost->measured = false;
+        cost->plan = "The list of each mapped organization, whole";
+    }
+    return ERR_OK;
+}
+
+static enum err_code of_passwords(struct estimate *estimate, struct cost *cost, struct err *reterr)
+{
+    try_(of_planned(estimate, SOURCE_PASSWORDS, estimate->password_changes, &estimate->passwords,
+                    cost, reterr));
+    // Categories are listed again by full runs, and where there is one that is not known.
+    if (estimate->full || !estimate->password_changes)
+        cost->requests++;
+    if (!estimate->full)
+        return ERR_OK;
+    cost->requests += estimate->passwords.foldered_count;
+    if (estimate->passwords.record_count > 0 || cost->rows <= 0)
+        return ERR_OK;
+    // Nobody knows yet whose passwords lie in folders.
+    cost->requests += cost->rows < (int64_t)estimate->organization_count
+                          ? cost->rows
+                          : (int64_t)estimate->organization_count;
+    cost->measured = false;
+    cost->plan = arena_printf(estimate->request->arena,
+                              "%s; then, at most, the folders of each organization", cost->plan);
+    return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+static enum err_code of_checklists(struct estimate *estimate, struct cost *cost, struct err *reterr)
+{
+    try_(of_planned(estimate, SOURCE_CHECKLISTS, estimate->checklist_changes, &estimate->checklists,
+                    cost, reterr));
+    if (estimate->checklist_changes && estimate->organization_count > 0) {
+        // Up to the page with the first completed one, if there is one.
+        int64_t open = estimate->open_checklists;
+        bool all = open == estimate->checklists.record_count;
+        cost->rows = open;
+        cost->requests = plan_pages(all ? open : open + 1, estimate->limit.page_size);
+        cost->plan = "Those that are not completed, and what changed of the others since the last "
+                     "run, from the account's list";
+    }
+    cost->requests += estimate->organization_count > 0; // templates
+    return ERR_OK;
+}
+
+static enum err_code of_assets(struct estimate *estimate, struct cost *cost, struct err *reterr)
+{
+    size_t changes = 0;
+    *cost = (struct cost){.requests = 1, .measured = true}; // types
+    for (size_t i = 0; i < estimate->type_count && estimate->organization_count > 0; i++) {
+        int64_t rows = 0;
+        changes += estimate->type_changes[i];
+        if (!estimate->type_changes[i])
+            try_(sync_estimate_count(estimate, SOURCE_FLEXIBLE_ASSETS, estimate->types[i].id, &rows,
+                                     reterr));
+        cost->requests += plan_pages(rows, estimate->limit.page_size);
+        cost->rows += rows > 0 ? rows : 0;
+        cost->measured = cost->measured && rows >= 0;
+    }
+    // One request finds that none of these changed.
+    if (plan_glance_pays(&estimate->glance))
+        cost->requests -= (int64_t)estimate->glance.lists - 1;
+    cost->plan = arena_printf(estimate->request->arena,
+                              "The types; then a list for each of %zu enabled types, of %zu only "
+                              "what changed since the last run",
+                              estimate->type_count, changes);
+    return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+static int64_t document_pages(const struct estimate *estimate)
+{
+    const struct sync_estimate *stored = &estimate->documents;
+    switch (estimate->connection.folder_filter) {
+    case PLAN_FOLDERS_UNION:
+        return stored->root_page_count + stored->foldered_page_count;
+    case PLAN_FOLDERS_EACH: // the folders are listed before
+        return stored->root_page_count + stored->folder_page_count +
+               (int64_t)estimate->organization_count;
+    default:
+        return stored->page_count;
+    }
+}
+
+// Before any document is stored: each organization is asked how many it has, unless there are too
+// many. Which of them lie in folders, and by which form of the filter they are shown, is not known.
+static enum err_code count_first_documents(struct estimate *estimate, struct cost *cost,
+                                           struct err *reterr)
+{
+    int64_t requests = 0;
+    for (size_t i = 0; i < estimate->organization_count; i++) {
+        int64_t rows;
+        try_(sync_estimate_count_of(estimate, SOURCE_DOCUMENTS, 0, estimate->organizations[i],
+                                    &rows, reterr));
+        requests += plan_pages(rows, estimate->limit.document_page_size);
+        cost->rows += rows > 0 ? rows : 0;
+        requests += estimate->full && rows > 0; // its folders
+    }
+    cost->requests += requests - estimate->documents.page_count;
+    cost->plan = arena_printf(estimate->request->arena,
+                              "The list of each of %zu mapped organizations, whole, each counted "
+                              "now%s; more if the filter document_folder_id=null hides documents",
+                              estimate->organization_count,
+                              estimate->full ? "; then, at most, the folders of each" : "");
+    return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+static enum err_code of_documents(struct estimate *estimate, struct cost *cost, struct err *reterr)
+{
+    enum { COUNTED_MAX = 100 }; // requests that an estimate may take for it
+    const struct sync_estimate *stored = &estimate->documents;
+    bool unknown = estimate->connection.folder_filter == PLAN_FOLDERS_UNKNOWN;
+    *cost = (struct cost){
+        .requests = document_pages(estimate) +
+                    (unknown && estimate->organization_count > 0 ? 2 : 0) +
+                    (estimate->full ? stored->foldered_count : 0),
+        .rows = stored->record_count,
+        .measured = estimate->organization_count == 0,
+        .plan = arena_printf(estimate->request->arena,
+                             "The list of each of %zu mapped organizations, whole%s; of %" PRId64
+                             " it is known how long it was",
+                             estimate->organization_count,
+                             estimate->connection.folder_filter == PLAN_FOLDERS_EACH
+                                 ? ", and of each of their folders"
+                                 : "",
+                             stored->organization_count),
+    };
+    if (cost->plan == NULL)
+        return err_no_memory(reterr);
+    bool first = stored->record_count == 0 && unknown && estimate->organization_count > 0;
+    return first && estimate->organization_count <= COUNTED_MAX
+               ? count_first_documents(estimate, cost, reterr)
+               : ERR_OK;
+}
+
+enum err_code sync_estimate_task(struct estimate *estimate, int kind, struct cost *ret_cost,
+                                 struct err *reterr)
+{
+    static enum err_code (*const costs[])(struct estimate *, struct cost *, struct err *) = {
+        of_organizations, of_documents, of_passwords, of_assets, of_checklists,
+    };
+    *ret_cost = (struct cost){0};
+    return costs[kind - 1](estimate, ret_cost, reterr);
+}

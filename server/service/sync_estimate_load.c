@@ -1,0 +1,81 @@
+// What an estimate rests on in the database.
+#include "server/service/begin.h"
+#include "server/service/parent.h"
+#include "server/service/sync_estimate_private.h"
+#include "server/store/record.h"
+#include "server/store/sync_cursor.h"
+
+static enum err_code load_cursor(struct tx *tx, struct estimate *estimate, enum source_kind kind,
+                                 int64_t type_id, bool *ret_changes, struct sync_cursor *ret_cursor,
+                                 struct err *reterr)
+{
+    struct sync_cursor *cursor = ret_cursor;
+    size_t count = kind == SOURCE_ORGANIZATIONS ? 0 : estimate->organization_count;
+    *ret_changes = false;
+    *ret_cursor = (struct sync_cursor){.total_count = -1};
+    if (estimate->full)
+        return ERR_OK;
+    try_(sync_cursor_load(tx, estimate->connection_id, (int)kind, type_id, estimate->organizations,
+                          count, estimate->request->arena, cursor, reterr));
+    *ret_changes = cursor->covers && cursor->distrust_time_us == 0;
+    return ERR_OK;
+}
+
+static enum err_code load_stored(struct tx *tx, const struct estimate *estimate,
+                                 enum source_kind kind, int page_size,
+                                 struct sync_estimate *ret_stored, struct err *reterr)
+{
+    return sync_estimate_load(tx, estimate->connection_id, (int)kind, estimate->organizations,
+                              estimate->organization_count, page_size, ret_stored, reterr);
+}
+
+enum err_code sync_estimate_gather(struct estimate *estimate, const char *parent,
+                                   struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct arena *arena = estimate->request->arena;
+    const char *id = estimate->connection_id;
+    struct connection *connection;
+    try_(request_begin(estimate->request, &tx, reterr));
+    try_(parent_connection(tx, estimate->request, id, parent, &connection, reterr));
+    try_(sync_connection_load(tx, id, false, arena, &estimate->connection, reterr));
+    try_(sync_connection_mapped(tx, id, NULL, 0, arena, &estimate->organizations,
+                                &estimate->organization_count, reterr));
+    try_(sync_connection_inventory(tx, id, &estimate->inventory_count, reterr));
+    try_(type_sync_load_enabled(tx, id, arena, &estimate->types, &estimate->type_count, reterr));
+    estimate->type_changes =
+        arena_calloc(arena, estimate->type_count + 1, sizeof(*estimate->type_changes));
+    if (estimate->type_changes == NULL)
+        return err_no_memory(reterr);
+    struct sync_cursor cursor;
+    for (size_t i = 0; i < estimate->type_count; i++) {
+        try_(load_cursor(tx, estimate, SOURCE_FLEXIBLE_ASSETS, estimate->types[i].id,
+                         &estimate->type_changes[i], &cursor, reterr));
+        if (estimate->type_changes[i])
+            (void)plan_glance_add(&estimate->glance, cursor.total_count);
+    }
+    bool ignored;
+    try_(load_cursor(tx, estimate, SOURCE_FLEXIBLE_ASSETS, 0, &ignored, &cursor, reterr));
+    if (cursor.distrust_time_us != 0 || estimate->organization_count < 2)
+        estimate->glance = (struct plan_glance){0};
+    try_(load_cursor(tx, estimate, SOURCE_ORGANIZATIONS, 0, &estimate->organization_changes,
+                     &cursor, reterr));
+    try_(load_cursor(tx, estimate, SOURCE_PASSWORDS, 0, &estimate->password_changes, &cursor,
+                     reterr));
+    try_(load_cursor(tx, estimate, SOURCE_CHECKLISTS, 0, &estimate->checklist_changes, &cursor,
+                     reterr));
+    const struct record_open open = {id, NULL, SOURCE_CHECKLISTS, estimate->organizations,
+                                     estimate->organization_count};
+    try_(record_count_open(tx, &open, &estimate->open_checklists, reterr));
+    struct sync_psa_witness witness;
+    try_(sync_connection_psa_witness(tx, id, arena, &witness, reterr));
+    estimate->psa_probes = witness.organization_id != 0;
+    const struct sync_limit *limit = &estimate->limit;
+    try_(load_stored(tx, estimate, SOURCE_DOCUMENTS, limit->document_page_size,
+                     &estimate->documents, reterr));
+    try_(load_stored(tx, estimate, SOURCE_PASSWORDS, limit->page_size, &estimate->passwords,
+                     reterr));
+    try_(load_stored(tx, estimate, SOURCE_CHECKLISTS, limit->page_size, &estimate->checklists,
+                     reterr));
+    return sync_estimate_used(tx, id, &estimate->used, reterr);
+}
