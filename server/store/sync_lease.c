@@ -33,6 +33,18 @@ enum err_code sync_lease_claim(struct tx *tx, const char *owner, int64_t lease_m
     return ERR_OK;
 }
 
+enum err_code sync_lease_count_due(struct tx *tx, int max, int64_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_lease_count_due",
+        "SELECT count(*) FROM (SELECT FROM sync_lease WHERE expire_time <= clock_timestamp()"
+        " LIMIT $1::bigint) AS due"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement, ARGS(ARG_INT64(max)), &rows, reterr));
+    *ret_count = rows_int64(&rows, 0, 0);
+    return ERR_OK;
+}
+
 enum err_code sync_lease_prolong(struct tx *tx, const char *owner, int64_t lease_ms,
                                  const struct sync_lease *leases, size_t count, bool *ret_held,
                                  struct err *reterr)

@@ -17,6 +17,9 @@ struct sync_lease {
 enum err_code sync_lease_claim(struct tx *tx, const char *owner, int64_t lease_ms, int max,
                                struct arena *arena, struct sync_lease **ret_leases,
                                size_t *ret_count, struct err *reterr) _must_check_;
+// Under the scheduler's role, tenant "": how many leases are due, as far as `max`.
+enum err_code sync_lease_count_due(struct tx *tx, int max, int64_t *ret_count,
+                                   struct err *reterr) _must_check_;
 // Under the scheduler's role: prolongs leases; `ret_held[i]` says whether the i-th is still ours.
 enum err_code sync_lease_prolong(struct tx *tx, const char *owner, int64_t lease_ms,
                                  const struct sync_lease *leases, size_t count, bool *ret_held,

@@ -123,8 +123,9 @@ bool ahead_hint(struct ahead *ahead, const struct source_query *query, const str
     (void)pthread_mutex_lock(&ahead->lock);
     bool known =
         find(ahead, READER_READING, query) != NULL || find(ahead, READER_DONE, query) != NULL;
-    struct reader *reader = known ? NULL : find(ahead, READER_IDLE, NULL);
-    if (!known && reader == NULL)
+    bool wanted = !known && !run_gives_way(ahead->run);
+    struct reader *reader = wanted ? find(ahead, READER_IDLE, NULL) : NULL;
+    if (wanted && reader == NULL)
         reader = start_reader(ahead);
     (void)pthread_mutex_unlock(&ahead->lock);
     if (reader == NULL || !run_may_take(ahead->run))

@@ -19,6 +19,7 @@ struct run *run_new(struct sync *sync, const struct sync_lease *lease)
     if (run == NULL)
         return NULL;
     run->sync = sync;
+    run->taken_ms = clock_steady_ms();
     arena_init(&run->arena, RUN_ARENA_BYTES);
     run->lease = (struct sync_lease){
         .tenant = arena_strdup(&run->arena, lease->tenant),
@@ -50,6 +51,11 @@ void run_stop(struct run *run, enum run_why why)
     (void)pthread_mutex_lock(&run->sync->lock);
     (void)pthread_cond_broadcast(&run->sync->run_wake);
     (void)pthread_mutex_unlock(&run->sync->lock);
+}
+
+bool run_gives_way(const struct run *run)
+{
+    return run->stepped && atomic_load(&run->gives_way);
 }
 
 bool run_sleep(struct run *run, int64_t ms)

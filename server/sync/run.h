@@ -1,7 +1,7 @@
 // A run on its thread: what it works with, and the words that its parts share.
 //
-// The thread alone touches a run but for `stop`, `why` and `over`, which are atomic. A function
-// here that fails with CANCELLED means that the run must stop (`why` says for what), with
+// The thread alone touches a run but for `stop`, `why`, `over` and `gives_way`, which are atomic. A
+// function here that fails with CANCELLED means that the run must stop (`why` says for what), with
 // UPSTREAM_RATE_LIMITED that it must wait `wait_ms`; any other error is the task's.
 #pragma once
 
@@ -21,9 +21,11 @@
 
 enum run_why {
     RUN_GOES_ON,
-    RUN_STOP_CANCEL,    // CancelSyncRun
-    RUN_STOP_HAND_OVER, // the process ends, or knows less than the database: another thread goes on
-    RUN_STOP_LOST,      // another process goes on already: write nothing
+    RUN_STOP_CANCEL, // CancelSyncRun
+    // The process ends, knows less than the database, or others wait for the thread: another goes
+    // on.
+    RUN_STOP_HAND_OVER,
+    RUN_STOP_LOST, // another process goes on already: write nothing
 };
 
 struct run {
@@ -34,6 +36,8 @@ struct run {
     atomic_bool stop;
     atomic_int why; // enum run_why
     atomic_bool over;
+    atomic_bool gives_way; // others wait for the thread: stop when what was asked for is stored
+    int64_t taken_ms;      // by the steady clock
     // Everything below belongs to the thread.
     struct arena arena; // for as long as the run is on this thread
     struct sync_run_row row;
@@ -42,6 +46,7 @@ struct run {
     struct ahead *ahead; // NULL: nothing is read ahead
     struct budget_account *account;
     struct feed_run *feed;
+    bool stepped;                      // something was stored since the run is on this thread
     int64_t wait_ms;                   // when out of quota
     int requests;                      // made, and not counted in the database yet
     int page_sizes[SOURCE_KIND_COUNT]; // what upstream bears; 0: not tried
@@ -59,6 +64,9 @@ struct run *run_free(struct run *run);
 void *run_main(void *run);
 // Tells a run to stop, from any thread. The first reason counts.
 void run_stop(struct run *run, enum run_why why);
+// Whether the run must ask upstream for nothing more, but only store what it has asked for. Never
+// before it stored something: each time on a thread brings it further.
+bool run_gives_way(const struct run *run);
 // Sleeps, unless the run is told to stop. False: it is.
 bool run_sleep(struct run *run, int64_t ms);
 

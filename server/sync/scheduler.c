@@ -66,6 +66,42 @@ static void claim(struct sync *sync, int max)
             log_event(LOG_ERROR, "no thread for a run", LOG_STR("run", leases[i].run_id));
 }
 
+// The run that has had its thread longest, and for its slice at least, among those that do not give
+// way yet; NULL: none.
+static struct run *longest(const struct sync *sync)
+{
+    int64_t before_ms = clock_steady_ms() - sync->slice_ms;
+    struct run *longest = NULL;
+    for (struct run *run = sync->runs; run != NULL; run = run->next)
+        if (run->taken_ms <= before_ms && !atomic_load(&run->over) &&
+            !atomic_load(&run->gives_way) && (longest == NULL || run->taken_ms < longest->taken_ms))
+            longest = run;
+    return longest;
+}
+
+// All threads are taken: as many runs as wait for one get that of a run that had its slice, which
+// goes on behind them.
+static void make_way(struct sync *sync)
+{
+    struct err err;
+    int64_t waiting;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    if (longest(sync) == NULL)
+        return;
+    if (store_begin(sync->scheduler_store, "", deadline_in(TX_MS), NULL, &tx, &err) != ERR_OK ||
+        sync_lease_count_due(tx, sync->run_threads, &waiting, &err) != ERR_OK) {
+        log_event(LOG_WARN, "the scheduler cannot see who waits", LOG_ERR(&err));
+        return;
+    }
+    for (const struct run *run = sync->runs; run != NULL; run = run->next)
+        waiting -= atomic_load(&run->gives_way);
+    struct run *run;
+    while (waiting-- > 0 && (run = longest(sync)) != NULL) {
+        log_event(LOG_INFO, "a run gives way", LOG_STR("run", run->lease.run_id));
+        atomic_store(&run->gives_way, true);
+    }
+}
+
 // Joins the threads of runs that are over; with `all`, of all runs.
 static void reap(struct sync *sync, bool all)
 {
@@ -147,14 +183,17 @@ void *scheduler_main(void *context)
             next_prolong_ms = now_ms + sync->lease_ms / 3;
         }
         int room = sync->run_threads - sync->run_count;
-        if (now_ms >= next_look_ms && room > 0) {
-            claim(sync, room);
+        if (now_ms >= next_look_ms) {
+            if (room > 0)
+                claim(sync, room);
+            else
+                make_way(sync);
             next_look_ms = clock_steady_ms() + sync->scheduler_ms;
         }
         (void)pthread_mutex_lock(&sync->lock);
         now_ms = clock_steady_ms();
         if (!sync->woken && !sync->stopping) {
-            int64_t until_ms = earlier(next_prolong_ms, room > 0 ? next_look_ms : INT64_MAX);
+            int64_t until_ms = earlier(next_prolong_ms, next_look_ms);
             if (sync->look_ms != 0)
                 until_ms = earlier(until_ms, sync->look_ms);
             if (until_ms > now_ms)

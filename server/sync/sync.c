@@ -12,6 +12,7 @@ enum {
     DEFAULT_RUN_THREADS = 16,
     DEFAULT_LEASE_MS = 30000,
     DEFAULT_SCHEDULER_MS = 5000,
+    DEFAULT_SLICE_MS = 10000,
     DEFAULT_PAGE_SIZE = 1000,
     DEFAULT_DOCUMENT_PAGE_SIZE = 100,
     DEFAULT_WINDOW = 4,
@@ -80,6 +81,7 @@ enum err_code sync_new(const struct sync_settings *settings, struct sync **ret_s
     sync->retry_ms = (int)or_default(settings->retry_ms, DEFAULT_RETRY_MS);
     sync->lease_ms = or_default(settings->lease_ms, DEFAULT_LEASE_MS);
     sync->scheduler_ms = or_default(settings->scheduler_ms, look_ms(sync->lease_ms));
+    sync->slice_ms = or_default(settings->slice_ms, DEFAULT_SLICE_MS);
     sync->deletion_hold_ms = or_default(settings->deletion_hold_ms, DEFAULT_DELETION_HOLD_MS);
     sync->keep_alive_ms = or_default(settings->keep_alive_ms, DEFAULT_KEEP_ALIVE_MS);
     sync->disabled_retention_days =

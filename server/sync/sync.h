@@ -26,6 +26,7 @@ struct sync_settings {
     int run_threads;           // 0: 16
     int64_t lease_ms;          // 0: 30 s; a run whose owner is silent for so long is taken over
     int64_t scheduler_ms;      // 0: 5 s between looks at leases, or a third of a short one
+    int64_t slice_ms;          // 0: 10 s on a thread; after it a run gives way to one that waits
     int page_size;             // 0: 1000 for small rows
     int document_page_size;    // 0: 100
     int window;                // 0: 4 requests of a run in flight at once, at most 16

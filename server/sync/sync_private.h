@@ -15,7 +15,7 @@ struct sync {
     const struct vault *vault;
     struct source_settings source;
     int run_threads, page_size, document_page_size, window, retry_ms;
-    int64_t lease_ms, scheduler_ms, deletion_hold_ms, keep_alive_ms;
+    int64_t lease_ms, scheduler_ms, slice_ms, deletion_hold_ms, keep_alive_ms;
     struct budget *budget;
     int request_limit;
     int request_reserve; // of the limit, not for syncs

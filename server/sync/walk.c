@@ -424,6 +424,7 @@ enum err_code walk_step(struct task *task, struct tx **tx, const struct walk *wa
         run->row.checkpoint_time_us = step.now_us;
     }
     run->requests = 0;
+    run->stepped = true;
     run_task(run, task->kind)->organization_id = walk->organization_id;
     task->at = *to;
     memcpy(task->text, text, sizeof(text));
