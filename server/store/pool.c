@@ -225,6 +225,14 @@ enum err_code pool_take(struct store *store, const struct pg_wait *wait, struct 
                         struct err *reterr)
 {
     struct waiter waiter = {.pg = NULL};
+    pthread_mutex_lock(&store->lock);
+    if (store->first == NULL)
+        waiter.pg = take_idle(store);
+    pool_unlock(store);
+    if (waiter.pg != NULL) {
+        *ret_pg = waiter.pg;
+        return ERR_OK;
+    }
     if (!waiter_init(&waiter))
         return err_no_memory(reterr);
     pthread_mutex_lock(&store->lock);

@@ -48,13 +48,18 @@ static const struct statement set_lazy = {"set_lazy", "SET LOCAL synchronous_com
 
 // CASE keeps the order: the look needs the tenant to be set. A planned look costs less than a call
 // of PL/pgSQL, so the function is called to fail only.
-static const struct statement set_tenant_and_caller = {
-    "set_tenant_and_caller",
-    "SELECT CASE WHEN set_config('docbridge.tenant', $1, true) = $1 THEN"
-    "  CASE WHEN EXISTS (SELECT FROM subject_revocation r"
-    "   WHERE r.tenant = $1 AND r.subject = $3 AND r.revoke_time >= $4)"
-    "  THEN refuse_revoked($1, $3, $4) END END,"
-    " set_config('statement_timeout', $2, true), set_config('docbridge.company_set', $5, true)"};
+#define SET_TENANT_AND_CALLER                                             \
+    "SELECT CASE WHEN set_config('docbridge.tenant', $1, true) = $1 THEN" \
+    "  CASE WHEN EXISTS (SELECT FROM subject_revocation r"                \
+    "   WHERE r.tenant = $1 AND r.subject = $3 AND r.revoke_time >= $4)"  \
+    "  THEN refuse_revoked($1, $3, $4) END END,"                          \
+    " set_config('statement_timeout', $2, true)"
+static const struct statement set_tenant_and_caller = {"set_tenant_and_caller",
+                                                       SET_TENANT_AND_CALLER};
+// Of most callers no set needs to be said: it ends with each transaction.
+static const struct statement set_tenant_and_scoped_caller = {
+    "set_tenant_and_scoped_caller",
+    SET_TENANT_AND_CALLER ", set_config('docbridge.company_set', $5, true)"};
 // The look by itself, where the role must be set too before it, and nothing is planned ahead.
 static const struct statement set_caller = {
     "set_caller",
@@ -96,13 +101,16 @@ struct opening {
 
 static size_t open_session(const struct tx *tx, struct opening *opening, struct pg_query *queries)
 {
-    bool looks = tx->subject != NULL;
     const struct arg settings[] = {ARG_TEXT(tx->tenant), ARG_TEXT(opening->timeout),
                                    ARG_TEXT(tx->subject), ARG_TIME(tx->issue_time_us),
-                                   ARG_TEXT(tx->company_set == NULL ? "" : tx->company_set)};
+                                   ARG_TEXT(tx->company_set)};
     memcpy(opening->settings, settings, sizeof(settings));
-    queries[0] = (struct pg_query){looks ? &set_tenant_and_caller : &set_tenant, opening->settings,
-                                   looks ? ARRAY_LEN(settings) : 2};
+    if (tx->subject == NULL)
+        queries[0] = (struct pg_query){&set_tenant, opening->settings, 2};
+    else if (tx->company_set == NULL)
+        queries[0] = (struct pg_query){&set_tenant_and_caller, opening->settings, 4};
+    else
+        queries[0] = (struct pg_query){&set_tenant_and_scoped_caller, opening->settings, 5};
     return 1;
 }
 
