@@ -62,9 +62,12 @@ static bool take_number(const char **text, int count, int *ret_number)
     return true;
 }
 
+// By hand, since every row that is read has times.
 static bool take_one_of(const char **text, const char *set)
 {
-    if (**text == '\0' || strchr(set, **text) == NULL)
+    while (*set != '\0' && *set != **text)
+        set++;
+    if (*set == '\0')
         return false;
     (*text)++;
     return true;

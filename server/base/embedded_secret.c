@@ -5,6 +5,7 @@
 #include "server/base/cleanup.h"
 
 enum {
+    LABEL_MIN = 3, // letters
     VALUE_MIN = 4, // shorter is no password, and could not hold the mask
     VALUE_MAX = 512,
     TOKEN_MAX = 8192,
@@ -17,24 +18,23 @@ struct text {
     size_t len;
 };
 
+enum { LOWER = 1, UPPER = 2, DIGIT = 4 };
+static const unsigned char classes[256] = {
+    ['a' ... 'z'] = LOWER, ['A' ... 'Z'] = UPPER, ['0' ... '9'] = DIGIT};
+
 static bool is_lower(char c)
 {
-    return c >= 'a' && c <= 'z';
+    return classes[(unsigned char)c] == LOWER;
 }
 
 static bool is_upper(char c)
 {
-    return c >= 'A' && c <= 'Z';
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
+    return classes[(unsigned char)c] == UPPER;
 }
 
 static bool is_alnum(char c)
 {
-    return is_lower(c) || is_upper(c) || is_digit(c);
+    return classes[(unsigned char)c] != 0;
 }
 
 static bool is_base64(char c)
@@ -141,9 +141,12 @@ static bool find_prefixed(const struct text *text, size_t at, struct embedded_se
         {"sk_live_", 16, EMBEDDED_TOKEN},    {"rk_live_", 16, EMBEDDED_TOKEN},
         {"ITG.", 20, EMBEDDED_TOKEN},
     };
+    static const bool seconds[256] = {
+        ['K'] = true, ['S'] = true, ['I'] = true, ['T'] = true, ['h'] = true,
+        ['i'] = true, ['l'] = true, ['o'] = true, ['k'] = true};
     char second = at + 1 < text->len ? text->data[at + 1] : '\0';
     // Words go on otherwise.
-    if (strchr("KSIThilok", second) == NULL)
+    if (!seconds[(unsigned char)second])
         return false;
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         if (second != rules[i].prefix[1] || !starts(text, at, rules[i].prefix, false))
@@ -217,10 +220,12 @@ static const char *const *labels_of(char first)
 // The length of a label at `at`, 0 if there is none.
 static size_t label(const struct text *text, size_t at)
 {
-    char second = (char)(at + 1 < text->len ? text->data[at + 1] | 0x20 : '\0');
+    if (text->len - at < LABEL_MIN)
+        return 0;
+    char second = (char)(text->data[at + 1] | 0x20), third = (char)(text->data[at + 2] | 0x20);
     for (const char *const *labels = labels_of((char)(text->data[at] | 0x20)); *labels != NULL;
          labels++) {
-        if ((*labels)[1] != second || !starts(text, at, *labels, true))
+        if ((*labels)[1] != second || (*labels)[2] != third || !starts(text, at, *labels, true))
             continue;
         size_t len = strlen(*labels);
         if (at + len == text->len || !is_alnum(text->data[at + len]))
@@ -335,10 +340,15 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
                           struct embedded_secret *ret_secret)
 {
     const struct text text = {data, len};
-    for (size_t i = from; i < len; i++) {
+    for (size_t i = from, next; i < len; i = next) {
         unsigned rules = rules_of[(unsigned char)data[i]];
-        if (rules == 0 || (i > 0 && is_lower(data[i]) && is_lower(data[i - 1])))
-            continue; // nothing begins with it, or within a word
+        next = i + 1;
+        // Within a word nothing begins with a small letter.
+        if (is_alnum(data[i]))
+            while (next < len && is_lower(data[next]))
+                next++;
+        if (rules == 0)
+            continue;
         if (rules == URL ? find_url(&text, i, ret_secret)
                          : rules == KEY_BLOCK && find_key_block(&text, i, ret_secret))
             return true;

@@ -103,20 +103,19 @@ struct span {
 
 static const char *take_span(const char *at, struct span *ret)
 {
-    const char *from = at = take(at, '"');
-    bool escaped = false;
-    for (; at != NULL && *at != '"'; at++) {
-        if (*at == '\\') {
-            escaped = true;
-            at++;
+    const char *from = take(at, '"'), *end = from == NULL ? NULL : strchr(from, '"');
+    bool escaped = end != NULL && memchr(from, '\\', (size_t)(end - from)) != NULL;
+    if (escaped)
+        for (end = from; *end != '"'; end++) {
+            if (*end == '\\')
+                end++;
+            if (*end == '\0')
+                return NULL;
         }
-        if (*at == '\0')
-            return NULL;
-    }
-    if (at == NULL)
+    if (end == NULL)
         return NULL;
-    *ret = (struct span){from, (size_t)(at - from), escaped};
-    return at + 1;
+    *ret = (struct span){from, (size_t)(end - from), escaped};
+    return end + 1;
 }
 
 static bool is(const struct span *span, const char *text, size_t len)
