@@ -14,8 +14,8 @@ enum { REVEAL_SEAL_KEY_BYTES = 32, REVEAL_SEAL_NONCE_BYTES = 24 };
 // nothing.
 struct reveal_seal {
     struct secret *key; // that both ends can derive; NULL: the value goes in the clear
-    unsigned char
-        public_key[REVEAL_SEAL_KEY_BYTES]; // of the pair, which goes in front of the value
+    // Of the pair; goes in front of the value.
+    unsigned char public_key[REVEAL_SEAL_KEY_BYTES];
     unsigned char nonce[REVEAL_SEAL_NONCE_BYTES];
 };
 

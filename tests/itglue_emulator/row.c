@@ -30,11 +30,15 @@ void row_free(struct row *row)
 
 static const char *skip_string(const char *at, const char *end)
 {
-    for (at++; at < end && *at != '"'; at++) {
-        if (*at == '\\')
-            at++;
+    const char *start = ++at;
+    while (at < end && (at = memchr(at, '"', (size_t)(end - at)))) {
+        const char *slash = at++;
+        while (slash > start && slash[-1] == '\\')
+            slash--;
+        if ((at - 1 - slash) % 2 == 0)
+            return at;
     }
-    return at < end ? at + 1 : end;
+    return end;
 }
 
 static const char *skip_value(const char *at, const char *end)
