@@ -69,10 +69,7 @@ static bool take_ahead(struct run *run, struct fetch *fetch, struct source_attem
 static enum err_code ask(struct run *run, struct fetch *fetch, struct source_attempt *ret_attempt,
                          enum err_code *ret_code, struct err *reterr)
 {
-    if (run_gives_way(run))
-        run_stop(run, RUN_STOP_HAND_OVER);
-    if (atomic_load(&run->stop))
-        return run_stopped(run, reterr);
+    try_(run_give_way(run, reterr));
     try_(run_take(run, reterr));
     ahead_make_room(run->ahead);
     page_reset(fetch->page);

@@ -58,6 +58,13 @@ bool run_gives_way(const struct run *run)
     return run->stepped && atomic_load(&run->gives_way);
 }
 
+enum err_code run_give_way(struct run *run, struct err *reterr)
+{
+    if (run_gives_way(run))
+        run_stop(run, RUN_STOP_HAND_OVER);
+    return atomic_load(&run->stop) ? run_stopped(run, reterr) : ERR_OK;
+}
+
 bool run_sleep(struct run *run, int64_t ms)
 {
     struct sync *sync = run->sync;

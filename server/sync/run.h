@@ -46,7 +46,7 @@ struct run {
     struct ahead *ahead; // NULL: nothing is read ahead
     struct budget_account *account;
     struct feed_run *feed;
-    bool stepped;                      // something was stored since the run is on this thread
+    bool stepped;                      // the task has stored something on this thread
     int64_t wait_ms;                   // when out of quota
     int requests;                      // made, and not counted in the database yet
     int page_sizes[SOURCE_KIND_COUNT]; // what upstream bears; 0: not tried
@@ -64,9 +64,11 @@ struct run *run_free(struct run *run);
 void *run_main(void *run);
 // Tells a run to stop, from any thread. The first reason counts.
 void run_stop(struct run *run, enum run_why why);
-// Whether the run must ask upstream for nothing more, but only store what it has asked for. Never
-// before it stored something: each time on a thread brings it further.
+// Whether the run must ask upstream for nothing more, but only store what it has asked for. Not in
+// the midst of a task that has stored nothing yet: each turn brings the run further.
 bool run_gives_way(const struct run *run);
+// Stops the run if it does.
+enum err_code run_give_way(struct run *run, struct err *reterr) _must_check_;
 // Sleeps, unless the run is told to stop. False: it is.
 bool run_sleep(struct run *run, int64_t ms);
 

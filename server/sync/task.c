@@ -99,6 +99,8 @@ enum err_code task_run(struct run *run, int kind, struct err *reterr)
     struct task task = {.run = run, .kind = kind};
     enum err_code code;
     int tries = 0;
+    try_(run_give_way(run, reterr));
+    run->stepped = false;
     do {
         task.quarantined_count = 0;
         code = begin(&task, reterr);
