@@ -8,10 +8,10 @@ static const struct statement put_sql = {
 
 static const struct statement take_sql = {
     "keep_alive_take",
-    "UPDATE keep_alive AS k"
-    " SET due_time = clock_timestamp() + $1::bigint * interval '1 millisecond'"
-    " FROM (SELECT tenant, connection_id FROM keep_alive WHERE due_time <= clock_timestamp()"
-    "       ORDER BY due_time LIMIT 1 FOR UPDATE SKIP LOCKED) AS due"
+    "WITH due AS MATERIALIZED (SELECT tenant, connection_id FROM keep_alive"
+    "  WHERE due_time <= clock_timestamp() ORDER BY due_time LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    " UPDATE keep_alive AS k"
+    " SET due_time = clock_timestamp() + $1::bigint * interval '1 millisecond' FROM due"
     " WHERE k.tenant = due.tenant AND k.connection_id = due.connection_id"
     " RETURNING k.tenant, k.connection_id"};
 

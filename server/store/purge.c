@@ -5,10 +5,10 @@ enum err_code purge_take(struct tx *tx, struct arena *arena, struct purge_due *r
 {
     static const struct statement statement = {
         "purge_take",
-        "UPDATE sync_schedule AS s SET purge_time = clock_timestamp() + interval '1 day'"
-        " FROM (SELECT tenant, connection_id FROM sync_schedule"
-        "       WHERE purge_time <= clock_timestamp()"
-        "       ORDER BY purge_time LIMIT 1 FOR UPDATE SKIP LOCKED) AS due"
+        "WITH due AS MATERIALIZED (SELECT tenant, connection_id FROM sync_schedule"
+        "  WHERE purge_time <= clock_timestamp()"
+        "  ORDER BY purge_time LIMIT 1 FOR UPDATE SKIP LOCKED)"
+        " UPDATE sync_schedule AS s SET purge_time = clock_timestamp() + interval '1 day' FROM due"
         " WHERE s.tenant = due.tenant AND s.connection_id = due.connection_id"
         " RETURNING s.tenant, s.connection_id"};
     struct rows rows _cleanup_(rows_done) = {NULL};

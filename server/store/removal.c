@@ -58,10 +58,11 @@ enum err_code removal_claim(struct tx *tx, const char *owner, int64_t lease_ms, 
 {
     static const struct statement statement = {
         "removal_claim",
-        "UPDATE removal AS r SET owner = $1, fence = r.fence + 1,"
-        " expire_time = clock_timestamp() + $2::bigint * interval '1 millisecond'"
-        " FROM (SELECT tenant, connection_id FROM removal WHERE expire_time <= clock_timestamp()"
-        "       ORDER BY expire_time LIMIT 1 FOR UPDATE SKIP LOCKED) AS due"
+        "WITH due AS MATERIALIZED (SELECT tenant, connection_id FROM removal"
+        "  WHERE expire_time <= clock_timestamp()"
+        "  ORDER BY expire_time LIMIT 1 FOR UPDATE SKIP LOCKED)"
+        " UPDATE removal AS r SET owner = $1, fence = r.fence + 1,"
+        " expire_time = clock_timestamp() + $2::bigint * interval '1 millisecond' FROM due"
         " WHERE r.tenant = due.tenant AND r.connection_id = due.connection_id"
         " RETURNING r.tenant, r.connection_id, r.whole, r.fence"};
     struct rows rows _cleanup_(rows_done) = {NULL};

@@ -5,13 +5,13 @@ enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, s
 {
     static const struct statement statement = {
         "search_claim",
-        "UPDATE search_progress AS p SET owner = $1, fence = p.fence + 1,"
-        " expire_time = clock_timestamp() + $2::bigint * interval '1 millisecond'"
-        " FROM (SELECT w.tenant, w.connection_id FROM search_progress w"
-        "       JOIN record_sequence s ON s.tenant = w.tenant AND s.connection_id = w.connection_id"
-        "       WHERE w.expire_time <= clock_timestamp() "
-        "        AND (s.sequence > w.sequence OR w.rebuild_kind <> 0)"
-        "       ORDER BY w.expire_time LIMIT 1 FOR UPDATE OF w SKIP LOCKED) AS due"
+        "WITH due AS MATERIALIZED (SELECT w.tenant, w.connection_id FROM search_progress w"
+        "  JOIN record_sequence s ON s.tenant = w.tenant AND s.connection_id = w.connection_id"
+        "  WHERE w.expire_time <= clock_timestamp()"
+        "   AND (s.sequence > w.sequence OR w.rebuild_kind <> 0)"
+        "  ORDER BY w.expire_time LIMIT 1 FOR UPDATE OF w SKIP LOCKED)"
+        " UPDATE search_progress AS p SET owner = $1, fence = p.fence + 1,"
+        " expire_time = clock_timestamp() + $2::bigint * interval '1 millisecond' FROM due"
         " WHERE p.tenant = due.tenant AND p.connection_id = due.connection_id"
         " RETURNING p.tenant, p.connection_id, p.fence"};
     struct rows rows _cleanup_(rows_done) = {NULL};

@@ -4,13 +4,18 @@ enum err_code sync_lease_claim(struct tx *tx, const char *owner, int64_t lease_m
                                struct arena *arena, struct sync_lease **ret_leases,
                                size_t *ret_count, struct err *reterr)
 {
+    // Found once. As a subquery it would be run again for each row it is joined with when the
+    // planner thinks that the table has one row; each time it would find the next ones, so that
+    // the limit were none. All that take what is due do so.
     static const struct statement statement = {
         "sync_lease_claim",
-        "UPDATE sync_lease AS l"
+        "WITH due AS MATERIALIZED (SELECT tenant, connection_id FROM sync_lease"
+        "  WHERE expire_time <= clock_timestamp()"
+        "  ORDER BY expire_time LIMIT $3::bigint FOR UPDATE SKIP LOCKED)"
+        " UPDATE sync_lease AS l"
         " SET owner = $1, fence = l.fence + 1,"
         "     expire_time = clock_timestamp() + $2::bigint * interval '1 millisecond'"
-        " FROM (SELECT tenant, connection_id FROM sync_lease WHERE expire_time <= clock_timestamp()"
-        "       ORDER BY expire_time LIMIT $3::bigint FOR UPDATE SKIP LOCKED) AS due"
+        " FROM due"
         " WHERE l.tenant = due.tenant AND l.connection_id = due.connection_id"
         " RETURNING l.tenant, l.connection_id, l.run_id, l.fence"};
     struct rows rows _cleanup_(rows_done) = {NULL};

@@ -73,9 +73,9 @@ static const struct statement put_sql = {
 
 static const struct statement take_sql = {
     "sync_schedule_take",
-    "UPDATE sync_schedule AS s SET look_time = clock_timestamp() + interval '1 minute'"
-    " FROM (SELECT tenant, connection_id FROM sync_schedule WHERE look_time <= clock_timestamp()"
-    "       ORDER BY look_time LIMIT 1 FOR UPDATE SKIP LOCKED) AS due"
+    "WITH due AS MATERIALIZED (SELECT tenant, connection_id FROM sync_schedule"
+    "  WHERE look_time <= clock_timestamp() ORDER BY look_time LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    " UPDATE sync_schedule AS s SET look_time = clock_timestamp() + interval '1 minute' FROM due"
     " WHERE s.tenant = due.tenant AND s.connection_id = due.connection_id"
     " RETURNING s.tenant, s.connection_id"};
 
