@@ -3,12 +3,24 @@
 
 #include "server/service/sync_estimate_private.h"
 
+// Of the account's list what changed, which takes so many pages at least.
+static enum err_code of_changes(struct estimate *estimate, const struct estimate_list *list,
+                                int64_t from, struct cost *cost, struct err *reterr)
+{
+    try_(sync_estimate_changes(estimate, list, from, &cost->requests, reterr));
+    cost->measured = cost->requests == from;
+    cost->plan =
+        cost->measured
+            ? "What changed since the last run, from the account's list"
+            : "What changed since the last run, at most so many pages of the account's list";
+    return ERR_OK;
+}
+
 static enum err_code of_organizations(struct estimate *estimate, struct cost *cost,
                                       struct err *reterr)
 {
-    if (estimate->organization_changes) {
-        *cost =
-            (struct cost){1, 0, true, "What changed since the last run, from the account's list"};
+    if (estimate->organization_changes.since_us != 0) {
+        try_(of_changes(estimate, &estimate->organization_changes, 1, cost, reterr));
     } else {
         try_(sync_estimate_count(estimate, SOURCE_ORGANIZATIONS, 0, &cost->rows, reterr));
         cost->requests = plan_pages(cost->rows, estimate->limit.page_size);
@@ -23,21 +35,25 @@ static enum err_code of_organizations(struct estimate *estimate, struct cost *co
     return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
-// A list that runs read by the account or by organizations, whichever takes fewer pages.
-static enum err_code of_planned(struct estimate *estimate, enum source_kind kind, bool changes,
-                                const struct sync_estimate *stored, struct cost *cost,
+// A list that runs read by the account or by organizations, whichever takes fewer pages; or of
+// which they read what changed, from the `from`-th page on.
+static enum err_code of_planned(struct estimate *estimate, const struct estimate_list *list,
+                                int64_t from, const struct sync_estimate *stored, struct cost *cost,
                                 struct err *reterr)
 {
     if (estimate->organization_count == 0) {
         *cost = (struct cost){0, 0, true, "No organization is mapped"};
         return ERR_OK;
     }
-    if (changes) {
-        *cost =
-            (struct cost){1, 0, true, "What changed since the last run, from the account's list"};
+    if (list->since_us != 0) {
+        int64_t most = (int64_t)estimate->organization_count;
+        try_(of_changes(estimate, list, from, cost, reterr));
+        // With so many the lists of the organizations are read instead.
+        if (most > 1 && cost->requests > most && cost->requests > most + stored->page_count)
+            cost->requests = most + stored->page_count;
         return ERR_OK;
     }
-    try_(sync_estimate_count(estimate, kind, 0, &cost->rows, reterr));
+    try_(sync_estimate_count(estimate, list->kind, 0, &cost->rows, reterr));
     int64_t pages = plan_pages(cost->rows, estimate->limit.page_size);
     cost->measured = cost->rows >= 0;
     if (estimate->organization_count == 1) {
@@ -60,10 +76,9 @@ static enum err_code of_planned(struct estimate *estimate, enum source_kind kind
 
 static enum err_code of_passwords(struct estimate *estimate, struct cost *cost, struct err *reterr)
 {
-    try_(of_planned(estimate, SOURCE_PASSWORDS, estimate->password_changes, &estimate->passwords,
-                    cost, reterr));
+    try_(of_planned(estimate, &estimate->password_changes, 1, &estimate->passwords, cost, reterr));
     // Categories are listed again by full runs, and where there is one that is not known.
-    if (estimate->full || !estimate->password_changes)
+    if (estimate->full || estimate->password_changes.since_us == 0)
         cost->requests++;
     if (!estimate->full)
         return ERR_OK;
@@ -82,16 +97,19 @@ static enum err_code of_passwords(struct estimate *estimate, struct cost *cost, 
 
 static enum err_code of_checklists(struct estimate *estimate, struct cost *cost, struct err *reterr)
 {
-    try_(of_planned(estimate, SOURCE_CHECKLISTS, estimate->checklist_changes, &estimate->checklists,
-                    cost, reterr));
-    if (estimate->checklist_changes && estimate->organization_count > 0) {
-        // Up to the page with the first completed one, if there is one.
-        int64_t open = estimate->open_checklists;
-        bool all = open == estimate->checklists.record_count;
+    // Up to the page with the first completed one, if there is one.
+    int64_t open = estimate->open_checklists;
+    bool all = open == estimate->checklists.record_count;
+    int64_t pages = plan_pages(all ? open : open + 1, estimate->limit.page_size);
+    try_(of_planned(estimate, &estimate->checklist_changes, pages, &estimate->checklists, cost,
+                    reterr));
+    if (estimate->checklist_changes.since_us != 0 && estimate->organization_count > 0) {
         cost->rows = open;
-        cost->requests = plan_pages(all ? open : open + 1, estimate->limit.page_size);
-        cost->plan = "Those that are not completed, and what changed of the others since the last "
-                     "run, from the account's list";
+        cost->plan = !cost->measured
+                         ? "Those that are not completed, and what changed of the others since "
+                           "the last run, at most so many pages of the account's list"
+                         : "Those that are not completed, and what changed of the others since "
+                           "the last run, from the account's list";
     }
     cost->requests += estimate->organization_count > 0; // templates
     return ERR_OK;
@@ -100,24 +118,30 @@ static enum err_code of_checklists(struct estimate *estimate, struct cost *cost,
 static enum err_code of_assets(struct estimate *estimate, struct cost *cost, struct err *reterr)
 {
     size_t changes = 0;
+    bool most = false;
     *cost = (struct cost){.requests = 1, .measured = true}; // types
     for (size_t i = 0; i < estimate->type_count && estimate->organization_count > 0; i++) {
         int64_t rows = 0;
-        changes += estimate->type_changes[i];
-        if (!estimate->type_changes[i])
-            try_(sync_estimate_count(estimate, SOURCE_FLEXIBLE_ASSETS, estimate->types[i].id, &rows,
-                                     reterr));
+        if (estimate->type_changes[i].since_us != 0) {
+            changes++;
+            continue;
+        }
+        try_(sync_estimate_count(estimate, SOURCE_FLEXIBLE_ASSETS, estimate->types[i].id, &rows,
+                                 reterr));
         cost->requests += plan_pages(rows, estimate->limit.page_size);
         cost->rows += rows > 0 ? rows : 0;
         cost->measured = cost->measured && rows >= 0;
     }
-    // One request finds that none of these changed.
-    if (plan_glance_pays(&estimate->glance))
-        cost->requests -= (int64_t)estimate->glance.lists - 1;
+    if (changes > 0) {
+        int64_t pages;
+        try_(sync_estimate_types(estimate, &pages, &most, reterr));
+        cost->requests += pages;
+        cost->measured = cost->measured && !most;
+    }
     cost->plan = arena_printf(estimate->request->arena,
-                              "The types; then a list for each of %zu enabled types, of %zu only "
+                              "The types; then%s a list for each of %zu enabled types, of %zu only "
                               "what changed since the last run",
-                              estimate->type_count, changes);
+                              most ? ", at most," : "", estimate->type_count, changes);
     return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 

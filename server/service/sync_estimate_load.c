@@ -5,20 +5,48 @@
 #include "server/store/record.h"
 #include "server/store/sync_cursor.h"
 
-static enum err_code load_cursor(struct tx *tx, struct estimate *estimate, enum source_kind kind,
-                                 int64_t type_id, bool *ret_changes, struct sync_cursor *ret_cursor,
-                                 struct err *reterr)
+static enum err_code load_list(struct tx *tx, struct estimate *estimate, enum source_kind kind,
+                               int64_t type_id, struct estimate_list *ret_list,
+                               struct sync_cursor *ret_cursor, struct err *reterr)
 {
-    struct sync_cursor *cursor = ret_cursor;
     size_t count = kind == SOURCE_ORGANIZATIONS ? 0 : estimate->organization_count;
-    *ret_changes = false;
+    *ret_list = (struct estimate_list){.kind = kind, .type_id = type_id, .total_count = -1};
     *ret_cursor = (struct sync_cursor){.total_count = -1};
     if (estimate->full)
         return ERR_OK;
     try_(sync_cursor_load(tx, estimate->connection_id, (int)kind, type_id, estimate->organizations,
-                          count, estimate->request->arena, cursor, reterr));
-    *ret_changes = cursor->covers && cursor->distrust_time_us == 0;
+                          count, estimate->request->arena, ret_cursor, reterr));
+    if (ret_cursor->covers && ret_cursor->distrust_time_us == 0) {
+        ret_list->since_us = plan_since(ret_cursor->update_time_us);
+        ret_list->total_count = ret_cursor->total_count;
+    }
     return ERR_OK;
+}
+
+static enum err_code load_lists(struct tx *tx, struct estimate *estimate, struct err *reterr)
+{
+    struct sync_cursor cursor;
+    struct estimate_list all;
+    estimate->type_changes = arena_calloc(estimate->request->arena, estimate->type_count + 1,
+                                          sizeof(*estimate->type_changes));
+    if (estimate->type_changes == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < estimate->type_count; i++) {
+        struct estimate_list *list = &estimate->type_changes[i];
+        try_(load_list(tx, estimate, SOURCE_FLEXIBLE_ASSETS, estimate->types[i].id, list, &cursor,
+                       reterr));
+        if (list->since_us != 0)
+            (void)plan_glance_add(&estimate->glance, list->total_count);
+    }
+    try_(load_list(tx, estimate, SOURCE_FLEXIBLE_ASSETS, 0, &all, &cursor, reterr));
+    if (cursor.distrust_time_us != 0 || estimate->organization_count < 2)
+        estimate->glance = (struct plan_glance){0};
+    try_(load_list(tx, estimate, SOURCE_ORGANIZATIONS, 0, &estimate->organization_changes, &cursor,
+                   reterr));
+    try_(
+        load_list(tx, estimate, SOURCE_PASSWORDS, 0, &estimate->password_changes, &cursor, reterr));
+    return load_list(tx, estimate, SOURCE_CHECKLISTS, 0, &estimate->checklist_changes, &cursor,
+                     reterr);
 }
 
 static enum err_code load_stored(struct tx *tx, const struct estimate *estimate,
@@ -43,27 +71,7 @@ enum err_code sync_estimate_gather(struct estimate *estimate, const char *parent
                                 &estimate->organization_count, reterr));
     try_(sync_connection_inventory(tx, id, &estimate->inventory_count, reterr));
     try_(type_sync_load_enabled(tx, id, arena, &estimate->types, &estimate->type_count, reterr));
-    estimate->type_changes =
-        arena_calloc(arena, estimate->type_count + 1, sizeof(*estimate->type_changes));
-    if (estimate->type_changes == NULL)
-        return err_no_memory(reterr);
-    struct sync_cursor cursor;
-    for (size_t i = 0; i < estimate->type_count; i++) {
-        try_(load_cursor(tx, estimate, SOURCE_FLEXIBLE_ASSETS, estimate->types[i].id,
-                         &estimate->type_changes[i], &cursor, reterr));
-        if (estimate->type_changes[i])
-            (void)plan_glance_add(&estimate->glance, cursor.total_count);
-    }
-    bool ignored;
-    try_(load_cursor(tx, estimate, SOURCE_FLEXIBLE_ASSETS, 0, &ignored, &cursor, reterr));
-    if (cursor.distrust_time_us != 0 || estimate->organization_count < 2)
-        estimate->glance = (struct plan_glance){0};
-    try_(load_cursor(tx, estimate, SOURCE_ORGANIZATIONS, 0, &estimate->organization_changes,
-                     &cursor, reterr));
-    try_(load_cursor(tx, estimate, SOURCE_PASSWORDS, 0, &estimate->password_changes, &cursor,
-                     reterr));
-    try_(load_cursor(tx, estimate, SOURCE_CHECKLISTS, 0, &estimate->checklist_changes, &cursor,
-                     reterr));
+    try_(load_lists(tx, estimate, reterr));
     const struct record_open open = {id, NULL, SOURCE_CHECKLISTS, estimate->organizations,
                                      estimate->organization_count};
     try_(record_count_open(tx, &open, &estimate->open_checklists, reterr));

@@ -9,6 +9,14 @@
 #include "server/sync/plan.h"
 #include "server/sync/sync.h"
 
+// A list of which a quick run reads what changed.
+struct estimate_list {
+    enum source_kind kind;
+    int64_t type_id;
+    int64_t since_us;    // from here on; 0: it is read whole
+    int64_t total_count; // rows of it as upstream counted them last; -1: not known
+};
+
 // All that an estimate rests on.
 struct estimate {
     const struct request *request;
@@ -21,11 +29,12 @@ struct estimate {
     int64_t inventory_count;
     struct type_sync_enabled *types;
     size_t type_count;
-    bool *type_changes;        // of each type: only what changed is read
-    struct plan_glance glance; // at these all at once
-    bool organization_changes, password_changes, checklist_changes;
-    int64_t open_checklists; // as stored
-    bool psa_probes;         // the kind of PSA is going to be looked for
+    // Where only what changed is read; of each type.
+    struct estimate_list organization_changes, password_changes, checklist_changes;
+    struct estimate_list *type_changes;
+    struct plan_glance glance; // at the types all at once
+    int64_t open_checklists;   // as stored
+    bool psa_probes;           // the kind of PSA is going to be looked for
     struct sync_estimate documents, passwords, checklists; // as stored
     int64_t used;
     // Upstream.
@@ -54,6 +63,17 @@ enum err_code sync_estimate_count_of(struct estimate *estimate, enum source_kind
 // Of the account, or of the only organization.
 enum err_code sync_estimate_count(struct estimate *estimate, enum source_kind kind, int64_t type_id,
                                   int64_t *ret_rows, struct err *reterr) _must_check_;
+
+// The pages that it takes to read what changed in a list, from the `from`-th on, which is read in
+// any case: as many, or at the most twice as many as it takes. Upstream is asked for the last row
+// of each, unless the list is too short for more.
+enum err_code sync_estimate_changes(struct estimate *estimate, const struct estimate_list *list,
+                                    int64_t from, int64_t *ret_pages,
+                                    struct err *reterr) _must_check_;
+// The pages that flexible assets take; of the types of which only what changed is read.
+// `*ret_most`: they may be fewer.
+enum err_code sync_estimate_types(struct estimate *estimate, int64_t *ret_pages, bool *ret_most,
+                                  struct err *reterr) _must_check_;
 
 // What a task (enum sync_task_kind) of the run takes.
 enum err_code sync_estimate_task(struct estimate *estimate, int kind, struct cost *ret_cost,

@@ -5,10 +5,9 @@
 #include "server/base/log.h"
 #include "server/store/sync_cursor.h"
 #include "server/sync/list_issue.h"
+#include "server/sync/plan.h"
 #include "server/sync/sync_private.h"
 
-// What is read again each time: a change may become visible later than its time says.
-static const int64_t OVERLAP_US = 10 * 60 * INT64_C(1000000);
 static const int64_t DISTRUST_US = 7 * 24 * 3600 * INT64_C(1000000);
 
 // The list of organizations is of all, mapped or not.
@@ -41,8 +40,7 @@ enum err_code cursor_since(struct task *task, enum source_kind kind, int64_t typ
     try_(load(task, kind, type_id, &cursor, &trusted, reterr));
     if (!cursor.covers || !trusted || strcmp(cursor.basis, basis) != 0)
         return ERR_OK;
-    ret_point->since_us =
-        cursor.update_time_us > OVERLAP_US ? cursor.update_time_us - OVERLAP_US : 1;
+    ret_point->since_us = plan_since(cursor.update_time_us);
     ret_point->total_count = cursor.total_count;
     return ERR_OK;
 }

@@ -87,6 +87,12 @@ enum plan_folders plan_folders(const struct plan_folder_counts *counts, bool *re
     return honoured ? PLAN_FOLDERS_UNION : PLAN_FOLDERS_EACH;
 }
 
+int64_t plan_since(int64_t update_time_us)
+{
+    static const int64_t overlap_us = 10 * 60 * INT64_C(1000000);
+    return update_time_us > overlap_us ? update_time_us - overlap_us : 1;
+}
+
 bool plan_glance_add(struct plan_glance *plan, int64_t total_count)
 {
     if (total_count < 0 || plan->lists == PLAN_GLANCE_LISTS)

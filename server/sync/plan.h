@@ -20,6 +20,10 @@ int64_t plan_windows(int64_t requests, int64_t left, int64_t share);
 // Requests that a run takes in all if the rows that are left cost as many as those that are done.
 int64_t plan_requests(int64_t made, int64_t done, int64_t left);
 
+// From when on changes are read again, if those until then are stored: a change may become visible
+// later than its time says.
+int64_t plan_since(int64_t update_time_us);
+
 // Lists to be glanced at by one request (glance.h).
 struct plan_glance {
     size_t lists, filled; // of them with rows

@@ -98,10 +98,37 @@ class Requests(e2e.Case):
             self.stack.execute("UPDATE sync_cursor SET distrust_time = NULL")
             self.emulator.switch(type_filter_list=refusal)
             said, took = self.cost(QUICK, tasks)
-            self.assertEqual((said.request_count, took), (6, 6 + types))
+            self.assertEqual((said.request_count, took), (6 + types, 6 + types))
             said, took = self.cost(QUICK, tasks)
             self.assertEqual((said.request_count, took), (5 + types, 5 + types))
         self.emulator.calm()
+
+    def change(self, collection, rows):
+        for begin in range(0, len(rows), 500):
+            self.emulator.ask("POST", "/account/mutate", [
+                {"op": "set_attribute", "collection": collection, "id": row["id"], "key": "name", "value": "New " + row["id"]}
+                for row in rows[begin:begin + 500]])
+
+    def test_what_changed_is_estimated_at_the_most(self):
+        """Which types changed is not looked up, nor where exactly a list of changes ends: never less is said."""
+        tasks = [ORGANIZATIONS, PASSWORDS, ASSETS]
+        self.stack.execute("UPDATE sync_cursor SET distrust_time = NULL")
+        self.cost(QUICK, tasks)
+        said, took = self.cost(QUICK, tasks)
+        self.assertEqual((said.request_count, [task.measured for task in said.tasks]), (took, [True] * 3))
+        on = [row["id"] for row in self.emulator.dump("flexible_asset_types") if row["attributes"]["enabled"]]
+        self.assertGreater(len(on), 1)
+        one_each = {str(row["attributes"]["flexible-asset-type-id"]): row for row in self.emulator.dump("flexible_assets")}
+        passwords = self.emulator.dump("passwords")
+        # Two pages of passwords and all types; then three pages and one type.
+        for rows, pages, most, types in ((1100, 2, 2, on), (2100, 3, 4, on[:1])):
+            self.change("passwords", passwords[:rows])
+            self.change("flexible_assets", [one_each[one] for one in types])
+            said, took = self.cost(QUICK, tasks)
+            self.assertEqual([task.request_count for task in said.tasks], [1, most, 2 + len(on)])
+            self.assertEqual(took, 1 + pages + 2 + len(types))
+            self.assertEqual([task.measured for task in said.tasks], [True, False, False])
+            self.assertTrue(all("at most" in task.plan for task in said.tasks[1:]))
 
     def test_folders_are_asked_for_one_by_one(self):
         """Where upstream shows foldered documents by no form of the filter, each folder that has some is asked for."""
