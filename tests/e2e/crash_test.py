@@ -116,8 +116,9 @@ class Wire:
 class Crash(e2e.Case):
     @classmethod
     def make(cls):
-        stack = e2e.Stack(("--organizations", "6", "--documents", "1", "--passwords", "1"), serve=False,
-                          sync_lease_ms="1000")
+        # Without a limit, which the first runs of all the connections of a long campaign would come to.
+        stack = e2e.Stack(("--organizations", "6", "--documents", "1", "--passwords", "1", "--limit", "0"),
+                          serve=False, sync_lease_ms="1000")
         cls.wire = Wire(stack.path("wire"), stack.path(".s.PGSQL.5432"))
         stack.settings["database_url"] = stack.settings["database_url"].replace(
             "host=" + stack.dir, "host=" + stack.path("wire"))

@@ -7,7 +7,7 @@ Each is short here; DOCBRIDGE_E2E_KILLS makes them a campaign.
 import time
 
 import docbridge_e2e as e2e
-from sync_case import KILLS, SyncCase
+from sync_case import KILL_STEP, KILLS, SyncCase
 
 LIMIT, WINDOW_MS = 200, 4000
 PARTIAL = 6
@@ -54,9 +54,9 @@ class Storm(SyncCase):
         def disturb(name):
             live = 0
             for _ in range(KILLS):
-                live += self.alive_midway(name)
+                # The pages that were held come in while there is no database, and are stored after it.
+                live += self.alive_midway(name, KILL_STEP // 2)
                 self.stack.postgres("kill")
-                # The pages that were held come in while there is no database.
                 self.emulator.let_go()
                 time.sleep(self.random.uniform(0, 0.3))
                 self.stack.postgres("start")

@@ -128,11 +128,15 @@ class SyncCase(e2e.Case):
     def finish(self, name, seconds=60):
         e2e.wait_for("the end of the run by itself", lambda: not self.alive(name), seconds)
 
-    def alive_midway(self, name):
-        """Lets a run make some requests more, and holds its next ones until let_go(): whether it is alive then."""
-        before, more = self.emulator.count(), self.random.randint(1, KILL_STEP)
+    def alive_midway(self, name, step=KILL_STEP):
+        """Lets a run make up to `step` requests more, and holds its next ones until let_go(): whether it is alive
+        then."""
+        before, more = self.emulator.count(), self.random.randint(1, step)
         self.emulator.hold(skip=more)
-        e2e.wait_for("more requests", lambda: self.emulator.count() > before + more or not self.alive(name), 60)
+        try:
+            e2e.wait_for("more requests", lambda: self.emulator.count() > before + more or not self.alive(name), 60)
+        except AssertionError as error:
+            raise AssertionError("%s: %s" % (error, self.api("SyncService.GetSyncRun", name=name))) from error
         time.sleep(self.random.uniform(0, 0.1))
         return self.alive(name)
 
