@@ -168,9 +168,10 @@ struct source_query {
     const char *const *known_traits;
     size_t known_trait_count;
     // The latest changed first, of checklists those that are not completed before the others,
-    // instead of the order that changes least. Only where upstream documents that order; whether it
-    // keeps to it is for the caller to see.
+    // instead of the order that changes least. Only where upstream documents that order, or where
+    // the caller finds it out; whether it keeps to it is for the caller to see.
     bool newest_first;
+    bool oldest_first;      // the reverse, by the time of the last change alone
     bool impossible_filter; // adds a filter that no server knows, to learn whether such are ignored
     // Only organizations that have this id in a PSA of this kind; NULL: all. A server that ignores
     // the filter gives all of them.
@@ -191,7 +192,7 @@ static inline bool source_query_same(const struct source_query *one,
            one->secret_trait_count == other->secret_trait_count &&
            one->known_traits == other->known_traits &&
            one->known_trait_count == other->known_trait_count &&
-           one->newest_first == other->newest_first &&
+           one->newest_first == other->newest_first && one->oldest_first == other->oldest_first &&
            one->impossible_filter == other->impossible_filter && one->psa_id == other->psa_id &&
            one->psa_type == other->psa_type;
 }

@@ -299,3 +299,36 @@ enum err_code record_count_open(struct tx *tx, const struct record_open *asked, 
     *ret_count = rows_int64(&rows, 0, 0);
     return ERR_OK;
 }
+
+enum err_code record_extents(struct tx *tx, const struct record_extents *asked, struct arena *arena,
+                             struct record_extent **ret_extents, size_t *ret_count,
+                             struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_extents",
+        "SELECT organization_id, count(*), min(update_time), max(update_time) FROM record"
+        " WHERE tenant = $1 AND connection_id = $2 AND kind = $3::smallint"
+        " AND organization_id = ANY($4::bigint[])"
+        " GROUP BY organization_id HAVING count(*) > $5::bigint ORDER BY organization_id"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(asked->connection_id),
+                       ARG_INT64(asked->kind),
+                       ARG_INT64S(asked->organization_ids, asked->organization_count),
+                       ARG_INT64(asked->more_than)),
+                  &rows, reterr));
+    size_t count = (size_t)rows_count(&rows);
+    struct record_extent *extents = arena_calloc(arena, count + 1, sizeof(*extents));
+    if (extents == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        extents[i] = (struct record_extent){
+            .organization_id = rows_int64(&rows, (int)i, 0),
+            .count = rows_int64(&rows, (int)i, 1),
+            .oldest_us = rows_time(&rows, (int)i, 2),
+            .newest_us = rows_time(&rows, (int)i, 3),
+        };
+    *ret_extents = extents;
+    *ret_count = count;
+    return ERR_OK;
+}

@@ -100,3 +100,20 @@ struct record_open {
 };
 enum err_code record_count_open(struct tx *tx, const struct record_open *asked, int64_t *ret_count,
                                 struct err *reterr) _must_check_;
+
+// How many records of a kind an organization has, and the times of the first and the last change
+// of them (0: none has one).
+struct record_extent {
+    int64_t organization_id, count, oldest_us, newest_us;
+};
+// Of those of the organizations that have more than `more_than`, sorted by organization.
+struct record_extents {
+    const char *connection_id;
+    int kind;
+    const int64_t *organization_ids;
+    size_t organization_count;
+    int64_t more_than;
+};
+enum err_code record_extents(struct tx *tx, const struct record_extents *asked, struct arena *arena,
+                             struct record_extent **ret_extents, size_t *ret_count,
+                             struct err *reterr) _must_check_;

@@ -7,7 +7,7 @@ enum err_code sync_cursor_load(struct tx *tx, const char *connection_id, int kin
     static const struct statement statement = {
         "sync_cursor_load",
         "SELECT update_time, $5::bigint[] <@ organization_ids, basis, distrust_time,"
-        " total_count"
+        " total_count, order_time"
         " FROM sync_cursor WHERE tenant = $1 AND connection_id = $2 AND kind = $3::smallint"
         " AND type_id = $4::bigint"};
     struct rows rows _cleanup_(rows_done) = {NULL};
@@ -24,6 +24,7 @@ enum err_code sync_cursor_load(struct tx *tx, const char *connection_id, int kin
         .basis = rows_text_copy(&rows, 0, 2, arena),
         .distrust_time_us = rows_time(&rows, 0, 3),
         .total_count = rows_int64(&rows, 0, 4),
+        .order_time_us = rows_time(&rows, 0, 5),
     };
     return ret_cursor->basis == NULL ? err_no_memory(reterr) : ERR_OK;
 }
@@ -75,4 +76,20 @@ enum err_code sync_cursor_distrust(struct tx *tx, const char *connection_id, int
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
                        ARG_INT64(type_id), ARG_TIME(now_us)),
                   reterr);
+}
+
+enum err_code sync_cursor_prove_order(struct tx *tx, const char *connection_id, int kind,
+                                      int64_t now_us, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_cursor_prove_order",
+        "INSERT INTO sync_cursor (tenant, connection_id, kind, type_id, organization_ids,"
+        "  update_time, order_time)"
+        " VALUES ($1, $2, $3::smallint, 0, '{}', 'epoch', $4::timestamptz)"
+        " ON CONFLICT (tenant, connection_id, kind, type_id)"
+        " DO UPDATE SET order_time = excluded.order_time"};
+    return tx_run(
+        tx, &statement,
+        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind), ARG_TIME(now_us)),
+        reterr);
 }

@@ -12,6 +12,7 @@ struct sync_cursor {
     const char *basis;        // what the rows were read by
     int64_t total_count;      // rows of the list as upstream counted them then; -1: not known
     int64_t distrust_time_us; // when upstream was seen to ignore the order or filter; 0: never
+    int64_t order_time_us;    // when an undocumented order was last seen to be kept; 0: never
 };
 enum err_code sync_cursor_load(struct tx *tx, const char *connection_id, int kind, int64_t type_id,
                                const int64_t *organization_ids, size_t count, struct arena *arena,
@@ -37,3 +38,6 @@ enum err_code sync_cursor_put(struct tx *tx, const struct sync_cursor_step *step
 enum err_code sync_cursor_distrust(struct tx *tx, const char *connection_id, int kind,
                                    int64_t type_id, int64_t now_us,
                                    struct err *reterr) _must_check_;
+// Notes that upstream keeps to an order of a kind's lists that it does not document.
+enum err_code sync_cursor_prove_order(struct tx *tx, const char *connection_id, int kind,
+                                      int64_t now_us, struct err *reterr) _must_check_;

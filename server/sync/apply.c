@@ -9,6 +9,7 @@
 #include "server/base/log.h"
 #include "server/store/organization_sync.h"
 #include "server/store/sync_page.h"
+#include "server/sync/document_order.h"
 #include "server/sync/sync_private.h"
 
 // Text in one statement; a page of documents is stored by several.
@@ -207,6 +208,8 @@ static enum err_code apply_once(struct task *task, const struct walk *walk, stru
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(run_begin(run, false, &tx, reterr));
     try_(diff(run, walk, tx, ids, hashes, page->record_count, changes, reterr));
+    if (walk->kind == SOURCE_DOCUMENTS)
+        try_(document_order_doubt(run, tx, page, changes, reterr));
     size_t found_count = 0;
     enum err_code code = put_changes(run, walk, page, tx, changes, picks, reterr);
     *ret_refused = code == ERR_FIELD_INVALID || code == ERR_INTERNAL;

@@ -63,6 +63,24 @@ enum err_code cursor_avoid(struct task *task, enum source_kind kind, int64_t typ
     return tx_commit(&tx, reterr);
 }
 
+enum err_code cursor_order(struct task *task, enum source_kind kind, int64_t *ret_order_time_us,
+                           bool *ret_trusted, struct err *reterr)
+{
+    struct sync_cursor cursor;
+    try_(load(task, kind, 0, &cursor, ret_trusted, reterr));
+    *ret_order_time_us = *ret_trusted ? cursor.order_time_us : 0;
+    return ERR_OK;
+}
+
+enum err_code cursor_prove_order(struct task *task, enum source_kind kind, struct err *reterr)
+{
+    struct run *run = task->run;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(run, false, &tx, reterr));
+    try_(sync_cursor_prove_order(tx, run->lease.connection_id, (int)kind, clock_wall_us(), reterr));
+    return tx_commit(&tx, reterr);
+}
+
 static enum err_code advance_once(struct task *task, const struct walk *walk, struct err *reterr)
 {
     struct run *run = task->run;

@@ -23,6 +23,13 @@ enum err_code cursor_trusts(struct task *task, enum source_kind kind, int64_t ty
                             bool *ret_trusted, struct err *reterr) _must_check_;
 enum err_code cursor_avoid(struct task *task, enum source_kind kind, int64_t type_id,
                            struct err *reterr) _must_check_;
+// When upstream was last seen to keep to an order of a list that it does not document, and has not
+// been seen to break it in the week before now; 0: never. `ret_trusted` as of cursor_trusts.
+enum err_code cursor_order(struct task *task, enum source_kind kind, int64_t *ret_order_time_us,
+                           bool *ret_trusted, struct err *reterr) _must_check_;
+// Notes that it was seen to keep to it now.
+enum err_code cursor_prove_order(struct task *task, enum source_kind kind,
+                                 struct err *reterr) _must_check_;
 // Moves the cursor to where the pass that has ended reaches, unless it missed something. Does no
 // harm when done twice.
 enum err_code cursor_advance(struct task *task, const struct walk *walk,

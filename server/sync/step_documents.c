@@ -1,5 +1,6 @@
 // Documents, listed by organization; which filter shows those in folders differs between accounts.
 #include "server/base/log.h"
+#include "server/sync/document_order.h"
 #include "server/sync/folders.h"
 #include "server/sync/list_issue.h"
 #include "server/sync/plan.h"
@@ -130,12 +131,14 @@ static struct walk walk_of(const int64_t *organization_id)
 }
 
 // The organizations from the i-th on, as far as readers are idle and the form is known.
-static void read_ahead(struct task *task, size_t i)
+static void read_ahead(struct task *task, const struct document_order *order, size_t i)
 {
     int folders = task->run->connection.folder_filter;
     if (folders == PLAN_FOLDERS_UNKNOWN)
         return;
     for (size_t k = i; k < task->organization_count; k++) {
+        if (document_order_covers(task, order, task->organizations[k]))
+            continue;
         struct walk next = walk_of(&task->organizations[k]);
         if (folders != PLAN_FOLDERS_NULL)
             next.folder_filter = SOURCE_FOLDER_NONE;
@@ -212,12 +215,20 @@ static enum err_code tell_doubt(struct task *task, struct err *reterr)
 enum err_code step_documents(struct task *task, struct err *reterr)
 {
     bool begun = task->text[0] != '\0';
+    struct document_order order;
+    try_(document_order_begin(task, &order, reterr));
     for (size_t i = 0; i < task->organization_count; i++) {
         // Without a look at the filter for organizations that are complete.
         if (begun && (task->at.stage > 0 || task->at.key > task->organizations[i]))
             continue;
-        read_ahead(task, i);
-        try_(walk_organization(task, &task->organizations[i], reterr));
+        const int64_t *organization_id = &task->organizations[i];
+        bool unchanged;
+        read_ahead(task, &order, i);
+        try_(document_order_look(task, &order, *organization_id, &unchanged, reterr));
+        if (unchanged)
+            continue;
+        try_(walk_organization(task, organization_id, reterr));
+        try_(document_order_prove(task, &order, *organization_id, reterr));
     }
     try_(tell_doubt(task, reterr));
     return step_folders(task, SOURCE_DOCUMENTS, SOURCE_DOCUMENT_FOLDERS, reterr);

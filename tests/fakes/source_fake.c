@@ -273,6 +273,11 @@ static int compare_times(const void *a, const void *b)
     return left == right ? *(const int *)a - *(const int *)b : left > right ? -1 : 1;
 }
 
+static int compare_times_reversed(const void *a, const void *b)
+{
+    return compare_times(b, a);
+}
+
 static bool deliver(const struct row *row, const struct source_sink *sink)
 {
     if (row->record.bad) {
@@ -307,8 +312,9 @@ static enum err_code serve(const struct source_query *query, const struct source
     for (int i = 0; i < row_count; i++)
         if (fits(query, &rows[i]))
             order[place++] = i;
-    if (query->newest_first && !order_ignored)
-        qsort(order, (size_t)place, sizeof(order[0]), compare_times);
+    if ((query->newest_first || query->oldest_first) && !order_ignored)
+        qsort(order, (size_t)place, sizeof(order[0]),
+              query->newest_first ? compare_times : compare_times_reversed);
     for (int64_t i = from; i < place && i < from + query->page_size; i++) {
         page->record_count++;
         if (!deliver(&rows[order[i]], sink))

@@ -261,6 +261,10 @@ class EmulatorTest(unittest.TestCase):
         self.assertEqual(users, sorted(users))
         self.assertEqual(ids(self.it.walk("/documents", sort="-updated_at")),
                          ids(self.it.walk("/documents")), "documents have no documented sort")
+        self.it.switch(documents_sort="honoured")
+        for order in ("updated_at", "-updated_at"):
+            dates = [row["attributes"]["updated-at"] for row in self.it.walk("/documents", sort=order)]
+            self.assertEqual(dates, sorted(dates, reverse=order[0] == "-"))
         self.it.switch(default_order="name")
         names = [row["attributes"]["name"].encode() for row in self.it.walk("/organizations")]
         self.assertEqual(names, sorted(names))

@@ -36,6 +36,9 @@ static bool is_listed(const char *const *sorts, const char *field)
 static void plan_sort(struct sort_plan *plan, const struct selection_request *request)
 {
     static const char *const built_in[] = {"id", "name", "created_at", "updated_at", NULL};
+    bool sorted_documents = request->endpoint->collection == COLLECTION_DOCUMENTS &&
+                            switch_is(request->switches, SWITCH_DOCUMENTS_SORT, "honoured");
+    const char *const *sorts = sorted_documents ? built_in : request->endpoint->sorts;
     const char *value = query_get(request->query, "sort");
     if (!value && switch_is(request->switches, SWITCH_DEFAULT_ORDER, "name"))
         value = "name";
@@ -46,8 +49,7 @@ static void plan_sort(struct sort_plan *plan, const struct selection_request *re
     for (size_t i = 0; i < count && plan->count < SORT_MAX; i++) {
         const char *field = fields[i][0] == '-' ? fields[i] + 1 : fields[i];
         bool asked = query_get(request->query, "sort") != NULL;
-        if (strlen(field) >= sizeof plan->keys[0].field ||
-            (asked && !is_listed(request->endpoint->sorts, field)))
+        if (strlen(field) >= sizeof plan->keys[0].field || (asked && !is_listed(sorts, field)))
             continue;
         struct sort_key *key = &plan->keys[plan->count++];
         memcpy(key->field, field, strlen(field) + 1);
@@ -166,10 +168,10 @@ static char *cache_key(const struct selection_request *request)
     text_int(&key, request->organization_id);
     text_put(&key, " ");
     text_int(&key, request->parent_id);
-    static const enum switch_id deciding[] = {SWITCH_PERSONAL_PASSWORDS, SWITCH_DEFAULT_ORDER,
-                                              SWITCH_FOLDER_FILTER_NULL, SWITCH_FOLDER_FILTER_NE,
-                                              SWITCH_NESTED_FILTERS,     SWITCH_PSA_FILTER_ALONE,
-                                              SWITCH_DATE_RANGE_RULES,   SWITCH_TYPE_FILTER_LIST};
+    static const enum switch_id deciding[] = {
+        SWITCH_PERSONAL_PASSWORDS, SWITCH_DEFAULT_ORDER,    SWITCH_FOLDER_FILTER_NULL,
+        SWITCH_FOLDER_FILTER_NE,   SWITCH_NESTED_FILTERS,   SWITCH_PSA_FILTER_ALONE,
+        SWITCH_DATE_RANGE_RULES,   SWITCH_TYPE_FILTER_LIST, SWITCH_DOCUMENTS_SORT};
     for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++)
         text_format(&key, " %s", switch_text(request->switches, deciding[i]));
     for (size_t i = 0; i < request->query->count; i++) {

@@ -53,6 +53,8 @@ enum switch_kind { SWITCH_KIND_BOOL, SWITCH_KIND_INT, SWITCH_KIND_CHOICE, SWITCH
       "filter[document_folder_id]=null")                                                          \
     X(FOLDER_FILTER_NE, "folder_filter_ne", CHOICE, "\"foldered\"", "foldered|all|ignored|422",   \
       "L", "filter[document_folder_id][ne]=null")                                                 \
+    X(DOCUMENTS_SORT, "documents_sort", CHOICE, "\"ignored\"", "ignored|honoured", "?",           \
+      "sort=updated_at and the like on documents, which no reference lists")                      \
     X(DOCUMENTS_INDEX, "documents_index", CHOICE, "\"ok\"", "ok|404", "C", "GET /documents")      \
     X(DOCUMENT_SHOW, "document_show", CHOICE, "\"content\"", "content|sections|included|null",    \
       "?", "where one document's answer carries its sections")                                    \

@@ -101,6 +101,8 @@ enum err_code itglue_query_page(const struct source_query *query, struct buffer 
     if (query->newest_first)
         buffer_printf(target, "&sort=%s",
                       kind->newest_sort == NULL ? "-updated_at" : kind->newest_sort);
+    else if (query->oldest_first)
+        buffer_text(target, "&sort=updated_at");
     else if (kind->sort != NULL)
         buffer_printf(target, "&sort=%s", kind->sort);
     if (kind->include != NULL)
