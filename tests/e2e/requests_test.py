@@ -209,6 +209,43 @@ class Requests(e2e.Case):
         self.assertEqual(said.request_count, sum(task.request_count for task in said.tasks))
 
 
+class LongLists(e2e.Case):
+    """An organization with pages of documents, which quick runs look at where upstream keeps to their order."""
+
+    @classmethod
+    def make(cls):
+        return e2e.Stack(("--organizations", "1", "--documents", "430", "--document-bytes", "100", "--passwords", "1",
+                          "--flexible-assets", "1", "--checklists", "1"))
+
+    def test_documents_that_did_not_change_cost_a_look(self):
+        api = self.stack.api()
+        connection = self.stack.connect(api)
+        self.stack.configure(api, connection)
+        self.stack.settle(api, connection)
+        self.stack.run(api, connection, tasks=[DOCUMENTS], mode=FULL)
+        rows = self.emulator.dump("documents")
+        pages = -(-len(rows) // 100)
+        self.assertGreater(pages, 4)
+
+        def took():
+            return self.stack.run(api, connection, tasks=[DOCUMENTS], mode=QUICK).request_count
+
+        # As upstream is by default: its order is no proof, and is not asked for again.
+        self.assertIn(took(), (pages, pages + 1, pages + 2))
+        self.assertEqual(took(), pages)
+        self.emulator.switch(documents_sort="honoured")
+        self.stack.execute("UPDATE sync_cursor SET distrust_time = NULL")
+        self.assertEqual(took(), pages + 2)
+        self.assertEqual(took(), 1)
+        self.emulator.mutate("set_attribute", collection="documents", id=rows[7]["id"], key="name", value="Edited")
+        self.assertEqual(took(), 1 + pages)
+        stored = self.stack.sql("SELECT id::text FROM record WHERE kind = 4 AND display_name = 'Edited'")
+        self.assertEqual([row["id"] for row in stored], [rows[7]["id"]])
+        self.assertEqual(took(), 1)
+        self.emulator.switch(documents_sort="ignored")
+        self.assertEqual([took(), took()], [1 + pages, pages])
+
+
 class Windows(e2e.Case):
     """An account that takes several windows of the quota, with small ones."""
     LIMIT, WINDOW_MS = 50, 2000

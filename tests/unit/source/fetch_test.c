@@ -61,6 +61,14 @@ static void test_requests(void **state)
           .folder_id = 66, .page_number = 1, .page_size = 50},
          "/organizations/7/relationships/documents?page%5Bnumber%5D=1&page%5Bsize%5D=50"
          "&filter%5Bdocument_folder_id%5D=66"},
+        {{SOURCE_DOCUMENTS, .organization_id = 7, .page_number = 1, .page_size = 10,
+          .newest_first = true},
+         "/organizations/7/relationships/documents?page%5Bnumber%5D=1&page%5Bsize%5D=10"
+         "&sort=-updated_at&filter%5Bdocument_folder_id%5D=null"},
+        {{SOURCE_DOCUMENTS, .organization_id = 7, .page_number = 1, .page_size = 10,
+          .oldest_first = true},
+         "/organizations/7/relationships/documents?page%5Bnumber%5D=1&page%5Bsize%5D=10"
+         "&sort=updated_at&filter%5Bdocument_folder_id%5D=null"},
         {{SOURCE_FLEXIBLE_ASSETS, .type_id = 77, .organization_id = 7, .page_number = 1,
           .page_size = 50},
          "/flexible_assets?page%5Bnumber%5D=1&page%5Bsize%5D=50&sort=created_at"
