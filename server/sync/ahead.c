@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/base/frugal.h"
 #include "server/sync/sync_private.h"
 
 enum { READERS_MAX = 16, STACK_BYTES = 256 * 1024, LOOK_MS = 50 };
@@ -65,6 +66,7 @@ static void *reader_main(void *context)
 {
     struct reader *reader = context;
     struct ahead *ahead = reader->ahead;
+    frugal_thread();
     (void)pthread_mutex_lock(&ahead->lock);
     for (;;) {
         while (reader->state != READER_READING && !ahead->ending)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/base/frugal.h"
 #include "server/base/log.h"
 #include "server/store/statistics.h"
 #include "server/sync/sync_private.h"
@@ -378,6 +379,7 @@ void *run_main(void *context)
     struct run *run = context;
     struct sync *sync = run->sync;
     struct err err = {0};
+    frugal_thread();
     log_event(LOG_INFO, "run taken", LOG_STR("run", run->lease.run_id),
               LOG_INT("fence", run->lease.fence));
     enum err_code code = carry_on(run, &err);
