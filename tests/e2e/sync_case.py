@@ -26,7 +26,7 @@ class SyncCase(e2e.Case):
     @classmethod
     def make(cls):
         # Enough requests for all kills of a long campaign.
-        return e2e.Stack(("--organizations", str(24 + 2 * max(0, KILLS - 3)), "--documents", "800", "--document-bytes", "200", "--passwords",
+        return e2e.Stack(("--organizations", str(24 + 4 * max(0, KILLS - 3)), "--documents", "800", "--document-bytes", "200", "--passwords",
                           "150", "--flexible-assets", "150", "--checklists", "40"), sync_lease_ms=str(cls.LEASE_MS))
 
     @classmethod
