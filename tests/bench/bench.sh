@@ -68,7 +68,7 @@ development = true
 itglue_eu_url = $EU
 itglue_ca_file = $STACK/ca.pem
 sync_request_limit = 1000000
-sync_request_window_ms = 1000
+sync_request_window_ms = 300000
 END
 }
 stack_docbridged_start() { :; }
