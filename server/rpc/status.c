@@ -113,6 +113,7 @@ static const struct {
     {"exposures", "Exposure"},
     {"flexibleAssetTypes", "FlexibleAssetType"},
     {"flexibleAssets", "FlexibleAsset"},
+    {"handoffs", "PasswordHandoff"},
     {"images", "DocumentImage"},
     {"organizations", "Organization"},
     {"passwordAccess", "CompanyPasswordAccess"},
