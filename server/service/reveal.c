@@ -100,9 +100,7 @@ enum err_code password_reveal(struct request *request,
     try_(name_parse(in->name, "companies/{company}/passwords/{record}", "name", request->arena,
                     &name, reterr));
     reveal.asks = (struct reveal_asks){.reason = in->reason, .ticket = in->ticket};
-    struct reveal_seal seal _cleanup_(reveal_seal_done) = {.key = NULL};
-    try_(reveal_seal_init(&in->recipient_public_key, &seal, reterr));
-    reveal.asks.sealed = seal.key != NULL;
+    try_(reveal_check_key(&in->recipient_public_key, &reveal.asks.sealed, reterr));
     reveal.company_id = name.company;
     reveal.password_id = name.record;
     reveal.company = arena_printf(request->arena, "companies/%s", name.company);
@@ -116,8 +114,8 @@ enum err_code password_reveal(struct request *request,
     enum err_code verdict = reveal_conclude(&reveal, fetched, reterr);
     if (verdict == ERR_OK) {
         note_key(&reveal);
-        verdict = reveal_release(request, &seal, &reveal.gates, &reveal.live,
-                                 reveal.outcome_sequence, out, reterr);
+        verdict = reveal_release(request, in, &reveal.gates, &reveal.live, reveal.outcome_sequence,
+                                 out, reterr);
     }
     source_password_done(&reveal.live);
     return verdict;
