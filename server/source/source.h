@@ -96,8 +96,7 @@ void source_global_done(void);
 
 struct source;
 
-// Opens an account. Sends nothing yet. Shares the key, which nobody
-// changes from then on.
+// Opens an account. Sends nothing yet. Shares the key, which nobody changes from then on.
 enum err_code source_open(const struct source_settings *settings, enum source_provider provider,
                           enum source_region region, const struct secret *key,
                           struct source **ret_source, struct err *reterr) _must_check_;

@@ -10,8 +10,6 @@
 #include "server/sync/sync_private.h"
 
 static const int64_t PROOF_US = 24 * 3600 * INT64_C(1000000);
-// A change may become visible later than its time says.
-static const int64_t OVERLAP_US = 10 * 60 * INT64_C(1000000);
 
 enum {
     ROWS = 10,    // of a look: their bodies come with them
@@ -175,7 +173,7 @@ enum err_code document_order_look(struct task *task, struct document_order *orde
     if (end.page.out_of_order || later_first)
         return give_up(task, order, "upstream does not keep to their order any more", reterr);
     if (end.answer.total_count != list->count || end.page.newest_us != list->newest_us ||
-        !(end.answer.next_page == 0 || judge_reaches(&end.page, list->newest_us - OVERLAP_US)))
+        !(end.answer.next_page == 0 || judge_reaches(&end.page, plan_since(list->newest_us))))
         return ERR_OK;
     try_(is_stored(task, &end.page, ret_unchanged, reterr));
     // What is not read again settles no issue.

@@ -18,18 +18,10 @@ static const char NOWHERE[] = "companies/acme/passwords/9001/handoffs/none";
 // The hand-off that was made last.
 static Docbridge__V1__PasswordHandoff made;
 
-static void set_policy(struct fixture *fixture, const char *assignment)
-{
-    (void)fixture_sql(fixture, "INSERT INTO reveal_policy VALUES ('t1', 1, false, false, 0, false,"
-                               " false, 1, 1, now()) ON CONFLICT DO NOTHING");
-    (void)fixture_sql(fixture,
-                      arena_printf(&fixture->arena, "UPDATE reveal_policy SET %s", assignment));
-}
-
 static int handoffs_fresh(void **state)
 {
     int result = reveals_fresh(state);
-    set_policy(*state, "handoff_max_s = 3600");
+    reveals_set_policy(*state, "handoff_max_s = 3600");
     return result;
 }
 
@@ -213,7 +205,7 @@ static void lends_nothing_but_sight(void **state)
     struct fixture *fixture = *state;
     assert_int_equal(hand_off(fixture, A), ERR_OK);
     const char *name = arena_strdup(&fixture->arena, made.name);
-    set_policy(fixture, "reason_required = true");
+    reveals_set_policy(fixture, "reason_required = true");
     assert_int_equal(open_as_tina(fixture, A, name), ERR_REVEAL_REASON_REQUIRED);
     asks.reason = "on call";
     fixture->caller.permissions = 1u << PERMISSION_READ_DOCUMENTATION;
@@ -222,16 +214,16 @@ static void lends_nothing_but_sight(void **state)
     fixture->caller.actor = ACTOR_AGENT;
     assert_int_equal(reveal(fixture, A), ERR_SEALED_REVEAL_REQUIRED);
     fixture->caller.actor = ACTOR_HUMAN;
-    set_policy(fixture, "handoff_max_s = 0");
+    reveals_set_policy(fixture, "handoff_max_s = 0");
     assert_int_equal(reveal(fixture, A), ERR_HANDOFF_NOT_ALLOWED);
-    set_policy(fixture, "handoff_max_s = 60");
+    reveals_set_policy(fixture, "handoff_max_s = 60");
     (void)fixture_sql(fixture, "UPDATE company_password_access SET level = 1");
     assert_int_equal(reveal(fixture, A), ERR_COMPANY_NO_ACCESS);
     (void)fixture_sql(fixture, "UPDATE company_password_access SET level = 3");
-    set_policy(fixture, "user_limit = 1, user_window_s = 3600");
+    reveals_set_policy(fixture, "user_limit = 1, user_window_s = 3600");
     (void)fixture_sql(fixture, "INSERT INTO reveal_use VALUES ('t1', 1, 'tina', 'c1', 1, now())");
     assert_int_equal(reveal(fixture, A), ERR_REVEAL_BUDGET_EXCEEDED);
-    set_policy(fixture, "user_limit = 0");
+    reveals_set_policy(fixture, "user_limit = 0");
     assert_int_equal(upstream.calls, 0);
     assert_int_equal(reveal(fixture, A), ERR_OK);
 }
@@ -310,9 +302,9 @@ static void whoever_hands_on_could_reveal(void **state)
     assert_int_equal(hand_off_for(fixture, A, "tina", 3601), ERR_HANDOFF_NOT_ALLOWED);
     assert_string_equal(err_meta_get(&reveal_err, "limit"), "3600s");
     assert_int_equal(hand_off_for(fixture, A, "tina", 3600), ERR_OK);
-    set_policy(fixture, "reason_required = true");
+    reveals_set_policy(fixture, "reason_required = true");
     assert_int_equal(hand_off(fixture, A), ERR_REVEAL_REASON_REQUIRED);
-    set_policy(fixture, "reason_required = false, handoff_max_s = 0");
+    reveals_set_policy(fixture, "reason_required = false, handoff_max_s = 0");
     assert_int_equal(hand_off(fixture, A), ERR_HANDOFF_NOT_ALLOWED);
     assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM password_handoff"), "1");
 }
@@ -320,7 +312,7 @@ static void whoever_hands_on_could_reveal(void **state)
 static void takes_room_in_the_senders_budget(void **state)
 {
     struct fixture *fixture = *state;
-    set_policy(fixture, "user_limit = 1, user_window_s = 3600, user_freezes = true");
+    reveals_set_policy(fixture, "user_limit = 1, user_window_s = 3600, user_freezes = true");
     assert_int_equal(hand_off(fixture, A), ERR_OK);
     const char *name = arena_strdup(&fixture->arena, made.name);
     assert_int_equal(hand_off(fixture, B), ERR_REVEAL_BUDGET_EXCEEDED);

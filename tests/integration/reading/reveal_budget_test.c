@@ -15,15 +15,6 @@
 // The three that the fixture's caller can reveal.
 enum { A = PASSWORD_PLAIN, B = PASSWORD_UNCATEGORIZED, C = PASSWORD_IN_OPEN_FOLDER };
 
-// A policy with these columns.
-static void set_policy(struct fixture *fixture, const char *assignment)
-{
-    (void)fixture_sql(fixture, "INSERT INTO reveal_policy VALUES ('t1', 1, false, false, 0, false,"
-                               " false, 1, 1, now()) ON CONFLICT DO NOTHING");
-    (void)fixture_sql(fixture,
-                      arena_printf(&fixture->arena, "UPDATE reveal_policy SET %s", assignment));
-}
-
 static void assert_exceeded(struct fixture *fixture, int password, const char *scope)
 {
     int calls = upstream.calls;
@@ -39,7 +30,7 @@ static void assert_exceeded(struct fixture *fixture, int password, const char *s
 static void counts_distinct_secrets_in_a_sliding_window(void **state)
 {
     struct fixture *fixture = *state;
-    set_policy(fixture, "user_limit = 2, user_window_s = 3600");
+    reveals_set_policy(fixture, "user_limit = 2, user_window_s = 3600");
     for (int i = 0; i < 3; i++) {
         assert_int_equal(reveal(fixture, A), ERR_OK);
         assert_int_equal(reveal(fixture, B), ERR_OK);
@@ -61,7 +52,7 @@ static void counts_distinct_secrets_in_a_sliding_window(void **state)
     // Another user has a budget of its own.
     fixture->caller.subject = "tina";
     assert_int_equal(reveal(fixture, B), ERR_OK);
-    set_policy(fixture, "user_limit = 0");
+    reveals_set_policy(fixture, "user_limit = 0");
     fixture->caller.subject = "tom";
     assert_int_equal(reveal(fixture, B), ERR_OK);
 }
@@ -76,7 +67,7 @@ static void counts_a_company_and_a_tenant_over_their_users(void **state)
         {"company_limit = 0, tenant_limit = 2, tenant_window_s = 3600", "TENANT"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        set_policy(fixture, rows[i].policy);
+        reveals_set_policy(fixture, rows[i].policy);
         fixture->caller.subject = "tom";
         assert_int_equal(reveal(fixture, A), ERR_OK);
         fixture->caller.subject = "tina";
@@ -92,7 +83,7 @@ static void counts_a_company_and_a_tenant_over_their_users(void **state)
     asks.company = "beta";
     upstream.live.organization_id = 42;
     assert_exceeded(fixture, PASSWORD_STRANGER, "TENANT");
-    set_policy(fixture, "tenant_limit = 0, company_limit = 2, company_window_s = 3600");
+    reveals_set_policy(fixture, "tenant_limit = 0, company_limit = 2, company_window_s = 3600");
     assert_int_equal(reveal(fixture, PASSWORD_STRANGER), ERR_OK);
 }
 
@@ -100,8 +91,8 @@ static void counts_a_company_and_a_tenant_over_their_users(void **state)
 static void counts_in_all_or_none(void **state)
 {
     struct fixture *fixture = *state;
-    set_policy(fixture, "user_limit = 5, user_window_s = 60, tenant_limit = 2,"
-                        " tenant_window_s = 3600");
+    reveals_set_policy(fixture, "user_limit = 5, user_window_s = 60, tenant_limit = 2,"
+                                " tenant_window_s = 3600");
     assert_int_equal(reveal(fixture, A), ERR_OK);
     assert_int_equal(reveal(fixture, B), ERR_OK);
     assert_exceeded(fixture, C, "TENANT");
@@ -110,7 +101,7 @@ static void counts_in_all_or_none(void **state)
                         "1:9001 1:9002 3:9001 3:9002");
     // Nor is one that another gate refused; one that upstream failed to give is.
     assert_int_equal(reveal(fixture, PASSWORD_VAULTED), ERR_PASSWORD_VAULTED_UPSTREAM);
-    set_policy(fixture, "tenant_limit = 3");
+    reveals_set_policy(fixture, "tenant_limit = 3");
     upstream.code = ERR_UPSTREAM_ERROR;
     assert_int_equal(reveal(fixture, C), ERR_UPSTREAM_ERROR);
     assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM reveal_use WHERE scope = 3"),
@@ -167,7 +158,7 @@ static const char *events(struct fixture *fixture, int count)
 static void freezes_until_another_person_ends_it(void **state)
 {
     struct fixture *fixture = *state;
-    set_policy(fixture, "user_limit = 2, user_window_s = 3600, user_freezes = true");
+    reveals_set_policy(fixture, "user_limit = 2, user_window_s = 3600, user_freezes = true");
     assert_int_equal(reveal(fixture, A), ERR_OK);
     assert_int_equal(reveal(fixture, B), ERR_OK);
     assert_exceeded(fixture, C, "USER");
@@ -180,7 +171,7 @@ static void freezes_until_another_person_ends_it(void **state)
         "{\"field\":\"window\",\"old\":null,\"new\":\"3600s\"}]\n"
         "1|tom|2|REVEAL_BUDGET_EXCEEDED||[]");
     // From now on nothing, not even what was revealed before, and whatever the policy becomes.
-    set_policy(fixture, "user_limit = 0, user_freezes = false");
+    reveals_set_policy(fixture, "user_limit = 0, user_freezes = false");
     int calls = upstream.calls;
     assert_int_equal(reveal(fixture, A), ERR_REVEALS_FROZEN);
     assert_string_equal(err_meta_get(&reveal_err, "scope"), "USER");
@@ -219,7 +210,7 @@ static void freezes_until_another_person_ends_it(void **state)
     assert_int_equal(unfreeze(fixture, name, "again"), ERR_RESOURCE_NOT_FOUND);
     assert_int_equal(freezes(fixture, 0, NULL)->n_reveal_freezes, 0);
     // The window begins anew.
-    set_policy(fixture, "user_limit = 2");
+    reveals_set_policy(fixture, "user_limit = 2");
     fixture->caller.subject = "tom";
     assert_int_equal(reveal(fixture, C), ERR_OK);
 }
@@ -227,8 +218,9 @@ static void freezes_until_another_person_ends_it(void **state)
 static void freezes_companies_and_tenants(void **state)
 {
     struct fixture *fixture = *state;
-    set_policy(fixture, "company_limit = 2, company_window_s = 3600, company_freezes = true,"
-                        " tenant_limit = 2, tenant_window_s = 3600, tenant_freezes = true");
+    reveals_set_policy(fixture,
+                       "company_limit = 2, company_window_s = 3600, company_freezes = true,"
+                       " tenant_limit = 2, tenant_window_s = 3600, tenant_freezes = true");
     assert_int_equal(reveal(fixture, A), ERR_OK);
     assert_int_equal(reveal(fixture, B), ERR_OK);
     assert_exceeded(fixture, C, "COMPANY");
@@ -238,7 +230,7 @@ static void freezes_companies_and_tenants(void **state)
     assert_string_equal(fixture_sql(fixture, "SELECT company_id || ' ' || company_display_name"
                                              " FROM audit_event WHERE type = 40"),
                         "acme Acme GmbH");
-    set_policy(fixture, "company_limit = 0");
+    reveals_set_policy(fixture, "company_limit = 0");
     (void)fixture_sql(fixture, "DELETE FROM reveal_freeze");
     assert_exceeded(fixture, C, "TENANT");
     assert_int_equal(reveal(fixture, A), ERR_REVEALS_FROZEN);

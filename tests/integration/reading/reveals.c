@@ -12,6 +12,14 @@ int reveals_fresh(void **state)
     return fixture_fresh(state);
 }
 
+void reveals_set_policy(struct fixture *fixture, const char *assignment)
+{
+    (void)fixture_sql(fixture, "INSERT INTO reveal_policy VALUES ('t1', 1, false, false, 0, false,"
+                               " false, 1, 1, now()) ON CONFLICT DO NOTHING");
+    (void)fixture_sql(fixture,
+                      arena_printf(&fixture->arena, "UPDATE reveal_policy SET %s", assignment));
+}
+
 enum err_code reveal(struct fixture *fixture, int password)
 {
     struct arena *arena = &fixture->arena;

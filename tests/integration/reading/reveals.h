@@ -21,6 +21,8 @@ extern struct err reveal_err;
 
 // fixture_fresh with nothing asked.
 int reveals_fresh(void **state);
+// The tenant's policy with these columns, as UPDATE sets them.
+void reveals_set_policy(struct fixture *fixture, const char *assignment);
 // Reveals; upstream answers about this password.
 enum err_code reveal(struct fixture *fixture, int password);
 // The latest event as "phase outcome reason status served intent".
