@@ -217,10 +217,24 @@ static const char *const *labels_of(char first)
     }
 }
 
+// Which letters the labels have behind their first, both by their number in the alphabet.
+#define LETTER(letter) (1u << ((letter)&0x1F))
+static const unsigned seconds_of[32] = {
+    ['a' & 0x1F] = LETTER('p') | LETTER('c'),
+    ['c' & 0x1F] = LETTER('r'),
+    ['k' & 0x1F] = LETTER('e'),
+    ['p' & 0x1F] = LETTER('a') | LETTER('w') | LETTER('s') | LETTER('r'),
+    ['s' & 0x1F] = LETTER('e') | LETTER('h'),
+    ['t' & 0x1F] = LETTER('o'),
+};
+
 // The length of a label at `at`, 0 if there is none.
 static size_t label(const struct text *text, size_t at)
 {
     if (text->len - at < LABEL_MIN)
+        return 0;
+    // Most words are none by their first two letters.
+    if ((seconds_of[text->data[at] & 0x1F] >> (text->data[at + 1] & 0x1F) & 1) == 0)
         return 0;
     char second = (char)(text->data[at + 1] | 0x20), third = (char)(text->data[at + 2] | 0x20);
     for (const char *const *labels = labels_of((char)(text->data[at] | 0x20)); *labels != NULL;
@@ -343,10 +357,12 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
     for (size_t i = from, next; i < len; i = next) {
         unsigned rules = rules_of[(unsigned char)data[i]];
         next = i + 1;
-        // Within a word nothing begins with a small letter.
+        // Within a word nothing begins with a small letter, and nowhere with a space.
         if (is_alnum(data[i]))
             while (next < len && is_lower(data[next]))
                 next++;
+        if (next < len && data[next] == ' ')
+            next++;
         if (rules == 0)
             continue;
         if (rules == URL ? find_url(&text, i, ret_secret)

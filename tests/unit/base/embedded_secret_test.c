@@ -1,6 +1,8 @@
 // What counts as a pasted credential, and what does not.
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -44,6 +46,29 @@ static const struct {
     {"", NULL, 0},
 };
 
+static void every_label_is_known(void **state)
+{
+    static const char *const labels[] = {
+        "api key",     "api_key",       "api-key",    "apikey",    "access key", "access_key",
+        "accesskey",   "accountkey",    "credential", "kennwort",  "password",   "passwd",
+        "passphrase",  "passcode",      "passwort",   "pass",      "pwd",        "psk",
+        "private key", "secret key",    "secret_key", "secretkey", "secret",     "shared key",
+        "sharedkey",   "shared secret", "token",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+        struct embedded_secret secret = {0};
+        char text[64];
+        int len = snprintf(text, sizeof(text), "a word  %s: hunter22", labels[i]);
+        if (!embedded_secret_next(text, (size_t)len, 0, &secret))
+            fail_msg("%s", labels[i]);
+        assert_int_equal(secret.offset, (size_t)len - strlen("hunter22"));
+        for (char *at = text; *at != ':'; at++)
+            *at = (char)toupper((unsigned char)*at);
+        assert_true(embedded_secret_next(text, (size_t)len, 0, &secret));
+    }
+}
+
 static void finds_and_masks(void **state)
 {
     (void)state;
@@ -66,6 +91,7 @@ static void finds_and_masks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(finds_and_masks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_label_is_known),
+                                       cmocka_unit_test(finds_and_masks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

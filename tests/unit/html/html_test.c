@@ -205,6 +205,32 @@ static void keeps_what_documents_are_made_of(void **state)
     }
 }
 
+// Each one that is written otherwise, wherever it stands among others.
+static void escapes_at_every_place(void **state)
+{
+    static const struct {
+        const char *character, *safe;
+    } rows[] = {{"&", "&amp;"},      {"&lt;", "&lt;"}, {"&gt;", "&gt;"}, {"\"", "&quot;"},
+                {"'", "&#39;"},      {"`", "&#96;"},   {"\x01", ""},     {"\x1F", ""},
+                {"\x7F", ""},        {"\t", "\t"},     {"(", "("},       {"=", "="},
+                {"\u00C3", "\u00C3"}};
+    enum { PLACES = 100 };
+    struct buffer out _cleanup_(buffer_done);
+    char letters[PLACES], html[PLACES + 16], safe[PLACES + 16];
+    (void)state;
+    buffer_init(&out, MAX_BYTES);
+    memset(letters, 'z', sizeof(letters));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (int place = 0; place < PLACES; place++) {
+            const int left = PLACES - place;
+            snprintf(html, sizeof(html), "%.*s%s%.*s", place, letters, rows[i].character, left,
+                     letters);
+            snprintf(safe, sizeof(safe), "%.*s%s%.*s", place, letters, rows[i].safe, left, letters);
+            sanitize(html, strlen(html), &out);
+            assert_string_equal(text_of(&out), safe);
+        }
+}
+
 // Pieces among which runs of words stand, or seem to, in every state of the parser.
 static const char *const wordy[] = {
     "the quick brown fox jumps over lazy dogs",
@@ -330,6 +356,7 @@ int main(void)
         cmocka_unit_test(vectors_become_harmless),
         cmocka_unit_test(mutants_become_harmless),
         cmocka_unit_test(keeps_what_documents_are_made_of),
+        cmocka_unit_test(escapes_at_every_place),
         cmocka_unit_test(words_are_kept_from_the_parser_without_a_difference),
         cmocka_unit_test(stays_within_its_bounds),
         cmocka_unit_test(says_when_there_is_no_room),
