@@ -72,7 +72,8 @@ class Server:
         arguments = list(by) + [SERVER] + list(settings)
         for listener in listeners:
             arguments += ["listen"] + list(listener)
-        self.log_file = tempfile.TemporaryFile("w+", dir=TMP)
+        # To append: the server writes by the place at which log() reads.
+        self.log_file = tempfile.TemporaryFile("a+", dir=TMP)
         self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log_file, text=True, **options)
         self.first = self.process.stdout.readline().strip()

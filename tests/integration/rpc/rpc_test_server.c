@@ -7,9 +7,12 @@
 #include <docbridge/v1/company.pb-c.h>
 #include <docbridge/v1/password.pb-c.h>
 #include <docbridge/v1/sync.pb-c.h>
+#include <execinfo.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/descriptor_set.h"
 #include "server/base/log.h"
@@ -119,6 +122,24 @@ static void count_reload(void *context)
     (void)fflush(stdout);
 }
 
+// libgrpc aborts where it is used wrongly: its thread tells where that was.
+static void tell_stack(int signal_number)
+{
+    static const char head[] = "aborted at:\n";
+    void *frames[64];
+    (void)!write(STDERR_FILENO, head, sizeof(head) - 1);
+    backtrace_symbols_fd(frames, backtrace(frames, ARRAY_LEN(frames)), STDERR_FILENO);
+    (void)signal(signal_number, SIG_DFL);
+    (void)raise(signal_number);
+}
+
+static void tell_stack_of_abort(void)
+{
+    void *frame;
+    (void)backtrace(&frame, 1); // it allocates the first time
+    (void)signal(SIGABRT, tell_stack);
+}
+
 // As docbridged does: stops in order at the first signal, at once at the second.
 static void obey_signals(struct rpc_server *server)
 {
@@ -165,6 +186,7 @@ int main(int argc, char **argv)
         .descriptor_set_len = descriptor_set_len,
         .observe = observe,
     };
+    tell_stack_of_abort();
     if (read_arguments(argc, argv, &settings, listeners) != 0)
         return 3;
     if (drain_ms > 0)

@@ -74,6 +74,13 @@ class Stop(unittest.TestCase):
             sock.close()
         server.close()
 
+    def test_abort_tells_its_stack(self):
+        server = Server()
+        server.process.send_signal(signal.SIGABRT)
+        with self.assertRaisesRegex(AssertionError, r"ended with -6(?s:.)*aborted at:\n"
+                                    r"(?s:.)*rpc_test_server\(.*\) ?\[0x"):
+            server.close()
+
     def test_end_without_stop(self):
         server = Server()
         channel = grpc.insecure_channel(server.target)
