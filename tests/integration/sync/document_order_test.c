@@ -1,6 +1,7 @@
 // Quick runs of documents: a long list that did not change costs one request, where upstream is
 // seen to keep to the order of changes; and nothing is missed where it does not.
 #include <stdio.h>
+#include <unistd.h>
 
 #include "server/sync/state.h"
 #include "tests/integration/sync/fixture.h"
@@ -268,6 +269,51 @@ static void documents_in_folders_that_null_hides_are_never_left_alone(void **sta
         assert_false(query.kind == SOURCE_DOCUMENTS && (query.newest_first || query.oldest_first));
 }
 
+static atomic_bool reached;
+
+// Holds the third page of the long list until the run is told to stop.
+static enum err_code hold(const struct source_query *query, const atomic_bool *cancelled,
+                          struct source_attempt *attempt, struct err *reterr)
+{
+    (void)attempt;
+    (void)reterr;
+    if (query->kind != SOURCE_DOCUMENTS || query->organization_id != 3 || query->page_number != 3)
+        return ERR_OK;
+    atomic_store(&reached, true);
+    while (!atomic_load(cancelled))
+        (void)usleep(1000);
+    return ERR_OK;
+}
+
+// After its first pages a look would find nothing new in it.
+static void a_list_in_the_midst_of_its_walk_is_not_looked_at(void **state)
+{
+    struct fixture *fixture = *state;
+    struct source_query first;
+    begin(fixture, mixed);
+    prove(fixture);
+    put(70003, 200 * DAY_US, "Changed", 0);
+    put(70018, mixed(18) * DAY_US, "Changed", 0); // seen by who reads on alone
+    atomic_store(&reached, false);
+    fake_set_hook(hold);
+    fixture_ask(fixture, SYNC_TASK_DOCUMENTS);
+    struct deadline deadline = deadline_in(20000);
+    while (!atomic_load(&reached)) {
+        assert_true(deadline_left_ms(deadline) > 0);
+        (void)usleep(1000);
+    }
+    fixture_stop_sync(fixture);
+    assert_changed(fixture, "70003");
+    fake_set_hook(NULL);
+    fake_forget_requests();
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+    assert_true(fake_request(0, &first));
+    assert_int_equal(first.page_number, 3);
+    assert_int_equal(fake_request_count(SOURCE_DOCUMENTS), WHOLE - 2 + OTHERS);
+    assert_changed(fixture, "70003 70018");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
 
 int main(void)
@@ -287,6 +333,7 @@ int main(void)
         TEST(edits_that_move_no_time_end_the_trust),
         TEST(a_proof_holds_for_a_day),
         TEST(what_a_look_leaves_alone_settles_nothing),
+        TEST(a_list_in_the_midst_of_its_walk_is_not_looked_at),
         TEST(documents_in_folders_that_null_hides_are_never_left_alone),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
