@@ -29,30 +29,41 @@ static bool ignore_quarantine(void *context, const struct source_quarantine *qua
     return true;
 }
 
-static enum err_code ask(struct estimate *estimate, const struct source_query *query,
-                         struct answer *ret_answer, struct err *reterr)
+enum err_code sync_estimate_ask(struct estimate *estimate, const struct source_query *query,
+                                const struct source_sink *sink, struct estimate_answer *ret_answer,
+                                struct err *reterr)
 {
-    const struct source_sink sink = {note_record, ignore_quarantine, ret_answer};
     const struct request *request = estimate->request;
     const char *tenant = request->caller->tenant;
     struct sync *sync = request->backend->sync;
     struct source_page page = {.total_count = -1};
     struct source_attempt attempt = {0};
-    *ret_answer = (struct answer){.total_count = -1};
     try_(sync_admit_request(sync, tenant, estimate->connection_id, estimate->credential_version,
                             reterr));
-    enum err_code code = source_fetch_page(estimate->source, query, &sink, request->deadline,
+    enum err_code code = source_fetch_page(estimate->source, query, sink, request->deadline,
                                            request->cancelled, &page, &attempt, reterr);
     sync_note_attempt(sync, tenant, estimate->connection_id, estimate->credential_version,
                       &attempt);
     estimate->requests += attempt.request_count;
     estimate->latency_us += attempt.latency_us;
-    ret_answer->refused = code == ERR_UPSTREAM_ACCESS_DENIED || code == ERR_UPSTREAM_RECORD_GONE ||
-                          attempt.http_status == 400 || attempt.http_status == 422;
-    if (ret_answer->refused)
-        return ERR_OK;
-    try_(code);
-    ret_answer->total_count = page.total_count;
+    *ret_answer = (struct estimate_answer){
+        .page = page,
+        .refused = code == ERR_UPSTREAM_ACCESS_DENIED || code == ERR_UPSTREAM_RECORD_GONE ||
+                   attempt.http_status == 400 || attempt.http_status == 422,
+        .http_status = attempt.http_status,
+    };
+    return ret_answer->refused ? ERR_OK : code;
+}
+
+static enum err_code ask(struct estimate *estimate, const struct source_query *query,
+                         struct answer *ret_answer, struct err *reterr)
+{
+    const struct source_sink sink = {note_record, ignore_quarantine, ret_answer};
+    struct estimate_answer answer;
+    *ret_answer = (struct answer){0};
+    try_(sync_estimate_ask(estimate, query, &sink, &answer, reterr));
+    ret_answer->refused = answer.refused;
+    ret_answer->total_count = answer.refused ? -1 : answer.page.total_count;
     return ERR_OK;
 }
 

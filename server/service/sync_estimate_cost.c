@@ -182,6 +182,21 @@ static enum err_code count_first_documents(struct estimate *estimate, struct cos
     return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
+// What a quick run need not read of long lists, and what it takes to know.
+static enum err_code add_order(struct estimate *estimate, struct cost *cost, struct err *reterr)
+{
+    int64_t requests;
+    size_t spared;
+    bool most;
+    try_(sync_estimate_order(estimate, &requests, &spared, &most, reterr));
+    cost->requests += requests;
+    if (spared > 0 || most)
+        cost->plan = arena_printf(
+            estimate->request->arena, "%s; %zu long ones are left alone, since nothing changed%s",
+            cost->plan, spared, most ? "; the others, at most, are whole" : "");
+    return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
 static enum err_code of_documents(struct estimate *estimate, struct cost *cost, struct err *reterr)
 {
     enum { COUNTED_MAX = 100 }; // requests that an estimate may take for it
@@ -207,7 +222,7 @@ static enum err_code of_documents(struct estimate *estimate, struct cost *cost, 
     bool first = stored->record_count == 0 && unknown && estimate->organization_count > 0;
     return first && estimate->organization_count <= COUNTED_MAX
                ? count_first_documents(estimate, cost, reterr)
-               : ERR_OK;
+               : add_order(estimate, cost, reterr);
 }
 
 enum err_code sync_estimate_task(struct estimate *estimate, int kind, struct cost *ret_cost,

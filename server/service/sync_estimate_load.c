@@ -1,4 +1,5 @@
 // What an estimate rests on in the database.
+#include "server/base/clock.h"
 #include "server/service/begin.h"
 #include "server/service/parent.h"
 #include "server/service/sync_estimate_private.h"
@@ -16,7 +17,7 @@ static enum err_code load_list(struct tx *tx, struct estimate *estimate, enum so
         return ERR_OK;
     try_(sync_cursor_load(tx, estimate->connection_id, (int)kind, type_id, estimate->organizations,
                           count, estimate->request->arena, ret_cursor, reterr));
-    if (ret_cursor->covers && ret_cursor->distrust_time_us == 0) {
+    if (ret_cursor->covers && plan_trusts(ret_cursor->distrust_time_us, clock_wall_us())) {
         ret_list->since_us = plan_since(ret_cursor->update_time_us);
         ret_list->total_count = ret_cursor->total_count;
     }
@@ -39,7 +40,7 @@ static enum err_code load_lists(struct tx *tx, struct estimate *estimate, struct
             (void)plan_glance_add(&estimate->glance, list->total_count);
     }
     try_(load_list(tx, estimate, SOURCE_FLEXIBLE_ASSETS, 0, &all, &cursor, reterr));
-    if (cursor.distrust_time_us != 0 || estimate->organization_count < 2)
+    if (!plan_trusts(cursor.distrust_time_us, clock_wall_us()) || estimate->organization_count < 2)
         estimate->glance = (struct plan_glance){0};
     try_(load_list(tx, estimate, SOURCE_ORGANIZATIONS, 0, &estimate->organization_changes, &cursor,
                    reterr));
@@ -47,6 +48,31 @@ static enum err_code load_lists(struct tx *tx, struct estimate *estimate, struct
         load_list(tx, estimate, SOURCE_PASSWORDS, 0, &estimate->password_changes, &cursor, reterr));
     return load_list(tx, estimate, SOURCE_CHECKLISTS, 0, &estimate->checklist_changes, &cursor,
                      reterr);
+}
+
+// As a run does when its task begins (document_order_begin).
+static enum err_code load_order(struct tx *tx, struct estimate *estimate, struct err *reterr)
+{
+    const struct record_extents asked = {
+        .connection_id = estimate->connection_id,
+        .kind = SOURCE_DOCUMENTS,
+        .organization_ids = estimate->organizations,
+        .organization_count = estimate->organization_count,
+        .more_than = estimate->limit.document_page_size,
+    };
+    struct sync_cursor cursor;
+    if (estimate->full || estimate->organization_count == 0 ||
+        estimate->connection.folder_filter != PLAN_FOLDERS_NULL)
+        return ERR_OK;
+    try_(sync_cursor_load(tx, estimate->connection_id, SOURCE_DOCUMENTS, 0, estimate->organizations,
+                          estimate->organization_count, estimate->request->arena, &cursor, reterr));
+    int64_t now_us = clock_wall_us();
+    estimate->order_used = plan_trusts(cursor.distrust_time_us, now_us);
+    estimate->order_proven = estimate->order_used && plan_proof_holds(cursor.order_time_us, now_us);
+    if (!estimate->order_used)
+        return ERR_OK;
+    return record_extents(tx, &asked, estimate->request->arena, &estimate->long_lists,
+                          &estimate->long_list_count, reterr);
 }
 
 static enum err_code load_stored(struct tx *tx, const struct estimate *estimate,
@@ -72,6 +98,7 @@ enum err_code sync_estimate_gather(struct estimate *estimate, const char *parent
     try_(sync_connection_inventory(tx, id, &estimate->inventory_count, reterr));
     try_(type_sync_load_enabled(tx, id, arena, &estimate->types, &estimate->type_count, reterr));
     try_(load_lists(tx, estimate, reterr));
+    try_(load_order(tx, estimate, reterr));
     const struct record_open open = {id, NULL, SOURCE_CHECKLISTS, estimate->organizations,
                                      estimate->organization_count};
     try_(record_count_open(tx, &open, &estimate->open_checklists, reterr));

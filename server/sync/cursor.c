@@ -8,8 +8,6 @@
 #include "server/sync/plan.h"
 #include "server/sync/sync_private.h"
 
-static const int64_t DISTRUST_US = 7 * 24 * 3600 * INT64_C(1000000);
-
 // The list of organizations is of all, mapped or not.
 static size_t count_organizations(const struct task *task, enum source_kind kind)
 {
@@ -24,8 +22,7 @@ static enum err_code load(struct task *task, enum source_kind kind, int64_t type
     try_(run_begin(run, false, &tx, reterr));
     try_(sync_cursor_load(tx, run->lease.connection_id, (int)kind, type_id, task->organizations,
                           count_organizations(task, kind), &run->arena, ret_cursor, reterr));
-    *ret_trusted = ret_cursor->distrust_time_us == 0 ||
-                   clock_wall_us() - ret_cursor->distrust_time_us >= DISTRUST_US;
+    *ret_trusted = plan_trusts(ret_cursor->distrust_time_us, clock_wall_us());
     return ERR_OK;
 }
 

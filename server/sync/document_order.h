@@ -28,6 +28,8 @@ enum err_code document_order_begin(struct task *task, struct document_order *ret
 // Whether the organization's list is to be looked at before it is read whole.
 bool document_order_covers(const struct task *task, const struct document_order *order,
                            int64_t organization_id);
+// Whether it may be, once a list before it is a proof: it is not read ahead.
+bool document_order_may_cover(const struct document_order *order, int64_t organization_id);
 // Looks at the latest changes of a list that is covered, by one request for few rows. What its
 // answer leaves in doubt is not `unchanged`.
 enum err_code document_order_look(struct task *task, struct document_order *order,

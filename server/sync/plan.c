@@ -93,6 +93,18 @@ int64_t plan_since(int64_t update_time_us)
     return update_time_us > overlap_us ? update_time_us - overlap_us : 1;
 }
 
+static const int64_t DAY_US = 24 * 3600 * INT64_C(1000000);
+
+bool plan_trusts(int64_t distrust_time_us, int64_t now_us)
+{
+    return distrust_time_us == 0 || now_us - distrust_time_us >= 7 * DAY_US;
+}
+
+bool plan_proof_holds(int64_t order_time_us, int64_t now_us)
+{
+    return order_time_us != 0 && order_time_us <= now_us && now_us - order_time_us < DAY_US;
+}
+
 bool plan_glance_add(struct plan_glance *plan, int64_t total_count)
 {
     if (total_count < 0 || plan->lists == PLAN_GLANCE_LISTS)

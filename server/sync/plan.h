@@ -23,6 +23,11 @@ int64_t plan_requests(int64_t made, int64_t done, int64_t left);
 // From when on changes are read again, if those until then are stored: a change may become visible
 // later than its time says.
 int64_t plan_since(int64_t update_time_us);
+// Whether upstream is trusted with an order or filter that it was seen to ignore then (0: never):
+// after a week it is tried again.
+bool plan_trusts(int64_t distrust_time_us, int64_t now_us);
+// Whether an undocumented order still holds that was last seen to be kept then (0: never).
+bool plan_proof_holds(int64_t order_time_us, int64_t now_us);
 
 // Lists to be glanced at by one request (glance.h).
 struct plan_glance {

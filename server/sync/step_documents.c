@@ -137,7 +137,8 @@ static void read_ahead(struct task *task, const struct document_order *order, si
     if (folders == PLAN_FOLDERS_UNKNOWN)
         return;
     for (size_t k = i; k < task->organization_count; k++) {
-        if (document_order_covers(task, order, task->organizations[k]))
+        int64_t id = task->organizations[k];
+        if (k == i ? document_order_covers(task, order, id) : document_order_may_cover(order, id))
             continue;
         struct walk next = walk_of(&task->organizations[k]);
         if (folders != PLAN_FOLDERS_NULL)

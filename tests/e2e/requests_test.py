@@ -1,5 +1,6 @@
 """What syncs cost in requests, as upstream counts them: as estimated, and little when nothing changed."""
 
+import collections
 import datetime
 import json
 import ssl
@@ -210,40 +211,52 @@ class Requests(e2e.Case):
 
 
 class LongLists(e2e.Case):
-    """An organization with pages of documents, which quick runs look at where upstream keeps to their order."""
+    """Organizations with pages of documents, which quick runs look at where upstream keeps to their order."""
 
     @classmethod
     def make(cls):
-        return e2e.Stack(("--organizations", "1", "--documents", "430", "--document-bytes", "100", "--passwords", "1",
+        return e2e.Stack(("--organizations", "3", "--documents", "900", "--document-bytes", "100", "--passwords", "1",
                           "--flexible-assets", "1", "--checklists", "1"))
 
     def test_documents_that_did_not_change_cost_a_look(self):
+        """Each list that did not; and as many as estimated."""
         api = self.stack.api()
         connection = self.stack.connect(api)
         self.stack.configure(api, connection)
         self.stack.settle(api, connection)
         self.stack.run(api, connection, tasks=[DOCUMENTS], mode=FULL)
-        rows = self.emulator.dump("documents")
-        pages = -(-len(rows) // 100)
-        self.assertGreater(pages, 4)
+        counts = collections.Counter(row["organization_id"] for row in self.emulator.dump("documents"))
+        mapped = sorted(self.stack.mapping(api, connection), key=int)
+        pages = [max(1, -(-counts[int(one)] // 100)) for one in mapped]
+        whole, left_alone = sum(pages), len(pages)
+        self.assertGreater(min(pages), 1)
+        self.assertGreater(left_alone, 1)
 
         def took():
-            return self.stack.run(api, connection, tasks=[DOCUMENTS], mode=QUICK).request_count
+            said = api("SyncService.EstimateSync", parent=connection, tasks=[DOCUMENTS], mode=QUICK)
+            run = self.stack.run(api, connection, tasks=[DOCUMENTS], mode=QUICK)
+            self.assertEqual(said.request_count, run.request_count)
+            self.assertEqual("left alone" in said.tasks[0].plan, run.request_count < whole)
+            return run.request_count
 
         # As upstream is by default: its order is no proof, and is not asked for again.
-        self.assertIn(took(), (pages, pages + 1, pages + 2))
-        self.assertEqual(took(), pages)
+        self.assertIn(took(), (whole + 1, whole + 2))
+        self.assertEqual(took(), whole)
         self.emulator.switch(documents_sort="honoured")
         self.stack.execute("UPDATE sync_cursor SET distrust_time = NULL")
-        self.assertEqual(took(), pages + 2)
-        self.assertEqual(took(), 1)
-        self.emulator.mutate("set_attribute", collection="documents", id=rows[7]["id"], key="name", value="Edited")
-        self.assertEqual(took(), 1 + pages)
+        # The first list is the proof, and the others are left alone by it.
+        self.assertEqual(took(), pages[0] + 2 + left_alone - 1)
+        self.assertEqual(took(), left_alone)
+        row = next(row for row in self.emulator.dump("documents") if str(row["organization_id"]) == mapped[1])
+        self.emulator.mutate("set_attribute", collection="documents", id=row["id"], key="name", value="Edited")
+        self.assertEqual(took(), left_alone + pages[1])
         stored = self.stack.sql("SELECT id::text FROM record WHERE kind = 4 AND display_name = 'Edited'")
-        self.assertEqual([row["id"] for row in stored], [rows[7]["id"]])
-        self.assertEqual(took(), 1)
+        self.assertEqual([found["id"] for found in stored], [row["id"]])
+        self.assertEqual(took(), left_alone)
         self.emulator.switch(documents_sort="ignored")
-        self.assertEqual([took(), took()], [1 + pages, pages])
+        self.assertEqual([took(), took()], [1 + whole, whole])
+        self.stack.execute("UPDATE sync_cursor SET distrust_time = now() - interval '8 days'")
+        self.assertIn(took(), (whole + 1, whole + 2))
 
 
 class Windows(e2e.Case):

@@ -30,7 +30,8 @@ static void begin(struct fixture *fixture, int64_t (*days)(int64_t i))
         fake_remove(SOURCE_DOCUMENTS, others[i]);
     for (int64_t i = 0; i < LONG; i++)
         put(70000 + i, days(i) * DAY_US, "Document", 0);
-    fixture->settings.window = 1;
+    if (fixture->settings.window == 0)
+        fixture->settings.window = 1;
     fixture->settings.document_page_size = PAGE;
     fixture_start_sync(fixture);
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
@@ -257,6 +258,21 @@ static void what_a_look_leaves_alone_settles_nothing(void **state)
     assert_sql(fixture, "SELECT state FROM sync_issue WHERE id = 'i'", "1");
 }
 
+static void what_the_proof_may_spare_is_not_read_ahead(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->settings.window = 4;
+    for (int64_t i = 0; i < LONG; i++)
+        fake_put(&(struct fake_record){.kind = SOURCE_DOCUMENTS,
+                                       .id = 80000 + i,
+                                       .organization_id = 5,
+                                       .name = "Document",
+                                       .update_time_us = mixed(i) * DAY_US});
+    begin(fixture, mixed);
+    assert_int_equal(run(fixture), WHOLE + PROOF + LOOK);
+    assert_int_equal(run(fixture), LOOK + LOOK);
+}
+
 static void documents_in_folders_that_null_hides_are_never_left_alone(void **state)
 {
     struct fixture *fixture = *state;
@@ -334,6 +350,7 @@ int main(void)
         TEST(a_proof_holds_for_a_day),
         TEST(what_a_look_leaves_alone_settles_nothing),
         TEST(a_list_in_the_midst_of_its_walk_is_not_looked_at),
+        TEST(what_the_proof_may_spare_is_not_read_ahead),
         TEST(documents_in_folders_that_null_hides_are_never_left_alone),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);

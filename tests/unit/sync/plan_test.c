@@ -159,6 +159,21 @@ static void windows_of_requests(void **state)
     assert_int_equal(plan_requests(10, 1000, -1), 10);
 }
 
+static void how_long_trust_lasts(void **state)
+{
+    (void)state;
+    const int64_t day_us = 86400 * INT64_C(1000000), now_us = 20000 * day_us;
+    assert_true(plan_trusts(0, now_us));
+    assert_false(plan_trusts(now_us, now_us));
+    assert_false(plan_trusts(now_us - 7 * day_us + 1, now_us));
+    assert_true(plan_trusts(now_us - 7 * day_us, now_us));
+    assert_false(plan_proof_holds(0, now_us));
+    assert_true(plan_proof_holds(now_us, now_us));
+    assert_true(plan_proof_holds(now_us - day_us + 1, now_us));
+    assert_false(plan_proof_holds(now_us - day_us, now_us));
+    assert_false(plan_proof_holds(now_us + 1, now_us));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +183,7 @@ int main(void)
         cmocka_unit_test(many_gone_at_once_are_doubtful),
         cmocka_unit_test(a_glance_is_believed_only_if_it_shows_all_lists),
         cmocka_unit_test(windows_of_requests),
+        cmocka_unit_test(how_long_trust_lasts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
