@@ -128,6 +128,7 @@ static void tell_stack(int signal_number)
     static const char head[] = "aborted at:\n";
     void *frames[64];
     (void)!write(STDERR_FILENO, head, sizeof(head) - 1);
+    // NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c): it takes no lock once it was called
     backtrace_symbols_fd(frames, backtrace(frames, ARRAY_LEN(frames)), STDERR_FILENO);
     (void)signal(signal_number, SIG_DFL);
     (void)raise(signal_number);

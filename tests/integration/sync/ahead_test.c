@@ -1,4 +1,5 @@
 // Reading ahead: several requests of a run at once, with the effect of one after the other.
+#include <string.h>
 #include <unistd.h>
 
 #include "server/sync/state.h"
@@ -14,11 +15,26 @@ static struct {
     atomic_int failures; // of pages after the first
     atomic_bool hold;    // until the run is told to stop
     atomic_bool held;
+    atomic_int wasteful; // requests by threads that keep what they free
 } plan;
+
+static _Thread_local bool keeps_nothing;
+
+// In place of jemalloc's, which tests are not linked with.
+int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len);
+int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len)
+{
+    (void)old;
+    (void)old_len;
+    if (strcmp(name, "thread.tcache.enabled") == 0 && new_len == sizeof(bool))
+        keeps_nothing = !*(bool *)new;
+    return 0;
+}
 
 static enum err_code slowly(const struct source_query *query, const atomic_bool *cancelled,
                             struct source_attempt *attempt, struct err *reterr)
 {
+    atomic_fetch_add(&plan.wasteful, keeps_nothing ? 0 : 1);
     if (query->kind != plan.kind)
         return ERR_OK;
     int now = atomic_fetch_add(&plan.in_flight, 1) + 1;
@@ -58,6 +74,7 @@ static struct fixture *begin(void **state, int window, int failures)
     atomic_store(&plan.failures, failures);
     atomic_store(&plan.hold, false);
     atomic_store(&plan.held, false);
+    atomic_store(&plan.wasteful, 0);
     fake_set_hook(slowly);
     fixture->settings.window = window;
     fixture->settings.page_size = PAGE;
@@ -111,6 +128,22 @@ static void a_window_of_one_reads_one_after_the_other(void **state)
     assert_int_equal(atomic_load(&plan.most), 1);
 }
 
+static void a_run_keeps_nothing_of_what_it_frees(void **state)
+{
+    struct fixture *fixture = begin(state, 1, 0);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_int_equal(atomic_load(&plan.wasteful), 0);
+}
+
+static void nor_do_its_readers(void **state)
+{
+    struct fixture *fixture = begin(state, 4, 0);
+    atomic_store(&plan.meet, 2);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_in_range(atomic_load(&plan.most), 2, 4);
+    assert_int_equal(atomic_load(&plan.wasteful), 0);
+}
+
 static void what_failed_ahead_is_tried_again(void **state)
 {
     struct fixture *fixture = begin(state, 4, 3);
@@ -161,6 +194,8 @@ int main(void)
         TEST(pages_are_read_at_once_and_none_twice),
         TEST(lists_that_follow_are_read_at_once),
         TEST(a_window_of_one_reads_one_after_the_other),
+        TEST(a_run_keeps_nothing_of_what_it_frees),
+        TEST(nor_do_its_readers),
         TEST(what_failed_ahead_is_tried_again),
         TEST(requests_ahead_are_counted),
         TEST(the_budget_is_kept),

@@ -108,6 +108,27 @@ static void a_row_of_another_organization_is_dropped(void **state)
     assert_sql(fixture, "SELECT kind || ':' || subject FROM sync_issue", "3:passwords/4001");
 }
 
+// Whoever stored it meanwhile: a row that was not there when the page was compared.
+static void a_page_with_a_row_that_came_meanwhile_is_stored_again(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    // Sequences remember what transactions forget.
+    (void)fixture_sql(
+        fixture, "CREATE SEQUENCE tries; GRANT ALL ON tries TO PUBLIC;"
+                 "CREATE FUNCTION come_first() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+                 " AS $$ BEGIN IF nextval('tries') = 1 THEN INSERT INTO record VALUES (NEW.*);"
+                 " END IF; RETURN NEW; END $$;"
+                 "CREATE TRIGGER come_first BEFORE INSERT ON record FOR EACH ROW"
+                 " WHEN (NEW.kind = 9 AND NEW.id = 5000) EXECUTE FUNCTION come_first()");
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    // The row, the one that came first, and the row again.
+    assert_sql(fixture, "SELECT last_value FROM tries", "3");
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9", "8");
+    assert_sql(fixture, "SELECT count(*) FROM sync_issue", "0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +138,7 @@ int main(void)
         TEST(a_page_of_refused_records_is_set_aside),
         TEST(issues_that_are_met_no_more_are_resolved),
         TEST(a_row_of_another_organization_is_dropped),
+        TEST(a_page_with_a_row_that_came_meanwhile_is_stored_again),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
