@@ -35,22 +35,27 @@ class Program:
     """A child on one core. Ready when its output matches; what it says is kept in `log`."""
 
     def __init__(self, argv, log, ready, core=SERVER_CORE, cwd=None, seconds=30):
-        self.log = log
-        out = open(log, "wb")
+        self.log, self._ready, self._cwd, self._seconds = log, ready, cwd, seconds
+        self._argv = ["taskset", "-c", core] + argv
+        self.start()
+
+    def start(self):
+        """Anew where it was stopped; so is its log."""
+        out = open(self.log, "wb")
         self.started = time.monotonic()
         # A session of its own: Ctrl-C reaches the benchmark alone, which then stops all.
-        self.child = subprocess.Popen(["taskset", "-c", core] + argv, stdin=subprocess.DEVNULL, stdout=out,
-                                      stderr=out, cwd=cwd, start_new_session=True)
+        self.child = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self._cwd,
+                                      start_new_session=True)
         out.close()
         _running.append(self)
-        pattern = re.compile(ready)
+        pattern = re.compile(self._ready)
         while True:
             text = self.text()
             if pattern.search(text):
                 break
-            if self.child.poll() is not None or time.monotonic() - self.started > seconds:
+            if self.child.poll() is not None or time.monotonic() - self.started > self._seconds:
                 self.stop()
-                raise Broken(f"{argv[0]} did not start: {text[-2000:]}")
+                raise Broken(f"{self._argv[3]} did not start: {text[-2000:]}")
             time.sleep(0.001)
         self.ready_ms = (time.monotonic() - self.started) * 1000
 
