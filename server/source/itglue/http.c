@@ -15,6 +15,9 @@ enum {
     LOW_SPEED_BYTES = 16,
     RETRY_AFTER_MAX_MS = 300 * 1000,
     ERROR_BODY_MAX_BYTES = 16 * 1024,
+    REQUEST_BUFFER_BYTES = 16 * 1024, // the least that curl takes
+    VALUE_BUFFER_BYTES = 4 * 1024,
+    PAGE_BUFFER_BYTES = 16 * 1024,
     // How often a transfer looks at its deadline and whether it is cancelled.
     LOOK_MS = 15,
 };
@@ -259,12 +262,14 @@ static void set_limits(CURL *easy, const struct source_settings *settings)
     (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(silent_s > 0 ? silent_s : 1));
 }
 
-// What TLS decrypted is wiped from its buffer as soon as it was handed over.
+// What TLS decrypted is wiped from its buffer as soon as it was handed over. So the buffers may
+// stay for the next answer.
 static CURLcode on_tls(CURL *easy, void *context, void *unused)
 {
     (void)easy;
     (void)unused;
     (void)SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
+    (void)SSL_CTX_clear_mode(context, SSL_MODE_RELEASE_BUFFERS);
     return CURLE_OK;
 }
 
@@ -298,6 +303,10 @@ static bool set_options(struct itglue_http *http, struct transfer *transfer)
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_SHARE, http->share);
+    // Each is wiped with the transfer, so a small answer shall not pay for large ones.
+    (void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)REQUEST_BUFFER_BYTES);
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+                           (long)(once ? VALUE_BUFFER_BYTES : PAGE_BUFFER_BYTES));
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                            (long)(once ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
