@@ -69,6 +69,7 @@ static enum err_code write_behind(struct trail *trail, const char *tenant, struc
     if (head->sequence == 0)
         return ERR_OK;
     try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
+    tx_plan_once(tx);
     try_(note_seen(tx, group, &arena, reterr));
     audit_follow(tenant, *head, group->rows, group->count);
     tx_commit_with_next(tx);
@@ -86,6 +87,7 @@ static enum err_code write_locked(struct trail *trail, const char *tenant,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     arena_init(&arena, SEEN_BYTES_MAX);
     try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
+    tx_plan_once(tx);
     try_(note_seen(tx, group, &arena, reterr));
     try_(audit_chain(tx, group->rows, group->count, reterr));
     tx_commit_with_next(tx);

@@ -43,6 +43,7 @@ static enum err_code read_waiters(struct waiter *const *waiters, size_t count, s
         asks[i] = &waiters[i]->ask;
     try_(request_begin_outcome(first->request, deadline_of(waiters, count),
                                count == 1 ? first->cancelled : NULL, &tx, reterr));
+    tx_plan_once(tx);
     tx_commit_with_next(tx);
     try_(password_gates_get(tx, asks, count, reterr));
     return tx_commit(&tx, reterr);

@@ -74,6 +74,10 @@ enum err_code tx_commit(struct tx **tx, struct err *reterr) _must_check_;
 // The commit does not wait for the disk: a crash of the database (not of this process) may undo it,
 // whole, as if it had never been. For what upstream has anyway.
 void tx_commit_lazily(struct tx *tx);
+// Statements of this transaction are planned once a session, not for their arguments: for those of
+// which every argument has the same plan, and which take longer to plan than to execute. Nothing
+// where the session is not ours, behind a pooler. Not with tx_set_caller.
+void tx_plan_once(struct tx *tx);
 // Commits with the next statement, in the same round trip: nothing may follow but
 // tx_commit, which then has nothing left to send, or tx_abortp, which only gives the connection
 // back.

@@ -15,6 +15,7 @@ struct tx {
     struct pg_wait wait;
     bool begun;          // BEGIN is sent
     bool lazy;           // the commit waits for no disk
+    bool plans_once;     // statements keep their plan, whatever their arguments
     bool last;           // the next flight takes the COMMIT along
     bool ended;          // it is committed
     bool failed;         // only good for a rollback
@@ -35,6 +36,10 @@ static const struct statement rollback = {"rollback", "ROLLBACK"};
 static const struct statement set_tenant = {"set_tenant",
                                             "SELECT set_config('docbridge.tenant', $1, true),"
                                             " set_config('statement_timeout', $2, true)"};
+static const struct statement set_tenant_and_plan = {
+    "set_tenant_and_plan", "SELECT set_config('docbridge.tenant', $1, true),"
+                           " set_config('statement_timeout', $2, true),"
+                           " set_config('plan_cache_mode', 'force_generic_plan', true)"};
 // Behind a pooler the session is not ours, so everything is said for each transaction.
 static const struct statement set_all = {
     "set_all", "SELECT set_config('docbridge.tenant', $1, true),"
@@ -106,7 +111,8 @@ static size_t open_session(const struct tx *tx, struct opening *opening, struct 
                                    ARG_TEXT(tx->company_set)};
     memcpy(opening->settings, settings, sizeof(settings));
     if (tx->subject == NULL)
-        queries[0] = (struct pg_query){&set_tenant, opening->settings, 2};
+        queries[0] = (struct pg_query){tx->plans_once ? &set_tenant_and_plan : &set_tenant,
+                                       opening->settings, 2};
     else if (tx->company_set == NULL)
         queries[0] = (struct pg_query){&set_tenant_and_caller, opening->settings, 4};
     else
@@ -219,6 +225,11 @@ void tx_abortp(struct tx **tx)
 {
     if (*tx != NULL)
         end(tx, /* rolls_back= */ true);
+}
+
+void tx_plan_once(struct tx *tx)
+{
+    tx->plans_once = true;
 }
 
 void tx_commit_lazily(struct tx *tx)

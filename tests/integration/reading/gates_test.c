@@ -46,6 +46,29 @@ static void an_entry_is_found_by_its_key(void **state)
     assert_int_equal(rows_int64(&rows, 0, 0), 7);
 }
 
+// Planning the look takes longer than the look.
+static void the_look_is_planned_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err;
+    struct password_gates gates;
+    struct rows rows _cleanup_(rows_done) = {0};
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    static const struct statement plans = {
+        "test_plans", "SELECT generic_plans > 0 AND custom_plans = 0 FROM pg_prepared_statements"
+                      " WHERE name = 'password_gates_get'"};
+    const struct password_gates_query query = {.company_id = "acme", .password_id = PASSWORD_PLAIN};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(gate_reader_read(fixture->gate_reader, &fixture->request, &query,
+                                          deadline_in(10000), NULL, &gates, &err),
+                         ERR_OK);
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(10000), NULL, &tx, &err),
+                     ERR_OK);
+    assert_int_equal(tx_query(tx, &plans, NULL, 0, &rows, &err), ERR_OK);
+    assert_int_equal(rows_count(&rows), 1);
+    assert_true(rows_bool(&rows, 0, 0));
+}
+
 // What is asked together is answered to each by itself.
 static void each_of_a_group_has_its_own_answer(void **state)
 {
@@ -215,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_entry_is_found_by_its_key, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(the_look_is_planned_once, fixture_fresh, fixture_drop),
         cmocka_unit_test_setup_teardown(each_of_a_group_has_its_own_answer, fixture_fresh,
                                         fixture_drop),
         cmocka_unit_test_setup_teardown(callers_at_once_read_their_own, fixture_fresh,

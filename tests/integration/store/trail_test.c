@@ -266,6 +266,35 @@ static void each_of_a_turn_has_its_own_place(void **state)
     assert_int_equal(breaks_of("batch"), 0);
 }
 
+// Planning what notes a sighting takes longer than noting it.
+static void what_is_written_is_planned_once(void **state)
+{
+    (void)state;
+    if (fixture_pooled)
+        skip(); // nothing is prepared
+    _cleanup_(store_closep) struct store *single = fixture_open(database, 1);
+    struct trail *alone;
+    assert_ok(trail_new(&(struct trail_settings){.store = single}, &alone, reterr));
+    const struct principal caller = {
+        .tenant = "once", .subject = "ada", .display_name = "", .actor = ACTOR_HUMAN};
+    const struct request request = {.caller = &caller, .request_id = "req", .peer = "peer"};
+    const struct exposure_sighting seen = {.viewer = &caller,
+                                           .company_id = "acme",
+                                           .company_display_name = "",
+                                           .connection_id = "c1",
+                                           .password_id = 1,
+                                           .password_display_name = ""};
+    for (int i = 0; i < 3; i++)
+        assert_ok(trail_write(alone, &request, &intent, &seen, deadline_in(WAIT_MS), NULL, reterr));
+    alone = trail_free(alone);
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(single, "once");
+    assert_string_equal(fixture_value(tx, "SELECT string_agg(name || ' ' || generic_plans || '/' ||"
+                                          " custom_plans, ', ' ORDER BY name)"
+                                          " FROM pg_prepared_statements WHERE name IN"
+                                          " ('audit_insert', 'exposure_note')"),
+                        "audit_insert 3/0, exposure_note 3/0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +302,7 @@ int main(void)
         cmocka_unit_test(who_waits_too_long_leaves_nothing),
         cmocka_unit_test(one_bad_event_costs_no_other),
         cmocka_unit_test(each_of_a_turn_has_its_own_place),
+        cmocka_unit_test(what_is_written_is_planned_once),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

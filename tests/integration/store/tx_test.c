@@ -420,6 +420,31 @@ static void unnamed_statements_set_everything_each_time(void **state)
     }
 }
 
+// One is planned for its arguments each time, for a start, and where it was not asked for.
+static void statements_may_be_planned_once(void **state)
+{
+    (void)state;
+    static const struct statement echo = {"planned", "SELECT $1::text"};
+    static const char plans[] = "SELECT generic_plans || ' general, ' || custom_plans || ' for"
+                                " arguments' FROM pg_prepared_statements WHERE name = 'planned'";
+    if (fixture_pooled)
+        skip(); // nothing is prepared
+    _cleanup_(store_closep) struct store *single = fixture_open(database, 1);
+    static const struct {
+        bool once;
+        const char *plans;
+    } turns[] = {{true, "1 general, 0 for arguments"},
+                 {false, "1 general, 1 for arguments"},
+                 {true, "2 general, 1 for arguments"}};
+    for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
+        _cleanup_(tx_abortp) struct tx *tx = fixture_begin(single, "t1");
+        if (turns[i].once)
+            tx_plan_once(tx);
+        assert_ok(tx_run(tx, &echo, ARGS(ARG_TEXT("x")), reterr));
+        assert_string_equal(fixture_value(tx, plans), turns[i].plans);
+    }
+}
+
 static void the_session_is_set_up(void **state)
 {
     (void)state;
@@ -462,6 +487,7 @@ int main(void)
         cmocka_unit_test(sessions_are_shared_and_nothing_stays_in_them),
         cmocka_unit_test(too_many_parameters_are_refused),
         cmocka_unit_test(unnamed_statements_set_everything_each_time),
+        cmocka_unit_test(statements_may_be_planned_once),
         cmocka_unit_test(the_session_is_set_up),
         cmocka_unit_test(a_bad_dsn_is_not_quoted),
     };
