@@ -11,6 +11,7 @@
 #include "proto/descriptor_set.h"
 #include "server/audit/trail.h"
 #include "server/auth/auth.h"
+#include "server/base/guarded.h"
 #include "server/base/log.h"
 #include "server/notify.h"
 #include "server/rpc/server.h"
@@ -28,7 +29,7 @@
 
 #define VERSION "0.1.0"
 
-enum { START_MS = 10000, OPEN_FILES = 65536 };
+enum { START_MS = 10000, OPEN_FILES = 65536, TIDY_MS = 5000 };
 
 // Read by jemalloc before main(). What a wave of connections or a large run freed is given back
 // within seconds; few arenas, so that what is freed lies together. A thread keeps what it freed up
@@ -368,6 +369,12 @@ static void reload(void *context)
     auth_reload(server->auth);
 }
 
+static void tidy(void *context)
+{
+    (void)context;
+    guarded_close_unused();
+}
+
 static enum err_code serve(const struct settings *settings, struct err *reterr)
 {
     struct server server = {0};
@@ -375,7 +382,7 @@ static enum err_code serve(const struct settings *settings, struct err *reterr)
     enum err_code code = start(&server, settings, reterr);
     if (code == ERR_OK) {
         notify_manager("READY=1");
-        int got = signals_wait(&(struct signals_duties){reload, &server});
+        int got = signals_wait(&(struct signals_duties){reload, tidy, TIDY_MS, &server});
         notify_manager("STOPPING=1");
         log_event(LOG_INFO, "stopping", LOG_INT("signal", got));
         signals_stop_at_once();

@@ -1,5 +1,6 @@
 #include "server/signals.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -26,10 +27,14 @@ void signals_block(void)
 
 int signals_wait(const struct signals_duties *duties)
 {
+    const struct timespec pause = {.tv_sec = duties->tidy_ms / 1000,
+                                   .tv_nsec = duties->tidy_ms % 1000 * 1000000L};
     const sigset_t set = obeyed();
     for (;;) {
-        int got = sigwaitinfo(&set, NULL);
-        if (got == SIGHUP && duties->reload != NULL)
+        int got = sigtimedwait(&set, NULL, duties->tidy == NULL ? NULL : &pause);
+        if (got < 0 && errno == EAGAIN)
+            duties->tidy(duties->context);
+        else if (got == SIGHUP && duties->reload != NULL)
             duties->reload(duties->context);
         else if (got > 0 && got != SIGHUP)
             return got;

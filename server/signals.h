@@ -8,6 +8,8 @@ enum { SIGNALS_EXIT_AT_ONCE = 2 };
 // What the waiting thread does meanwhile. NULL: nothing.
 struct signals_duties {
     void (*reload)(void *context); // for each SIGHUP
+    void (*tidy)(void *context);   // every `tidy_ms`
+    int tidy_ms;
     void *context;
 };
 

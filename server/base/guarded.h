@@ -1,6 +1,7 @@
 // Guarded memory: libsodium's, locked, outside of core dumps, with a closed page right behind its
 // last byte. Making and unmaking such a block takes eleven system calls, so blocks of the usual
-// sizes are kept for whoever comes next: wiped, and closed to every access meanwhile.
+// sizes are kept for whoever comes next: wiped, and closed to every access while they rest. One
+// that was written to meanwhile ends the process when it is taken.
 //
 // Threads: any.
 #pragma once
@@ -21,3 +22,7 @@ void *guarded_take(size_t bytes);
 // Wipes it and gives it back; `bytes` as it was taken. NULL is fine. Ends the process if something
 // was written in front of it.
 void guarded_give(void *memory, size_t bytes);
+// Closes the kept blocks that nobody has needed since the last call. Closing each when it is given
+// back would be two system calls, and a halt of other cores, for every secret of a reveal. Call it
+// now and then.
+void guarded_close_unused(void);

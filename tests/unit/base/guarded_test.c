@@ -1,4 +1,5 @@
-// Guarded memory that is kept for the next one: wiped, closed meanwhile, and whole when it comes.
+// Guarded memory that is kept for the next one: wiped, closed while it rests, and whole when it
+// comes.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,7 +61,7 @@ static void many_are_apart(void **state)
     }
 }
 
-enum misuse { READ_BEHIND, READ_AFTER, WRITE_IN_FRONT, MISUSES };
+enum misuse { READ_BEHIND, READ_AFTER, WRITE_AFTER, WRITE_IN_FRONT, MISUSES };
 
 static void misuse(enum misuse how, size_t size)
 {
@@ -69,8 +70,43 @@ static void misuse(enum misuse how, size_t size)
         memory[-1] = 'x';
     if (how != READ_BEHIND)
         guarded_give((void *)(uintptr_t)memory, size);
-    if (how != WRITE_IN_FRONT)
-        (void)memory[how == READ_BEHIND ? size : 0];
+    if (how == READ_AFTER) {
+        // It was used since the first.
+        guarded_close_unused();
+        guarded_close_unused();
+    }
+    if (how == READ_BEHIND)
+        (void)memory[size];
+    else if (how == READ_AFTER)
+        (void)memory[0];
+    else if (how == WRITE_AFTER)
+        memory[size - 1] = 'x';
+    if (how == WRITE_AFTER)
+        (void)guarded_take(size);
+}
+
+// Those that are needed again and again stay open, whatever else rests.
+static void what_is_used_is_not_closed(void **state)
+{
+    (void)state;
+    volatile unsigned char *used = guarded_take(32), *resting = guarded_take(32);
+    guarded_give((void *)(uintptr_t)resting, 32);
+    guarded_give((void *)(uintptr_t)used, 32);
+    for (int i = 0; i < 3; i++) {
+        guarded_close_unused();
+        assert_ptr_equal(guarded_take(32), used);
+        guarded_give((void *)(uintptr_t)used, 32);
+    }
+    assert_int_equal(used[0], 0);
+    guarded_close_unused();
+    guarded_close_unused();
+    // Closed by now, and open for whoever takes it.
+    assert_ptr_equal(guarded_take(32), used);
+    used[0] = 'x';
+    assert_ptr_equal(guarded_take(32), resting);
+    resting[0] = 'x';
+    guarded_give((void *)(uintptr_t)resting, 32);
+    guarded_give((void *)(uintptr_t)used, 32);
 }
 
 // Of a block that was just made, and of one that was kept.
@@ -101,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_zero_whoever_had_it_before),
         cmocka_unit_test(many_are_apart),
+        cmocka_unit_test(what_is_used_is_not_closed),
         cmocka_unit_test(misuse_ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
