@@ -28,7 +28,7 @@ class Upstream:
         ready = stack.path(f"{name}.ready")
         self.program = Program([os.environ["EMULATOR"], "--ready-file", ready, "--tls-cert", stack.path("server.pem"),
                                 "--tls-key", stack.path("server.key"), "--region", "eu", *flags],
-                               stack.path(f"{name}.log"), "api-key: ", core=sync.BOTH_CORES)
+                               stack.path(f"{name}.log"), "api-key: ", core=stack.BOTH_CORES)
         while not os.path.exists(ready):
             time.sleep(0.01)
         with open(ready, encoding="ascii") as file:
@@ -62,7 +62,7 @@ class Upstream:
 
 
 def server(upstream, name, **settings):
-    return stack.docbridged(name, core=sync.BOTH_CORES, itglue_eu_url=upstream.url, **settings)
+    return stack.docbridged(name, core=stack.BOTH_CORES, itglue_eu_url=upstream.url, **settings)
 
 
 def connect(upstream, program, name, companies):

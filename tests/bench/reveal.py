@@ -161,8 +161,8 @@ def loads_beside(run, reveals):
 
 def beside_a_sync(report):
     """Reveals while the first sync of an account takes all that upstream's limit allows it."""
-    server = stack.docbridged("beside", sync_request_limit=10 * PAGES_A_SECOND, sync_request_window_ms=1000,
-                              sync_reserve_percent=90)
+    server = stack.docbridged("beside", core=stack.BOTH_CORES, sync_request_limit=10 * PAGES_A_SECOND,
+                              sync_request_window_ms=1000, sync_reserve_percent=90)
     tenant = stack.Tenant("beside", server)
     tenant.connect()
     sync.passwords_only(tenant)
@@ -181,11 +181,14 @@ def beside_a_sync(report):
                    f"{seconds:.0f} s, at most {PAGES_A_SECOND} a second, which is IT Glue's limit")
 
 
-def reveal(report, server, tenant, plan):
+def reveal(report, plan):
+    server = stack.docbridged("docbridged-reveal", core=stack.BOTH_CORES)
+    tenant = stack.Tenant("bench", server)
     name = entry_of(tenant)
     url = f"{os.environ['EU']}/passwords/{name.rsplit('/', 1)[1]}?show_password=true"
     plain, sealed = (Reveals(server, tenant, name, way) for way in (False, True))
     stack.settle(server)
     serial(report, plain, sealed, url, plan)
     at_once(report, plain, url, plan)
+    server.stop()
     beside_a_sync(report)

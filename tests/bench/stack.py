@@ -9,6 +9,8 @@ import time
 from measure import LOAD_CORE, Broken, Program, Target, free_port, output
 
 ISSUER = "https://portal.example"
+SEGMENTS = 64  # of 16 MiB: as many as Postgres keeps here (min_wal_size)
+BOTH_CORES = "0,1"
 POOL = 8  # threads of docbridged that use the database, and as many connections of every peer
 NODE_DIR = os.environ["BENCH_NODE"]
 ROOT = os.environ["BENCH_ROOT"]
@@ -163,6 +165,13 @@ def peer(kind, arguments):
 def psql(sql, user="postgres", core="1"):
     return output(["psql", "-X", "-q", "-At", "-h", path("postgres"), "-U", user, "-d", "docbridge", "-v",
                    "ON_ERROR_STOP=1", "-c", sql], core=core).decode()
+
+
+def season():
+    """Segments of the log are there and written over, as in a database that has run for a while: a new one is filled
+    with zeroes first, and all commits wait for that."""
+    psql("SELECT pg_logical_emit_message(false, '', ''); SELECT pg_switch_wal();" * SEGMENTS)
+    psql("CHECKPOINT")
 
 
 def settle(program, seconds=30):

@@ -10,7 +10,6 @@ import urllib.request
 import stack
 from measure import Broken, output
 
-BOTH_CORES = "0,1"
 COPY = "COPY bench_page FROM STDIN (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
 
 
@@ -104,11 +103,11 @@ def tap():
     argv = ["env", f"NODE_EXTRA_CA_CERTS={stack.path('ca.pem')}", "node",
             os.path.join(stack.ROOT, "tests/bench/node/tap.js"), os.environ["EU"], stack.path("api-key"),
             stack.path("postgres"), ids]
-    return json.loads(output(argv, core=BOTH_CORES, seconds=300, cwd=stack.NODE_DIR))
+    return json.loads(output(argv, core=stack.BOTH_CORES, seconds=300, cwd=stack.NODE_DIR))
 
 
 def sync(report, plan):
-    server = stack.docbridged("docbridged-sync", core=BOTH_CORES)
+    server = stack.docbridged("docbridged-sync", core=stack.BOTH_CORES)
     try:
         compare(report, server, plan)
     finally:

@@ -79,7 +79,7 @@ own() {
 }
 
 start() {
-    [ "${1:-}" = durable ] && speed='-c shared_buffers=512MB -c max_wal_size=4GB' ||
+    [ "${1:-}" = durable ] && speed='-c shared_buffers=512MB -c min_wal_size=1GB -c max_wal_size=4GB' ||
         speed='-c fsync=off -c full_page_writes=off -c synchronous_commit=off'
     mkdir -p "$dir"
     dir=$(cd "$dir" && pwd)
