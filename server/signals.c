@@ -32,7 +32,7 @@ int signals_wait(const struct signals_duties *duties)
     const sigset_t set = obeyed();
     for (;;) {
         int got = sigtimedwait(&set, NULL, duties->tidy == NULL ? NULL : &pause);
-        if (got < 0 && errno == EAGAIN)
+        if (got < 0 && errno == EAGAIN && duties->tidy != NULL)
             duties->tidy(duties->context);
         else if (got == SIGHUP && duties->reload != NULL)
             duties->reload(duties->context);
