@@ -24,5 +24,5 @@ void *guarded_take(size_t bytes);
 void guarded_give(void *memory, size_t bytes);
 // Closes the kept blocks that nobody has needed since the last call. Closing each when it is given
 // back would be two system calls, and a halt of other cores, for every secret of a reveal. Call it
-// now and then.
+// now and then; without it they stay open, and wiped.
 void guarded_close_unused(void);

@@ -79,10 +79,10 @@ static void misuse(enum misuse how, size_t size)
         (void)memory[size];
     else if (how == READ_AFTER)
         (void)memory[0];
-    else if (how == WRITE_AFTER)
+    if (how == WRITE_AFTER) {
         memory[size - 1] = 'x';
-    if (how == WRITE_AFTER)
         (void)guarded_take(size);
+    }
 }
 
 // Those that are needed again and again stay open, whatever else rests.
