@@ -136,6 +136,8 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
 static const struct statement GATES = {
     "password_gates_get",
     "WITH one AS MATERIALIZED (SELECT c.*, f.password_sharing_enabled,"
+    "       c.key_last_success_time < now() - interval '1 day'"
+    "         OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]' AS unproven,"
     "       v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext"
     "  FROM (SELECT) x LEFT JOIN LATERAL (" SIGHT_CHOSEN ") c ON true"
     "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"
@@ -145,8 +147,9 @@ static const struct statement GATES = {
     " SELECT" GATES_SIGHT ", q.place, co.id IS NOT NULL,"
     "       (SELECT true FROM subject_revocation s WHERE s.tenant = $1 AND s.subject = q.subject"
     "           AND s.revoke_time >= q.issue_time LIMIT 1),"
-    "       (SELECT true FROM company_set_member s WHERE s.tenant = $1"
-    "           AND s.set_id = q.company_set AND s.company_id = q.company_id LIMIT 1),"
+    "       CASE WHEN q.company_set <> '' THEN"
+    "         (SELECT true FROM company_set_member s WHERE s.tenant = $1"
+    "           AND s.set_id = q.company_set AND s.company_id = q.company_id LIMIT 1) END,"
     "       c.region, c.credential_version, coalesce(a.revision, 0),"
     "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted," A_FOLDER_SHUT ","
     "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
@@ -156,8 +159,7 @@ static const struct statement GATES = {
     "         OR (SELECT true FROM company_password_category s WHERE s.tenant = $1"
     "              AND s.company_id = q.company_id AND s.connection_id = c.id"
     "              AND s.category_id = j.category_id LIMIT 1))),"
-    "       c.key_last_success_time < now() - interval '1 day'"
-    "         OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]'," EMBEDDED
+    "       c.unproven," EMBEDDED
     ", CASE WHEN q.with_key THEN c.scheme END, c.master_key_id, c.wrapped_key, c.ciphertext,"
     " z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS
     "  FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::bigint[], $6::bigint[], $7::text[],"
@@ -167,13 +169,13 @@ static const struct statement GATES = {
     "  CROSS JOIN one c CROSS JOIN LATERAL (SELECT c.password_sharing_enabled) f"
     "  LEFT JOIN company co ON co.tenant = $1 AND co.id = q.company_id"
     "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = q.company_id"
-    "  LEFT JOIN LATERAL ("
+    "  LEFT JOIN LATERAL (SELECT s.* FROM ("
     "       SELECT id, organization_id, category_id, folder_id, restricted, archived, vaulted,"
     "              personal, display_name, web_url, body FROM record"
     "        WHERE tenant = $1 AND connection_id = c.id AND kind = 9 AND id BETWEEN q.id AND q.id"
-    "        ORDER BY id LIMIT 1) r"
-    "       ON (SELECT true FROM mapping m WHERE m.tenant = $1 AND m.connection_id = c.id"
-    "            AND m.company_id = q.company_id AND m.organization_id = r.organization_id LIMIT 1)"
+    "        ORDER BY id LIMIT 1) s"
+    "       JOIN mapping m ON m.tenant = $1 AND m.connection_id = c.id"
+    "        AND m.company_id = q.company_id AND m.organization_id = s.organization_id) r ON true"
     "  LEFT JOIN LATERAL (SELECT CASE WHEN q.category_given THEN q.category_id"
     "                            ELSE r.category_id END) j(category_id) ON true"
     "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = c.id"
