@@ -2,42 +2,43 @@
 
 #include <string.h>
 
+#include "server/base/encoding.h"
 #include "server/store/company_set.h"
 
 // All rows that may change are locked in one order first, and new ones made in it: of two reveals
 // of a secret that was just replaced, each closes what the other saw, also where they are noted
-// together. $3 to $12 are columns of who sees what, each person and secret once.
+// together. $3 to $13 are columns of who sees what, each person and secret once; the first of a
+// secret `leads` it, and `newest` is when the newest of its values came to be.
 static const struct statement note_sql = {
     "exposure_note",
-    "WITH seen AS MATERIALIZED (SELECT * FROM unnest($3::text[], $4::bigint[], $5::text[],"
-    "  $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::timestamptz[],"
-    "  $12::bigint[]) AS s (connection_id, password_id, subject, display_name, actor_kind,"
-    "  company_id, company_display_name, password_display_name, update_time, count)),"
-    " secret AS MATERIALIZED (SELECT connection_id, password_id, max(update_time) AS update_time"
-    "  FROM seen GROUP BY 1, 2 ORDER BY 1, 2),"
-    " locked AS MATERIALIZED (SELECT e.* FROM secret v CROSS JOIN LATERAL ("
-    "  SELECT x.connection_id, x.password_id, x.subject FROM exposure x WHERE x.tenant = $1"
-    "    AND (x.connection_id, x.password_id) = (v.connection_id, v.password_id)"
+    "WITH seen AS MATERIALIZED (SELECT *, max(update_time) OVER secret AS newest,"
+    "  row_number() OVER secret = 1 AS leads"
+    "  FROM unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[],"
+    "   $9::text[], $10::text[], $11::timestamptz[], $12::bigint[], $13::text[]) AS s"
+    "   (connection_id, password_id, subject, display_name, actor_kind, company_id,"
+    "    company_display_name, password_display_name, update_time, count, id)"
+    "  WINDOW secret AS (PARTITION BY connection_id, password_id ORDER BY subject"
+    "   ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)),"
+    " locked AS MATERIALIZED (SELECT e.* FROM seen s CROSS JOIN LATERAL ("
+    "  SELECT x.connection_id, x.password_id, x.subject, s.newest FROM exposure x"
+    "   WHERE x.tenant = $1"
+    "    AND (x.connection_id, x.password_id) = (s.connection_id, s.password_id)"
     "    AND (x.rotate_time IS NULL OR x.subject IN (SELECT subject FROM seen))"
-    "   ORDER BY x.subject FOR UPDATE) e),"
-    " closed AS (UPDATE exposure e SET rotate_time = v.update_time"
-    "  FROM locked l JOIN secret v USING (connection_id, password_id) WHERE e.tenant = $1"
+    "   ORDER BY x.subject FOR UPDATE) e WHERE s.leads),"
+    " closed AS (UPDATE exposure e SET rotate_time = l.newest FROM locked l WHERE e.tenant = $1"
     "   AND (e.connection_id, e.password_id, e.subject) ="
     "       (l.connection_id, l.password_id, l.subject)"
     "   AND e.rotate_time IS NULL"
-    "   AND v.update_time > coalesce(e.seen_update_time, e.last_reveal_time)"
+    "   AND l.newest > coalesce(e.seen_update_time, e.last_reveal_time)"
     "   AND NOT EXISTS (SELECT FROM seen s WHERE (s.connection_id, s.password_id, s.subject) ="
     "                   (l.connection_id, l.password_id, l.subject)))"
     " INSERT INTO exposure AS e (tenant, connection_id, password_id, subject, id, display_name,"
     "  actor_kind, company_id, company_display_name, password_display_name, first_reveal_time,"
     "  last_reveal_time, seen_update_time, rotate_time, reveal_count)"
-    " SELECT $1, connection_id, password_id, s.subject, gen_random_uuid()::text, s.display_name,"
-    "  s.actor_kind, s.company_id, s.company_display_name, s.password_display_name, $2, $2,"
-    "  s.update_time,"
-    "  CASE WHEN v.update_time > coalesce(s.update_time, $2) THEN v.update_time END, s.count"
-    "  FROM (SELECT count(*) FROM locked) l, seen s JOIN secret v USING (connection_id, "
-    "password_id)"
-    "  ORDER BY connection_id, password_id, s.subject"
+    " SELECT $1, s.connection_id, s.password_id, s.subject, s.id, s.display_name, s.actor_kind,"
+    "  s.company_id, s.company_display_name, s.password_display_name, $2, $2, s.update_time,"
+    "  CASE WHEN s.newest > coalesce(s.update_time, $2) THEN s.newest END, s.count"
+    "  FROM (SELECT count(*) FROM locked) l, seen s"
     " ON CONFLICT (tenant, connection_id, password_id, subject) DO UPDATE SET"
     "  display_name = excluded.display_name, actor_kind = excluded.actor_kind,"
     "  company_id = excluded.company_id, company_display_name = excluded.company_display_name,"
@@ -103,12 +104,13 @@ static size_t merge(const struct exposure_sighting *sightings, size_t count,
 enum err_code exposure_note(struct tx *tx, const struct exposure_sighting *sightings, size_t count,
                             int64_t time_us, struct arena *arena, struct err *reterr)
 {
-    enum { CONNECTION, SUBJECT, NAME, COMPANY, COMPANY_NAME, PASSWORD_NAME, TEXTS };
+    enum { CONNECTION, SUBJECT, NAME, COMPANY, COMPANY_NAME, PASSWORD_NAME, ID, TEXTS };
     enum { PASSWORD, KIND, UPDATE_TIME, COUNT, NUMBERS };
     const char **texts[TEXTS];
     int64_t *numbers[NUMBERS];
     struct exposure_sighting *all = arena_calloc(arena, count, sizeof(*all));
-    bool ok = all != NULL;
+    char(*ids)[ENCODING_ID_BYTES] = arena_calloc(arena, count, sizeof(*ids));
+    bool ok = all != NULL && ids != NULL;
     for (size_t i = 0; i < TEXTS && ok; i++)
         ok = (texts[i] = arena_calloc(arena, count, sizeof(*texts[i]))) != NULL;
     for (size_t i = 0; i < NUMBERS && ok; i++)
@@ -117,6 +119,8 @@ enum err_code exposure_note(struct tx *tx, const struct exposure_sighting *sight
         return err_no_memory(reterr);
     count = merge(sightings, count, all, numbers[COUNT]);
     for (size_t i = 0; i < count; i++) {
+        encoding_random_id(ids[i]);
+        texts[ID][i] = ids[i];
         texts[CONNECTION][i] = all[i].connection_id;
         texts[SUBJECT][i] = all[i].viewer->subject;
         texts[NAME][i] = all[i].viewer->display_name;
@@ -133,7 +137,8 @@ enum err_code exposure_note(struct tx *tx, const struct exposure_sighting *sight
                       ARG_TEXTS(texts[SUBJECT], count), ARG_TEXTS(texts[NAME], count),
                       ARG_INT64S(numbers[KIND], count), ARG_TEXTS(texts[COMPANY], count),
                       ARG_TEXTS(texts[COMPANY_NAME], count), ARG_TEXTS(texts[PASSWORD_NAME], count),
-                      ARG_TIMES(numbers[UPDATE_TIME], count), ARG_INT64S(numbers[COUNT], count)));
+                      ARG_TIMES(numbers[UPDATE_TIME], count), ARG_INT64S(numbers[COUNT], count),
+                      ARG_TEXTS(texts[ID], count)));
     return ERR_OK;
 }
 
