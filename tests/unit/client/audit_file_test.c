@@ -189,10 +189,10 @@ static void the_hash_is_of_the_written_form(void **state)
                                          "T-1",
                                          "req",
                                          "ipv4:127.0.0.1:1",
-                                         "200",
+                                         "-1",
                                          "0",
-                                         "7000000049",
-                                         "6"};
+                                         "-9223372036854775808",
+                                         "9223372036854775807"};
     static char changes[5000];
     for (size_t len = 0; len < sizeof(changes); len += len >= 1500 ? 700 : 1) {
         struct buffer form _cleanup_(buffer_done);
@@ -202,6 +202,9 @@ static void the_hash_is_of_the_written_form(void **state)
         changes[len] = '\0';
         memset(row.previous_hash, 9, sizeof(row.previous_hash));
         row.changes = changes;
+        row.upstream_status = -1;
+        row.policy_version = INT64_MIN;
+        row.intent_sequence = INT64_MAX;
         buffer_init(&form, TEXT_BYTES);
         write_lp(&form, row.previous_hash, sizeof(row.previous_hash));
         for (size_t i = 0; i < ARRAY_LEN(values); i++)
