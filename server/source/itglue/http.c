@@ -36,6 +36,7 @@ struct itglue_http {
     enum reach reach;
     CURLM *multi;
     CURLSH *share; // TLS sessions, so that a new connection is a short one
+    CURL *kept;    // of a request for a value that went well, for the next one; NULL: none
 };
 
 struct transfer {
@@ -65,6 +66,7 @@ struct itglue_http *itglue_http_close(struct itglue_http *http)
 {
     if (http == NULL)
         return NULL;
+    curl_easy_cleanup(http->kept);
     if (http->multi != NULL)
         curl_multi_cleanup(http->multi);
     if (http->share != NULL)
@@ -273,12 +275,10 @@ static CURLcode on_tls(CURL *easy, void *context, void *unused)
     return CURLE_OK;
 }
 
-// False: an option that security rests on was refused.
-static bool set_options(struct itglue_http *http, struct transfer *transfer)
+// What all requests of a kind have in common. False: an option that security rests on was refused.
+static bool set_options(const struct itglue_http *http, CURL *easy, bool once)
 {
-    CURL *easy = transfer->easy;
     const struct source_settings *settings = http->settings;
-    bool once = transfer->exchange->once;
     bool plain = http->reach == REACH_LOOPBACK;
     const char *proxy = settings->proxy == NULL || plain ? "" : settings->proxy;
     if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https") != CURLE_OK ||
@@ -310,10 +310,32 @@ static bool set_options(struct itglue_http *http, struct transfer *transfer)
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                            (long)(once ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     return true;
+}
+
+static CURL *take_easy(struct itglue_http *http, bool once)
+{
+    if (once && http->kept != NULL)
+        return steal(http->kept);
+    CURL *easy = curl_easy_init();
+    if (easy == NULL || set_options(http, easy, once))
+        return easy;
+    curl_easy_cleanup(easy);
+    return NULL;
+}
+
+// One that went well keeps nothing of what was sent or received: curl has freed, and so wiped, the
+// buffers with the transfer.
+static void give_easy(struct itglue_http *http, const struct transfer *transfer)
+{
+    const struct itglue_exchange *exchange = transfer->exchange;
+    if (!exchange->once || exchange->end != ITGLUE_HTTP_ANSWERED || exchange->status != 200) {
+        curl_easy_cleanup(transfer->easy);
+        return;
+    }
+    (void)curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+    http->kept = transfer->easy;
 }
 
 // The class of a failure, for people; NULL for those with an end of their own.
@@ -428,29 +450,37 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-void itglue_http_get(struct itglue_http *http, struct itglue_exchange *exchange)
+static bool aim(const struct itglue_http *http, const struct transfer *transfer,
+                struct curl_slist *headers)
 {
-    struct transfer transfer = {.http = http, .easy = curl_easy_init(), .exchange = exchange};
-    struct curl_slist *headers = make_headers(exchange);
+    const struct itglue_exchange *exchange = transfer->exchange;
     const char *host = exchange->link == NULL ? http->base_url : "";
     const char *target = exchange->link == NULL ? exchange->target : exchange->link;
     size_t url_len = strlen(host) + strlen(target);
     char *url _cleanup_(freep) = malloc(url_len + 1);
+    if (url == NULL || (exchange->link == NULL && !add_key(headers, http->key)))
+        return false;
+    (void)snprintf(url, url_len + 1, "%s%s", host, target);
+    return curl_easy_setopt(transfer->easy, CURLOPT_URL, url) == CURLE_OK &&
+           curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+           curl_easy_setopt(transfer->easy, CURLOPT_OPENSOCKETDATA, transfer) == CURLE_OK &&
+           curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
+}
+
+void itglue_http_get(struct itglue_http *http, struct itglue_exchange *exchange)
+{
+    struct transfer transfer = {
+        .http = http, .easy = take_easy(http, exchange->once), .exchange = exchange};
+    struct curl_slist *headers = make_headers(exchange);
     int64_t start_us = now_us();
     exchange->end = ITGLUE_HTTP_NO_MEMORY;
     buffer_init(&exchange->error_body, ERROR_BODY_MAX_BYTES);
-    if (transfer.easy != NULL && headers != NULL && url != NULL && set_options(http, &transfer) &&
-        (exchange->link != NULL || add_key(headers, http->key))) {
-        (void)snprintf(url, url_len + 1, "%s%s", host, target);
-        CURLcode code = curl_easy_setopt(transfer.easy, CURLOPT_URL, url);
-        if (code == CURLE_OK)
-            code = curl_easy_setopt(transfer.easy, CURLOPT_HTTPHEADER, headers);
-        if (code == CURLE_OK && curl_multi_add_handle(http->multi, transfer.easy) == CURLM_OK) {
-            drive(http, &transfer);
-            (void)curl_multi_remove_handle(http->multi, transfer.easy);
-        }
+    if (transfer.easy != NULL && headers != NULL && aim(http, &transfer, headers) &&
+        curl_multi_add_handle(http->multi, transfer.easy) == CURLM_OK) {
+        drive(http, &transfer);
+        (void)curl_multi_remove_handle(http->multi, transfer.easy);
     }
-    curl_easy_cleanup(transfer.easy);
+    give_easy(http, &transfer);
     curl_slist_free_all(headers);
     exchange->latency_us = now_us() - start_us;
 }
