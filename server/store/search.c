@@ -48,10 +48,10 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
 
 #define KIND_SHARED RECORD_SIGHT_KIND("h.kind", "h.organization_id")
 // Each row is looked up by its primary key, here and when ranked, as record_diff (record.c) does
-// and for its reason.
+// and for its reason; in the order of the key, so that neighbours are found in the same pages.
 #define FOUND                                                                              \
     "found AS MATERIALIZED (SELECT r.kind, r.id, p.company_id, r.display_name, r.web_url," \
-    "  r.update_time, h.rank FROM raw h"                                                   \
+    "  r.update_time, h.rank FROM (SELECT * FROM raw ORDER BY kind, id) h"                 \
     " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"         \
     "  AND record.kind = h.kind AND record.id >= h.id AND record.id <= h.id"               \
     "  ORDER BY record.id LIMIT 1) r ON r.organization_id = h.organization_id"             \
