@@ -102,7 +102,7 @@ def many(report, plan):
         alone = [sync.run(tenant, program, 60) for tenant in first]
         # Upstream's own answer comes from the same one: it has the pages of 16 runs to answer meanwhile, too.
         password = beside.Password(own, program, upstream)
-        idle_reveals = [password.block() for _ in range(6)]
+        idle_reveals = [password.block() for _ in range(12)]
         crowd(report, program, tenants[ALONE + 1:], alone, password, idle_reveals)
     finally:
         program.stop()
