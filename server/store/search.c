@@ -80,10 +80,12 @@ static const struct statement find = {
                   " FROM (VALUES (1)) one LEFT JOIN best b ON true ORDER BY b.place"};
 
 // Parsing a text is slow, so only a part of it is made a snippet of: from shortly before the first
-// of the words, if it stands there as it was folded.
+// of the words to shortly behind where each of them was seen, if they stand there as they were
+// folded. Words in a row may do so anywhere.
 static const struct statement snippet = {
     "search_snippet",
     "WITH asked AS MATERIALIZED (SELECT search_query($5) AS words,"
+    "  search_query($5)::text LIKE '%<%' AS in_a_row,"
     "  CASE WHEN $6::boolean THEN ARRAY[lower($5)]"
     "   ELSE tsvector_to_array(to_tsvector('folded', $5)) END AS pieces)"
     " SELECT g.place, CASE WHEN $6 AND w.at > 0 THEN"
@@ -92,15 +94,17 @@ static const struct statement snippet = {
     "   || substring(e.content FROM w.at + length($5) FOR 120)"
     "  WHEN $6 THEN left(e.content, 200)"
     "  ELSE left(ts_headline('folded', CASE WHEN w.at > 0"
-    "    THEN substring(e.content FROM greatest(1, w.at - 200) FOR 3000)"
+    "    THEN substring(e.content FROM greatest(1, w.at - 200) FOR w.span)"
     "    ELSE left(e.content, 16000) END, a.words, 'StartSel=\"' || chr(1) || '\", StopSel=\"'"
     "    || chr(2) || '\", MaxWords=32, MinWords=16'), 1000) END"
     " FROM asked a CROSS JOIN unnest($3::bigint[], $4::bigint[]) WITH ORDINALITY"
     "  AS g (kind, id, place)"
     " JOIN search_entry e ON e.tenant = $1 AND e.connection_id = $2 AND e.kind = g.kind"
     "  AND e.id = g.id"
-    " CROSS JOIN LATERAL (SELECT min(nullif(strpos(lower(e.content), p), 0)) AS at"
-    "  FROM unnest(a.pieces) p) w"};
+    " CROSS JOIN LATERAL (SELECT min(nullif(p.at, 0)) AS at,"
+    "  CASE WHEN a.in_a_row OR min(p.at) = 0 THEN 3000"
+    "   ELSE least(max(p.at) - min(p.at) + 500, 3000) END AS span"
+    "  FROM (SELECT strpos(lower(e.content), piece) AS at FROM unnest(a.pieces) piece) p) w"};
 
 static enum err_code add_snippets(struct tx *tx, const struct search_query *query,
                                   struct search_result *result, struct arena *arena,

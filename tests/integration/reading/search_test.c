@@ -227,6 +227,32 @@ static void snippets_are_plain_text_with_ranges(void **state)
     assert_string_equal(found.hits[0]->company, "");
 }
 
+// Of a long text only a part is looked at, in which the words are.
+static void snippets_show_words_where_they_are_what_was_asked(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture,
+                      "UPDATE search_entry SET content = c, words = search_words('Network', c)"
+                      " FROM (SELECT 'A red door. The green house. '"
+                      "  || repeat('filling words that say nothing. ', 40)"
+                      "  || 'One red house stands, m\u00fcrbe.' AS c) x WHERE kind = 4 AND id = 2");
+    static const struct {
+        const char *query, *snippet;
+        size_t highlights;
+    } rows[] = {
+        {"red", "red door", 1},
+        {"\"red house\"", "red house stands", 2},
+        {"stands", "red house stands", 1},
+        {"green stands", "green house", 1},
+        {"house murbe", "m\u00fcrbe", 2},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_string_equal(titles(fixture, "acme", rows[i].query), "Network");
+        assert_non_null(strstr(found.hits[0]->snippet, rows[i].snippet));
+        assert_int_equal(found.hits[0]->n_highlights, rows[i].highlights);
+    }
+}
+
 static void pages_follow_one_another_and_tokens_belong_to_a_query(void **state)
 {
     struct fixture *fixture = *state;
@@ -333,6 +359,7 @@ int main(void)
         TEST(titles_come_first_also_among_many_organizations),
         TEST(pieces_are_found_when_words_are_not),
         TEST(snippets_are_plain_text_with_ranges),
+        TEST(snippets_show_words_where_they_are_what_was_asked),
         TEST(pages_follow_one_another_and_tokens_belong_to_a_query),
         TEST(credentials_in_titles_are_masked),
         TEST(as_of_follows_the_index),
