@@ -134,7 +134,7 @@ static void feed_text(struct digest *digest, const char *text)
     feed(digest, text, strlen(text));
 }
 
-// By hand, for there are ten in an event: printf() would take as long as all of the rest.
+// By hand, for there are ten in an event: printf() would take as long as the rest of its form.
 static void feed_number(struct digest *digest, int64_t number)
 {
     char text[24];

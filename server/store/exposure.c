@@ -39,6 +39,7 @@ static const struct statement note_sql = {
     "  s.company_id, s.company_display_name, s.password_display_name, $2, $2, s.update_time,"
     "  CASE WHEN s.newest > coalesce(s.update_time, $2) THEN s.newest END, s.count"
     "  FROM (SELECT count(*) FROM locked) l, seen s"
+    "  ORDER BY s.connection_id, s.password_id, s.subject"
     " ON CONFLICT (tenant, connection_id, password_id, subject) DO UPDATE SET"
     "  display_name = excluded.display_name, actor_kind = excluded.actor_kind,"
     "  company_id = excluded.company_id, company_display_name = excluded.company_display_name,"
