@@ -27,6 +27,12 @@
     " WHEN 6 THEN p.checklists WHEN 7 THEN CASE WHEN " organization " = 0"       \
     "  THEN (SELECT bool_or(checklists) FROM place) ELSE p.checklists END ELSE false END"
 
+// The columns that the next looks at. The index by organization of each kind that is searched has
+// them all, so that who judges very many reads no record.
+#define RECORD_SIGHT_COLUMNS                                                                      \
+    "r.kind, r.id, r.organization_id, r.connection_id, r.restricted, r.archived, r.publish_time," \
+    " r.folder_id, r.type_id"
+
 // Whether the record r itself is shown; k is the row of connection_config.
 #define RECORD_SIGHT_RECORD                                                                      \
     "(" SIGHT_SHOWN(                                                                             \

@@ -30,34 +30,52 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     " CASE WHEN $8 THEN '%' || regexp_replace(fold($7), '([\\\\%_])', '\\\\\\1', 'g') || '%'" \
     "  END AS piece)"
 
-// The organizations of the companies in sight.
-#define PLACE                                                                          \
-    RECORD_SIGHT_PLACE(" AND ($3::text IS NULL OR m.company_id = $3)"                  \
-                       " AND ($4::boolean OR m.company_id = ANY ($5::text[])"          \
-                       "      OR " OF_COMPANY_SET("m.company_id") ")")                 \
-    ", own AS MATERIALIZED (SELECT coalesce(bool_or(checklists), false) AS templates," \
-    "  array_agg(organization_id) AS organizations FROM place)"
+// The organizations of the companies in sight, and the account's where templates are.
+#define PLACE                                                                                 \
+    RECORD_SIGHT_PLACE(" AND ($3::text IS NULL OR m.company_id = $3)"                         \
+                       " AND ($4::boolean OR m.company_id = ANY ($5::text[])"                 \
+                       "      OR " OF_COMPANY_SET("m.company_id") ")")                        \
+    ", own AS MATERIALIZED (SELECT array_agg(organization_id)"                                \
+    "  || CASE WHEN bool_or(checklists) THEN '{0}'::bigint[] ELSE '{}' END AS organizations," \
+    "  count(*) AS count FROM place)"
 
 // The newest $11 of them (of each organization if there are few), so that their number is bounded
 // whatever is common.
-#define RAW                                                                               \
-    "raw AS MATERIALIZED (SELECT h.* FROM asked a CROSS JOIN own CROSS JOIN LATERAL"      \
-    "  search_find($2, own.organizations || CASE WHEN own.templates THEN '{0}'::bigint[]" \
-    "   ELSE '{}' END, $6::bigint[]::smallint[], a.words, a.piece, $11) h"                \
-    "  WHERE own.organizations IS NOT NULL)"
+#define RAW                                                                                   \
+    "raw AS MATERIALIZED (SELECT h.* FROM asked a CROSS JOIN own CROSS JOIN LATERAL"          \
+    "  search_find($2, own.organizations, $6::bigint[]::smallint[], a.words, a.piece, $11) h" \
+    "  WHERE own.count > 0)"
+
+// What decides on the sight of each hit. To look up one record takes as long as to read eight in a
+// row of the organization's index: where no more than that belong to the companies, all are read.
+#define WHOLE                                                                             \
+    "most AS MATERIALIZED (SELECT CASE WHEN own.count <= 3 THEN 8 * raw.count ELSE 0 END" \
+    "  AS count FROM own CROSS JOIN (SELECT count(*) FROM raw) raw),"                     \
+    " whole AS MATERIALIZED (SELECT " RECORD_SIGHT_COLUMNS " FROM record r"               \
+    "  WHERE r.tenant = $1 AND r.connection_id = $2 AND r.kind IN (4, 5, 6, 7)"           \
+    "   AND r.organization_id = ANY ((SELECT organizations FROM own)::bigint[])"          \
+    "  LIMIT (SELECT count + 1 FROM most)),"                                              \
+    " way AS MATERIALIZED (SELECT (SELECT count(*) FROM whole) <= count AS whole FROM most)"
+// Each by its primary key, as record_diff (record.c) does and for its reason; in the order of the
+// key, so that neighbours are found in the same pages.
+#define RECORD_BY_KEY(hit, columns)                                               \
+    "LATERAL (SELECT " columns " FROM record r WHERE r.tenant = $1"               \
+    "  AND r.connection_id = $2 AND r.kind = " hit ".kind AND r.id >= " hit ".id" \
+    "  AND r.id <= " hit ".id ORDER BY r.id LIMIT 1) r"
+#define LOOKED                                                                  \
+    WHOLE ", looked AS (SELECT * FROM whole WHERE (SELECT whole FROM way)"      \
+          "  UNION ALL SELECT r.* FROM (SELECT * FROM raw ORDER BY kind, id) h" \
+          "  CROSS JOIN " RECORD_BY_KEY(                                        \
+              "h", RECORD_SIGHT_COLUMNS) "  WHERE NOT (SELECT whole FROM way))"
 
 #define KIND_SHARED RECORD_SIGHT_KIND("h.kind", "h.organization_id")
-// Each row is looked up by its primary key, here and when ranked, as record_diff (record.c) does
-// and for its reason; in the order of the key, so that neighbours are found in the same pages.
-#define FOUND                                                                              \
-    "found AS MATERIALIZED (SELECT r.kind, r.id, p.company_id, r.display_name, r.web_url," \
-    "  r.update_time, h.rank FROM (SELECT * FROM raw ORDER BY kind, id) h"                 \
-    " JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"         \
-    "  AND record.kind = h.kind AND record.id >= h.id AND record.id <= h.id"               \
-    "  ORDER BY record.id LIMIT 1) r ON r.organization_id = h.organization_id"             \
-    " LEFT JOIN place p ON p.organization_id = h.organization_id"                          \
-    " JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"                  \
-    " WHERE " KIND_SHARED " AND " RECORD_SIGHT_RECORD                                      \
+#define FOUND                                                                         \
+    "found AS MATERIALIZED (SELECT h.kind, h.id, p.company_id, h.update_time, h.rank" \
+    " FROM raw h JOIN looked r ON r.kind = h.kind AND r.id = h.id"                    \
+    "  AND r.organization_id = h.organization_id"                                     \
+    " LEFT JOIN place p ON p.organization_id = h.organization_id"                     \
+    " JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"             \
+    " WHERE " KIND_SHARED " AND " RECORD_SIGHT_RECORD                                 \
     " ORDER BY h.update_time DESC NULLS LAST LIMIT 5001)"
 // As search_find ranks, which leaves it out of very many of many organizations.
 #define RANK                                                                          \
@@ -69,15 +87,17 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
 
 // A row at least, for the numbers.
 static const struct statement find = {
-    "search_run", "WITH " ASKED ", " PLACE ", " RAW ", " FOUND
-                  ", best AS (SELECT f.kind, f.id, f.company_id, f.display_name, f.web_url,"
-                  "  f.update_time, row_number() OVER (ORDER BY " RANK " DESC NULLS LAST,"
+    "search_run", "WITH " ASKED ", " PLACE ", " RAW ", " LOOKED ", " FOUND
+                  ", best AS (SELECT f.kind, f.id, f.company_id,"
+                  "  row_number() OVER (ORDER BY " RANK " DESC NULLS LAST,"
                   "   f.update_time DESC NULLS LAST, f.kind, f.id) AS place"
                   " FROM (SELECT * FROM found LIMIT 5000) f CROSS JOIN asked a"
                   " ORDER BY place LIMIT $9 OFFSET $10)"
                   " SELECT (SELECT count(*) FROM found), (SELECT count(*) >= $11 FROM raw),"
-                  "  b.kind, b.id, b.company_id, b.display_name, b.web_url, b.update_time"
-                  " FROM (VALUES (1)) one LEFT JOIN best b ON true ORDER BY b.place"};
+                  "  b.kind, b.id, b.company_id, r.display_name, r.web_url, r.update_time"
+                  " FROM (VALUES (1)) one LEFT JOIN best b ON true"
+                  " LEFT JOIN " RECORD_BY_KEY(
+                      "b", "r.display_name, r.web_url, r.update_time") " ON true ORDER BY b.place"};
 
 // Parsing a text is slow, so only a part of it is made a snippet of: from shortly before the first
 // of the words to shortly behind where each of them was seen, if they stand there as they were

@@ -9,6 +9,7 @@
 
 #include "docbridge/v1/documentation.pb-c.h"
 #include "server/service/search.h"
+#include "server/store/record_sight.h"
 #include "tests/integration/reading/fixture.h"
 
 static struct err err;
@@ -109,6 +110,28 @@ static void only_what_is_in_sight_is_found_and_counted(void **state)
                                "DELETE FROM mapping WHERE company_id = 'acme'");
     assert_string_equal(titles(fixture, "acme", "zebra"), "");
     assert_string_equal(titles(fixture, "-", "zebra"), "Of beta");
+}
+
+// Where the companies have very many records beside the hits, hits are looked up one by one.
+static void among_very_many_records_no_other_is_found(void **state)
+{
+    (void)fixture_sql(*state, "INSERT INTO record (tenant, connection_id, kind, id,"
+                              " organization_id, display_name, publish_time, body, content_hash)"
+                              " SELECT 't1', 'c1', 4, 1000 + i, 41 + i % 2, 'Filling', now(), '{}',"
+                              " '' FROM generate_series(1, 500) i");
+    only_what_is_in_sight_is_found_and_counted(state);
+}
+
+static void what_decides_on_sight_is_in_the_indexes(void **state)
+{
+    (void)fixture_sql(*state, "SET enable_seqscan = off; SET enable_bitmapscan = off");
+    const char *plan = fixture_sql(
+        *state, "EXPLAIN (FORMAT JSON) SELECT " RECORD_SIGHT_COLUMNS " FROM record r WHERE"
+                " tenant = 't1' AND connection_id = 'c1' AND kind IN (4, 5, 6, 7)"
+                " AND organization_id = 41");
+    assert_non_null(strstr(plan, "\"Index Only Scan\""));
+    assert_null(strstr(plan, "\"Index Scan\""));
+    (void)fixture_sql(*state, "RESET enable_seqscan; RESET enable_bitmapscan");
 }
 
 static void what_a_company_hides_is_not_found(void **state)
@@ -353,6 +376,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, fixture_drop)
     const struct CMUnitTest tests[] = {
         TEST(only_what_is_in_sight_is_found_and_counted),
+        TEST(among_very_many_records_no_other_is_found),
+        TEST(what_decides_on_sight_is_in_the_indexes),
         TEST(what_a_company_hides_is_not_found),
         TEST(a_caller_of_some_companies_finds_only_theirs),
         TEST(words_are_found_in_any_case_and_accent),
