@@ -151,10 +151,10 @@ static enum err_code fill_hit(struct arena *arena, const char *connection_id,
 }
 
 static enum err_code fill(struct request *request, const struct search_query *query,
-                          const struct search_result *result, size_t count, Response *out,
-                          struct err *reterr)
+                          const struct search_result *result, Response *out, struct err *reterr)
 {
     struct arena *arena = request->arena;
+    size_t count = result->count;
     out->hits = arena_calloc(arena, count + 1, sizeof(*out->hits));
     Hit *hits = arena_calloc(arena, count + 1, sizeof(*hits));
     if (out->hits == NULL || hits == NULL)
@@ -190,16 +190,16 @@ static enum err_code search_documentation(struct request *request, const Request
     try_(make_list(request, in, &list, reterr));
     try_(open_cursor(request, &list, in->page_token, &query, reterr));
     query.company_id = name.company;
-    query.limit = size + 1;
+    query.limit = size;
     try_(run(request, in, &query, &place, &result, reterr));
 
-    size_t count = result.count > (size_t)size ? (size_t)size : result.count;
-    try_(fill(request, &query, &result, count, out, reterr));
+    try_(fill(request, &query, &result, out, reterr));
     out->search_as_of_time = field_time(request->arena, place.as_of_time);
-    if (count == result.count)
+    int shown = query.offset + (int)result.count;
+    if (result.count == 0 || shown >= result.total)
         return ERR_OK;
     char cursor[32];
-    (void)snprintf(cursor, sizeof(cursor), "%c%d", query.fragment ? 'f' : 'w', query.offset + size);
+    (void)snprintf(cursor, sizeof(cursor), "%c%d", query.fragment ? 'f' : 'w', shown);
     return page_make(request, &list, cursor, &out->next_page_token, reterr);
 }
 
