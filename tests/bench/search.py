@@ -78,6 +78,7 @@ def search(report, server, plan):
     output(["psql", "-X", "-q", "-h", stack.path("postgres"), "-U", "postgres", "-d", "docbridge", "-v",
             "ON_ERROR_STOP=1", "-v", f"companies={companies}", "-v", f"records={companies * RECORDS}", "-o",
             "/dev/null", "-f", os.path.join(stack.ROOT, "tests/bench/search.sql")], core="0,1", seconds=900)
+    stack.settle(server)
     tenant.refresh()
     words, by_kind = {}, {}
     figures = {"p50": [], "p95": []}
