@@ -10,6 +10,7 @@ from stack import POOL, expect_no_failures, statement, target, text_field
 
 ROWS = 50
 SIGHT = ("server/store/sight.c", "sight_get", ("tenant", "company", "kind"))
+CALLER = ("tenant", "'61000'", "'ada'", "'2026-01-01'")
 LISTED = ("tenant", "company", "''", "zero", "many", "zero")
 LISTED_PASSWORDS = ("tenant", "company", "connection", "NULL", "''", "zero", "many", "zero", "'ada'", "zero")
 
@@ -96,9 +97,10 @@ def script(case, values):
     named = {name: f":{name}" for name in values}
     return "\n".join([
         "\\startpipeline", "BEGIN;",
-        "SELECT set_config('docbridge.tenant', :tenant, true), set_config('statement_timeout', '61000', true);",
-        filled(*SIGHT, named) + ";", filled(case.source, case.name, case.arguments, named) + ";", "COMMIT;",
-        "\\endpipeline", ""])
+        filled(*stack.OPENING, CALLER, named) + ";",
+        filled(*SIGHT, named) + ";",
+        filled(case.source, case.name, case.arguments, named) + ";",
+        "COMMIT;", "\\endpipeline", ""])
 
 
 def pgbench(case, values, seconds):

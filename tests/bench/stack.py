@@ -16,6 +16,9 @@ NODE_DIR = os.environ["BENCH_NODE"]
 ROOT = os.environ["BENCH_ROOT"]
 STACK = os.environ["STACK"]
 DSN = f"host={STACK}/postgres user=docbridged dbname=docbridge options='-c role=docbridge_server'"
+# What docbridged says before the first statement of a call: the tenant, the time-out, and whether the caller's token is
+# revoked.
+OPENING = ("server/store/tx.c", "set_tenant_and_caller")
 PERMISSIONS = ["manage_integrations", "read_documentation", "read_documentation_passwords", "read_audit"]
 
 
@@ -143,7 +146,7 @@ def target(program, method, request, tenant=None, scheme="http", preload=None, r
 
 def statement(source, name):
     """The SQL of a prepared statement, from the C source as the preprocessor leaves it."""
-    text = output(["gcc", "-E", "-P", f"-I{ROOT}", os.path.join(ROOT, source)]).decode()
+    text = output(["gcc", "-E", "-P", f"-I{ROOT}", "-I/usr/include/postgresql", os.path.join(ROOT, source)]).decode()
     found = re.search(rf'"{name}"\s*,\s*((?:"(?:[^"\\]|\\.)*"\s*)+)', text)
     if not found:
         raise Broken(f"{source} has no statement {name}")

@@ -19,7 +19,7 @@ def start_peers(server, tenant):
     arguments = ["--regions", stack.write("regions.bin", call(server.address, REGIONS, b"", tenant.token_file)),
                  "--connection",
                  stack.write("connection.bin", call(server.address, CONNECTION, request, tenant.token_file)),
-                 "--dsn", stack.DSN, "--sql",
+                 "--dsn", stack.DSN, "--opening", stack.write("opening.sql", statement(*stack.OPENING).encode()), "--sql",
                  stack.write("connection.sql", statement("server/store/connection.c", "connection_get").encode()),
                  "--tenant", tenant.name, "--workers", str(POOL)]
     return {kind: peer(kind, arguments) for kind in GOALS}

@@ -33,16 +33,14 @@ function settings(dsn) {
 
 const pool = options.dsn && new Pool({ ...settings(options.dsn), max: Number(options.workers) });
 const sql = options.sql && fs.readFileSync(options.sql, 'utf8');
+const opening = options.opening && fs.readFileSync(options.opening, 'utf8');
 
 async function read(id) {
   const client = await pool.connect();
   try {
     await client.query('BEGIN');
-    await client.query({
-      name: 'bench_set',
-      text: "SELECT set_config('docbridge.tenant', $1, true), set_config('statement_timeout', $2, true)",
-      values: [options.tenant, '61000'],
-    });
+    const caller = [options.tenant, '61000', 'ada', '2026-01-01'];
+    await client.query({ name: 'bench_open', text: opening, values: caller });
     const { rows } = await client.query({ name: 'bench_read', text: sql, values: [options.tenant, id] });
     await client.query('COMMIT');
     return rows[0];

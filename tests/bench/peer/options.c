@@ -45,6 +45,8 @@ struct options options_read(int argc, char **argv)
             options.connection = read_file(value);
         else if (strcmp(name, "--dsn") == 0)
             options.dsn = value;
+        else if (strcmp(name, "--opening") == 0)
+            options.opening = read_file(value);
         else if (strcmp(name, "--sql") == 0)
             options.sql = read_file(value);
         else if (strcmp(name, "--tenant") == 0)
@@ -56,8 +58,10 @@ struct options options_read(int argc, char **argv)
     }
     if (options.address == NULL || options.regions.data == NULL ||
         options.connection.data == NULL || options.workers < 1 || argc % 2 == 0 ||
-        (options.dsn != NULL && (options.sql.data == NULL || options.tenant == NULL))) {
-        fprintf(stderr, "%s: --address --regions --connection [--dsn --sql --tenant --workers]\n",
+        (options.dsn != NULL &&
+         (options.opening.data == NULL || options.sql.data == NULL || options.tenant == NULL))) {
+        fprintf(stderr,
+                "%s: --address --regions --connection [--dsn --opening --sql --tenant --workers]\n",
                 argv[0]);
         exit(2);
     }

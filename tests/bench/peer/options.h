@@ -18,12 +18,14 @@ struct options {
     struct file regions;    // answer of ListRegions, encoded
     struct file connection; // answer of GetConnection, encoded; name and title come from the row
     const char *dsn;        // NULL: GetConnection answers from memory
-    struct file sql;        // the prepared statement of GetConnection; $1 tenant, $2 id
+    struct file opening; // what docbridged says first; $1 tenant, $2 time-out, $3 subject, $4 time
+    struct file sql;     // the prepared statement of GetConnection; $1 tenant, $2 id
     const char *tenant;
     int workers; // threads, each with a connection
 };
 
-// Reads --address A --regions FILE --connection FILE --dsn DSN --sql FILE --tenant T --workers N.
+// Reads --address A --regions FILE --connection FILE --dsn DSN --opening FILE --sql FILE
+// --tenant T --workers N.
 // Ends the process with a message if something is wrong.
 struct options options_read(int argc, char **argv);
 

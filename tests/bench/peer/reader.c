@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char SET[] = "bench_set", READ[] = "bench_read";
+static const char OPEN[] = "bench_open", READ[] = "bench_read";
 
 struct reader {
     pthread_mutex_t lock; // guards the queue
@@ -26,8 +26,7 @@ static PGconn *open_connection(const struct options *options)
     const struct {
         const char *name, *sql;
     } statements[] = {
-        {SET, "SELECT set_config('docbridge.tenant', $1, true),"
-              " set_config('statement_timeout', $2, true)"},
+        {OPEN, options->opening.data},
         {READ, options->sql.data},
     };
     PGconn *conn = PQconnectdb(options->dsn);
@@ -47,9 +46,9 @@ static PGconn *open_connection(const struct options *options)
 // As docbridged does it: a pipeline is a transaction.
 static void send_all(PGconn *conn, const char *tenant, const char *id)
 {
-    const char *const settings[] = {tenant, "61000"};
+    const char *const opening[] = {tenant, "61000", "ada", "2026-01-01"};
     const char *const arguments[] = {tenant, id};
-    if (PQsendQueryPrepared(conn, SET, 2, settings, NULL, NULL, 0) != 1 ||
+    if (PQsendQueryPrepared(conn, OPEN, 4, opening, NULL, NULL, 0) != 1 ||
         PQsendQueryPrepared(conn, READ, 2, arguments, NULL, NULL, 0) != 1 ||
         PQpipelineSync(conn) != 1)
         fail(conn, "send");
