@@ -56,17 +56,17 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     "   AND r.organization_id = ANY ((SELECT organizations FROM own)::bigint[])"          \
     "  LIMIT (SELECT count + 1 FROM most)),"                                              \
     " way AS MATERIALIZED (SELECT (SELECT count(*) FROM whole) <= count AS whole FROM most)"
-// Each by its primary key, as record_diff (record.c) does and for its reason; in the order of the
-// key, so that neighbours are found in the same pages.
-#define RECORD_BY_KEY(hit, columns)                                               \
-    "LATERAL (SELECT " columns " FROM record r WHERE r.tenant = $1"               \
-    "  AND r.connection_id = $2 AND r.kind = " hit ".kind AND r.id >= " hit ".id" \
-    "  AND r.id <= " hit ".id ORDER BY r.id LIMIT 1) r"
-#define LOOKED                                                                  \
-    WHOLE ", looked AS (SELECT * FROM whole WHERE (SELECT whole FROM way)"      \
-          "  UNION ALL SELECT r.* FROM (SELECT * FROM raw ORDER BY kind, id) h" \
-          "  CROSS JOIN " RECORD_BY_KEY(                                        \
-              "h", RECORD_SIGHT_COLUMNS) "  WHERE NOT (SELECT whole FROM way))"
+// The record of a hit h by its primary key, as record_diff (record.c) has it and for its reason.
+#define RECORD_OF_HIT                                                        \
+    "LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2" \
+    "  AND record.kind = h.kind AND record.id >= h.id AND record.id <= h.id" \
+    "  ORDER BY record.id LIMIT 1) r"
+// In the order of the key, so that neighbours are found in the same pages.
+#define LOOKED                                                                 \
+    "looked AS (SELECT * FROM whole WHERE (SELECT whole FROM way)"             \
+    "  UNION ALL SELECT " RECORD_SIGHT_COLUMNS                                 \
+    "  FROM (SELECT * FROM raw ORDER BY kind, id) h CROSS JOIN " RECORD_OF_HIT \
+    "  WHERE NOT (SELECT whole FROM way))"
 
 #define KIND_SHARED RECORD_SIGHT_KIND("h.kind", "h.organization_id")
 #define FOUND                                                                         \
@@ -85,19 +85,19 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     "  AND search_entry.kind = f.kind AND search_entry.id >= f.id"                    \
     "  AND search_entry.id <= f.id ORDER BY search_entry.id LIMIT 1) END"
 
+#define BY_RANK " ORDER BY h.rank DESC NULLS LAST, h.update_time DESC NULLS LAST, h.kind, h.id"
+#define BEST                                                                                    \
+    "best AS MATERIALIZED (SELECT * FROM (SELECT f.kind, f.id, f.company_id, f.update_time,"    \
+    "   " RANK " AS rank FROM (SELECT * FROM found LIMIT 5000) f CROSS JOIN asked a) h" BY_RANK \
+    " LIMIT $9 OFFSET $10)"
+
 // A row at least, for the numbers.
 static const struct statement find = {
-    "search_run", "WITH " ASKED ", " PLACE ", " RAW ", " LOOKED ", " FOUND
-                  ", best AS (SELECT f.kind, f.id, f.company_id,"
-                  "  row_number() OVER (ORDER BY " RANK " DESC NULLS LAST,"
-                  "   f.update_time DESC NULLS LAST, f.kind, f.id) AS place"
-                  " FROM (SELECT * FROM found LIMIT 5000) f CROSS JOIN asked a"
-                  " ORDER BY place LIMIT $9 OFFSET $10)"
+    "search_run", "WITH " ASKED ", " PLACE ", " RAW ", " WHOLE ", " LOOKED ", " FOUND ", " BEST
                   " SELECT (SELECT count(*) FROM found), (SELECT count(*) >= $11 FROM raw),"
-                  "  b.kind, b.id, b.company_id, r.display_name, r.web_url, r.update_time"
-                  " FROM (VALUES (1)) one LEFT JOIN best b ON true"
-                  " LEFT JOIN " RECORD_BY_KEY(
-                      "b", "r.display_name, r.web_url, r.update_time") " ON true ORDER BY b.place"};
+                  "  h.kind, h.id, h.company_id, r.display_name, r.web_url, r.update_time"
+                  " FROM (VALUES (1)) one LEFT JOIN best h ON true"
+                  " LEFT JOIN " RECORD_OF_HIT " ON true" BY_RANK};
 
 // Parsing a text is slow, so only a part of it is made a snippet of: from shortly before the first
 // of the words to shortly behind where each of them was seen, if they stand there as they were
