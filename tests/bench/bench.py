@@ -18,7 +18,7 @@ import stack
 import sync
 import tokens
 import unary
-from measure import Broken, stop_all
+from measure import Broken, pulse, stop_all
 from options import FULL, QUICK, SECTIONS, SHARES, options
 from report import Report
 
@@ -68,6 +68,7 @@ def measure(report, chosen, plan):
         if began > over:
             report.missing(name, "all of it", "the time was over: this machine is too busy")
             continue
+        report.pulses.append(pulse())
         plan.until = began + SHARES[name] * plan.budget
         print(f"{name}:", flush=True)
         tenant.refresh()
@@ -98,6 +99,7 @@ def main():
         stop_all()
     print()
     report.table()
+    report.tell_pulses()
     folder = os.path.join(root, ".docbridge/bench")
     os.makedirs(folder, exist_ok=True)
     name = os.path.join(folder, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + ".json")

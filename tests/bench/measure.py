@@ -86,6 +86,36 @@ class Program:
                 self.child.wait()
 
 
+def pulse():
+    """How fast the machine itself is just now, since others share its hardware: milliseconds of a fixed loop on the
+    server's core, and microseconds until a thread that sleeps on the load's core is awake."""
+    mine = os.sched_getaffinity(0)
+    there, back = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.sched_setaffinity(0, {int(LOAD_CORE)})
+        os.close(there[1])
+        while os.read(there[0], 1):
+            os.write(back[1], b".")
+        os._exit(0)
+    os.sched_setaffinity(0, {int(SERVER_CORE)})
+    turns, woken, looped = 200, [], []
+    for _ in range(turns):
+        began = time.perf_counter()
+        os.write(there[1], b".")
+        os.read(back[0], 1)
+        woken.append((time.perf_counter() - began) * 1e6 / 2)
+    for _ in range(5):
+        began = time.perf_counter()
+        sum(range(1000000))
+        looped.append((time.perf_counter() - began) * 1e3)
+    for end in there + back:
+        os.close(end)
+    os.waitpid(child, 0)
+    os.sched_setaffinity(0, mine)
+    return {"loop_ms": median(looped), "wake_us": median(woken)}
+
+
 def cpu_of(parent):
     """Seconds of CPU so far of a process and its children."""
     total = 0

@@ -15,6 +15,7 @@ _OPERATORS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 class Report:
     def __init__(self, commit, quick):
         self.lines = []
+        self.pulses = []  # of the machine, before each section
         self.facts = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "commit": commit, "quick": quick,
                       "load_average_at_start": os.getloadavg(), **machine()}
 
@@ -64,10 +65,19 @@ class Report:
         for note in dict.fromkeys(notes):
             print(f"* {note}")
 
+    def tell_pulses(self):
+        if not self.pulses:
+            return
+        ranges = []
+        for name, unit in (("loop_ms", "ms"), ("wake_us", "us")):
+            values = [one[name] for one in self.pulses]
+            ranges.append(f"{min(values):.1f} to {max(values):.1f} {unit}")
+        print(f"the machine itself, before each section: a fixed loop {ranges[0]}, waking the other core {ranges[1]}")
+
     def write(self, path):
         self.facts["load_average_at_end"] = os.getloadavg()
         with open(path, "w", encoding="utf-8") as out:
-            json.dump({**self.facts, "lines": self.lines}, out, indent=1)
+            json.dump({**self.facts, "pulses": self.pulses, "lines": self.lines}, out, indent=1)
             out.write("\n")
 
 
