@@ -48,7 +48,6 @@ struct pg {
     const char *prepared[PG_PREPARED_SLOTS]; // open addressing by name
     int prepared_count;
     enum pg_state state;
-    int64_t idle_since_ms; // steady clock
     struct pg *prev, *next;
 };
 

@@ -12,7 +12,6 @@ enum {
     DEFAULT_CONNECT_TIMEOUT_MS = 5000,
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 2000,
-    FRESH_MS = 2,       // so soon after its use nobody looks whether a connection still stands
     WAIT_SLICE_MS = 50, // how late a client that has gone, or the end of a pause, is noticed
 };
 
@@ -81,13 +80,12 @@ static void pool_unlock(struct store *store)
     }
 }
 
-// The one given back last is the warmest. A look takes a system call, and a server that goes a
-// moment later is not seen by it either.
+// The one given back last is the warmest.
 static struct pg *take_idle(struct store *store)
 {
     struct pg *pg;
     while ((pg = store->lists[PG_IDLE].last) != NULL) {
-        if (clock_steady_ms() - pg->idle_since_ms < FRESH_MS || pg_alive(pg)) {
+        if (pg_alive(pg)) {
             pool_move(store, pg, PG_BUSY);
             return pg;
         }
@@ -254,7 +252,6 @@ void pool_give(struct store *store, struct pg *pg)
     bool reusable = pg_reusable(pg);
     pthread_mutex_lock(&store->lock);
     pool_move(store, pg, reusable ? PG_IDLE : PG_CLOSING);
-    pg->idle_since_ms = clock_steady_ms();
     // What is wrong with one is mostly wrong with all: the server is gone, stands still, or is no
     // longer the one that writes. Whoever comes next should not have to find out as well.
     while (!reusable && store->lists[PG_IDLE].first != NULL)
