@@ -47,7 +47,8 @@ enum err_code search_place_get(struct tx *tx, struct arena *arena, struct search
     "  WHERE own.count > 0)"
 
 // What decides on the sight of each hit. To look up one record takes as long as to read eight in a
-// row of the organization's index: where no more than that belong to the companies, all are read.
+// row of an organization's index: where no more than that belong to the companies, all are read. Of
+// few organizations only, as search_find has it: they and the account's are four at most.
 #define WHOLE                                                                             \
     "most AS MATERIALIZED (SELECT CASE WHEN own.count <= 3 THEN 8 * raw.count ELSE 0 END" \
     "  AS count FROM own CROSS JOIN (SELECT count(*) FROM raw) raw),"                     \
