@@ -121,6 +121,8 @@ static grpc_server *new_grpc_server(struct rpc_server *server)
         integer_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, CLIENT_PING_LEAST_MS),
         integer_arg(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2),
         integer_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
+        // Requests are small: no pings and timers to learn how much a client could have under way.
+        integer_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
     };
     grpc_arg args[ARRAY_LEN(fixed) + RPC_LISTENERS_MAX];
     size_t count = ARRAY_LEN(fixed);

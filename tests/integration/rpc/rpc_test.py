@@ -5,7 +5,8 @@ import grpc
 import harness
 from harness import (ALL, COMPANY, PASSWORD, Case, Server, details, get_company, raw, unary, v1,
                      watch)
-from http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PING, Connection, frame, grpc_headers
+from http2 import (ACK, DATA, END_HEADERS, END_STREAM, HEADERS, PING, Connection, frame,
+                   grpc_headers)
 
 
 class Unary(Case):
@@ -130,6 +131,22 @@ class Unary(Case):
             connection.close()
             with grpc.insecure_channel(server.target) as channel:
                 get_company(channel, "companies/one")
+
+    def test_answers_come_without_probes(self):
+        headers = grpc_headers((COMPANY + "GetCompany").encode(),
+                               (b"authorization", ALL[0][1].encode()))
+        connection = Connection(self.server.ports[0])
+        self.addCleanup(connection.close)
+        connection.send(frame(HEADERS, END_HEADERS, 1, headers),
+                        frame(DATA, END_STREAM, 1, bytes(5)), frame(PING, payload=bytes(8)))
+        pings = []
+        while True:
+            kind, flags, stream, _ = connection.next()
+            if kind == PING:
+                pings.append(flags)
+            if kind == HEADERS and flags & END_STREAM:
+                break
+        self.assertEqual(pings, [ACK])  # of ours
 
     def test_nested_field_path(self):
         batch = v1.BatchUpsertCompaniesRequest()
