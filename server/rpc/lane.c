@@ -1,5 +1,6 @@
 #include "server/rpc/lane.h"
 
+#include <sched.h>
 #include <string.h>
 
 void lane_init(struct lane *lane, size_t waiting_max)
@@ -52,6 +53,8 @@ static struct lane_job *take(struct lane *lane)
 static void *worker_main(void *context)
 {
     struct lane *lane = context;
+    const struct sched_param priority = {0};
+    (void)sched_setscheduler(0, lane->policy, &priority); // if it is refused, only speed is lost
     for (struct lane_job *job; (job = take(lane)) != NULL;) {
         // The job may queue itself again or be gone after it ran.
         struct owner *owner = job->owner;
@@ -61,8 +64,10 @@ static void *worker_main(void *context)
     return NULL;
 }
 
-enum err_code lane_start(struct lane *lane, const char *name, size_t threads, struct err *reterr)
+enum err_code lane_start(struct lane *lane, const char *name, size_t threads, int policy,
+                         struct err *reterr)
 {
+    lane->policy = policy;
     for (size_t i = 0; i < threads && i < LANE_THREADS_MAX; i++) {
         int error = pthread_create(&lane->threads[i], NULL, worker_main, lane);
         if (error != 0)

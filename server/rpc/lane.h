@@ -31,13 +31,15 @@ struct lane {
     size_t idle; // threads that wait
     bool waking; // one of them is told, and not up yet
     bool stopping;
+    int policy; // of the threads
     pthread_t threads[LANE_THREADS_MAX];
     size_t thread_count;
 };
 
 void lane_init(struct lane *lane, size_t waiting_max);
-// Starts `threads` of them, LANE_THREADS_MAX at most.
-enum err_code lane_start(struct lane *lane, const char *name, size_t threads,
+// Starts `threads` of them, LANE_THREADS_MAX at most. `policy` is of sched(7): under SCHED_BATCH a
+// thread that wakes up does not take the core from who has it, under SCHED_OTHER it may.
+enum err_code lane_start(struct lane *lane, const char *name, size_t threads, int policy,
                          struct err *reterr) _must_check_;
 // Whether a new job would be refused now.
 bool lane_is_full(const struct lane *lane);

@@ -2,6 +2,7 @@
 
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -329,10 +330,12 @@ static void post_calls(struct rpc_server *server)
 enum err_code rpc_server_start(struct rpc_server *server, struct err *reterr)
 {
     const struct rpc_settings *settings = &server->settings;
+    // Reads let a poller finish what has arrived: each would else break in when Postgres answers.
+    // Who waits for IT Glue must not wait for a run of a sync besides.
     try_(lane_start(&server->lanes[LANE_STORE], "rpc-store", (size_t)settings->store_workers,
-                    reterr));
+                    SCHED_BATCH, reterr));
     try_(lane_start(&server->lanes[LANE_UPSTREAM], "rpc-upstream",
-                    (size_t)settings->upstream_workers, reterr));
+                    (size_t)settings->upstream_workers, SCHED_OTHER, reterr));
     grpc_server_start(server->grpc);
     server->started = true;
     post_calls(server);

@@ -101,6 +101,14 @@ class Server:
         with open("/proc/%d/status" % self.process.pid) as file:
             return int(re.search(r"Threads:\s+(\d+)", file.read()).group(1))
 
+    def policies(self):
+        """How the threads of each name are scheduled."""
+        found, tasks = {}, "/proc/%d/task" % self.process.pid
+        for task in os.listdir(tasks):
+            with open("%s/%s/comm" % (tasks, task)) as name:
+                found.setdefault(name.read().strip(), set()).add(os.sched_getscheduler(int(task)))
+        return found
+
     def ask(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()

@@ -1,5 +1,7 @@
 """Unary calls: the gate, errors and their details, limits, deadlines."""
 
+import os
+
 import grpc
 
 import harness
@@ -147,6 +149,12 @@ class Unary(Case):
             if kind == HEADERS and flags & END_STREAM:
                 break
         self.assertEqual(pings, [ACK])  # of ours
+
+    def test_reads_let_a_poller_finish(self):
+        policies = self.server.policies()
+        self.assertEqual(policies["rpc-store"], {os.SCHED_BATCH})
+        self.assertEqual(policies["rpc-upstream"], {os.SCHED_OTHER})
+        self.assertEqual(policies["rpc-poller"], {os.SCHED_OTHER})
 
     def test_nested_field_path(self):
         batch = v1.BatchUpsertCompaniesRequest()

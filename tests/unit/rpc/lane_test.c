@@ -1,6 +1,7 @@
 // The bounded queue of a lane: order, refusal, steps that are never refused, the end.
 #include "server/rpc/lane.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -62,7 +63,7 @@ static void refuses_when_full(void **state)
     assert_int_equal(works[JOBS - 2].owner.refs, 1);
     lane_push_step(&lane, &works[JOBS - 1].job);
     struct err err;
-    assert_int_equal(lane_start(&lane, "test", 1, &err), ERR_OK);
+    assert_int_equal(lane_start(&lane, "test", 1, SCHED_OTHER, &err), ERR_OK);
     // What is queued runs before the lane ends, in order.
     lane_stop(&lane);
     assert_int_equal(ran, JOBS - 1);
@@ -85,7 +86,7 @@ static void jobs_queue_themselves_again(void **state)
     struct err err;
     lane_init(&lane, JOBS);
     prepare(works, &lane);
-    assert_int_equal(lane_start(&lane, "test", 4, &err), ERR_OK);
+    assert_int_equal(lane_start(&lane, "test", 4, SCHED_OTHER, &err), ERR_OK);
     for (size_t i = 0; i < JOBS; i++) {
         works[i].again = 99;
         assert_true(lane_push(&lane, &works[i].job));
@@ -98,13 +99,44 @@ static void jobs_queue_themselves_again(void **state)
     lane_done(&lane);
 }
 
+static atomic_int policy;
+
+static void tell_policy(struct lane_job *job)
+{
+    (void)job;
+    policy = sched_getscheduler(0);
+}
+
+static void assert_policy(int wanted)
+{
+    struct lane lane;
+    struct work works[JOBS];
+    struct err err;
+    lane_init(&lane, 1);
+    prepare(works, &lane);
+    works[0].job.run = tell_policy;
+    assert_true(lane_push(&lane, &works[0].job));
+    assert_int_equal(lane_start(&lane, "test", 1, wanted, &err), ERR_OK);
+    lane_stop(&lane);
+    assert_int_equal(policy, wanted);
+    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+    lane_done(&lane);
+}
+
+static void threads_are_scheduled_as_wanted(void **state)
+{
+    (void)state;
+    assert_policy(SCHED_BATCH);
+    assert_policy(SCHED_OTHER);
+}
+
 static void ends_without_work(void **state)
 {
     (void)state;
     struct lane lane;
     struct err err;
     lane_init(&lane, 1);
-    assert_int_equal(lane_start(&lane, "test", 3, &err), ERR_OK);
+    assert_int_equal(lane_start(&lane, "test", 3, SCHED_OTHER, &err), ERR_OK);
     lane_stop(&lane);
     lane_stop(&lane);
     lane_done(&lane);
@@ -115,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_when_full),
         cmocka_unit_test(jobs_queue_themselves_again),
+        cmocka_unit_test(threads_are_scheduled_as_wanted),
         cmocka_unit_test(ends_without_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
