@@ -193,21 +193,21 @@ def quantile(ordered, share):
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def rounds(targets, clients, streams, seconds, count, until=None):
-    """Every target once a round, round after round: {name: [result, ...]}. On a machine so busy that the time is over,
-    fewer rounds than wanted, but one."""
+def rounds(targets, clients, streams, plan):
+    """Every target once a round, in turn forth and back (A-B-B-A): {name: [result, ...]}. On a machine so busy that the
+    section's time is over, fewer rounds than wanted, but one."""
     results = {name: [] for name in targets}
     requests = {}
     for name, target in targets.items():
         least = max(500, 2 * clients * streams)
         target.load(clients, streams, least)
         rate = target.load(clients, streams, 2 * least)["rate"]
-        requests[name] = max(least, int(rate * seconds))
-    for done in range(count):
-        if done > 0 and until and time.monotonic() > until:
+        requests[name] = max(least, int(rate * plan.turn_seconds))
+    for done in range(plan.turns):
+        if done > 0 and plan.until and time.monotonic() > plan.until:
             break
-        for name, target in targets.items():
-            results[name].append(target.load(clients, streams, requests[name]))
+        for name in list(targets)[:: -1 if done % 2 else 1]:
+            results[name].append(targets[name].load(clients, streams, requests[name]))
     return results
 
 

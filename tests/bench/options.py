@@ -10,6 +10,8 @@ class Plan:
 
     rounds: int
     seconds: float  # of one load
+    turns: int  # of servers that are loaded one after the other; many and short, since the machine's speed changes
+    turn_seconds: float
     stall_requests: int
     stall_rounds: int
     connections: int  # idle ones, plaintext; a quarter with mTLS
@@ -31,11 +33,11 @@ class Plan:
 SHARES = {"unary": 0.19, "mtls": 0.025, "reading": 0.07, "mapping": 0.025, "memory": 0.035, "start": 0.015,
           "token": 0.025, "parse": 0.02, "sync": 0.115, "reveal": 0.04, "audit": 0.04, "account": 0.25, "requests": 0.03, "search": 0.12}
 
-FULL = Plan(rounds=5, seconds=1.2, stall_requests=200000, stall_rounds=3, connections=2000, wave=5000, sync_rounds=3,
-            sync_seconds=60, reveals=1000, tokens=2000, audit_events=1000000,
-            search_companies=200, limit=(3000, 300), limit_windows=1, accounts=200, budget=1650)
-QUICK = Plan(rounds=3, seconds=0.4, stall_requests=60000, stall_rounds=1, connections=400, wave=1500, sync_rounds=1,
-             sync_seconds=60, reveals=200, tokens=400, audit_events=100000,
+FULL = Plan(rounds=5, seconds=1.2, turns=13, turn_seconds=0.45, stall_requests=200000, stall_rounds=3,
+            connections=2000, wave=5000, sync_rounds=3, sync_seconds=60, reveals=1000, tokens=2000,
+            audit_events=1000000, search_companies=200, limit=(3000, 300), limit_windows=1, accounts=200, budget=1650)
+QUICK = Plan(rounds=3, seconds=0.4, turns=3, turn_seconds=0.4, stall_requests=60000, stall_rounds=1, connections=400,
+             wave=1500, sync_rounds=1, sync_seconds=60, reveals=200, tokens=400, audit_events=100000,
              search_companies=20, limit=(300, 30), limit_windows=1, accounts=24, budget=340)
 SECTIONS = list(SHARES)
 

@@ -34,7 +34,7 @@ def compare(report, server, tenant, peers, method, request, shapes, plan, note="
         if time.monotonic() > plan.until:
             report.missing(f"{name} c{clients} m{streams}", "all peers", "the section's time was over")
             continue
-        results = rounds(targets, clients, streams, plan.seconds, plan.rounds, plan.until)
+        results = rounds(targets, clients, streams, plan)
         expect_no_failures(server)
         rates = {kind: [r["rate"] for r in rounds_of] for kind, rounds_of in results.items()}
         for kind in peers:
@@ -91,7 +91,7 @@ def mutual_tls(report, server, plan, preload):
     try:
         targets = {"ours": target(secured, CHECK, b"", scheme="https", preload=preload, reply=b"\x08\x01"),
                    "plain": target(server, CHECK, b"")}
-        results = rounds(targets, 8, 10, plan.seconds, plan.rounds, plan.until)
+        results = rounds(targets, 8, 10, plan)
         expect_no_failures(secured)
         report.add("mTLS c8 m10", "Check vs own plaintext", [r["rate"] for r in results["ours"]],
                    [r["rate"] for r in results["plain"]], "req/s", ">= 0.60")
