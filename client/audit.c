@@ -109,26 +109,24 @@ static int verify_file(struct session *session, struct audit_file *verified, con
                          verified->fault);
 }
 
-static const char *range(char text[TEXT_BYTES], int64_t first, int64_t last)
-{
-    (void)snprintf(text, TEXT_BYTES, "%" PRId64 " to %" PRId64, first, last);
-    return last < first ? "none" : text;
-}
-
 static int report(struct session *session, const struct audit_file *verified)
 {
     char events[TEXT_BYTES], retained[TEXT_BYTES] = "", heads[TEXT_BYTES], uncovered[TEXT_BYTES];
+    (void)snprintf(events, TEXT_BYTES, "%" PRId64 " to %" PRId64, verified->first, verified->last);
     if (verified->retained != 0)
-        (void)snprintf(retained, TEXT_BYTES, "up to %" PRId64, verified->retained);
-    (void)snprintf(heads, TEXT_BYTES, "%" PRId64 "%s", verified->head_count,
-                   verified->key_count == 0 ? ", signatures not checked" : ", signed");
+        (void)snprintf(retained, TEXT_BYTES, "up to %" PRId64 "%s", verified->retained,
+                       verified->retained_bare ? ", not signed" : "");
+    int len = snprintf(heads, TEXT_BYTES, "%" PRId64 "%s", verified->head_count,
+                       verified->key_count == 0 ? ", signatures not checked" : ", signed");
+    if (verified->bare_count > 0)
+        (void)snprintf(heads + len, TEXT_BYTES - (size_t)len,
+                       ", and %" PRId64 " that nobody signed", verified->bare_count);
     (void)snprintf(uncovered, TEXT_BYTES, "%" PRId64,
-                   verified->event_count == 0 ? 0
-                   : verified->head == 0      ? verified->event_count
-                                              : verified->next - 1 - verified->head);
+                   verified->head == 0 ? verified->event_count
+                                       : verified->next - 1 - verified->head);
     const struct output_pair pairs[] = {
         {"tenant", verified->tenant},
-        {"events", range(events, verified->first, verified->last)},
+        {"events", events},
         {"retained", retained},
         {"heads", heads},
         {"events behind the last head", uncovered},
@@ -177,6 +175,9 @@ int audit_verify_run(struct session *session)
 {
     struct audit_file verified = {.known_sequence = 0}, earlier = {.known_sequence = 0};
     const char *before = parse_text(session->arguments, "after");
+    if (session->arguments->word_count == 0 &&
+        (before != NULL || parse_each(session->arguments, "public-key", 0) != NULL))
+        return session_usage(session, "--after and --public-key are of a FILE, which is not given");
     if (session->arguments->word_count == 0)
         return verify_server(session);
     int class = read_keys(session, &verified);

@@ -62,19 +62,19 @@ static bool signed_by_known(const struct audit_file *verified, const struct audi
     return false;
 }
 
-static bool check_signature(struct audit_file *verified, const struct audit_line *line)
+// `*ret_bare`: it holds what it says, and nobody signed it, as before a server had a key.
+static bool check_signature(struct audit_file *verified, const struct audit_line *line,
+                            bool *ret_bare)
 {
     if (strcmp(line->tenant, verified->tenant) != 0)
         return fault(verified, "it is of another tenant");
-    if (verified->key_count == 0 || signed_by_known(verified, &line->mark))
+    *ret_bare = verified->key_count > 0 && line->mark.key_id[0] == '\0';
+    if (verified->key_count == 0 || *ret_bare || signed_by_known(verified, &line->mark))
         return true;
-    return line->mark.key_id[0] == '\0'
-               ? fault(verified, "the statement about event %" PRId64 " is not signed",
-                       line->mark.sequence)
-               : fault(verified,
-                       "the signature of the statement about event %" PRId64
-                       " is not of a key that was given (it names key %.32s)",
-                       line->mark.sequence, line->mark.key_id);
+    return fault(verified,
+                 "the signature of the statement about event %" PRId64
+                 " is not of a key that was given (it names key %.32s)",
+                 line->mark.sequence, line->mark.key_id);
 }
 
 static bool check_export(struct audit_file *verified, const struct audit_line *line)
@@ -101,16 +101,21 @@ static bool check_retained(struct audit_file *verified, const struct audit_line 
     memcpy(verified->hash, line->mark.hash, sizeof(verified->hash));
     verified->linked = true;
     verified->retained = line->mark.sequence;
-    return check_signature(verified, line);
+    return check_signature(verified, line, &verified->retained_bare);
 }
 
+// Of the event that the earlier export ends with, or the one behind it.
 static bool check_known(struct audit_file *verified, const struct audit_event_row *event)
 {
-    if (event->sequence != verified->known_sequence ||
-        memcmp(event->hash, verified->known_hash, sizeof(event->hash)) == 0)
+    const unsigned char *hash = event->sequence == verified->known_sequence ? event->hash
+                                : event->sequence == verified->known_sequence + 1
+                                    ? event->previous_hash
+                                    : NULL;
+    if (verified->known_sequence == 0 || hash == NULL ||
+        memcmp(hash, verified->known_hash, sizeof(event->hash)) == 0)
         return true;
     return fault(verified, "event %" PRId64 " is another than in the earlier export",
-                 event->sequence);
+                 verified->known_sequence);
 }
 
 static bool check_event(struct audit_file *verified, const struct audit_event_row *event)
@@ -142,8 +147,13 @@ static bool check_head(struct audit_file *verified, const struct audit_line *lin
                      line->mark.sequence);
     if (memcmp(line->mark.hash, verified->hash, sizeof(verified->hash)) != 0)
         return fault(verified, "the head says another hash of event %" PRId64, line->mark.sequence);
-    if (!check_signature(verified, line))
+    bool bare;
+    if (!check_signature(verified, line, &bare))
         return false;
+    if (bare) {
+        verified->bare_count++;
+        return true;
+    }
     verified->head = line->mark.sequence;
     verified->head_count++;
     return true;
@@ -189,6 +199,17 @@ static bool check_end(struct audit_file *verified, const struct lines *lines)
                      "the chain ends with event %" PRId64
                      " although an earlier export holds event %" PRId64,
                      verified->next - 1, verified->known_sequence);
+    if (verified->known_sequence != 0 && verified->known_sequence < verified->first - 1)
+        return fault(verified,
+                     "the file begins with event %" PRId64
+                     " although the earlier export ends with event %" PRId64
+                     ": nothing shows that it goes on from there",
+                     verified->first, verified->known_sequence);
+    if (verified->event_count == 0)
+        return fault(verified, "it holds no event, so there is nothing to verify");
+    if (verified->key_count > 0 && verified->head_count == 0)
+        return fault(verified,
+                     "no head in it is signed by a key that was given, so nothing of it is proven");
     return true;
 }
 

@@ -104,6 +104,22 @@ class Trail(e2e.Case):
         self.verify(later, "--after", path)
         self.assertIn("an earlier export holds event", self.verify(path, "--after", later, code=1).err)
 
+    def test_a_stretch_goes_on_from_an_earlier_one(self):
+        earlier = self.export("earlier.jsonl")
+        with open(earlier, encoding="utf-8") as file:
+            last = json.loads(file.readline())["last"]
+        self.reveal()
+        self.verify(self.export("next.jsonl", "--from", str(last + 1)), "--after", earlier)
+        self.assertIn("nothing shows that it goes on", self.verify(
+            self.export("apart.jsonl", "--from", str(last + 2)), "--after", earlier, code=1).err)
+        # Of a stretch without a head nothing is proven by a key.
+        bare = self.export("bare.jsonl", "--from", str(last + 1), "--to", str(last + 1))
+        self.assertIn("nothing of it is proven", self.verify(bare, code=1).err)
+        self.stack.cli("audit", "verify", bare)
+        # What says how a file is verified is nothing without one.
+        for option in (("--after", earlier), ("--public-key", self.key)):
+            self.assertIn("which is not given", self.stack.cli("audit", "verify", *option, code=2).err)
+
     def test_both_find_what_was_changed(self):
         self.reveal()
         with open(self.export("good.jsonl"), encoding="utf-8") as file:

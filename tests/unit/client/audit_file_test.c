@@ -17,6 +17,7 @@ enum { EVENTS = 40, HEADS_EVERY = 8, ROUNDS = 2000, TEXT_BYTES = 256 * 1024 };
 static const unsigned char seed[crypto_sign_SEEDBYTES] = {1, 2, 3};
 static unsigned char public_key[AUDIT_KEY_BYTES], secret_key[crypto_sign_SECRETKEYBYTES];
 static char key_id[AUDIT_KEY_ID_BYTES];
+static int64_t bare_until;
 
 // The lines of an export, each with its newline.
 static char *lines[2 * EVENTS + 2];
@@ -41,8 +42,10 @@ static void keep(struct buffer *buffer)
 static void sign(struct audit_mark *mark)
 {
     unsigned char digest[AUDIT_HASH_BYTES];
-    mark->key_id = key_id;
+    mark->key_id = mark->sequence <= bare_until ? "" : key_id;
     mark->time_us = 1772366400000000;
+    if (mark->sequence <= bare_until)
+        return;
     audit_mark_digest(mark, "t1", digest);
     (void)crypto_sign_detached(mark->signature, NULL, digest, sizeof(digest), secret_key);
 }
@@ -114,6 +117,14 @@ static void make_export(int64_t first)
         if (sequence % HEADS_EVERY == 0)
             make_mark(AUDIT_MARK_HEAD, sequence, row.hash);
     }
+}
+
+// Nobody signs anything up to that event.
+static void make_bare_export(int64_t first, int64_t bare)
+{
+    bare_until = bare;
+    make_export(first);
+    bare_until = 0;
 }
 
 static void drop_export(void)
@@ -348,6 +359,31 @@ static void an_end_that_is_cut_off_is_found(void **state)
     drop_export();
 }
 
+// What comes behind an earlier export must go on from its end.
+static void a_later_export_goes_on_from_the_earlier_one(void **state)
+{
+    (void)state;
+    char *text _cleanup_(freep) = malloc(TEXT_BYTES);
+    assert_non_null(text);
+    make_export(11);
+    size_t len = join(text);
+    struct audit_file alone = {.known_sequence = 0};
+    assert_true(verify(&alone, text, len));
+    struct audit_line retained;
+    assert_true(audit_line_read(lines[1], strlen(lines[1]) - 1, &retained));
+    struct audit_file behind = {.known_sequence = 10};
+    memcpy(behind.known_hash, retained.mark.hash, sizeof(behind.known_hash));
+    assert_true(verify(&behind, text, len));
+    struct audit_file other = {.known_sequence = 10};
+    assert_false(verify(&other, text, len));
+    assert_non_null(strstr(other.fault, "event 10 is another"));
+    assert_int_equal(other.line, 3);
+    struct audit_file apart = {.known_sequence = 9};
+    assert_false(verify(&apart, text, len));
+    assert_non_null(strstr(apart.fault, "begins with event 11"));
+    drop_export();
+}
+
 static void who_writes_all_anew_lacks_the_key(void **state)
 {
     (void)state;
@@ -360,14 +396,29 @@ static void who_writes_all_anew_lacks_the_key(void **state)
     assert_false(verify_lines(&verified));
     assert_int_equal(verified.line, HEADS_EVERY + 2); // the first head
     drop_export();
-    // Nor do unsigned heads pass where a key was given.
-    char id[AUDIT_KEY_ID_BYTES];
-    memcpy(id, key_id, sizeof(id));
-    key_id[0] = '\0';
-    make_export(1);
-    memcpy(key_id, id, sizeof(id));
+    // Nor does it help to leave the heads unsigned, or out.
+    make_bare_export(1, EVENTS);
     assert_false(verify_lines(&verified));
-    assert_non_null(strstr(verified.fault, "not signed"));
+    assert_non_null(strstr(verified.fault, "nothing of it is proven"));
+    for (size_t at = line_count; at-- > 1;)
+        if (!is_event(at))
+            drop_line(at);
+    assert_false(verify_lines(&verified));
+    assert_non_null(strstr(verified.fault, "nothing of it is proven"));
+    drop_export();
+}
+
+// A server was given its key later: what it signed then covers what came before.
+static void unsigned_heads_prove_nothing_and_break_nothing(void **state)
+{
+    (void)state;
+    struct audit_file verified;
+    make_bare_export(11, 2 * HEADS_EVERY);
+    assert_true(verify_lines(&verified));
+    assert_true(verified.retained_bare);
+    assert_int_equal(verified.bare_count, 1);
+    assert_int_equal(verified.head_count, EVENTS / HEADS_EVERY - 2);
+    assert_int_equal(verified.head, EVENTS);
     drop_export();
 }
 
@@ -403,8 +454,9 @@ static void what_is_no_export_is_refused(void **state)
         "{\"line\":\"export\",\"format\":\"docbridge.audit.v1\",\"tenant\":\"t\\ud83d"
         "\\ude00\",\"first\":1,\"last\":0}\n";
     struct audit_file verified = {.known_sequence = 0};
-    assert_true(verify(&verified, empty, strlen(empty)));
+    assert_false(verify(&verified, empty, strlen(empty)));
     assert_string_equal(verified.tenant, "t😀");
+    assert_non_null(strstr(verified.fault, "holds no event"));
 }
 
 int main(void)
@@ -416,7 +468,9 @@ int main(void)
         cmocka_unit_test(each_loss_is_found),
         cmocka_unit_test(each_swap_is_found),
         cmocka_unit_test(an_end_that_is_cut_off_is_found),
+        cmocka_unit_test(a_later_export_goes_on_from_the_earlier_one),
         cmocka_unit_test(who_writes_all_anew_lacks_the_key),
+        cmocka_unit_test(unsigned_heads_prove_nothing_and_break_nothing),
         cmocka_unit_test(what_is_no_export_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
