@@ -2,6 +2,7 @@
 #include "server/service/search.h"
 #include "server/service/content.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -170,10 +171,23 @@ static enum err_code fill(struct request *request, const struct search_query *qu
     return ERR_OK;
 }
 
+// What may be words: letters, digits and all beyond ASCII, between what is neither.
+static size_t count_words(const char *text)
+{
+    size_t count = 0;
+    bool inside = false;
+    for (; *text != '\0'; text++) {
+        bool part = isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80;
+        count += part && !inside;
+        inside = part;
+    }
+    return count;
+}
+
 static enum err_code search_documentation(struct request *request, const Request *in, Response *out,
                                           struct err *reterr)
 {
-    enum { QUERY_CHARACTERS = 512 };
+    enum { QUERY_CHARACTERS = 512, QUERY_WORDS = 32 };
     struct search_query query = {.text = in->query};
     struct search_place place = {0};
     struct search_result result = {0};
@@ -184,6 +198,9 @@ static enum err_code search_documentation(struct request *request, const Request
         try_(
             name_parse(in->parent, "companies/{company}", "parent", request->arena, &name, reterr));
     try_(field_text(in->query, "query", QUERY_CHARACTERS, reterr));
+    // To rank a text takes time by the square of the words.
+    if (count_words(in->query) > QUERY_WORDS)
+        return err_invalid(reterr, "query", "has more than 32 words");
     try_(page_size(in->page_size, &size, reterr));
     size = size > HITS_MAX ? HITS_MAX : size;
     try_(read_kinds(request, in, &query, reterr));

@@ -101,14 +101,22 @@ static const struct statement find = {
                   " LEFT JOIN " RECORD_OF_HIT " ON true" BY_RANK};
 
 // Parsing a text is slow, so only a part of it is made a snippet of: from shortly before the first
-// of the words to shortly behind where each of them was seen, if they stand there as they were
-// folded. Words in a row may do so anywhere.
+// of what is looked for to shortly behind where the last was seen, if the words, and those in a row
+// as a whole, stand there as they were folded.
+//
+// ts_headline() gets each word once, and any of them will do: it shows where most of them are. Of
+// words in a row, or that repeat, it tries all ways to match: eight times one word in a row take a
+// second, and a few more all memory there is.
+#define QUOTED "'(''([^'']|'''')+'')'"
 static const struct statement snippet = {
     "search_snippet",
-    "WITH asked AS MATERIALIZED (SELECT search_query($5) AS words,"
-    "  search_query($5)::text LIKE '%<%' AS in_a_row,"
-    "  CASE WHEN $6::boolean THEN ARRAY[lower($5)]"
-    "   ELSE tsvector_to_array(to_tsvector('folded', $5)) END AS pieces)"
+    "WITH query AS MATERIALIZED (SELECT querytree(search_query($5)) AS tree),"
+    " asked AS MATERIALIZED (SELECT"
+    "  coalesce((SELECT string_agg(DISTINCT m[1], ' | ')"
+    "   FROM regexp_matches(q.tree, " QUOTED ", 'g') m), '')::tsquery AS any_word,"
+    "  CASE WHEN $6::boolean THEN ARRAY[lower($5)] ELSE ARRAY(SELECT btrim(m[1], '''')"
+    "   FROM regexp_matches(replace(q.tree, ''' <-> ''', ' '), " QUOTED ", 'g') m)"
+    "  END AS pieces, tsvector_to_array(to_tsvector('folded', $5)) AS words FROM query q)"
     " SELECT g.place, CASE WHEN $6 AND w.at > 0 THEN"
     "   substring(e.content FROM greatest(1, w.at - 80) FOR least(w.at - 1, 80)) || chr(1)"
     "   || substring(e.content FROM w.at FOR length($5)) || chr(2)"
@@ -116,16 +124,18 @@ static const struct statement snippet = {
     "  WHEN $6 THEN left(e.content, 200)"
     "  ELSE left(ts_headline('folded', CASE WHEN w.at > 0"
     "    THEN substring(e.content FROM greatest(1, w.at - 200) FOR w.span)"
-    "    ELSE left(e.content, 16000) END, a.words, 'StartSel=\"' || chr(1) || '\", StopSel=\"'"
-    "    || chr(2) || '\", MaxWords=32, MinWords=16'), 1000) END"
+    "    ELSE left(e.content, 16000) END, a.any_word, 'StartSel=\"' || chr(1)"
+    "    || '\", StopSel=\"' || chr(2) || '\", MaxWords=32, MinWords=16'), 1000) END"
     " FROM asked a CROSS JOIN unnest($3::bigint[], $4::bigint[]) WITH ORDINALITY"
     "  AS g (kind, id, place)"
     " JOIN search_entry e ON e.tenant = $1 AND e.connection_id = $2 AND e.kind = g.kind"
     "  AND e.id = g.id"
-    " CROSS JOIN LATERAL (SELECT min(nullif(p.at, 0)) AS at,"
-    "  CASE WHEN a.in_a_row OR min(p.at) = 0 THEN 3000"
+    " CROSS JOIN LATERAL (SELECT lower(e.content) AS content OFFSET 0) low"
+    " CROSS JOIN LATERAL (SELECT coalesce(min(nullif(p.at, 0)), (SELECT min(nullif(s.at, 0))"
+    "   FROM (SELECT strpos(low.content, word) AS at FROM unnest(a.words) word) s)) AS at,"
+    "  CASE WHEN min(p.at) = 0 THEN 3000"
     "   ELSE least(max(p.at) - min(p.at) + 500, 3000) END AS span"
-    "  FROM (SELECT strpos(lower(e.content), piece) AS at FROM unnest(a.pieces) piece) p) w"};
+    "  FROM (SELECT strpos(low.content, piece) AS at FROM unnest(a.pieces) piece) p) w"};
 
 static enum err_code add_snippets(struct tx *tx, const struct search_query *query,
                                   struct search_result *result, struct arena *arena,

@@ -349,15 +349,47 @@ static void only_the_newest_of_very_many_are_ranked(void **state)
 static void hostile_queries_are_answered(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const pieces[] = {"-",      "\"", "or ", "-a ", "(",
-                                         "a or -", "%",  "\\",  "''",  "\u00e9 "};
-    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+    static const struct {
+        const char *piece;
+        size_t words;
+    } rows[] = {{"-", 0},      {"\"", 0}, {"or ", 1}, {"-a ", 1}, {"(", 0},
+                {"a or -", 2}, {"%", 0},  {"\\", 0},  {"''", 0},  {"\u00e9 ", 1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char query[512] = "";
-        for (size_t at = 0, len = strlen(pieces[i]); at + len < sizeof(query); at += len)
-            memcpy(query + at, pieces[i], len);
+        size_t most = rows[i].words == 0 ? sizeof(query) : 32 / rows[i].words;
+        for (size_t at = 0, len = strlen(rows[i].piece); at + len < sizeof(query) && most > 0;
+             at += len, most--)
+            memcpy(query + at, rows[i].piece, len);
         if (ask(fixture, "-", query, 0, 0, "") != ERR_OK)
-            fail_msg("%s: %s", pieces[i], err.text);
+            fail_msg("%s: %s", rows[i].piece, err.text);
     }
+    assert_int_equal(ask(fixture, "-",
+                         "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 "
+                         "28 29 30 31 32 33",
+                         0, 0, ""),
+                     ERR_FIELD_INVALID);
+}
+
+// A text may repeat a word, and a query too: its snippet must not take time by the power of that.
+static void words_that_repeat_are_shown_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "UPDATE search_entry SET content = c, words = search_words('N', c)"
+                               " FROM (SELECT repeat('no ', 2000) AS c) x WHERE kind = 4"
+                               " AND id = 2");
+    static const char *const queries[] = {
+        "\"no no no no no no no no no no no no no no no no no no no no no no no no\"",
+        "no no no no no no no no no no no no no no no no no no no no no no no no no no no no no no",
+        "no or no or no or no or no or no or no or no or no or no or no or no or no or no or no",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+        assert_string_equal(titles(fixture, "acme", queries[i]), "Network");
+        assert_memory_equal(found.hits[0]->snippet, "no no no", 8);
+        assert_true(found.hits[0]->n_highlights > 1);
+    }
+    // Nothing that is asked for can be shown.
+    assert_string_equal(titles(fixture, "acme", "-zebra"), "Network");
+    assert_int_equal(found.hits[0]->n_highlights, 0);
 }
 
 // The index has no credential of a title; neither has what a hit shows of the record.
@@ -390,6 +422,7 @@ int main(void)
         TEST(as_of_follows_the_index),
         TEST(only_the_newest_of_very_many_are_ranked),
         TEST(hostile_queries_are_answered),
+        TEST(words_that_repeat_are_shown_at_once),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
