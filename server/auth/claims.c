@@ -71,15 +71,9 @@ static enum err_code read_identity(const json_t *claims, struct principal *princ
                                                     "abcdefghijklmnopqrstuvwxyz0123456789._-")] !=
         '\0')
         return refuse(reterr, "tenant", "has a character outside of [A-Za-z0-9._-]");
-    try_(get_text(claims, "sub", true, CLAIMS_SUBJECT_MAX_BYTES, &principal->subject, reterr));
-    size_t subject_len = strlen(principal->subject);
-    uint32_t point;
-    for (size_t i = 0; i < subject_len;) {
-        size_t bytes = utf8_decode(principal->subject + i, subject_len - i, &point);
-        if (bytes == 0 || utf8_is_unprintable(point))
-            return refuse(reterr, "sub", "has a character that cannot be shown");
-        i += bytes;
-    }
+    try_(get_text(claims, "sub", true, PRINCIPAL_SUBJECT_MAX_BYTES, &principal->subject, reterr));
+    if (!utf8_is_printable(principal->subject))
+        return refuse(reterr, "sub", "has a character that cannot be shown");
     try_(get_text(claims, "name", false, CLAIMS_TEXT_MAX_BYTES, &principal->display_name, reterr));
     if (principal->display_name == NULL)
         principal->display_name = principal->subject;

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { PRINCIPAL_SUBJECT_MAX_BYTES = 128 };
+
 // The numbers of docbridge.v1.Permission.
 enum permission {
     PERMISSION_NONE = 0, // not declared: no method with it may be served

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include <utf8proc.h>
+
+#include "server/base/cleanup.h"
+
 size_t utf8_decode(const char *text, size_t len, uint32_t *ret_point)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -66,6 +70,55 @@ bool utf8_is_unprintable(uint32_t point)
     return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x61c ||
            (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
            (point >= 0x2066 && point <= 0x2069);
+}
+
+bool utf8_is_printable(const char *text)
+{
+    uint32_t point;
+    for (size_t len = strlen(text), i = 0; i < len;) {
+        size_t bytes = utf8_decode(text + i, len - i, &point);
+        if (bytes == 0 || utf8_is_unprintable(point))
+            return false;
+        i += bytes;
+    }
+    return true;
+}
+
+static bool is_seen(uint32_t point)
+{
+    // Letters and symbols by their category, and yet blank: fillers of Hangul, braille without
+    // dots.
+    static const uint32_t blanks[] = {0x115f, 0x1160, 0x2800, 0x3164, 0xffa0};
+    for (size_t i = 0; i < ARRAY_LEN(blanks); i++)
+        if (point == blanks[i])
+            return false;
+    switch (utf8proc_category((utf8proc_int32_t)point)) {
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CN:
+        return false;
+    default:
+        return true;
+    }
+}
+
+size_t utf8_seen_length(const char *text)
+{
+    size_t count = 0, seen = 0;
+    uint32_t point;
+    for (size_t len = strlen(text), i = 0, bytes; i < len; i += bytes) {
+        bytes = utf8_decode(text + i, len - i, &point);
+        if (bytes == 0)
+            return seen;
+        count += count > 0 || is_seen(point);
+        seen = is_seen(point) ? count : seen;
+    }
+    return seen;
 }
 
 size_t utf8_cut(const char *text, size_t len, size_t max)

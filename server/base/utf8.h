@@ -14,5 +14,10 @@ size_t utf8_length(const char *text, size_t len);
 // Whether a terminal or a log must not see this code point raw: C0, DEL, C1, line and paragraph
 // separators, bidirectional controls.
 bool utf8_is_unprintable(uint32_t point);
+// Whether `text` is well-formed and holds none of these.
+bool utf8_is_printable(const char *text);
+// Code points in valid text from the first to the last that can be seen: white space, controls and
+// what has no width at its ends do not count.
+size_t utf8_seen_length(const char *text);
 // The longest part of valid text, at most `max` bytes, that ends between two characters.
 size_t utf8_cut(const char *text, size_t len, size_t max);

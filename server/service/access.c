@@ -7,8 +7,6 @@
 #include "server/service/services.h"
 #include "server/store/revocation.h"
 
-enum { SUBJECT_MAX = 128 };
-
 HANDLER(revoke_subject, RevokeSubjectRequest, RevokeSubjectResponse)
 
 static const struct method methods[] = {
@@ -42,7 +40,7 @@ static enum err_code revoke_subject(struct request *request,
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     int64_t time_us = clock_wall_us();
-    try_(field_text(in->subject, "subject", SUBJECT_MAX, reterr));
+    try_(field_subject(in->subject, "subject", reterr));
     // The caller's token shows how far the issuer's clock has come.
     if (time_us < request->caller->issue_time_us)
         time_us = request->caller->issue_time_us;

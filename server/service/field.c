@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "server/auth/principal.h"
 #include "server/base/utf8.h"
 
 Google__Protobuf__Timestamp *field_time(struct arena *arena, int64_t wall_us)
@@ -49,10 +50,21 @@ enum err_code field_etag_check(const char *etag, int64_t revision, struct arena 
 
 enum err_code field_text(const char *text, const char *field, size_t max_points, struct err *reterr)
 {
-    if (text[strspn(text, " \t\r\n")] == '\0')
+    if (utf8_seen_length(text) == 0)
         return err_invalid(reterr, field, "must not be empty");
     if (utf8_length(text, strlen(text)) > max_points)
         return err_invalid(reterr, field, "must have at most %zu characters", max_points);
+    return ERR_OK;
+}
+
+enum err_code field_subject(const char *text, const char *field, struct err *reterr)
+{
+    try_(field_text(text, field, PRINCIPAL_SUBJECT_MAX_BYTES, reterr));
+    if (strlen(text) > PRINCIPAL_SUBJECT_MAX_BYTES)
+        return err_invalid(reterr, field, "must have at most %d bytes",
+                           PRINCIPAL_SUBJECT_MAX_BYTES);
+    if (!utf8_is_printable(text))
+        return err_invalid(reterr, field, "must have no character that cannot be shown");
     return ERR_OK;
 }
 

@@ -16,9 +16,11 @@ char *field_etag(struct arena *arena, int64_t revision);
 // Errors: ETAG_MISMATCH with metadata current_etag, unless `etag` is empty.
 enum err_code field_etag_check(const char *etag, int64_t revision, struct arena *arena,
                                struct err *reterr) _must_check_;
-// Errors: FIELD_INVALID if `text` is empty or has more than `max_points` characters.
+// Errors: FIELD_INVALID if `text` has nothing to be seen, or more than `max_points` characters.
 enum err_code field_text(const char *text, const char *field, size_t max_points,
                          struct err *reterr) _must_check_;
+// Errors: FIELD_INVALID if `text` is no subject that a token can have.
+enum err_code field_subject(const char *text, const char *field, struct err *reterr) _must_check_;
 // Reads an order_by of one field, with " desc" for descending; "" is the first of `allowed`
 // (NULL-terminated), ascending. Errors: FIELD_INVALID.
 enum err_code field_order(const char *order_by, const char *const *allowed, size_t *ret_field,

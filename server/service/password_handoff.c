@@ -17,7 +17,7 @@
 #include "server/store/password_handoff.h"
 
 // The subject as in claims.h.
-enum { SUBJECT_MAX = 128, TTL_MIN_S = 60, TTL_MAX_S = 86400, TTL_DEFAULT_S = 15 * 60, CHANGES = 3 };
+enum { TTL_MIN_S = 60, TTL_MAX_S = 86400, TTL_DEFAULT_S = 15 * 60, CHANGES = 3 };
 
 // One on its way.
 struct handing {
@@ -86,7 +86,7 @@ static enum err_code check(const struct handing *handing, struct err *reterr)
     const Docbridge__V1__PasswordHandoff *wanted = handing->in->password_handoff;
     if (wanted == NULL)
         return err_invalid(reterr, "password_handoff", "must be set");
-    try_(field_text(wanted->recipient, "password_handoff.recipient", SUBJECT_MAX, reterr));
+    try_(field_subject(wanted->recipient, "password_handoff.recipient", reterr));
     if (strcmp(wanted->recipient, handing->request->caller->subject) == 0)
         return err_invalid(reterr, "password_handoff.recipient", "must be somebody else");
     const Google__Protobuf__Duration *ttl = wanted->ttl;

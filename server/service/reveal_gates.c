@@ -204,22 +204,12 @@ static enum err_code budget_left(const struct reveal_case *what, struct err *ret
     return ERR_REVEAL_BUDGET_EXCEEDED;
 }
 
-// Characters without the white space around them.
-static size_t length_of(const char *text)
-{
-    static const char blanks[] = " \t\r\n";
-    text += strspn(text, blanks);
-    size_t len = strlen(text);
-    while (len > 0 && strchr(blanks, text[len - 1]) != NULL)
-        len--;
-    return utf8_length(text, len);
-}
-
 static enum err_code reason_given(const struct reveal_case *what, struct err *reterr)
 {
     int min = what->gates->policy.reason_min_length;
     size_t least = min > 0 ? (size_t)min : 1;
-    if (!reveal_needs_reason(what) || what->asks == NULL || length_of(what->asks->reason) >= least)
+    if (!reveal_needs_reason(what) || what->asks == NULL ||
+        utf8_seen_length(what->asks->reason) >= least)
         return ERR_OK;
     (void)refuse_by_policy(ERR_REVEAL_REASON_REQUIRED, "reason",
                            "a reason must be given, and long enough", reterr);
@@ -230,7 +220,7 @@ static enum err_code reason_given(const struct reveal_case *what, struct err *re
 static enum err_code ticket_given(const struct reveal_case *what, struct err *reterr)
 {
     if (!what->gates->policy.ticket_required || what->asks == NULL ||
-        length_of(what->asks->ticket) > 0)
+        utf8_seen_length(what->asks->ticket) > 0)
         return ERR_OK;
     return refuse_by_policy(ERR_TICKET_REQUIRED, "ticket", "a ticket must be named", reterr);
 }

@@ -296,7 +296,10 @@ static void whoever_hands_on_could_reveal(void **state)
     assert_int_equal(hand_off_for(fixture, A, "tina", 0), ERR_ACTOR_NOT_ALLOWED);
     be_tom(fixture);
     assert_int_equal(hand_off_for(fixture, A, "tom", 0), ERR_FIELD_INVALID);
-    assert_int_equal(hand_off_for(fixture, A, " ", 0), ERR_FIELD_INVALID);
+    // Whom no token can name.
+    static const char *const nobody[] = {" ", "\u00a0", "tina\n", "ti\u202ena", "ti\x1bna"};
+    for (size_t i = 0; i < ARRAY_LEN(nobody); i++)
+        assert_int_equal(hand_off_for(fixture, A, nobody[i], 0), ERR_FIELD_INVALID);
     assert_int_equal(hand_off_for(fixture, A, "tina", 59), ERR_FIELD_INVALID);
     assert_int_equal(hand_off_for(fixture, A, "tina", 86401), ERR_FIELD_INVALID);
     assert_int_equal(hand_off_for(fixture, A, "tina", 3601), ERR_HANDOFF_NOT_ALLOWED);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -93,6 +94,34 @@ static void knows_what_must_not_be_shown(void **state)
         assert_false(utf8_is_unprintable(shown[i]));
 }
 
+static void knows_texts_that_may_be_shown(void **state)
+{
+    (void)state;
+    assert_true(utf8_is_printable(""));
+    assert_true(utf8_is_printable("auth0|\u00e9\U0001F600"));
+    assert_false(utf8_is_printable("a\n"));
+    assert_false(utf8_is_printable("a\u202eb"));
+    assert_false(utf8_is_printable("a\xff"));
+}
+
+static void blanks_around_a_text_do_not_count(void **state)
+{
+    (void)state;
+    static const char *const blanks[] = {" ",      "\t",     "\r\n",   "\x0b",   "\x01",
+                                         "\u00a0", "\u2003", "\u200b", "\u3000", "\ufeff",
+                                         "\u2060", "\u3164", "\u2800", "\u00ad", "\U000E0001"};
+    for (size_t i = 0; i < ARRAY_LEN(blanks); i++) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "%s%s", blanks[i], blanks[i]);
+        assert_int_equal(utf8_seen_length(text), 0);
+        (void)snprintf(text, sizeof(text), "%sx%s\u00e9%s", blanks[i], blanks[i], blanks[i]);
+        assert_int_equal(utf8_seen_length(text), 2 + utf8_length(blanks[i], strlen(blanks[i])));
+    }
+    assert_int_equal(utf8_seen_length(""), 0);
+    assert_int_equal(utf8_seen_length("T-1"), 3);
+    assert_int_equal(utf8_seen_length("\u65e5\u672c"), 2);
+}
+
 static void a_cut_divides_no_character(void **state)
 {
     (void)state;
@@ -105,9 +134,13 @@ static void a_cut_divides_no_character(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_cut_divides_no_character),   cmocka_unit_test(decodes_the_edges),
-        cmocka_unit_test(refuses_ill_formed_bytes),     cmocka_unit_test(counts_characters),
+        cmocka_unit_test(a_cut_divides_no_character),
+        cmocka_unit_test(decodes_the_edges),
+        cmocka_unit_test(refuses_ill_formed_bytes),
+        cmocka_unit_test(counts_characters),
         cmocka_unit_test(knows_what_must_not_be_shown),
+        cmocka_unit_test(knows_texts_that_may_be_shown),
+        cmocka_unit_test(blanks_around_a_text_do_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ static const struct principal CALLER = {
 
 static enum err_code judge(const struct password_gates *gates, struct err *err)
 {
-    static const struct reveal_asks ASKS = {.reason = "", .ticket = " "};
+    static const struct reveal_asks ASKS = {.reason = " \u00a0\u200b", .ticket = "\u3000"};
     const struct reveal_case what = {&CALLER, true, COMPANY, NAME, gates, &ASKS, NULL};
     return reveal_judge(&what, NULL, err);
 }
