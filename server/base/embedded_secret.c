@@ -5,7 +5,7 @@
 #include "server/base/cleanup.h"
 
 enum {
-    LABEL_MIN = 3, // letters
+    LABEL_MIN = 2, // letters
     VALUE_MIN = 4, // shorter is no password, and could not hold the mask
     VALUE_MAX = 512,
     TOKEN_MAX = 8192,
@@ -194,8 +194,8 @@ static const char *const *labels_of(char first)
         *const of_a[] = {"api key",    "api_key",   "api-key",    "apikey", "access key",
                          "access_key", "accesskey", "accountkey", NULL},
                *const of_c[] = {"credential", NULL}, *const of_k[] = {"kennwort", NULL},
-               *const of_p[] = {"password", "passwd", "passphrase", "passcode",    "passwort",
-                                "pass",     "pwd",    "psk",        "private key", NULL},
+               *const of_p[] = {"password", "passwd", "passphrase",  "passcode", "passwort", "pass",
+                                "pwd",      "psk",    "private key", "pw",       NULL},
                *const of_s[] = {"secret key", "secret_key", "secretkey",     "secret",
                                 "shared key", "sharedkey",  "shared secret", NULL},
                *const of_t[] = {"token", NULL}, *const none[] = {NULL};
@@ -236,10 +236,12 @@ static size_t label(const struct text *text, size_t at)
     // Most words are none by their first two letters.
     if ((seconds_of[text->data[at] & 0x1F] >> (text->data[at + 1] & 0x1F) & 1) == 0)
         return 0;
-    char second = (char)(text->data[at + 1] | 0x20), third = (char)(text->data[at + 2] | 0x20);
+    char second = (char)(text->data[at + 1] | 0x20);
+    char third = at + 2 < text->len ? (char)(text->data[at + 2] | 0x20) : '\0';
     for (const char *const *labels = labels_of((char)(text->data[at] | 0x20)); *labels != NULL;
          labels++) {
-        if ((*labels)[1] != second || (*labels)[2] != third || !starts(text, at, *labels, true))
+        bool same = (*labels)[1] == second && ((*labels)[2] == third || (*labels)[2] == '\0');
+        if (!same || !starts(text, at, *labels, true))
             continue;
         size_t len = strlen(*labels);
         if (at + len == text->len || !is_alnum(text->data[at + len]))
@@ -274,6 +276,52 @@ static bool ends_value(const struct text *text, size_t at, char quote)
     return c == '\n' || c == '\r' || c == ';' || c == '"' || c == '\'' || blank(text, at) > 0;
 }
 
+// A value at `*value`, which is moved behind a quote that it begins with; returns its end.
+static size_t value_end(const struct text *text, size_t *value)
+{
+    char quote = '\0';
+    if (*value < text->len && (text->data[*value] == '"' || text->data[*value] == '\''))
+        quote = text->data[(*value)++];
+    size_t end = *value;
+    while (end < text->len && end - *value < VALUE_MAX && !ends_value(text, end, quote))
+        end++;
+    while (end < text->len && end > *value && ((unsigned char)text->data[end] & 0xC0) == 0x80)
+        end--;
+    while (quote == '\0' && end > *value && strchr(",.)", text->data[end - 1]) != NULL)
+        end--;
+    return end;
+}
+
+// The value of a label that ends its line: what stands alone on the next one, if it is no word.
+static size_t next_line_value(const struct text *text, size_t at)
+{
+    size_t line = at + starts(text, at, "\r", false);
+    if (!starts(text, line, "\n", false))
+        return at;
+    size_t value = skip_blanks(text, line + 1), end = value;
+    bool letters = true;
+    for (; end < text->len && end - value < VALUE_MAX && !ends_value(text, end, '\0'); end++)
+        letters = letters && (is_lower(text->data[end]) || is_upper(text->data[end]));
+    size_t rest = skip_blanks(text, end);
+    bool alone = rest == text->len || text->data[rest] == '\n' || text->data[rest] == '\r';
+    return alone && !letters ? value : at;
+}
+
+// "user / password: joe / x": the value behind the first one, where the label is a second one too.
+static size_t second_value(const struct text *text, size_t label_at, size_t value)
+{
+    size_t before = label_at;
+    while (before > 0 && text->data[before - 1] == ' ')
+        before--;
+    if (before == 0 || text->data[before - 1] != '/')
+        return value;
+    size_t slash = value;
+    while (slash < text->len && slash - value < VALUE_MAX && !ends_value(text, slash, '\0'))
+        slash++;
+    slash = skip_blanks(text, slash);
+    return slash > value && starts(text, slash, "/ ", false) ? skip_blanks(text, slash + 1) : value;
+}
+
 static bool find_labelled(const struct text *text, size_t at, struct embedded_secret *secret)
 {
     size_t len = label(text, at);
@@ -289,16 +337,9 @@ static bool find_labelled(const struct text *text, size_t at, struct embedded_se
     if (!marked && !cell)
         return false;
     size_t value = skip_blanks(text, sign + marked);
-    char quote = '\0';
-    if (value < text->len && (text->data[value] == '"' || text->data[value] == '\''))
-        quote = text->data[value++];
-    size_t end = value;
-    while (end < text->len && end - value < VALUE_MAX && !ends_value(text, end, quote))
-        end++;
-    while (end < text->len && end > value && ((unsigned char)text->data[end] & 0xC0) == 0x80)
-        end--;
-    while (quote == '\0' && end > value && strchr(",.)", text->data[end - 1]) != NULL)
-        end--;
+    if (marked)
+        value = second_value(text, at, next_line_value(text, value));
+    size_t end = value_end(text, &value);
     if (end - value < VALUE_MIN || is_no_value(text, value, end))
         return false;
     return take(secret, EMBEDDED_PASSWORD, value, end);

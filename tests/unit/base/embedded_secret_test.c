@@ -24,6 +24,19 @@ static const struct {
     {"Password\tTr0ub4dor\tnote", "Password\t****\tnote", EMBEDDED_PASSWORD},
     {"user: joe pwd=x9x9 api key: 12345", "user: joe pwd=**** api key: ****", EMBEDDED_PASSWORD},
     {"password:\xC2\xA0hunter22", "password:\xC2\xA0****", EMBEDDED_PASSWORD},
+    {"PW: PwSecret12!", "PW: ****", EMBEDDED_PASSWORD},
+    {"pw", NULL, 0},
+    {"pw1: PwSecret12!", NULL, 0},
+    {"User / Pass: admin / AdminSlash1! x", "User / Pass: admin / **** x", EMBEDDED_PASSWORD},
+    {"User/Pass: admin/AdminSlash1! x", "User/Pass: **** x", EMBEDDED_PASSWORD},
+    {"User / Pass: admin", "User / Pass: ****", EMBEDDED_PASSWORD},
+    {"User / Pass: admin /", "User / Pass: **** /", EMBEDDED_PASSWORD},
+    {"Password:\nHunter22\nNotes", "Password:\n****\nNotes", EMBEDDED_PASSWORD},
+    {"Password: \r\n Hunter22 ", "Password: \r\n **** ", EMBEDDED_PASSWORD},
+    {"Password:\nNotes\nmore", NULL, 0},
+    {"Password:\nSee page 12", NULL, 0},
+    {"Password:\n\nHunter22", NULL, 0},
+    {"Password:\n", NULL, 0},
     {"key AKIAIOSFODNN7EXAMPLE here", "key **** here", EMBEDDED_ACCESS_KEY},
     {"Authorization: Bearer abcdefghijklmnop1234", "Authorization: Bearer ****", EMBEDDED_TOKEN},
     {"eyJhbGciOiJub25l.eyJzdWIiOiJhIn0.c2lnbmF0dXJl", "****", EMBEDDED_TOKEN},
@@ -53,7 +66,7 @@ static void every_label_is_known(void **state)
         "accesskey",   "accountkey",    "credential", "kennwort",  "password",   "passwd",
         "passphrase",  "passcode",      "passwort",   "pass",      "pwd",        "psk",
         "private key", "secret key",    "secret_key", "secretkey", "secret",     "shared key",
-        "sharedkey",   "shared secret", "token",
+        "sharedkey",   "shared secret", "token",      "pw",
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
