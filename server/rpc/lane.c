@@ -53,8 +53,6 @@ static struct lane_job *take(struct lane *lane)
 static void *worker_main(void *context)
 {
     struct lane *lane = context;
-    const struct sched_param priority = {0};
-    (void)sched_setscheduler(0, lane->policy, &priority); // if it is refused, only speed is lost
     for (struct lane_job *job; (job = take(lane)) != NULL;) {
         // The job may queue itself again or be gone after it ran.
         struct owner *owner = job->owner;
@@ -67,12 +65,14 @@ static void *worker_main(void *context)
 enum err_code lane_start(struct lane *lane, const char *name, size_t threads, int policy,
                          struct err *reterr)
 {
-    lane->policy = policy;
+    const struct sched_param priority = {0};
     for (size_t i = 0; i < threads && i < LANE_THREADS_MAX; i++) {
         int error = pthread_create(&lane->threads[i], NULL, worker_main, lane);
         if (error != 0)
             return err_set(reterr, ERR_INTERNAL, "cannot start a worker: %s", strerror(error));
         (void)pthread_setname_np(lane->threads[i], name);
+        // If it is refused only speed is lost.
+        (void)pthread_setschedparam(lane->threads[i], policy, &priority);
         lane->thread_count++;
     }
     return ERR_OK;

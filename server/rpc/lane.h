@@ -31,7 +31,6 @@ struct lane {
     size_t idle; // threads that wait
     bool waking; // one of them is told, and not up yet
     bool stopping;
-    int policy; // of the threads
     pthread_t threads[LANE_THREADS_MAX];
     size_t thread_count;
 };

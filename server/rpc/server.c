@@ -330,8 +330,8 @@ static void post_calls(struct rpc_server *server)
 enum err_code rpc_server_start(struct rpc_server *server, struct err *reterr)
 {
     const struct rpc_settings *settings = &server->settings;
-    // Reads let a poller finish what has arrived: each would else break in when Postgres answers.
-    // Who waits for IT Glue must not wait for a run of a sync besides.
+    // Who waits for Postgres lets a poller finish what has arrived, in which each answer would else
+    // break in. Who waits for IT Glue must not wait for a run of a sync besides.
     try_(lane_start(&server->lanes[LANE_STORE], "rpc-store", (size_t)settings->store_workers,
                     SCHED_BATCH, reterr));
     try_(lane_start(&server->lanes[LANE_UPSTREAM], "rpc-upstream",

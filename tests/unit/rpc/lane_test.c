@@ -115,8 +115,8 @@ static void assert_policy(int wanted)
     lane_init(&lane, 1);
     prepare(works, &lane);
     works[0].job.run = tell_policy;
-    assert_true(lane_push(&lane, &works[0].job));
     assert_int_equal(lane_start(&lane, "test", 1, wanted, &err), ERR_OK);
+    assert_true(lane_push(&lane, &works[0].job));
     lane_stop(&lane);
     assert_int_equal(policy, wanted);
     assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
