@@ -95,5 +95,7 @@ def mutual_tls(report, server, plan, preload):
         expect_no_failures(secured)
         report.add("mTLS c8 m10", "Check vs own plaintext", [r["rate"] for r in results["ours"]],
                    [r["rate"] for r in results["plain"]], "req/s", ">= 0.60")
+        report.add("mTLS c8 m10", "CPU vs own plaintext", [r["cpu_us"] for r in results["ours"]],
+                   [r["cpu_us"] for r in results["plain"]], "us/req", inverse=True)
     finally:
         secured.stop()
