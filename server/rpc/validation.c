@@ -1,6 +1,7 @@
 #include "server/rpc/validation.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,12 +16,14 @@ enum {
     TAG_BYTES_MAX = 5,
 };
 
+static const size_t OF_ALL = SIZE_MAX;
+
 // Where the check is: one frame a level of nesting, linked upwards to build the path of an error.
 struct frame {
     const struct frame *up;
     const struct rule *rule;
     const ProtobufCFieldDescriptor *field; // being checked; NULL before the first
-    size_t index;                          // of the item, in a repeated field
+    size_t index;                          // of the item, in a repeated field; OF_ALL: all of it
     unsigned depth;
 };
 
@@ -41,7 +44,7 @@ static void append_path(const struct frame *frame, char *text, size_t size)
     append_path(frame->up, text, size);
     size_t used = strlen(text);
     const char *dot = used == 0 ? "" : ".";
-    if (frame->field->label == PROTOBUF_C_LABEL_REPEATED)
+    if (frame->field->label == PROTOBUF_C_LABEL_REPEATED && frame->index != OF_ALL)
         (void)snprintf(text + used, size - used, "%s%s[%zu]", dot, frame->field->name,
                        frame->index);
     else
@@ -164,8 +167,10 @@ static enum err_code skip_unknown(const struct frame *frame, struct cursor *curs
 static enum err_code too_many(const struct frame *frame, uint32_t max, struct err *reterr)
 {
     char what[64];
+    struct frame all = *frame;
+    all.index = OF_ALL;
     (void)snprintf(what, sizeof(what), "has more than %u items", max);
-    enum err_code code = refuse(frame, ERR_FIELD_INVALID, reterr, what);
+    enum err_code code = refuse(&all, ERR_FIELD_INVALID, reterr, what);
     err_meta(reterr, "allowed", "%u", max);
     return code;
 }

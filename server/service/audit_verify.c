@@ -147,8 +147,10 @@ enum err_code audit_verify(struct request *request,
     struct pass pass = {.request = request, .out = out};
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     bool holds;
-    if (in->start_sequence < 0 || in->max_event_count < 0)
+    if (in->start_sequence < 0)
         return err_invalid(reterr, "start_sequence", "must not be negative");
+    if (in->max_event_count < 0)
+        return err_invalid(reterr, "max_event_count", "must not be negative");
     int64_t most = in->max_event_count == 0           ? EVENTS_DEFAULT
                    : in->max_event_count < EVENTS_MAX ? in->max_event_count
                                                       : EVENTS_MAX;

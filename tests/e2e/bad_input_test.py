@@ -80,11 +80,17 @@ class BadInput(e2e.Case):
         batch = v1.BatchUpsertCompaniesRequest(companies=[
             v1.Company(name="companies/many%d" % i, display_name="x") for i in range(1001)])
         failure = self.api.fails("CompanyService.BatchUpsertCompanies", batch)
-        self.assertField(failure, "FIELD_INVALID", "companies[1000]")
+        self.assertField(failure, "FIELD_INVALID", "companies")
         self.assertEqual(failure.metadata["allowed"], "1000")
         # All or none.
         self.assertFailure(self.api.fails("CompanyService.GetCompany", name="companies/many0"), NOT_FOUND,
                            "RESOURCE_NOT_FOUND")
+
+    def test_packed_items_and_numbers_are_named(self):
+        self.assertField(self.api.fails("DocumentationService.SearchDocumentation", parent="companies/-", query="x",
+                                        kinds=[1, 1, 1, 1, 1]), "FIELD_INVALID", "kinds")
+        for field in ("start_sequence", "max_event_count"):
+            self.assertField(self.api.fails("AuditService.VerifyAuditChain", **{field: -1}), "FIELD_INVALID", field)
 
     def test_unknown_enum(self):
         v1 = e2e.protos.v1
