@@ -16,7 +16,6 @@
 #include "server/service/reveal_freeze.h"
 #include "server/store/password_handoff.h"
 
-// The subject as in claims.h.
 enum { TTL_MIN_S = 60, TTL_MAX_S = 86400, TTL_DEFAULT_S = 15 * 60, CHANGES = 3 };
 
 // One on its way.
