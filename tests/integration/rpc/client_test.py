@@ -87,6 +87,10 @@ class Node(Case):
         names = [one.type_url.rsplit(".", 1)[1] for one in status.details]
         self.assertEqual(names, ["ErrorInfo", "ResourceInfo", "RequestInfo"])
         self.assertEqual(seen["late"]["code"], grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
+        # It tries again if it is told to, and when the server says; of three failures two are left.
+        self.assertEqual(seen["refused"]["code"], grpc.StatusCode.UNAVAILABLE.value[0])
+        self.assertEqual(seen["retried"]["code"], 0)
+        self.assertGreater(seen["retried"]["ms"], 750)
         self.assertEqual(seen["stream"], {"code": 0, "count": 5})
         self.server.wait(waiting=0)
 
@@ -125,6 +129,22 @@ class Buf(Case):
             self.assertEqual(info.resource_type, "docbridge.internal/Company")
             info = rpc.ErrorInfo.FromString(value["google.rpc.ErrorInfo"])
             self.assertEqual(info.reason, "RESOURCE_NOT_FOUND")
+
+    def test_retry_and_deadline(self):
+        # It asks once, and shows when to ask again.
+        got = self.buf("grpc-v1", COMPANY + "GetCompany", "-H", ": ".join(ALL[0]), "-d",
+                       '{"name": "companies/limited"}')
+        error = json.loads(got.stderr)
+        self.assertEqual(error["code"], "resource_exhausted")
+        found = {one["type"]: one["value"] + "==" for one in error["details"]}
+        retry = rpc.RetryInfo.FromString(base64.b64decode(found["google.rpc.RetryInfo"]))
+        self.assertEqual(retry.retry_delay.ToMilliseconds(), 1500)
+        # When it gives up, so does the server.
+        got = self.buf("grpc-v1", COMPANY + "GetCompany", "-H", ": ".join(ALL[0]), "--timeout", "2s",
+                       "-d", '{"name": "companies/slow"}')
+        self.assertNotEqual(got.returncode, 0)
+        stats = self.server.wait(waiting=0)
+        self.assertEqual(stats["deadline"] + stats["cancel"], 1)
 
 
 class ResourceTypes(Case):
