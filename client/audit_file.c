@@ -147,7 +147,7 @@ static bool check_head(struct audit_file *verified, const struct audit_line *lin
                      line->mark.sequence);
     if (memcmp(line->mark.hash, verified->hash, sizeof(verified->hash)) != 0)
         return fault(verified, "the head says another hash of event %" PRId64, line->mark.sequence);
-    bool bare;
+    bool bare = false;
     if (!check_signature(verified, line, &bare))
         return false;
     if (bare) {
