@@ -123,7 +123,7 @@ static const struct statement snippet = {
     "   || substring(e.content FROM w.at + length($5) FOR 120)"
     "  WHEN $6 THEN left(e.content, 200)"
     "  ELSE left(ts_headline('folded', CASE WHEN w.at > 0"
-    "    THEN substring(e.content FROM greatest(1, w.at - 200) FOR w.span)"
+    "    THEN substring(e.content FROM greatest(1, w.at - 120) FOR w.span)"
     "    ELSE left(e.content, 16000) END, a.any_word, 'StartSel=\"' || chr(1)"
     "    || '\", StopSel=\"' || chr(2) || '\", MaxWords=32, MinWords=16'), 1000) END"
     " FROM asked a CROSS JOIN unnest($3::bigint[], $4::bigint[]) WITH ORDINALITY"
@@ -134,7 +134,7 @@ static const struct statement snippet = {
     " CROSS JOIN LATERAL (SELECT coalesce(min(nullif(p.at, 0)), (SELECT min(nullif(s.at, 0))"
     "   FROM (SELECT strpos(low.content, word) AS at FROM unnest(a.words) word) s)) AS at,"
     "  CASE WHEN min(p.at) = 0 THEN 3000"
-    "   ELSE least(max(p.at) - min(p.at) + 500, 3000) END AS span"
+    "   ELSE least(max(p.at) - min(p.at) + 380, 3000) END AS span"
     "  FROM (SELECT strpos(low.content, piece) AS at FROM unnest(a.pieces) piece) p) w"};
 
 static enum err_code add_snippets(struct tx *tx, const struct search_query *query,
