@@ -517,7 +517,7 @@ class Database(Synced):
             e2e.wait_for("an answer", self.recovered)
 
     def test_calls_with_the_database_down(self):
-        self.stack.postgres("stop")
+        self.stack.postgres("halt")
         try:
             started = time.monotonic()
             before = self.emulator.count()
