@@ -207,7 +207,7 @@ static void a_recovering_server_is_unavailable(void **state)
     assert_non_null(strstr(err.text, "57P03"));
     assert_true(err.retry_after_ms >= 500);
     test_postgres_promote(standby);
-    int64_t ms = fixture_recover(store, 60);
+    int64_t ms = fixture_recover(store, 10);
     print_message("served %d ms after the promotion\n", (int)ms);
     fixture_settled(store, standby_admin_dsn);
 }

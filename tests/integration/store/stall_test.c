@@ -77,7 +77,7 @@ static void calls_end_and_return_when_it_goes_on(void **state)
     }
     assert_true(calls >= 2 * CALLERS);
     test_postgres_resume(postgres);
-    int64_t ms = fixture_recover(store, 30);
+    int64_t ms = fixture_recover(store, 10);
     print_message("%d calls ended; recovered %d ms after the stall\n", calls, (int)ms);
     fixture_settled(store, database->admin_dsn);
 }
@@ -101,7 +101,7 @@ static void a_transaction_in_the_middle_is_given_up(void **state)
     // Its idle neighbour went with it.
     assert_int_equal(store_get_stats(store).open, 0);
     test_postgres_resume(postgres);
-    (void)fixture_recover(store, 30);
+    (void)fixture_recover(store, 10);
     fixture_settled(store, database->admin_dsn);
 }
 
@@ -118,7 +118,7 @@ static void an_abort_is_bounded(void **state)
     assert_in_range(clock_steady_ms() - start_ms, 0, 2 * DRAIN_MS + SLACK_MS);
     assert_int_equal(store_get_stats(store).open, 0);
     test_postgres_resume(postgres);
-    (void)fixture_recover(store, 30);
+    (void)fixture_recover(store, 10);
     fixture_settled(store, database->admin_dsn);
     assert_string_equal(
         test_postgres_value(database->admin_dsn, "SELECT count(*) FROM company WHERE id = 'b'"),

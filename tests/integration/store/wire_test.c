@@ -80,7 +80,7 @@ static void a_cut_wire_is_told_and_replaced(void **state)
         told += code == ERR_STORE_UNAVAILABLE;
         served += code == ERR_OK;
         fault_proxy_cut(proxy, -1);
-        (void)fixture_recover(store, 30);
+        (void)fixture_recover(store, 10);
         struct store_stats stats = store_get_stats(store);
         assert_int_equal(stats.idle, stats.open);
     }
@@ -144,7 +144,7 @@ static void a_silent_wire_costs_the_deadline(void **state)
     assert_code(fixture_try(store, 30000, reterr), ERR_STORE_UNAVAILABLE);
     assert_in_range(clock_steady_ms() - start_ms, 900, PROMPT_MS); // connect_timeout_ms
     fault_proxy_stall(proxy, false);
-    int64_t ms = fixture_recover(store, 30);
+    int64_t ms = fixture_recover(store, 10);
     print_message("recovered %d ms after the silence\n", (int)ms);
     fixture_settled(store, database->admin_dsn);
 }
