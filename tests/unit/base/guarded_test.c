@@ -67,7 +67,7 @@ static void misuse(enum misuse how, size_t size)
 {
     volatile unsigned char *memory = guarded_take(size);
     if (how == WRITE_IN_FRONT)
-        memory[-1] = 'x';
+        memory[-1] ^= 'x'; // a large block has random bytes there
     if (how != READ_BEHIND)
         guarded_give((void *)(uintptr_t)memory, size);
     if (how == READ_AFTER) {
