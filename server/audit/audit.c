@@ -59,6 +59,8 @@ static struct audit_event_row row_of(const struct audit_event *event, const char
         .policy_version = event->policy_version,
         .intent_sequence = event->intent_sequence,
         .changes = changes,
+        .shown = event->shown,
+        .shown_update_time_us = event->shown_update_time_us,
         .request_id = "",
         .peer = "",
     };

@@ -83,6 +83,9 @@ struct audit_event {
     int64_t intent_sequence; // of the intent that an outcome ends
     const struct audit_change *changes;
     size_t change_count;
+    // Of an outcome that gives a value out; nothing of it is shown by the event.
+    bool shown;
+    int64_t shown_update_time_us; // when upstream says that the value came to be; 0: it does not
 };
 
 // Appends an event of the request's caller to the chain, within `tx`, a transaction of the caller's

@@ -17,7 +17,6 @@
 #include "server/audit/audit.h"
 #include "server/base/buffer.h"
 #include "server/service/method.h"
-#include "server/store/exposure.h"
 #include "server/store/store.h"
 
 struct trail_settings {
@@ -39,21 +38,18 @@ enum err_code trail_start(struct trail *trail, struct err *reterr) _must_check_;
 void trail_stop(struct trail *trail);
 struct trail *trail_free(struct trail *trail);
 
-// Makes an event of the request's caller durable, with those that others write at the time, and
-// what was seen with it if `seen` is not NULL: both or neither. Hold no transaction meanwhile.
-// Returns by `deadline` if the event's turn has not come, else within 5 seconds of its turn. After
-// an error nothing may be believed of the event. `ret_sequence` may be NULL. Errors:
-// STORE_UNAVAILABLE, also for too many that wait, DEADLINE_EXCEEDED, INTERNAL.
+// Makes an event of the request's caller durable, with those that others write at the time. Hold no
+// transaction meanwhile. Returns by `deadline` if the event's turn has not come, else within 5
+// seconds of its turn. After an error nothing may be believed of the event. `ret_sequence` may be
+// NULL. Errors: STORE_UNAVAILABLE, also for too many that wait, DEADLINE_EXCEEDED, INTERNAL.
 enum err_code trail_write(struct trail *trail, const struct request *request,
-                          const struct audit_event *event, const struct exposure_sighting *seen,
-                          struct deadline deadline, int64_t *ret_sequence,
-                          struct err *reterr) _must_check_;
+                          const struct audit_event *event, struct deadline deadline,
+                          int64_t *ret_sequence, struct err *reterr) _must_check_;
 
 // One of several events that are written together.
 struct trail_entry {
     const struct request *request; // of the event's caller
     const struct audit_event *event;
-    const struct exposure_sighting *seen; // NULL: nothing
     // What came of it: as trail_write() says it.
     enum err_code code;
     int64_t sequence;
@@ -73,7 +69,8 @@ bool trail_public_key(const struct trail *trail, unsigned char ret_key[AUDIT_KEY
 // Says within `tx`, a transaction of a tenant, how far its chain has come. `ret_sequence`: there.
 enum err_code trail_mark(const struct trail *trail, struct tx *tx, int64_t *ret_sequence,
                          struct err *reterr) _must_check_;
-// Marks every chain that grew since its last mark: what the thread does now and then.
+// Enters the exposures of every chain that grew since its last mark, and marks it: what the thread
+// does now and then.
 void trail_mark_all(struct trail *trail);
 // Removes what is older than the retention, of all tenants: what the thread does every hour.
 void trail_retain_all(struct trail *trail);

@@ -1,11 +1,12 @@
-// The trail's one thread: marks chains that grew, removes events whose time is over, looks for
-// events of other processes.
+// The trail's one thread: enters exposures and marks chains that grew, removes events whose time is
+// over, looks for events of other processes.
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "server/audit/trail_private.h"
 #include "server/base/log.h"
 #include "server/store/audit_mark.h"
+#include "server/store/exposure.h"
 
 enum {
     TX_MS = 60000,
@@ -32,6 +33,16 @@ static enum err_code mark_tenant(struct trail *trail, const char *tenant, struct
     return tx_commit(&tx, reterr);
 }
 
+// So that whoever reads the ledger finds little to enter.
+static enum err_code enter_exposures(struct trail *trail, const char *tenant, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(trail->store, tenant, deadline_in(TX_MS), NULL, &tx, reterr));
+    tx_commit_with_next(tx);
+    try_(exposure_update(tx, reterr));
+    return tx_commit(&tx, reterr);
+}
+
 static enum err_code list_due(struct trail *trail, const char *after, struct arena *arena,
                               const char *const **ret_tenants, size_t *ret_count,
                               struct err *reterr)
@@ -55,9 +66,12 @@ void trail_mark_all(struct trail *trail)
             log_event(LOG_WARN, "chains to mark cannot be found", LOG_ERR(&err));
             return;
         }
-        for (size_t i = 0; i < count && !is_stopping(trail); i++)
+        for (size_t i = 0; i < count && !is_stopping(trail); i++) {
+            if (enter_exposures(trail, tenants[i], &err) != ERR_OK)
+                log_event(LOG_WARN, "exposures were not entered", LOG_ERR(&err));
             if (mark_tenant(trail, tenants[i], &err) != ERR_OK)
                 log_event(LOG_WARN, "a chain was not marked", LOG_ERR(&err));
+        }
         after = count == 0 ? "" : tenants[count - 1];
     }
 }

@@ -5,7 +5,7 @@
 
 #include "server/audit/trail_private.h"
 
-enum { WRITE_MS = 5000, SEEN_BYTES_MAX = 1024 * 1024 };
+enum { WRITE_MS = 5000 };
 
 _Static_assert((int)TRAIL_ENTRIES_MAX <= (int)TURN_GROUP_MAX, "a group has room for all of a turn");
 
@@ -31,64 +31,42 @@ static struct trail_end *end_of(struct trail *trail, const char *tenant)
     return end;
 }
 
-// Rows, and what was seen by those of them that are outcomes of reveals, to be committed together.
+// Rows to be committed together.
 struct group {
     struct trail_entry *entries[TURN_GROUP_MAX];
     struct audit_event_row *rows[TURN_GROUP_MAX];
-    struct exposure_sighting seen[TURN_GROUP_MAX];
-    size_t count, seen_count;
+    size_t count;
 };
 
 static void add(struct group *group, struct trail_entry *entry)
 {
     group->entries[group->count] = entry;
     group->rows[group->count++] = &entry->row;
-    if (entry->seen != NULL)
-        group->seen[group->seen_count++] = *entry->seen;
-}
-
-// In the flight of the next statement. Its locks come before that of the end of the chain, as they
-// do where a sync closes exposures.
-static enum err_code note_seen(struct tx *tx, const struct group *group, struct arena *arena,
-                               struct err *reterr)
-{
-    return group->seen_count == 0
-               ? ERR_OK
-               : exposure_note(tx, group->seen, group->seen_count, clock_wall_us(), arena, reterr);
 }
 
 // In one flight behind an end that is believed in; `*ret_written` is false if it was not there.
-static enum err_code write_behind(struct trail *trail, const char *tenant, struct group *group,
-                                  const struct audit_head *head, bool *ret_written,
-                                  struct err *reterr)
+static enum err_code write_behind(struct trail *trail, const char *tenant,
+                                  const struct group *group, const struct audit_head *head,
+                                  bool *ret_written, struct err *reterr)
 {
-    struct arena arena _cleanup_(arena_done);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    arena_init(&arena, SEEN_BYTES_MAX);
     *ret_written = false;
     if (head->sequence == 0)
         return ERR_OK;
     try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
     tx_plan_once(tx);
-    try_(note_seen(tx, group, &arena, reterr));
     audit_follow(tenant, *head, group->rows, group->count);
     tx_commit_with_next(tx);
     try_(audit_event_try_insert(tx, group->rows, group->count, ret_written, reterr));
-    try_(tx_commit(&tx, reterr));
-    // Noted is noted, also without the rows.
-    group->seen_count = 0;
-    return ERR_OK;
+    return tx_commit(&tx, reterr);
 }
 
 static enum err_code write_locked(struct trail *trail, const char *tenant,
                                   const struct group *group, struct err *reterr)
 {
-    struct arena arena _cleanup_(arena_done);
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    arena_init(&arena, SEEN_BYTES_MAX);
     try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
     tx_plan_once(tx);
-    try_(note_seen(tx, group, &arena, reterr));
     try_(audit_chain(tx, group->rows, group->count, reterr));
     tx_commit_with_next(tx);
     try_(audit_event_insert(tx, group->rows, group->count, reterr));
@@ -191,10 +169,10 @@ void trail_write_all(struct trail *trail, const char *tenant, struct trail_entry
 }
 
 enum err_code trail_write(struct trail *trail, const struct request *request,
-                          const struct audit_event *event, const struct exposure_sighting *seen,
-                          struct deadline deadline, int64_t *ret_sequence, struct err *reterr)
+                          const struct audit_event *event, struct deadline deadline,
+                          int64_t *ret_sequence, struct err *reterr)
 {
-    struct trail_entry entry = {.request = request, .event = event, .seen = seen, .reterr = reterr};
+    struct trail_entry entry = {.request = request, .event = event, .reterr = reterr};
     struct trail_entry *entries[] = {&entry};
     trail_write_all(trail, request->caller->tenant, entries, 1, deadline);
     if (entry.code == ERR_OK && ret_sequence != NULL)

@@ -106,8 +106,8 @@ static enum err_code record_raw(const struct request *request, const char *name,
         .company_display_name = reading->sight.company_display_name,
     };
     struct err cause;
-    if (trail_write(request->backend->trail, request, &event, NULL, request->deadline, NULL,
-                    &cause) == ERR_OK)
+    if (trail_write(request->backend->trail, request, &event, request->deadline, NULL, &cause) ==
+        ERR_OK)
         return ERR_OK;
     log_event(LOG_ERROR, "a raw read was not audited and therefore not served", LOG_ERR(&cause));
     (void)err_set(reterr, ERR_AUDIT_UNAVAILABLE,

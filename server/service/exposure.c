@@ -135,6 +135,7 @@ static enum err_code list_exposures(struct request *request,
     try_(cursor_open_number(arena, cursor, &before_us, &after_id, reterr));
 
     try_(request_begin(request, &tx, reterr));
+    try_(exposure_update(tx, reterr));
     tx_commit_with_next(tx);
     try_(exposure_list(tx, &filter, before_us, after_id, size + 1, arena, &exposures, &count,
                        reterr));
@@ -201,6 +202,7 @@ static enum err_code resolve_exposure(struct request *request,
     try_(name_parse(in->name, "exposures/{exposure}", "name", arena, &name, reterr));
     try_(field_text(in->note, "note", NOTE_MAX, reterr));
     try_(request_begin(request, &tx, reterr));
+    try_(exposure_update(tx, reterr));
     try_(exposure_get(tx, name.exposure, arena, &exposure, reterr));
     if (exposure == NULL)
         return err_not_found(reterr, in->name);

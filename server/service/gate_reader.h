@@ -13,7 +13,7 @@ struct gate_look;
 enum err_code gate_reader_new(struct gate_reader **ret_reader, struct err *reterr) _must_check_;
 struct gate_reader *gate_reader_free(struct gate_reader *reader);
 
-// Judges what was read: `look->gates` if `read` is ERR_OK, else `why` not. Sets event and seen of
+// Judges what was read: `look->gates` if `read` is ERR_OK, else `why` not. Sets event of
 // `look->entry` if something is to be recorded. On any thread, while the caller waits; must not
 // wait itself.
 typedef void gate_judge(void *context, struct gate_look *look, enum err_code read,

@@ -5,7 +5,6 @@
 #include "server/audit/audit.h"
 #include "server/service/request.h"
 #include "server/service/reveal.h"
-#include "server/store/exposure.h"
 #include "server/store/password_handoff.h"
 
 // One reveal on its way.
@@ -26,7 +25,6 @@ struct reveal {
     struct err *why;
     enum audit_outcome refusal;
     struct audit_event event;
-    struct exposure_sighting sighting;
     int64_t intent_sequence;
     int64_t outcome_sequence;
     struct source_password live;

@@ -57,7 +57,7 @@ enum err_code reveal_record(const struct reveal *reveal, const struct audit_even
                             struct deadline deadline, int64_t *ret_sequence, struct err *reterr)
 {
     struct err cause;
-    return trail_write(reveal->request->backend->trail, reveal->request, event, NULL, deadline,
+    return trail_write(reveal->request->backend->trail, reveal->request, event, deadline,
                        ret_sequence, &cause) == ERR_OK
                ? ERR_OK
                : audit_unavailable(&cause, reterr);
@@ -232,11 +232,9 @@ static enum audit_outcome outcome_of(enum err_code code, bool served)
     return unknown ? AUDIT_UNKNOWN : AUDIT_FAILED;
 }
 
-// The outcome. Whoever gets a value has seen the secret, which is noted with it; an empty one is
-// none.
+// The outcome; `served`: upstream gave a value. An empty one shows nobody anything.
 static void fill_outcome(struct reveal *reveal, enum err_code verdict, bool served)
 {
-    const struct password_gates *gates = &reveal->gates;
     const struct source_password *live = &reveal->live;
     reveal->verdict = verdict;
     reveal->event = (struct audit_event){
@@ -246,23 +244,10 @@ static void fill_outcome(struct reveal *reveal, enum err_code verdict, bool serv
         .upstream_status = reveal->attempt.http_status,
         .upstream_served = verdict != ERR_OK && served,
         .intent_sequence = reveal->intent_sequence,
+        .shown = verdict == ERR_OK && live->value != NULL && secret_len(live->value) > 0,
+        .shown_update_time_us = live->password_update_time_us,
     };
     reveal_fill_event(reveal, &reveal->event);
-    reveal->sighting = (struct exposure_sighting){
-        .viewer = reveal->request->caller,
-        .company_id = reveal->company_id,
-        .company_display_name = gates->sight.company_display_name,
-        .connection_id = gates->sight.connection_id,
-        .password_id = reveal->password_id,
-        .password_display_name = gates->display_name,
-        .password_update_time_us = live->password_update_time_us,
-    };
-}
-
-static bool is_seen(const struct reveal *reveal)
-{
-    return reveal->verdict == ERR_OK && reveal->live.value != NULL &&
-           secret_len(reveal->live.value) > 0;
 }
 
 // The record as it is now decides: another organization, category, folder or vault than a moment
@@ -295,23 +280,6 @@ static void judge_live(void *context, struct gate_look *look, enum err_code read
         (void)pass_on(why, reveal->why);
     fill_outcome(reveal, verdict, /* served= */ true);
     look->entry.event = &reveal->event;
-    look->entry.seen = is_seen(reveal) ? &reveal->sighting : NULL;
-}
-
-// What was seen and cannot be noted is not given out, and that is an outcome too.
-static enum err_code refuse_unnoted(struct reveal *reveal, const struct err *cause,
-                                    struct deadline deadline, struct err *reterr)
-{
-    struct err ignored;
-    (void)audit_unavailable(cause, reterr);
-    if (!is_seen(reveal) || cause->code == ERR_STORE_UNAVAILABLE ||
-        cause->code == ERR_DEADLINE_EXCEEDED)
-        return ERR_AUDIT_UNAVAILABLE;
-    reveal->event.outcome = AUDIT_DENIED;
-    reveal->event.error = ERR_AUDIT_UNAVAILABLE;
-    reveal->event.upstream_served = true;
-    (void)!reveal_record(reveal, &reveal->event, deadline, NULL, &ignored);
-    return ERR_AUDIT_UNAVAILABLE;
 }
 
 // Judges the live record, and makes the outcome durable.
@@ -335,7 +303,7 @@ static enum err_code pass_live_gates(struct reveal *reveal, struct deadline dead
     if (look.entry.event == NULL)
         return audit_unavailable(&cause, reterr);
     if (look.entry.code != ERR_OK)
-        return refuse_unnoted(reveal, &cause, deadline, reterr);
+        return audit_unavailable(&cause, reterr);
     reveal->outcome_sequence = look.entry.sequence;
     return reveal->verdict;
 }

@@ -14,18 +14,18 @@ static const struct statement insert_head = {
 // Nothing is inserted unless the end of the chain is where the first event goes on from it.
 static const struct statement insert = {
     "audit_insert",
-    "WITH head AS (UPDATE audit_head SET sequence = $28, hash = $29"
-    "  WHERE tenant = $1 AND sequence = $30 AND hash = $31 RETURNING tenant)"
+    "WITH head AS (UPDATE audit_head SET sequence = $30, hash = $31"
+    "  WHERE tenant = $1 AND sequence = $32 AND hash = $33 RETURNING tenant)"
     "INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome, error_reason,"
     " actor_subject, actor_display_name, actor_kind, resource, resource_display_name, company_id,"
     " company_display_name, organization, password_category_display_name, reason, ticket,"
     " request_id, peer, upstream_status, upstream_served, policy_version, intent_sequence,"
-    " changes, previous_hash, hash)"
+    " changes, previous_hash, hash, shown, shown_update_time)"
     "SELECT head.tenant, e.* FROM head, unnest($2::bigint[], $3::timestamptz[], $4::bigint[],"
     " $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[],"
     " $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],"
     " $19::text[], $20::text[], $21::bigint[], $22::boolean[], $23::bigint[], $24::bigint[],"
-    " $25::text[], $26::bytea[], $27::bytea[]) AS e"};
+    " $25::text[], $26::bytea[], $27::bytea[], $28::boolean[], $29::timestamptz[]) AS e"};
 
 // The columns, in the order that read_row() takes them. $2 is the time before which an intent
 // should have its outcome.
@@ -204,6 +204,8 @@ enum err_code audit_event_try_insert(struct tx *tx, struct audit_event_row *cons
         ROW_TEXTS(changes),
         hashes(&columns, ROW_AT(previous_hash)),
         hashes(&columns, ROW_AT(hash)),
+        flags(&columns, ROW_AT(shown)),
+        ROW_TIMES(shown_update_time_us),
         ARG_INT64(last->sequence),
         ARG_BYTES(last->hash, AUDIT_HASH_BYTES),
         ARG_INT64(first->sequence - 1),

@@ -30,6 +30,10 @@ struct audit_event_row {
     int64_t policy_version;
     int64_t intent_sequence;
     const char *changes; // JSON, see audit_changes()
+    // For the ledger of exposures, and not covered by the hash: an outcome that gave a value out,
+    // and when that came to be (0: upstream did not say).
+    bool shown;
+    int64_t shown_update_time_us;
     unsigned char previous_hash[AUDIT_HASH_BYTES];
     unsigned char hash[AUDIT_HASH_BYTES];
 

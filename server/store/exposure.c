@@ -1,54 +1,8 @@
 #include "server/store/exposure.h"
 
-#include <string.h>
-
-#include "server/base/encoding.h"
 #include "server/store/company_set.h"
 
-// All rows that may change are locked in one order first, and new ones made in it: of two reveals
-// of a secret that was just replaced, each closes what the other saw, also where they are noted
-// together. $3 to $13 are columns of who sees what, each person and secret once; the first of a
-// secret `leads` it, and `newest` is when the newest of its values came to be.
-static const struct statement note_sql = {
-    "exposure_note",
-    "WITH seen AS MATERIALIZED (SELECT *, max(update_time) OVER secret AS newest,"
-    "  row_number() OVER secret = 1 AS leads"
-    "  FROM unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[],"
-    "   $9::text[], $10::text[], $11::timestamptz[], $12::bigint[], $13::text[]) AS s"
-    "   (connection_id, password_id, subject, display_name, actor_kind, company_id,"
-    "    company_display_name, password_display_name, update_time, count, id)"
-    "  WINDOW secret AS (PARTITION BY connection_id, password_id ORDER BY subject"
-    "   ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)),"
-    " locked AS MATERIALIZED (SELECT e.* FROM seen s CROSS JOIN LATERAL ("
-    "  SELECT x.connection_id, x.password_id, x.subject, s.newest FROM exposure x"
-    "   WHERE x.tenant = $1"
-    "    AND (x.connection_id, x.password_id) = (s.connection_id, s.password_id)"
-    "    AND (x.rotate_time IS NULL OR x.subject IN (SELECT subject FROM seen))"
-    "   ORDER BY x.subject FOR UPDATE) e WHERE s.leads),"
-    " closed AS (UPDATE exposure e SET rotate_time = l.newest FROM locked l WHERE e.tenant = $1"
-    "   AND (e.connection_id, e.password_id, e.subject) ="
-    "       (l.connection_id, l.password_id, l.subject)"
-    "   AND e.rotate_time IS NULL"
-    "   AND l.newest > coalesce(e.seen_update_time, e.last_reveal_time)"
-    "   AND NOT EXISTS (SELECT FROM seen s WHERE (s.connection_id, s.password_id, s.subject) ="
-    "                   (l.connection_id, l.password_id, l.subject)))"
-    " INSERT INTO exposure AS e (tenant, connection_id, password_id, subject, id, display_name,"
-    "  actor_kind, company_id, company_display_name, password_display_name, first_reveal_time,"
-    "  last_reveal_time, seen_update_time, rotate_time, reveal_count)"
-    " SELECT $1, s.connection_id, s.password_id, s.subject, s.id, s.display_name, s.actor_kind,"
-    "  s.company_id, s.company_display_name, s.password_display_name, $2, $2, s.update_time,"
-    "  CASE WHEN s.newest > coalesce(s.update_time, $2) THEN s.newest END, s.count"
-    "  FROM (SELECT count(*) FROM locked) l, seen s"
-    "  ORDER BY s.connection_id, s.password_id, s.subject"
-    " ON CONFLICT (tenant, connection_id, password_id, subject) DO UPDATE SET"
-    "  display_name = excluded.display_name, actor_kind = excluded.actor_kind,"
-    "  company_id = excluded.company_id, company_display_name = excluded.company_display_name,"
-    "  password_display_name = excluded.password_display_name,"
-    "  reveal_count = e.reveal_count + excluded.reveal_count,"
-    "  last_reveal_time = excluded.last_reveal_time,"
-    "  seen_update_time = excluded.seen_update_time, rotate_time = excluded.rotate_time,"
-    "  resolve_time = NULL, resolver_subject = '', resolver_display_name = '', resolver_kind = 0,"
-    "  note = ''"};
+static const struct statement update_sql = {"exposure_update", "SELECT update_exposures($1)"};
 
 // What was replaced is no risk any more, whatever was said of it before.
 #define STATE                                                                           \
@@ -76,71 +30,9 @@ static const struct statement resolve_sql = {
     "UPDATE exposure SET resolve_time = $3, resolver_subject = $4, resolver_display_name = $5,"
     " resolver_kind = $6, note = $7 WHERE tenant = $1 AND id = $2"};
 
-static bool is_same(const struct exposure_sighting *a, const struct exposure_sighting *b)
+enum err_code exposure_update(struct tx *tx, struct err *reterr)
 {
-    return a->password_id == b->password_id && strcmp(a->connection_id, b->connection_id) == 0 &&
-           strcmp(a->viewer->subject, b->viewer->subject) == 0;
-}
-
-// What of one person and secret was seen more than once is counted, and the newest of it kept, in
-// the place of the first. Returns how many are left.
-static size_t merge(const struct exposure_sighting *sightings, size_t count,
-                    struct exposure_sighting *ret_merged, int64_t *ret_counts)
-{
-    size_t merged = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t at = 0;
-        while (at < merged && !is_same(&ret_merged[at], &sightings[i]))
-            at++;
-        int64_t newest = at == merged ? 0 : ret_merged[at].password_update_time_us;
-        ret_counts[at] = at == merged ? 1 : ret_counts[at] + 1;
-        merged += at == merged;
-        ret_merged[at] = sightings[i];
-        if (newest > sightings[i].password_update_time_us)
-            ret_merged[at].password_update_time_us = newest;
-    }
-    return merged;
-}
-
-enum err_code exposure_note(struct tx *tx, const struct exposure_sighting *sightings, size_t count,
-                            int64_t time_us, struct arena *arena, struct err *reterr)
-{
-    enum { CONNECTION, SUBJECT, NAME, COMPANY, COMPANY_NAME, PASSWORD_NAME, ID, TEXTS };
-    enum { PASSWORD, KIND, UPDATE_TIME, COUNT, NUMBERS };
-    const char **texts[TEXTS];
-    int64_t *numbers[NUMBERS];
-    struct exposure_sighting *all = arena_calloc(arena, count, sizeof(*all));
-    char(*ids)[ENCODING_ID_BYTES] = arena_calloc(arena, count, sizeof(*ids));
-    bool ok = all != NULL && ids != NULL;
-    for (size_t i = 0; i < TEXTS && ok; i++)
-        ok = (texts[i] = arena_calloc(arena, count, sizeof(*texts[i]))) != NULL;
-    for (size_t i = 0; i < NUMBERS && ok; i++)
-        ok = (numbers[i] = arena_calloc(arena, count, sizeof(*numbers[i]))) != NULL;
-    if (!ok)
-        return err_no_memory(reterr);
-    count = merge(sightings, count, all, numbers[COUNT]);
-    for (size_t i = 0; i < count; i++) {
-        encoding_random_id(ids[i]);
-        texts[ID][i] = ids[i];
-        texts[CONNECTION][i] = all[i].connection_id;
-        texts[SUBJECT][i] = all[i].viewer->subject;
-        texts[NAME][i] = all[i].viewer->display_name;
-        texts[COMPANY][i] = all[i].company_id;
-        texts[COMPANY_NAME][i] = all[i].company_display_name;
-        texts[PASSWORD_NAME][i] = all[i].password_display_name;
-        numbers[PASSWORD][i] = all[i].password_id;
-        numbers[KIND][i] = all[i].viewer->actor;
-        numbers[UPDATE_TIME][i] = all[i].password_update_time_us;
-    }
-    tx_run_ahead(tx, &note_sql,
-                 ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TIME(time_us),
-                      ARG_TEXTS(texts[CONNECTION], count), ARG_INT64S(numbers[PASSWORD], count),
-                      ARG_TEXTS(texts[SUBJECT], count), ARG_TEXTS(texts[NAME], count),
-                      ARG_INT64S(numbers[KIND], count), ARG_TEXTS(texts[COMPANY], count),
-                      ARG_TEXTS(texts[COMPANY_NAME], count), ARG_TEXTS(texts[PASSWORD_NAME], count),
-                      ARG_TIMES(numbers[UPDATE_TIME], count), ARG_INT64S(numbers[COUNT], count),
-                      ARG_TEXTS(texts[ID], count)));
-    return ERR_OK;
+    return tx_run(tx, &update_sql, ARGS(ARG_TEXT(tx_tenant(tx))), reterr);
 }
 
 static bool read_row(const struct rows *rows, int row, struct arena *arena,

@@ -1,6 +1,7 @@
 // Secrets that people have seen, and whether they are still the same.
 //
-// Written by reveals, closed by reveals and by the sync of passwords (a trigger, in the migration).
+// The ledger follows from the audit trail: outcomes that gave a value out open an exposure. It is
+// closed by newer outcomes and by the sync of passwords (a trigger, in the migration).
 #pragma once
 
 #include <stdbool.h>
@@ -13,20 +14,9 @@
 // The numbers of docbridge.v1.Exposure.State.
 enum { EXPOSURE_OPEN = 1, EXPOSURE_ROTATED = 2, EXPOSURE_RESOLVED = 3 };
 
-// A reveal whose value is about to be given out; all is borrowed.
-struct exposure_sighting {
-    const struct principal *viewer;
-    const char *company_id, *company_display_name;
-    const char *connection_id;
-    int64_t password_id;
-    const char *password_display_name;
-    int64_t password_update_time_us; // 0: upstream did not say
-};
-// Notes, in the flight of the transaction's next statement, that viewers see secrets now, which
-// opens these anew, and closes what others saw of older values. No value may go out before the
-// commit. `arena`, and what it is told of, must live until then. Errors: INTERNAL.
-enum err_code exposure_note(struct tx *tx, const struct exposure_sighting *sightings, size_t count,
-                            int64_t time_us, struct arena *arena, struct err *reterr) _must_check_;
+// Enters what the trail tells and the ledger does not yet. Holds the tenant's ledger until the
+// transaction ends, so that it comes before the end of the trail is held.
+enum err_code exposure_update(struct tx *tx, struct err *reterr) _must_check_;
 
 // No text is NULL; times are 0 where there is none.
 struct exposure {

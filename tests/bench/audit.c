@@ -55,12 +55,12 @@ static void *reveal(void *context)
     while (!atomic_load(&over)) {
         event.phase = AUDIT_INTENT;
         event.outcome = AUDIT_NO_OUTCOME;
-        if (trail_write(trail, &request, &event, NULL, deadline_in(WAIT_MS), &event.intent_sequence,
+        if (trail_write(trail, &request, &event, deadline_in(WAIT_MS), &event.intent_sequence,
                         &err) != ERR_OK)
             fail("an intent", &err);
         event.phase = AUDIT_OUTCOME;
         event.outcome = AUDIT_SUCCEEDED;
-        if (trail_write(trail, &request, &event, NULL, deadline_in(WAIT_MS), NULL, &err) != ERR_OK)
+        if (trail_write(trail, &request, &event, deadline_in(WAIT_MS), NULL, &err) != ERR_OK)
             fail("an outcome", &err);
         event.intent_sequence = 0;
         atomic_fetch_add(&pairs, 1);

@@ -35,7 +35,7 @@ static void append(struct fixture *fixture, const char *company, enum audit_type
     const struct audit_event event = {
         .type = type, .phase = AUDIT_INTENT, .company_id = company, .resource_display_name = "Ü"};
     assert_int_equal(
-        trail_write(fixture->trail, &fixture->request, &event, NULL, deadline_in(5000), NULL, &err),
+        trail_write(fixture->trail, &fixture->request, &event, deadline_in(5000), NULL, &err),
         ERR_OK);
 }
 

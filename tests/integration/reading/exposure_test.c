@@ -1,4 +1,5 @@
 // The ledger of secrets that people have seen: what opens, closes and resolves an exposure.
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 
 #include "docbridge/v1/exposure.pb-c.h"
+#include "server/audit/trail.h"
 #include "server/service/services.h"
 #include "server/store/exposure.h"
 #include "tests/integration/reading/reveals.h"
@@ -118,15 +120,7 @@ static void notes_only_what_was_given_out(void **state)
     assert_int_equal(reveal(fixture, A), ERR_OK);
     assert_string_equal(list(fixture, ""), "");
     upstream.value = "s3cret-c4nary";
-    // What cannot be noted is not given out.
-    (void)fixture_sql(fixture, "REVOKE INSERT ON exposure FROM docbridge_server");
-    assert_int_equal(reveal(fixture, A), ERR_AUDIT_UNAVAILABLE);
-    assert_int_equal(revealed.value_case, 0);
-    assert_string_equal(fixture_sql(fixture, "SELECT concat_ws(' ', phase, outcome, error_reason)"
-                                             " FROM audit_event ORDER BY sequence DESC LIMIT 1"),
-                        "2 2 AUDIT_UNAVAILABLE");
-    // Without a durable outcome nothing is given out either, nor seen.
-    (void)fixture_sql(fixture, "GRANT INSERT ON exposure TO docbridge_server");
+    // Without a durable outcome nothing is given out, nor seen.
     const void *pair[] = {fixture, "REVOKE INSERT ON audit_event FROM docbridge_server"};
     upstream.while_asked = fixture_run_sql;
     upstream.context = pair;
@@ -193,60 +187,108 @@ static void the_answer_of_a_reveal_closes_what_others_saw(void **state)
     assert_string_equal(list(fixture, "open = true"), "tom:9001 1 2, tina:9001 1 2, tom:9002 1 1");
 }
 
-// The same of all, by subject and password.
-static const char *by_name(struct fixture *fixture)
+// The same of all, by subject and password, as it stands in the ledger.
+static const char *ledger(struct fixture *fixture)
 {
     return fixture_sql(fixture, "SELECT string_agg(concat(subject, ':', password_id, ' ', CASE WHEN"
                                 " rotate_time IS NULL THEN 1 ELSE 2 END, ' ', reveal_count), ', '"
                                 " ORDER BY subject, password_id) FROM exposure");
 }
 
-static struct exposure_sighting sighting(const struct principal *viewer, int password,
-                                         int64_t update_time_us)
-{
-    return (struct exposure_sighting){.viewer = viewer,
-                                      .company_id = "acme",
-                                      .company_display_name = "Acme GmbH",
-                                      .connection_id = "c1",
-                                      .password_id = password,
-                                      .password_display_name = "Firewall admin",
-                                      .password_update_time_us = update_time_us};
-}
-
-// The outcomes of several reveals are written together, in whatever order they came.
-static void what_is_noted_together_closes_as_if_one_by_one(void **state)
+// Many outcomes are entered together, and come to the same as one by one.
+static void what_is_entered_together_closes_as_if_one_by_one(void **state)
 {
     struct fixture *fixture = *state;
-    const struct principal tom = {.subject = "tom", .display_name = "Tom", .actor = ACTOR_HUMAN};
-    const struct principal tina = {.subject = "tina", .display_name = "", .actor = ACTOR_HUMAN};
-    const struct principal ada = {.subject = "ada", .display_name = "Ada", .actor = ACTOR_HUMAN};
-    const struct exposure_sighting before[] = {sighting(&ada, A, MARCH_US),
-                                               sighting(&tom, A, MARCH_US)};
-    const struct exposure_sighting then[] = {
-        sighting(&tina, A, MARCH_US + 1), sighting(&tom, A, MARCH_US), sighting(&tom, B, MARCH_US),
-        sighting(&tina, A, MARCH_US)};
-    const struct exposure_sighting last[] = {sighting(&tom, A, MARCH_US + 1)};
-    const struct {
-        const struct exposure_sighting *sightings;
-        size_t count;
-        const char *list;
+    static const struct {
+        const char *subject;
+        int password;
+        int64_t update_time_us;
+        const char *list; // NULL: more is entered with it
     } rows[] = {
-        {before, ARRAY_LEN(before), "ada:9001 1 1, tom:9001 1 1"},
-        {then, ARRAY_LEN(then), "ada:9001 2 1, tina:9001 1 2, tom:9001 2 2, tom:9002 1 1"},
-        {last, ARRAY_LEN(last), "ada:9001 2 1, tina:9001 1 2, tom:9001 1 3, tom:9002 1 1"},
+        {"ada", A, MARCH_US, NULL},
+        {"tom", A, MARCH_US, "ada:9001 1 1, tom:9001 1 1"},
+        {"tina", A, MARCH_US + 1, NULL},
+        {"tom", A, MARCH_US, NULL},
+        {"tom", B, MARCH_US, NULL},
+        {"tina", A, MARCH_US, "ada:9001 2 1, tina:9001 1 2, tom:9001 2 2, tom:9002 1 1"},
+        {"tom", A, MARCH_US + 1, "ada:9001 2 1, tina:9001 1 2, tom:9001 1 3, tom:9002 1 1"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct tx *tx _cleanup_(tx_abortp) = NULL;
-        assert_int_equal(store_begin(fixture->store, fixture->caller.tenant, deadline_in(5000),
-                                     NULL, &tx, &reveal_err),
-                         ERR_OK);
-        assert_int_equal(exposure_note(tx, rows[i].sightings, rows[i].count,
-                                       MARCH_US + (int64_t)i * 1000000, &fixture->arena,
-                                       &reveal_err),
-                         ERR_OK);
-        assert_int_equal(tx_commit(&tx, &reveal_err), ERR_OK);
-        assert_string_equal(by_name(fixture), rows[i].list);
+        upstream.live.password_update_time_us = rows[i].update_time_us;
+        reveal_as(fixture, rows[i].subject, rows[i].password);
+        if (rows[i].list == NULL)
+            continue;
+        trail_mark_all(fixture->trail);
+        assert_string_equal(ledger(fixture), rows[i].list);
+        trail_mark_all(fixture->trail);
+        assert_string_equal(ledger(fixture), rows[i].list);
     }
+}
+
+// What the sync knows when a reveal is entered counts, however late that is.
+static void what_the_sync_knows_closes_what_is_not_entered_yet(void **state)
+{
+    struct fixture *fixture = *state;
+    upstream.live.password_update_time_us = MARCH_US;
+    reveal_as(fixture, "tom", A);
+    (void)fixture_sql(fixture, "UPDATE record SET password_update_time = '2026-03-02Z'"
+                               " WHERE id = 9001");
+    reveal_as(fixture, "tina", A);
+    assert_string_equal(list(fixture, ""), "tina:9001 2 1, tom:9001 2 1");
+    // Also if the record goes again before anybody looks.
+    reveal_as(fixture, "tom", B);
+    (void)fixture_sql(fixture, "UPDATE record SET password_update_time = '2026-03-02Z'"
+                               " WHERE id = 9002; DELETE FROM record WHERE id = 9002");
+    assert_string_equal(list(fixture, ""), "tom:9002 2 1, tina:9001 2 1, tom:9001 2 1");
+}
+
+// The trail has what is shown, so a ledger that cannot be written loses nothing: it cannot be read
+// either until it can.
+static void a_ledger_that_cannot_be_written_is_behind_and_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "REVOKE INSERT ON exposure FROM docbridge_server");
+    reveal_as(fixture, "tom", A);
+    trail_mark_all(fixture->trail);
+    assert_int_not_equal(list_page(fixture, "", 0, ""), ERR_OK);
+    (void)fixture_sql(fixture, "GRANT INSERT ON exposure TO docbridge_server");
+    assert_string_equal(list(fixture, ""), "tom:9001 1 1");
+}
+
+struct entering {
+    struct fixture *fixture;
+    atomic_bool stop;
+    atomic_int failures;
+};
+
+static void *enter(void *context)
+{
+    struct entering *entering = context;
+    while (!atomic_load(&entering->stop)) {
+        struct tx *tx _cleanup_(tx_abortp) = NULL;
+        struct err err;
+        if (store_begin(entering->fixture->store, "t1", deadline_in(5000), NULL, &tx, &err) !=
+                ERR_OK ||
+            exposure_update(tx, &err) != ERR_OK || tx_commit(&tx, &err) != ERR_OK)
+            atomic_fetch_add(&entering->failures, 1);
+    }
+    return NULL;
+}
+
+// Each reveal counts once, whoever enters it.
+static void all_may_enter_at_once(void **state)
+{
+    struct entering entering = {.fixture = *state};
+    pthread_t threads[2];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, enter, &entering), 0);
+    for (int i = 0; i < 40; i++)
+        reveal_as(entering.fixture, "tom", A);
+    atomic_store(&entering.stop, true);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        (void)pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&entering.failures), 0);
+    assert_string_equal(list(entering.fixture, ""), "tom:9001 1 40");
 }
 
 static void is_resolved_with_a_word(void **state)
@@ -315,7 +357,10 @@ int main(void)
         TEST(a_later_value_of_the_sync_closes),
         TEST(a_value_of_unknown_age_closes_by_the_time_of_its_reveal),
         TEST(the_answer_of_a_reveal_closes_what_others_saw),
-        TEST(what_is_noted_together_closes_as_if_one_by_one),
+        TEST(what_is_entered_together_closes_as_if_one_by_one),
+        TEST(what_the_sync_knows_closes_what_is_not_entered_yet),
+        TEST(a_ledger_that_cannot_be_written_is_behind_and_says_so),
+        TEST(all_may_enter_at_once),
         TEST(is_resolved_with_a_word),
         TEST(keeps_to_the_companies_in_sight),
     };
