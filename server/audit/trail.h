@@ -46,10 +46,18 @@ enum err_code trail_write(struct trail *trail, const struct request *request,
                           const struct audit_event *event, struct deadline deadline,
                           int64_t *ret_sequence, struct err *reterr) _must_check_;
 
+// The same of an event that says what the gates of a reveal let through: CONFLICT, and nothing is
+// written, if they have changed since `snapshot` (password_gates_get).
+enum err_code trail_write_unless_changed(struct trail *trail, const struct request *request,
+                                         const struct audit_event *event, const char *snapshot,
+                                         struct deadline deadline, int64_t *ret_sequence,
+                                         struct err *reterr) _must_check_;
+
 // One of several events that are written together.
 struct trail_entry {
     const struct request *request; // of the event's caller
     const struct audit_event *event;
+    const char *snapshot; // NULL: the event stands whatever has changed
     // What came of it: as trail_write() says it.
     enum err_code code;
     int64_t sequence;
@@ -72,7 +80,8 @@ enum err_code trail_mark(const struct trail *trail, struct tx *tx, int64_t *ret_
 // Enters the exposures of every chain that grew since its last mark, and marks it: what the thread
 // does now and then.
 void trail_mark_all(struct trail *trail);
-// Removes what is older than the retention, of all tenants: what the thread does every hour.
+// Removes what is older than the retention, of all tenants, and changes of gates that no reveal
+// depends on any more: what the thread does every hour.
 void trail_retain_all(struct trail *trail);
 
 // Wakes a stream when its tenant's chain grows, in any process, and when it should give a sign of

@@ -7,6 +7,7 @@
 #include "server/base/log.h"
 #include "server/store/audit_mark.h"
 #include "server/store/exposure.h"
+#include "server/store/gate_change.h"
 
 enum {
     TX_MS = 60000,
@@ -132,9 +133,20 @@ static enum err_code find_due(struct trail *trail, int64_t cutoff_us, struct are
     return tx_commit(&tx, reterr);
 }
 
+static enum err_code forget_gate_changes(struct trail *trail, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(trail->janitor_store, NULL, deadline_in(TX_MS), NULL, &tx, reterr));
+    tx_commit_with_next(tx);
+    try_(gate_change_purge(tx, reterr));
+    return tx_commit(&tx, reterr);
+}
+
 void trail_retain_all(struct trail *trail)
 {
     struct err err;
+    if (forget_gate_changes(trail, &err) != ERR_OK)
+        log_event(LOG_WARN, "old changes of gates were not removed", LOG_ERR(&err));
     int64_t cutoff_us = clock_wall_us() - trail->retention_days * 24 * 3600 * INT64_C(1000000);
     for (bool more = true; more && !is_stopping(trail);) {
         const char *tenant;

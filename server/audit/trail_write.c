@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/audit/trail_private.h"
+#include "server/store/gate_change.h"
 
 enum { WRITE_MS = 5000 };
 
@@ -44,50 +45,17 @@ static void add(struct group *group, struct trail_entry *entry)
     group->rows[group->count++] = &entry->row;
 }
 
-// In one flight behind an end that is believed in; `*ret_written` is false if it was not there.
-static enum err_code write_behind(struct trail *trail, const char *tenant,
-                                  const struct group *group, const struct audit_head *head,
-                                  bool *ret_written, struct err *reterr)
+// The snapshots that its events depend on, each once where those that share one stand together;
+// returns how many.
+static size_t snapshots_of(const struct group *group, const char *ret_snapshots[TURN_GROUP_MAX])
 {
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    *ret_written = false;
-    if (head->sequence == 0)
-        return ERR_OK;
-    try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
-    tx_plan_once(tx);
-    audit_follow(tenant, *head, group->rows, group->count);
-    tx_commit_with_next(tx);
-    try_(audit_event_try_insert(tx, group->rows, group->count, ret_written, reterr));
-    return tx_commit(&tx, reterr);
-}
-
-static enum err_code write_locked(struct trail *trail, const char *tenant,
-                                  const struct group *group, struct err *reterr)
-{
-    struct tx *tx _cleanup_(tx_abortp) = NULL;
-    try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
-    tx_plan_once(tx);
-    try_(audit_chain(tx, group->rows, group->count, reterr));
-    tx_commit_with_next(tx);
-    try_(audit_event_insert(tx, group->rows, group->count, reterr));
-    return tx_commit(&tx, reterr);
-}
-
-// `head` is where the chain is believed to end, and ends then.
-static enum err_code write_rows(struct trail *trail, const char *tenant, struct group *group,
-                                struct audit_head *head, struct err *reterr)
-{
-    bool written;
-    const struct audit_head believed = *head;
-    *head = (struct audit_head){.sequence = 0};
-    try_(write_behind(trail, tenant, group, &believed, &written, reterr));
-    if (!written)
-        try_(write_locked(trail, tenant, group, reterr));
-    const struct audit_event_row *last = group->rows[group->count - 1];
-    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a group has its leader at least
-    head->sequence = last->sequence;
-    memcpy(head->hash, last->hash, sizeof(head->hash));
-    return ERR_OK;
+    size_t count = 0;
+    for (size_t i = 0; i < group->count; i++) {
+        const char *snapshot = group->entries[i]->snapshot;
+        if (snapshot != NULL && (count == 0 || strcmp(snapshot, ret_snapshots[count - 1]) != 0))
+            ret_snapshots[count++] = snapshot;
+    }
+    return count;
 }
 
 static void settle(struct trail_entry *entry, enum err_code code, const struct err *err)
@@ -99,23 +67,102 @@ static void settle(struct trail_entry *entry, enum err_code code, const struct e
         *entry->reterr = *err;
 }
 
+// Takes out what depends on the gates, if they have changed.
+static enum err_code drop_if_changed(struct tx *tx, struct group *group, struct err *reterr)
+{
+    const struct group all = *group;
+    const char *snapshots[TURN_GROUP_MAX];
+    size_t count = snapshots_of(group, snapshots);
+    bool changed = false;
+    struct err err;
+    if (count > 0)
+        try_(gate_change_find(tx, snapshots, count, &changed, reterr));
+    if (!changed)
+        return ERR_OK;
+    (void)err_set(&err, ERR_CONFLICT, "what the gates are read from has changed");
+    group->count = 0;
+    for (size_t i = 0; i < all.count; i++) {
+        if (all.entries[i]->snapshot == NULL)
+            add(group, all.entries[i]);
+        else
+            settle(all.entries[i], ERR_CONFLICT, &err);
+    }
+    return ERR_OK;
+}
+
+// In one flight behind an end that is believed in; `*ret_written` is false if it was not there, or
+// the gates have changed that an event depends on.
+static enum err_code write_behind(struct trail *trail, const char *tenant,
+                                  const struct group *group, const struct audit_head *head,
+                                  bool *ret_written, struct err *reterr)
+{
+    const char *snapshots[TURN_GROUP_MAX];
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    *ret_written = false;
+    if (head->sequence == 0)
+        return ERR_OK;
+    try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
+    tx_plan_once(tx);
+    audit_follow(tenant, *head, group->rows, group->count);
+    tx_commit_with_next(tx);
+    try_(audit_event_try_insert(tx, group->rows, group->count, snapshots,
+                                snapshots_of(group, snapshots), ret_written, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+// Behind the end as it is, which is held and told. Nothing is left of the group if all of it
+// depended on gates that have changed.
+static enum err_code write_locked(struct trail *trail, const char *tenant, struct group *group,
+                                  struct audit_head *ret_head, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
+    tx_plan_once(tx);
+    try_(audit_event_lock_head(tx, ret_head, reterr));
+    try_(drop_if_changed(tx, group, reterr));
+    if (group->count == 0)
+        return ERR_OK;
+    audit_follow(tenant, *ret_head, group->rows, group->count);
+    tx_commit_with_next(tx);
+    try_(audit_event_insert(tx, group->rows, group->count, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+// `head` is where the chain is believed to end, and ends then.
+static enum err_code write_rows(struct trail *trail, const char *tenant, struct group *group,
+                                struct audit_head *head, struct err *reterr)
+{
+    bool written;
+    struct audit_head end = *head;
+    *head = (struct audit_head){.sequence = 0};
+    try_(write_behind(trail, tenant, group, &end, &written, reterr));
+    if (!written)
+        try_(write_locked(trail, tenant, group, &end, reterr));
+    *head = end;
+    if (group->count == 0)
+        return ERR_OK;
+    const struct audit_event_row *last = group->rows[group->count - 1];
+    head->sequence = last->sequence;
+    memcpy(head->hash, last->hash, sizeof(head->hash));
+    return ERR_OK;
+}
+
 // Writes them all, or each by itself: what the database does not take of one event must not cost
 // the others theirs.
 static void write_entries(struct trail *trail, const char *tenant, struct group *all,
                           struct audit_head *head)
 {
     struct err err;
-    size_t count = all->count;
     enum err_code code = write_rows(trail, tenant, all, head, &err);
     bool one_is_bad =
         code != ERR_OK && code != ERR_STORE_UNAVAILABLE && code != ERR_DEADLINE_EXCEEDED;
-    for (size_t i = 0; i < count; i++) {
-        if (one_is_bad && count > 1) {
-            struct group alone = {.count = 0};
-            add(&alone, all->entries[i]);
-            code = write_rows(trail, tenant, &alone, head, &err);
-        }
-        settle(all->entries[i], code, &err);
+    for (size_t i = 0; i < all->count; i++) {
+        struct group one = {.count = 0};
+        add(&one, all->entries[i]);
+        if (one_is_bad && all->count > 1)
+            code = write_rows(trail, tenant, &one, head, &err);
+        if (one.count > 0)
+            settle(all->entries[i], code, &err);
     }
 }
 
@@ -131,14 +178,12 @@ void trail_write_group(void *context, const char *tenant, struct turn *const *tu
     (void)pthread_mutex_lock(&trail->ends_lock);
     struct audit_head head = end_of(trail, tenant)->head;
     (void)pthread_mutex_unlock(&trail->ends_lock);
-    const struct trail_entry *last = group.entries[group.count - 1];
     write_entries(trail, tenant, &group, &head);
     (void)pthread_mutex_lock(&trail->ends_lock);
     end_of(trail, tenant)->head = head;
     (void)pthread_mutex_unlock(&trail->ends_lock);
-    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a group has its leader at least
-    if (last->code == ERR_OK)
-        trail_tell(trail, tenant, last->sequence);
+    if (head.sequence > 0)
+        trail_tell(trail, tenant, head.sequence);
 }
 
 void trail_write_all(struct trail *trail, const char *tenant, struct trail_entry *const *entries,
@@ -172,7 +217,16 @@ enum err_code trail_write(struct trail *trail, const struct request *request,
                           const struct audit_event *event, struct deadline deadline,
                           int64_t *ret_sequence, struct err *reterr)
 {
-    struct trail_entry entry = {.request = request, .event = event, .reterr = reterr};
+    return trail_write_unless_changed(trail, request, event, NULL, deadline, ret_sequence, reterr);
+}
+
+enum err_code trail_write_unless_changed(struct trail *trail, const struct request *request,
+                                         const struct audit_event *event, const char *snapshot,
+                                         struct deadline deadline, int64_t *ret_sequence,
+                                         struct err *reterr)
+{
+    struct trail_entry entry = {
+        .request = request, .event = event, .snapshot = snapshot, .reterr = reterr};
     struct trail_entry *entries[] = {&entry};
     trail_write_all(trail, request->caller->tenant, entries, 1, deadline);
     if (entry.code == ERR_OK && ret_sequence != NULL)

@@ -138,6 +138,7 @@ enum err_code gate_reader_look(struct gate_reader *reader, struct gate_look *loo
     look->gates = (struct password_gates){.known = false};
     look->entry.request = look->request;
     look->entry.event = NULL;
+    look->entry.snapshot = NULL;
     if (look->cancelled != NULL && atomic_load(look->cancelled))
         return err_set(reterr, ERR_CANCELLED, "the caller has gone");
     return turns_take(&reader->turns, &waiter.turn, look->deadline, reterr);

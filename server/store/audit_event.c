@@ -5,27 +5,38 @@
 #include "server/store/audit_event.h"
 
 #include "server/store/company_set.h"
+#include "server/store/gate_change.h"
 
 static const struct statement lock_head = {
     "audit_lock_head", "SELECT sequence, hash FROM audit_head WHERE tenant = $1 FOR UPDATE"};
 static const struct statement insert_head = {
     "audit_insert_head",
     "INSERT INTO audit_head (tenant, sequence, hash) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING"};
-// Nothing is inserted unless the end of the chain is where the first event goes on from it.
+// Nothing is inserted unless the end of the chain is where the first event goes on from it, nor if
+// the gates have changed.
 static const struct statement insert = {
-    "audit_insert",
-    "WITH head AS (UPDATE audit_head SET sequence = $30, hash = $31"
-    "  WHERE tenant = $1 AND sequence = $32 AND hash = $33 RETURNING tenant)"
-    "INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome, error_reason,"
-    " actor_subject, actor_display_name, actor_kind, resource, resource_display_name, company_id,"
-    " company_display_name, organization, password_category_display_name, reason, ticket,"
-    " request_id, peer, upstream_status, upstream_served, policy_version, intent_sequence,"
-    " changes, previous_hash, hash, shown, shown_update_time)"
-    "SELECT head.tenant, e.* FROM head, unnest($2::bigint[], $3::timestamptz[], $4::bigint[],"
-    " $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[],"
-    " $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],"
-    " $19::text[], $20::text[], $21::bigint[], $22::boolean[], $23::bigint[], $24::bigint[],"
-    " $25::text[], $26::bytea[], $27::bytea[], $28::boolean[], $29::timestamptz[]) AS e"};
+    "audit_insert", "WITH head AS (UPDATE audit_head SET sequence = $30, hash = $31"
+                    "  WHERE tenant = $1 AND sequence = $32 AND hash = $33 AND NOT" GATE_CHANGED(
+                        "$34") " RETURNING tenant)"
+                               "INSERT INTO audit_event (tenant, sequence, event_time, type, "
+                               "phase, outcome, error_reason,"
+                               " actor_subject, actor_display_name, actor_kind, resource, "
+                               "resource_display_name, company_id,"
+                               " company_display_name, organization, "
+                               "password_category_display_name, reason, ticket,"
+                               " request_id, peer, upstream_status, upstream_served, "
+                               "policy_version, intent_sequence,"
+                               " changes, previous_hash, hash, shown, shown_update_time)"
+                               "SELECT head.tenant, e.* FROM head, unnest($2::bigint[], "
+                               "$3::timestamptz[], $4::bigint[],"
+                               " $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], "
+                               "$10::bigint[], $11::text[],"
+                               " $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], "
+                               "$17::text[], $18::text[],"
+                               " $19::text[], $20::text[], $21::bigint[], $22::boolean[], "
+                               "$23::bigint[], $24::bigint[],"
+                               " $25::text[], $26::bytea[], $27::bytea[], $28::boolean[], "
+                               "$29::timestamptz[]) AS e"};
 
 // The columns, in the order that read_row() takes them. $2 is the time before which an intent
 // should have its outcome.
@@ -171,7 +182,8 @@ static struct arg hashes(struct columns *columns, size_t offset)
 #define ROW_TIMES(field) ARG_TIMES(numbers(&columns, ROW_AT(field), sizeof(int64_t)), count)
 
 enum err_code audit_event_try_insert(struct tx *tx, struct audit_event_row *const *rows,
-                                     size_t count, bool *ret_inserted, struct err *reterr)
+                                     size_t count, const char *const *snapshots,
+                                     size_t snapshot_count, bool *ret_inserted, struct err *reterr)
 {
     struct columns columns _cleanup_(columns_done) = {.rows = rows, .count = count};
     arena_init(&columns.arena, 1024 * 1024);
@@ -210,6 +222,7 @@ enum err_code audit_event_try_insert(struct tx *tx, struct audit_event_row *cons
         ARG_BYTES(last->hash, AUDIT_HASH_BYTES),
         ARG_INT64(first->sequence - 1),
         ARG_BYTES(first->previous_hash, AUDIT_HASH_BYTES),
+        ARG_TEXTS(snapshots, snapshot_count),
     };
     if (columns.failed)
         return err_no_memory(reterr);
@@ -223,7 +236,7 @@ enum err_code audit_event_insert(struct tx *tx, struct audit_event_row *const *r
                                  struct err *reterr)
 {
     bool inserted;
-    try_(audit_event_try_insert(tx, rows, count, &inserted, reterr));
+    try_(audit_event_try_insert(tx, rows, count, NULL, 0, &inserted, reterr));
     if (!inserted)
         return err_set(reterr, ERR_INTERNAL, "an audit event does not continue the chain");
     return ERR_OK;

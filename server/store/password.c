@@ -138,7 +138,8 @@ static const struct statement GATES = {
     "WITH one AS MATERIALIZED (SELECT c.*, f.password_sharing_enabled,"
     "       c.key_last_success_time < now() - interval '1 day'"
     "         OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]' AS unproven,"
-    "       v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext"
+    "       v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext, pg_current_snapshot() AS "
+    "snapshot"
     "  FROM (SELECT) x LEFT JOIN LATERAL (" SIGHT_CHOSEN ") c ON true"
     "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"
     "  LEFT JOIN vault_record v ON true = ANY ($8::boolean[]) AND v.tenant = $1"
@@ -151,7 +152,8 @@ static const struct statement GATES = {
     "         (SELECT true FROM company_set_member s WHERE s.tenant = $1"
     "           AND s.set_id = q.company_set AND s.company_id = q.company_id LIMIT 1) END,"
     "       c.region, c.credential_version, coalesce(a.revision, 0),"
-    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.restricted," A_FOLDER_SHUT ","
+    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.folder_id, c.snapshot, "
+    "r.restricted," A_FOLDER_SHUT ","
     "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
     "       coalesce(k.display_name, ''),"
     "       a.level = 3 OR (a.level = 2 AND ("
@@ -194,6 +196,8 @@ enum {
     FOUND,
     ORGANIZATION,
     CATEGORY,
+    FOLDER,
+    SNAPSHOT,
     RESTRICTED,
     FOLDER_RESTRICTED,
     ARCHIVED,
@@ -240,6 +244,8 @@ static enum err_code read_gates(const struct rows *rows, int row, struct arena *
     gates.found = rows_bool(rows, row, FOUND);
     gates.organization_id = rows_int64(rows, row, ORGANIZATION);
     gates.category_id = rows_int64(rows, row, CATEGORY);
+    gates.folder_id = rows_int64(rows, row, FOLDER);
+    gates.snapshot = rows_text_copy(rows, row, SNAPSHOT, arena);
     gates.restricted = rows_bool(rows, row, RESTRICTED);
     gates.folder_restricted = rows_bool(rows, row, FOLDER_RESTRICTED);
     gates.archived = rows_bool(rows, row, ARCHIVED);
@@ -254,6 +260,7 @@ static enum err_code read_gates(const struct rows *rows, int row, struct arena *
     gates.frozen = read_frozen(rows, row, FREEZE);
     gates.policy = reveal_policy_read(rows, row, POLICY);
     if (gates.category_display_name == NULL || gates.embedded_in == NULL ||
+        gates.snapshot == NULL ||
         (gates.found && (gates.display_name == NULL || gates.web_url == NULL)))
         return err_no_memory(reterr);
     *ret_gates = gates;

@@ -63,14 +63,15 @@ struct password_gates {
     bool found;                 // the entry is stored, of an organization mapped to the company
     bool category_allowed;      // under the company's level, for the category asked about
     int64_t organization_id;
-    int64_t category_id;
+    int64_t category_id, folder_id;
     bool restricted, archived, vaulted, personal;
     bool folder_restricted; // a folder above it is, or is not known
     const char *display_name, *web_url, *category_display_name;
     const char *embedded_in;     // the name of the record that it is part of; "": none
     struct reveal_policy policy; // of the tenant
     struct reveal_frozen frozen;
-    bool key_unproven; // a value served would tell something new: see connection_note_reveal()
+    bool key_unproven;    // a value served would tell something new: see connection_note_reveal()
+    const char *snapshot; // in which all of it was read, for GATE_CHANGED
     const struct sealed *key; // of that version; NULL: none, or not asked for
 };
 

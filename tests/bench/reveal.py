@@ -134,7 +134,7 @@ def at_once(report, plain, url, plan):
         floor.append(least(url, max(1, round(plan.seconds))))
     what = f"whole reveals of one tenant, {audit.CALLERS} callers, vs"
     report.add("reveal", f"{what} pgbench -c {audit.CALLERS}", ours, pairs, "1/s", ">= 0.6",
-               note="pgbench commits the rows of an intent and of an outcome; a reveal has gates, vault, two looks at "
+               note="pgbench commits the rows of an intent and of an outcome; a reveal has gates, vault, "
                "the record and a request to IT Glue besides; the emulator that answers it shares the cores")
     report.add("reveal", f"{what} the two commits and the GET alone", ours, floor, "1/s",
                note=f"floor.c: libpq and curl, {audit.CALLERS} threads; CPU of a reveal in us: {shares.text()}")

@@ -185,8 +185,12 @@ class CompanySets(e2e.Case):
 
     def answer(self, caller, method):
         try:
-            return [one.SerializeToString() for one in caller.whole(method, self.samples(method))] \
-                if e2e.protos.method(method)[3] else caller.whole(method, self.samples(method)).SerializeToString()
+            answer = caller.whole(method, self.samples(method))
+            if e2e.protos.method(method)[3]:
+                return [one.SerializeToString() for one in answer]
+            if method.endswith(".ListEmbeddedSecrets"):
+                answer.ClearField("scan_as_of_time")  # now, once all is looked at
+            return answer.SerializeToString()
         except grpc.RpcError as error:
             failure = e2e.Failure(error)
             return failure.code, failure.reason, failure.message

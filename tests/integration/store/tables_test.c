@@ -34,6 +34,7 @@ static const char fill[] =
     "    WHEN typname IN ('text', 'bytea', 'tsvector') THEN '''x''' WHEN typname = 'bool' THEN "
     "'false'"
     "    WHEN typname = 'timestamptz' THEN 'now()'"
+    "    WHEN typname = 'xid8' THEN '''7'''"
     "    WHEN typname IN ('jsonb', '_text', '_int8', '_timestamptz') THEN '''{}'''"
     "    ELSE '1' END, ',') INTO names, contents"
     "   FROM pg_attribute JOIN pg_type y ON y.oid = atttypid"
@@ -218,6 +219,7 @@ static void the_other_roles_have_what_they_were_given(void **state)
         "docbridge_janitor audit_event DELETE,docbridge_janitor audit_mark DELETE,"
         "docbridge_janitor audit_retained INSERT,docbridge_janitor audit_retained SELECT,"
         "docbridge_janitor audit_retained UPDATE,"
+        "docbridge_janitor gate_change DELETE,"
         "docbridge_scheduler keep_alive SELECT,docbridge_scheduler keep_alive UPDATE,"
         "docbridge_scheduler record_sequence SELECT,"
         "docbridge_scheduler removal SELECT,docbridge_scheduler removal UPDATE,"
@@ -233,6 +235,7 @@ static void the_other_roles_have_what_they_were_given(void **state)
         "audit_event.event_time SELECT,audit_event.hash SELECT,audit_event.sequence SELECT,"
         "audit_event.tenant SELECT,audit_head.sequence SELECT,audit_head.tenant SELECT,"
         "audit_mark.sequence SELECT,audit_mark.tenant SELECT,"
+        "gate_change.change_time SELECT,"
         "vault_record.connection_id SELECT,vault_record.master_key_id SELECT,"
         "vault_record.purpose SELECT,vault_record.scheme SELECT,vault_record.tenant SELECT,"
         "vault_record.version SELECT");
