@@ -11,6 +11,8 @@ enum {
     TOKEN_MAX = 8192,
     KEY_BLOCK_MAX = 16384,
     URL_USER_MAX = 256,
+    LABEL_MAX = 13,   // letters of the longest one
+    HEADING_MAX = 40, // a longer text is prose
 };
 
 struct text {
@@ -30,6 +32,11 @@ static bool is_lower(char c)
 static bool is_upper(char c)
 {
     return classes[(unsigned char)c] == UPPER;
+}
+
+static bool is_digit(char c)
+{
+    return classes[(unsigned char)c] == DIGIT;
 }
 
 static bool is_alnum(char c)
@@ -74,6 +81,13 @@ static size_t skip_blanks(const struct text *text, size_t at)
 {
     for (size_t step; (step = blank(text, at)) > 0;)
         at += step;
+    return at;
+}
+
+static size_t skip_space(const struct text *text, size_t at)
+{
+    while (at < text->len && (blank(text, at) > 0 || memchr("\r\n", text->data[at], 2) != NULL))
+        at += blank(text, at) > 0 ? blank(text, at) : 1;
     return at;
 }
 
@@ -271,6 +285,8 @@ static bool is_no_value(const struct text *text, size_t value, size_t end)
 static bool ends_value(const struct text *text, size_t at, char quote)
 {
     char c = text->data[at];
+    if (c == EMBEDDED_SECRET_CELL)
+        return true;
     if (quote != '\0')
         return c == quote || c == '\n';
     return c == '\n' || c == '\r' || c == ';' || c == '"' || c == '\'' || blank(text, at) > 0;
@@ -322,12 +338,18 @@ static size_t second_value(const struct text *text, size_t label_at, size_t valu
     return slash > value && starts(text, slash, "/ ", false) ? skip_blanks(text, slash + 1) : value;
 }
 
-static bool find_labelled(const struct text *text, size_t at, struct embedded_secret *secret)
+static bool take_value(const struct text *text, size_t value, size_t end,
+                       struct embedded_secret *secret)
 {
-    size_t len = label(text, at);
-    if (len == 0)
-        return false;
-    size_t sign = at + len;
+    return end - value >= VALUE_MIN && !is_no_value(text, value, end) &&
+           take(secret, EMBEDDED_PASSWORD, value, end);
+}
+
+// "password: x", "PWD=x", or the label in the cell before. `behind` the label that is at `at`.
+static bool find_marked(const struct text *text, size_t at, size_t behind,
+                        struct embedded_secret *secret)
+{
+    size_t sign = behind;
     bool cell = false;
     if (sign < text->len && (text->data[sign] == '"' || text->data[sign] == '\''))
         sign++;
@@ -340,9 +362,101 @@ static bool find_labelled(const struct text *text, size_t at, struct embedded_se
     if (marked)
         value = second_value(text, at, next_line_value(text, value));
     size_t end = value_end(text, &value);
-    if (end - value < VALUE_MIN || is_no_value(text, value, end))
+    return take_value(text, value, end, secret);
+}
+
+// Whether it is no word that a sentence could go on with: it has a digit, or a sign within. That
+// "12-stellig", "8-12" and "100%" are measures costs the passwords that begin alike.
+static bool is_unlike_words(const struct text *text, size_t value, size_t end)
+{
+    size_t digits = run(text, value, is_digit, end - value);
+    char next = value + digits < end ? text->data[value + digits] : '\0';
+    if (digits > 0 && (next == '-' || next == '%' || ((unsigned char)next & 0x80) != 0))
         return false;
-    return take(secret, EMBEDDED_PASSWORD, value, end);
+    for (size_t i = value; i < end; i++) {
+        bool sign = memchr("!#$%&?@^", text->data[i], 8) != NULL;
+        if (is_digit(text->data[i]) || (sign && i + 1 < end && is_alnum(text->data[i + 1])))
+            return true;
+    }
+    return false;
+}
+
+// "the password is x", "das Passwort lautet x". A key or a token is rather told of than told.
+static bool find_said(const struct text *text, size_t at, size_t behind,
+                      struct embedded_secret *secret)
+{
+    static const char *const verbs[] = {"is", "ist", "lautet"};
+    size_t verb = skip_blanks(text, behind), value = 0;
+    bool colon = false, plain = true;
+    if (strchr("pPkK", text->data[at]) == NULL || (text->data[at + 1] | 0x20) == 'r')
+        return false;
+    for (size_t i = 0; value == 0 && i < ARRAY_LEN(verbs); i++) {
+        size_t end = verb + strlen(verbs[i]);
+        if (!starts(text, verb, verbs[i], true))
+            continue;
+        colon = starts(text, end, ":", false);
+        plain = verbs[i][0] == 'l' || colon; // a value follows, whatever it looks like
+        if (colon || blank(text, end) > 0)
+            value = skip_blanks(text, end + colon);
+    }
+    if (value == 0)
+        return false;
+    value = colon ? next_line_value(text, value) : value;
+    size_t end = value_end(text, &value);
+    // "lautet folgendermaßen:"
+    if (end == value || text->data[end - 1] == ':' || !(plain || is_unlike_words(text, value, end)))
+        return false;
+    return take_value(text, value, end, secret);
+}
+
+// "| Password | x |" at the beginning of a line.
+static bool find_in_row(const struct text *text, size_t at, size_t behind,
+                        struct embedded_secret *secret)
+{
+    size_t bar = skip_blanks(text, behind), line = at;
+    while (line > 0 && text->data[line - 1] == ' ')
+        line--;
+    if (line == 0 || text->data[--line] != '|' || !starts(text, bar, "|", false))
+        return false;
+    while (line > 0 && text->data[line - 1] == ' ')
+        line--;
+    if (line > 0 && text->data[line - 1] != '\n')
+        return false;
+    size_t value = skip_blanks(text, bar + 1), end = value_end(text, &value);
+    while (end > value && text->data[end - 1] == '|')
+        end--;
+    return take_value(text, value, end, secret);
+}
+
+static bool find_labelled(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    size_t behind = at + label(text, at);
+    return behind > at &&
+           (find_marked(text, at, behind, secret) || find_said(text, at, behind, secret) ||
+            find_in_row(text, at, behind, secret));
+}
+
+static bool find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    size_t value = skip_space(text, at + 1), end = value_end(text, &value);
+    // The heading itself, said again.
+    if (end > value && label(text, value) == end - value)
+        return false;
+    return take_value(text, value, end, secret);
+}
+
+bool embedded_secret_is_label(const char *data, size_t len)
+{
+    struct text text = {data, len};
+    while (text.len > 0 && memchr(" \t\r\n:\xC2\xA0", data[text.len - 1], 7) != NULL)
+        text.len--;
+    size_t from = skip_space(&text, 0);
+    if (text.len - from > HEADING_MAX)
+        return false;
+    for (size_t at = text.len - from > LABEL_MAX ? text.len - LABEL_MAX : from; at < text.len; at++)
+        if (word_begins(&text, at) && label(&text, at) == text.len - at)
+            return true;
+    return false;
 }
 
 // At the colon of "://": a password ends at the last @ before the host does.
@@ -353,7 +467,7 @@ static bool find_url(const struct text *text, size_t at, struct embedded_secret 
     size_t user = at + 3, colon = 0, sign = 0;
     for (size_t i = user; i < text->len && i - user < URL_USER_MAX; i++) {
         char c = text->data[i];
-        if (c == '\0' || strchr("/?#\"'<> \t\r\n", c) != NULL)
+        if (c == '\0' || strchr("/?#\"'<> \t\r\n\x1F", c) != NULL)
             break;
         if (c == ':' && colon == 0)
             colon = i;
@@ -366,8 +480,9 @@ static bool find_url(const struct text *text, size_t at, struct embedded_secret 
 }
 
 // Which rules begin with a byte: nearly every byte of a text is passed over by one look.
-enum { URL = 1, KEY_BLOCK = 2, PREFIXED = 4, JWT = 8, BEARER = 16, LABELLED = 32 };
+enum { URL = 1, KEY_BLOCK = 2, PREFIXED = 4, JWT = 8, BEARER = 16, LABELLED = 32, CELL = 64 };
 static const unsigned char rules_of[256] = {
+    [(unsigned char)EMBEDDED_SECRET_CELL] = CELL,
     [':'] = URL,
     ['-'] = KEY_BLOCK,
     ['A'] = PREFIXED | LABELLED,
@@ -406,8 +521,9 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
             next++;
         if (rules == 0)
             continue;
-        if (rules == URL ? find_url(&text, i, ret_secret)
-                         : rules == KEY_BLOCK && find_key_block(&text, i, ret_secret))
+        if ((rules == URL && find_url(&text, i, ret_secret)) ||
+            (rules == KEY_BLOCK && find_key_block(&text, i, ret_secret)) ||
+            (rules == CELL && find_in_cell(&text, i, ret_secret)))
             return true;
         if ((rules & (URL | KEY_BLOCK)) != 0 || !word_begins(&text, i))
             continue;

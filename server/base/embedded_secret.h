@@ -10,7 +10,7 @@
 // The numbers of docbridge.v1.EmbeddedSecretKind.
 enum embedded_secret_kind {
     EMBEDDED_PRIVATE_KEY = 1,   // a PEM block
-    EMBEDDED_PASSWORD = 2,      // behind a label such as "password:", "PWD=" or "API key"
+    EMBEDDED_PASSWORD = 2,      // told by a label: "password:", "PWD=", "das Passwort lautet"
     EMBEDDED_ACCESS_KEY = 3,    // a cloud provider's, by its prefix
     EMBEDDED_TOKEN = 4,         // a bearer token, a JWT, or one with a well-known prefix
     EMBEDDED_CONNECTION_URL = 5 // the password in scheme://user:password@host
@@ -22,9 +22,15 @@ struct embedded_secret {
     size_t offset, len;
 };
 
+// The border before a cell whose label stands in another one. Whoever makes a text of a table puts
+// it there, since a text does not show what stands above what.
+#define EMBEDDED_SECRET_CELL '\x1F'
+// Whether such a cell is a label: "Admin password", "Passwort:".
+bool embedded_secret_is_label(const char *text, size_t len);
+
 // Finds the first that begins at or behind `from` in UTF-8 text; false: there is none. A tab counts
 // as the border of a table's cell: a label may stand in the cell before its value. A secret never
-// begins or ends inside a character.
+// begins or ends inside a character, nor begins with a border.
 bool embedded_secret_next(const char *text, size_t len, size_t from,
                           struct embedded_secret *ret_secret);
 

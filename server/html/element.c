@@ -5,21 +5,25 @@
 
 #include "server/base/cleanup.h"
 
-#define KEPT(name, border)                 \
-    {                                      \
-        (name), HTML_KEEP, false, (border) \
+#define KEPT(name, border)                               \
+    {                                                    \
+        (name), HTML_KEEP, false, (border), HTML_NO_PART \
     }
-#define KEPT_VOID(name, border)           \
-    {                                     \
-        (name), HTML_KEEP, true, (border) \
+#define KEPT_PART(name, border, part)              \
+    {                                              \
+        (name), HTML_KEEP, false, (border), (part) \
     }
-#define UNWRAPPED(name)                  \
-    {                                    \
-        (name), HTML_UNWRAP, false, '\n' \
+#define KEPT_VOID(name, border)                         \
+    {                                                   \
+        (name), HTML_KEEP, true, (border), HTML_NO_PART \
     }
-#define DROPPED(name)                  \
-    {                                  \
-        (name), HTML_DROP, false, '\0' \
+#define UNWRAPPED(name)                                \
+    {                                                  \
+        (name), HTML_UNWRAP, false, '\n', HTML_NO_PART \
+    }
+#define DROPPED(name)                                \
+    {                                                \
+        (name), HTML_DROP, false, '\0', HTML_NO_PART \
     }
 
 static const struct html_element elements[] = {
@@ -35,22 +39,22 @@ static const struct html_element elements[] = {
     KEPT("ul", '\n'),
     KEPT("ol", '\n'),
     KEPT("li", '\n'),
-    KEPT("dl", '\n'),
-    KEPT("dt", '\n'),
-    KEPT("dd", '\n'),
+    KEPT_PART("dl", '\n', HTML_LIST),
+    KEPT_PART("dt", '\n', HTML_TERM),
+    KEPT_PART("dd", '\n', HTML_MEANING),
     KEPT("blockquote", '\n'),
     KEPT("pre", '\n'),
     KEPT_VOID("hr", '\n'),
     KEPT_VOID("br", '\n'),
     // Tables.
-    KEPT("table", '\n'),
+    KEPT_PART("table", '\n', HTML_TABLE),
     KEPT("caption", '\n'),
     KEPT("thead", '\n'),
     KEPT("tbody", '\n'),
     KEPT("tfoot", '\n'),
-    KEPT("tr", '\n'),
-    KEPT("td", '\t'),
-    KEPT("th", '\t'),
+    KEPT_PART("tr", '\n', HTML_ROW),
+    KEPT_PART("td", '\t', HTML_CELL),
+    KEPT_PART("th", '\t', HTML_HEAD_CELL),
     // Text.
     KEPT("a", '\0'),
     KEPT("b", '\0'),
@@ -126,7 +130,7 @@ static const struct html_element elements[] = {
 
 const struct html_element *html_element_find(const char *name)
 {
-    static const struct html_element other = {"", HTML_UNWRAP, false, '\0'};
+    static const struct html_element other = {"", HTML_UNWRAP, false, '\0', HTML_NO_PART};
     for (size_t i = 0; i < ARRAY_LEN(elements); i++)
         if (elements[i].name[0] == name[0] && strcmp(elements[i].name, name) == 0)
             return &elements[i];

@@ -10,11 +10,24 @@ enum html_treatment {
     HTML_DROP, // it goes with all inside
 };
 
+// What it is of a table or of a list of terms.
+enum html_part {
+    HTML_NO_PART,
+    HTML_TABLE,
+    HTML_ROW,
+    HTML_CELL,
+    HTML_HEAD_CELL,
+    HTML_LIST,
+    HTML_TERM,
+    HTML_MEANING
+};
+
 struct html_element {
     const char *name;
     enum html_treatment treatment;
     bool is_void; // has no end tag
     char border;  // what stands at its edges in plain text: '\n', '\t' or 0
+    enum html_part part;
 };
 
 // Any name, in lower case; never NULL.

@@ -6,6 +6,7 @@
 #include "server/base/utf8.h"
 #include "server/html/element.h"
 #include "server/html/parser.h"
+#include "server/html/table.h"
 
 enum {
     // Tags that were taken out can bring others together that the parser then tells apart anew: the
@@ -29,7 +30,8 @@ struct walk {
     const struct buffer *text;
     bool has_secret;
     struct embedded_secret secret;
-    bool unwrapped; // a tag went without its content
+    bool unwrapped;            // a tag went without its content
+    struct html_tables tables; // of the plain text, where that is asked for
     struct html_result result;
 };
 
@@ -222,6 +224,8 @@ static bool on_start(void *context, const char *name, const char *const *attribu
         walk->result.altered = true;
         return true;
     }
+    if (walk->plain != NULL)
+        html_tables_start(&walk->tables, element->part, attributes, walk->plain);
     put_border(walk, element);
     if (element->treatment == HTML_KEEP) {
         if (walk->out != NULL)
@@ -242,6 +246,8 @@ static void end_top(struct walk *walk)
     }
     if (element->treatment == HTML_KEEP && !element->is_void && walk->out != NULL)
         put_tag(walk->out, "</", element->name, ">");
+    if (walk->plain != NULL)
+        html_tables_end(&walk->tables, element->part, walk->plain);
     put_border(walk, element);
 }
 

@@ -33,5 +33,5 @@ struct html_result {
 bool html_sanitize(const char *html, size_t len, const struct html_options *options,
                    size_t max_bytes, struct buffer *out, struct html_result *ret_result);
 // Appends its text alone, as it is masked by: a line break at the border of blocks, a tab at that
-// of cells. Not masked. False as above.
+// of cells, or what html/table.h puts there. Not masked. False as above.
 bool html_text(const char *html, size_t len, struct buffer *out);

@@ -58,5 +58,6 @@
     " CASE WHEN r.change_sequence <= (SELECT w.sequence FROM search_progress w"                \
     "        WHERE w.tenant = $1 AND w.connection_id = " connection " AND w.rebuild_kind = 0)" \
     "  THEN coalesce(masked.title, r.display_name)"                                            \
-    "  WHEN r.display_name !~ '[:=\t]|-----BEGIN|[A-Za-z0-9_.~+/=-]{16}' THEN r.display_name"  \
+    "  WHEN r.display_name !~* '[:=\t\x1F]|(^|\n) *[|]|\\m(ist?|lautet)\\M|-----BEGIN'"        \
+    "   AND r.display_name !~ '[A-Za-z0-9_.~+/=-]{16}' THEN r.display_name"                    \
     "  ELSE '' END"

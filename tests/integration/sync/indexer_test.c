@@ -95,18 +95,20 @@ static void credentials_are_masked_and_noted(void **state)
     put(SOURCE_DOCUMENTS, 3950, "Router",
         "{\"sections\":[{\"html\":\"<table><tr><td>Password</td><td>Tr0<b>ub4</b>dor</td></tr></"
         "table>\"},"
+        "{\"html\":\"<table><tr><th>User</th><th>Password</th></tr><tr><td>joe</td>"
+        "<td>Tr0ub4dor</td></tr></table>\"},"
         "{\"html\":\"<p>pwd=Tr0ub4dor and api key: k1k2k3k4</p>\"}]}");
     put(SOURCE_FLEXIBLE_ASSETS, 3901, "Edge", "{\"traits\":{\"ip\":\"pass: Tr0ub4dor\"}}");
     fixture_start_sync(fixture);
     sync_all(fixture);
     assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3950",
-               "Password **** pwd=**** and api key: ****");
+               "Password **** User Password joe **** pwd=**** and api key: ****");
     assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901", "edge\npass: ****");
     assert_string_equal(having(fixture, "Tr0ub4dor"), "0");
     assert_sql(fixture,
                "SELECT string_agg(kind || ':' || id || ':' || place || ':' || secret_kind, ','"
                " ORDER BY kind, id, place) FROM embedded_secret",
-               "4:3950:1:2,4:3950:2:2,4:3950:3:2,5:3901:1:2");
+               "4:3950:1:2,4:3950:2:2,4:3950:3:2,4:3950:4:2,5:3901:1:2");
     assert_sql(fixture, "SELECT count(DISTINCT keyed_hash) FROM embedded_secret", "2");
     put(SOURCE_DOCUMENTS, 3950, "Router", "{\"sections\":[{\"html\":\"<p>clean</p>\"}]}");
     sync_all(fixture);

@@ -37,6 +37,48 @@ static const struct {
     {"Password:\nSee page 12", NULL, 0},
     {"Password:\n\nHunter22", NULL, 0},
     {"Password:\n", NULL, 0},
+    {"| Password | hunter22 |", "| Password | **** |", EMBEDDED_PASSWORD},
+    {"Access:\n |Password|hunter22|", "Access:\n |Password|****|", EMBEDDED_PASSWORD},
+    {"| Password | see the vault |", NULL, 0},
+    {"| Password |\n|---|", NULL, 0},
+    {"Home | Password | Status", NULL, 0},
+    {"Das Passwort lautet geheim", "Das Passwort lautet ****", EMBEDDED_PASSWORD},
+    {"Das Passwort lautet: geheim", "Das Passwort lautet: ****", EMBEDDED_PASSWORD},
+    {"Kennwort ist Sommer24, danke", "Kennwort ist ****, danke", EMBEDDED_PASSWORD},
+    {"The password is P@ssword and more", "The password is **** and more", EMBEDDED_PASSWORD},
+    {"PASSWORD IS hunter22.", "PASSWORD IS ****.", EMBEDDED_PASSWORD},
+    {"The password is:\nhunter22", "The password is:\n****", EMBEDDED_PASSWORD},
+    {"The password is: geheim", "The password is: ****", EMBEDDED_PASSWORD},
+    {"the PSK is 'hunter22'", "the PSK is '****'", EMBEDDED_PASSWORD},
+    {"the password is stored in the vault", NULL, 0},
+    {"The password is required.", NULL, 0},
+    {"The password is wrong!!", NULL, 0},
+    {"The password is not: hunter", NULL, 0},
+    {"the password is ${PASSWORD1}", NULL, 0},
+    {"the password is 8-12 characters long", NULL, 0},
+    {"password is 100% safe", NULL, 0},
+    {"password isolation1", NULL, 0},
+    {"passwordis hunter22", NULL, 0},
+    {"Passwort ist abgelaufen", NULL, 0},
+    {"Passwort ist ge\xC3\xA4ndert.", NULL, 0},
+    {"Passwort ist 12-stellig", NULL, 0},
+    {"Passwort lautet wie folgt", NULL, 0},
+    {"Passwort lautet folgenderma\xC3\x9F"
+     "en:",
+     NULL, 0},
+    {"the private key is 4096 bits long", NULL, 0},
+    {"the token is base64", NULL, 0},
+    {"\x1Fhunter22\tnote", "\x1F****\tnote", EMBEDDED_PASSWORD},
+    {"\x1F\n\xC2\xA0 hunter22\x1Fhunter23", "\x1F\n\xC2\xA0 ****\x1F****", EMBEDDED_PASSWORD},
+    {"x\x1F"
+     "Hunter22",
+     "x\x1F****", EMBEDDED_PASSWORD},
+    {"\x1Fsee vault", NULL, 0},
+    {"\x1FPassword\t", NULL, 0},
+    {"Password: \"\x1Fhunter22", "Password: \"\x1F****", EMBEDDED_PASSWORD},
+    {"x://a:\x1F"
+     "b@c",
+     NULL, 0},
     {"key AKIAIOSFODNN7EXAMPLE here", "key **** here", EMBEDDED_ACCESS_KEY},
     {"Authorization: Bearer abcdefghijklmnop1234", "Authorization: Bearer ****", EMBEDDED_TOKEN},
     {"eyJhbGciOiJub25l.eyJzdWIiOiJhIn0.c2lnbmF0dXJl", "****", EMBEDDED_TOKEN},
@@ -82,6 +124,30 @@ static void every_label_is_known(void **state)
     }
 }
 
+static void headings_end_with_a_label(void **state)
+{
+    static const char *const labels[] = {"Password", " WLAN-Passwort:\n", "Admin password\xC2\xA0",
+                                         "PW", "\xC2\xA0shared secret"};
+    static const char *const others[] = {"",
+                                         "  ",
+                                         ":",
+                                         "Passwords",
+                                         "Password age",
+                                         "Bypass",
+                                         "Pass 1",
+                                         "my-p",
+                                         "no secrets",
+                                         "Compasspw",
+                                         "If you have forgotten it, reset your password"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+        if (!embedded_secret_is_label(labels[i], strlen(labels[i])))
+            fail_msg("%s", labels[i]);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (embedded_secret_is_label(others[i], strlen(others[i])))
+            fail_msg("%s", others[i]);
+}
+
 static void finds_and_masks(void **state)
 {
     (void)state;
@@ -105,6 +171,7 @@ static void finds_and_masks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_label_is_known),
+                                       cmocka_unit_test(headings_end_with_a_label),
                                        cmocka_unit_test(finds_and_masks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,160 @@
+#include "server/html/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/base/embedded_secret.h"
+
+enum { SPAN_MAX = 1000 };
+
+static struct html_table *current(struct html_tables *tables)
+{
+    return tables->depth < HTML_TABLES_MAX ? &tables->open[tables->depth] : NULL;
+}
+
+static bool is_label(const struct html_cell *cell, const struct buffer *plain)
+{
+    return embedded_secret_is_label(plain->data + cell->start, cell->end - cell->start);
+}
+
+// An empty cell must not take what stands in the next one for its own.
+static bool is_empty(const struct html_cell *cell, const struct buffer *plain)
+{
+    size_t at = cell->start;
+    while (at < cell->end && memchr(" \t\r\n\xC2\xA0", plain->data[at], 6) != NULL)
+        at++;
+    return at == cell->end;
+}
+
+// Whether it could be a heading: no digit, and no sign that headings do not have.
+static bool is_words(const struct html_cell *cell, const struct buffer *plain)
+{
+    for (size_t i = cell->start; i < cell->end; i++) {
+        unsigned char c = (unsigned char)plain->data[i];
+        if (c > ' ' && c < 'A' && memchr("-/.:()&',", c, 9) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool all_heads(const struct html_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (!table->cells[i].head)
+            return false;
+    return true;
+}
+
+// A first row that only has words. Where `Password` is the first of them it is rather the label of
+// the next one.
+static bool reads_like_head(const struct html_table *table, const struct buffer *plain)
+{
+    if (table->is_list || table->begun || (table->count > 1 && is_label(table->cells, plain)))
+        return false;
+    for (size_t i = 0; i < table->count; i++)
+        if (!is_words(&table->cells[i], plain))
+            return false;
+    return true;
+}
+
+static void note_head(struct html_table *table, struct buffer *plain)
+{
+    const bool heads = all_heads(table);
+    uint32_t labelled = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct html_cell *cell = &table->cells[i];
+        if (!is_label(cell, plain))
+            continue;
+        labelled |= UINT32_C(1) << cell->column;
+        if (heads) // the next one is no value of it
+            plain->data[cell->end] = '\n';
+    }
+    // A head over all columns is one of a section.
+    if (table->count > 1 || table->labelled == 0)
+        table->labelled = labelled;
+}
+
+static void mark_values(const struct html_table *table, struct buffer *plain)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct html_cell *cell = &table->cells[i];
+        bool labelled = (table->labelled >> cell->column & 1) != 0 ||
+                        (i > 0 && is_label(&table->cells[i - 1], plain));
+        if (labelled && !is_empty(cell, plain))
+            plain->data[cell->start - 1] = EMBEDDED_SECRET_CELL;
+    }
+}
+
+static void end_row(struct html_table *table, struct buffer *plain)
+{
+    if (table->count == 0 || plain->failed)
+        return;
+    if (all_heads(table) || reads_like_head(table, plain))
+        note_head(table, plain);
+    else
+        mark_values(table, plain);
+    table->begun |= table->count > 1;
+    table->row++;
+    table->count = 0;
+}
+
+static int span(const char *const *attributes, const char *name)
+{
+    for (size_t i = 0; attributes != NULL && attributes[i] != NULL; i += 2)
+        if (strcmp(attributes[i], name) == 0 && attributes[i + 1] != NULL) {
+            long count = strtol(attributes[i + 1], NULL, 10);
+            return count < 1 ? 1 : count > SPAN_MAX ? SPAN_MAX : (int)count;
+        }
+    return 1;
+}
+
+static void start_cell(struct html_table *table, bool head, const char *const *attributes,
+                       size_t start)
+{
+    int column = 0, columns = span(attributes, "colspan"), rows = span(attributes, "rowspan");
+    while (column < HTML_COLUMNS_MAX && table->covered[column] > table->row)
+        column++;
+    if (column == HTML_COLUMNS_MAX)
+        return;
+    for (int i = column; i < HTML_COLUMNS_MAX && i < column + columns; i++)
+        table->covered[i] = table->row + rows;
+    table->cells[table->count++] = (struct html_cell){start, start, column, head};
+}
+
+static void end_cell(struct html_table *table, size_t end)
+{
+    struct html_cell *cell = table->count == 0 ? NULL : &table->cells[table->count - 1];
+    // Behind the last column cells end that did not start here.
+    if (cell != NULL && cell->end == cell->start)
+        cell->end = end;
+}
+
+void html_tables_start(struct html_tables *tables, enum html_part part,
+                       const char *const *attributes, struct buffer *plain)
+{
+    struct html_table *table = current(tables);
+    if (part == HTML_TABLE || part == HTML_LIST) {
+        tables->depth++;
+        table = current(tables);
+        if (table != NULL)
+            *table = (struct html_table){.is_list = part == HTML_LIST};
+        return;
+    }
+    if (table == NULL || part == HTML_NO_PART)
+        return;
+    if (part == HTML_ROW || part == HTML_TERM)
+        end_row(table, plain);
+    if (part != HTML_ROW)
+        start_cell(table, part == HTML_HEAD_CELL, attributes, plain->len + 1);
+}
+
+void html_tables_end(struct html_tables *tables, enum html_part part, struct buffer *plain)
+{
+    struct html_table *table = current(tables);
+    bool whole = part == HTML_TABLE || part == HTML_LIST;
+    if (table != NULL && (whole || part == HTML_ROW))
+        end_row(table, plain);
+    else if (table != NULL && part != HTML_NO_PART)
+        end_cell(table, plain->len);
+    tables->depth -= whole;
+}
