@@ -25,10 +25,23 @@ static bool read_time(const char *text, Google__Protobuf__Timestamp *time)
     return true;
 }
 
+static int end_export(struct session *session, const struct failure *failure, bool any)
+{
+    if (failure->status == STATUS_OK && !any)
+        return session_error(session, EXIT_NOT_FOUND,
+                             "there is no event in that stretch, so nothing is exported; "
+                             "docbridge audit list shows what there is");
+    int class =
+        failure->status == STATUS_OK ? output_flush(session) : session_fail(session, failure);
+    if (class != EXIT_OK)
+        session_note(session, "the export is not whole");
+    return class;
+}
+
 // Writes what comes to standard output; returns an exit class.
 static int take_parts(struct session *session, struct stream *stream)
 {
-    for (;;) {
+    for (bool any = false;;) {
         struct arena arena _cleanup_(arena_done);
         arena_init(&arena, PART_BYTES);
         const ProtobufCMessage *message;
@@ -36,12 +49,12 @@ static int take_parts(struct session *session, struct stream *stream)
         switch (stream_next(stream, WAIT_MS, &arena, &message, &failure)) {
         case STREAM_MESSAGE:
             (void)fputs(field_get_text(message, "lines"), stdout);
+            any = true;
             break;
         case STREAM_IDLE:
             break;
         case STREAM_ENDED:
-            return failure.status == STATUS_OK ? output_flush(session)
-                                               : session_fail(session, &failure);
+            return end_export(session, &failure, any);
         }
     }
 }
@@ -73,8 +86,6 @@ int audit_export_run(struct session *session)
         return session_no_memory(session);
     class = take_parts(session, stream);
     (void)stream_close(stream);
-    if (class != EXIT_OK)
-        session_note(session, "the export is not whole");
     return class;
 }
 

@@ -49,7 +49,7 @@ static enum err_code tell(struct tx *tx, const struct request *request, const st
     (void)snprintf(first, sizeof(first), "%" PRId64, state->first);
     (void)snprintf(last, sizeof(last), "%" PRId64, state->last);
     const struct audit_change changes[] = {
-        {"first_sequence", NULL, first},
+        {"first_sequence", NULL, state->first == INT64_MAX ? NULL : first},
         {"last_sequence", NULL, state->last == INT64_MAX ? NULL : last},
     };
     return audit_append(tx, request,
@@ -76,6 +76,10 @@ static enum err_code find_stretch(struct tx *tx, struct request *request,
     state->first = first > kept ? first : kept;
     state->last = last;
     try_(tell(tx, request, state, &end, reterr));
+    // The export itself may be the first event since then.
+    if (open && state->first == INT64_MAX)
+        try_(resolve(tx, in->start_sequence, in->start_time, "start_sequence", 1, &state->first,
+                     reterr));
     if (open)
         try_(trail_mark(request->backend->trail, tx, &end, reterr));
     if (state->last > end)
@@ -149,7 +153,8 @@ static enum err_code export_next(struct request *request, void *context, struct 
     Docbridge__V1__ExportAuditEventsResponse *out = message;
     struct buffer lines _cleanup_(buffer_done);
     buffer_init(&lines, LINES_BYTES);
-    if (!state->began)
+    // Lines that hold no event would verify as nothing.
+    if (!state->began && state->first <= state->last)
         write_beginning(&lines, request->caller->tenant, state);
     state->began = true;
     if (state->next <= state->last)

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import datetime
 import hashlib
 import json
 import os
@@ -119,6 +120,18 @@ class Trail(e2e.Case):
         # What says how a file is verified is nothing without one.
         for option in (("--after", earlier), ("--public-key", self.key)):
             self.assertIn("which is not given", self.stack.cli("audit", "verify", *option, code=2).err)
+
+    def test_an_empty_stretch_is_said(self):
+        self.reveal()
+        for stretch in (("--from", "999999999"), ("--from", "2", "--to", "1"), ("--until", "2001-01-01T00:00:00Z"),
+                        ("--since", "2999-01-01T00:00:00Z")):
+            done = self.stack.cli("audit", "export", *stretch, code=5)
+            self.assertIn("no event in that stretch", done.err)
+            self.assertNotIn("not whole", done.err)
+            self.assertEqual(done.out, "")
+        # Though nobody has done anything since, there is the export itself.
+        since = datetime.datetime.now(datetime.timezone.utc).isoformat()
+        self.verify(self.export("quiet.jsonl", "--since", since))
 
     def test_both_find_what_was_changed(self):
         self.reveal()
