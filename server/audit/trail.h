@@ -46,18 +46,13 @@ enum err_code trail_write(struct trail *trail, const struct request *request,
                           const struct audit_event *event, struct deadline deadline,
                           int64_t *ret_sequence, struct err *reterr) _must_check_;
 
-// The same of an event that says what the gates of a reveal let through: CONFLICT, and nothing is
-// written, if they have changed since `snapshot` (password_gates_get).
-enum err_code trail_write_unless_changed(struct trail *trail, const struct request *request,
-                                         const struct audit_event *event, const char *snapshot,
-                                         struct deadline deadline, int64_t *ret_sequence,
-                                         struct err *reterr) _must_check_;
-
 // One of several events that are written together.
 struct trail_entry {
     const struct request *request; // of the event's caller
     const struct audit_event *event;
-    const char *snapshot; // NULL: the event stands whatever has changed
+    // Of what it depends on (password_gates_get): CONFLICT, and it is not written, if that has
+    // changed since. NULL: it stands whatever has changed.
+    const char *snapshot;
     // What came of it: as trail_write() says it.
     enum err_code code;
     int64_t sequence;

@@ -217,16 +217,7 @@ enum err_code trail_write(struct trail *trail, const struct request *request,
                           const struct audit_event *event, struct deadline deadline,
                           int64_t *ret_sequence, struct err *reterr)
 {
-    return trail_write_unless_changed(trail, request, event, NULL, deadline, ret_sequence, reterr);
-}
-
-enum err_code trail_write_unless_changed(struct trail *trail, const struct request *request,
-                                         const struct audit_event *event, const char *snapshot,
-                                         struct deadline deadline, int64_t *ret_sequence,
-                                         struct err *reterr)
-{
-    struct trail_entry entry = {
-        .request = request, .event = event, .snapshot = snapshot, .reterr = reterr};
+    struct trail_entry entry = {.request = request, .event = event, .reterr = reterr};
     struct trail_entry *entries[] = {&entry};
     trail_write_all(trail, request->caller->tenant, entries, 1, deadline);
     if (entry.code == ERR_OK && ret_sequence != NULL)

@@ -1,9 +1,9 @@
 #include "server/html/table.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "server/base/embedded_secret.h"
+#include "server/base/encoding.h"
 
 enum { SPAN_MAX = 1000 };
 
@@ -102,8 +102,10 @@ static int span(const char *const *attributes, const char *name)
 {
     for (size_t i = 0; attributes != NULL && attributes[i] != NULL; i += 2)
         if (strcmp(attributes[i], name) == 0 && attributes[i + 1] != NULL) {
-            long count = strtol(attributes[i + 1], NULL, 10);
-            return count < 1 ? 1 : count > SPAN_MAX ? SPAN_MAX : (int)count;
+            int64_t count;
+            if (!encoding_int64(attributes[i + 1], strlen(attributes[i + 1]), &count) || count < 1)
+                return 1;
+            return count > SPAN_MAX ? SPAN_MAX : (int)count;
         }
     return 1;
 }

@@ -86,14 +86,9 @@ static void record(const char *tenant, struct waiter *const *waiters, size_t cou
 }
 
 // What the database does not take of one must not cost the others theirs.
-static void serve_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
+static void read_each(struct waiter *const *waiters, size_t count)
 {
-    // A group has its leader at least.
-    struct waiter *waiters[TURN_GROUP_MAX] = {(struct waiter *)turns[0]};
-    (void)context;
     struct err err;
-    for (size_t i = 0; i < count; i++)
-        waiters[i] = (struct waiter *)turns[i];
     enum err_code code = read_waiters(waiters, count, &err);
     bool one_is_bad =
         code != ERR_OK && code != ERR_STORE_UNAVAILABLE && code != ERR_DEADLINE_EXCEEDED;
@@ -102,6 +97,22 @@ static void serve_group(void *context, const char *tenant, struct turn *const *t
             code = read_waiters(&waiters[i], 1, &err);
         settle(waiters[i], code, &err);
     }
+}
+
+static void serve_group(void *context, const char *tenant, struct turn *const *turns, size_t count)
+{
+    struct waiter *waiters[TURN_GROUP_MAX], *unread[TURN_GROUP_MAX];
+    size_t unread_count = 0;
+    (void)context;
+    for (size_t i = 0; i < count; i++) {
+        waiters[i] = (struct waiter *)turns[i];
+        if (waiters[i]->look->as_read == NULL)
+            unread[unread_count++] = waiters[i];
+        else
+            settle(waiters[i], ERR_OK, NULL);
+    }
+    if (unread_count > 0)
+        read_each(unread, unread_count);
     record(tenant, waiters, count);
 }
 
@@ -135,10 +146,12 @@ enum err_code gate_reader_look(struct gate_reader *reader, struct gate_look *loo
     waiter.ask.query.subject = caller->subject;
     waiter.ask.query.company_set = caller->company_set;
     waiter.look = look;
+    if (look->as_read != NULL)
+        waiter.ask.gates = *look->as_read;
     look->gates = (struct password_gates){.known = false};
     look->entry.request = look->request;
     look->entry.event = NULL;
-    look->entry.snapshot = NULL;
+    look->entry.snapshot = look->as_read == NULL ? NULL : look->as_read->snapshot;
     if (look->cancelled != NULL && atomic_load(look->cancelled))
         return err_set(reterr, ERR_CANCELLED, "the caller has gone");
     return turns_take(&reader->turns, &waiter.turn, look->deadline, reterr);
@@ -155,6 +168,7 @@ enum err_code gate_reader_read(struct gate_reader *reader, const struct request 
     look.deadline = deadline;
     look.cancelled = cancelled;
     look.judge = NULL;
+    look.as_read = NULL;
     enum err_code code = gate_reader_look(reader, &look, reterr);
     *ret_gates = look.gates;
     return code;

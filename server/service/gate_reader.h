@@ -24,8 +24,11 @@ struct gate_look {
     struct password_gates_query query; // its subject and company set are the caller's
     struct deadline deadline;
     const atomic_bool *cancelled; // may be NULL
-    gate_judge *judge;            // NULL: nothing is judged and recorded here
-    void *context;                // of the judge
+    // If these stand, they are not read again; NULL: they are read. What is recorded by them is
+    // not if they have changed since: the entry has CONFLICT then.
+    const struct password_gates *as_read;
+    gate_judge *judge; // NULL: nothing is judged and recorded here
+    void *context;     // of the judge
     // What came of it.
     struct password_gates gates;
     struct trail_entry entry; // its event is NULL if nothing was to be recorded

@@ -282,26 +282,10 @@ static void judge_live(void *context, struct gate_look *look, enum err_code read
     look->entry.event = &reveal->event;
 }
 
-// Judges the live record by what was read before upstream was asked, and makes the outcome durable
-// unless any of that has changed: CONFLICT then, and nothing is said.
-static enum err_code pass_gates_as_read(struct reveal *reveal, struct deadline deadline,
-                                        struct err *reterr)
-{
-    struct password_gates gates = reveal->gates;
-    struct err cause;
-    enum err_code verdict = judge_now(reveal, &gates, reterr);
-    fill_outcome(reveal, verdict, /* served= */ true);
-    enum err_code code =
-        trail_write_unless_changed(reveal->request->backend->trail, reveal->request, &reveal->event,
-                                   gates.snapshot, deadline, &reveal->outcome_sequence, &cause);
-    if (code == ERR_CONFLICT)
-        return code;
-    return code == ERR_OK ? verdict : audit_unavailable(&cause, reterr);
-}
-
-// Reads the gates anew, judges the live record by them, and makes the outcome durable.
-static enum err_code pass_gates_anew(struct reveal *reveal, struct deadline deadline,
-                                     struct err *reterr)
+// Judges the live record, and makes the outcome durable: by what was read before upstream was
+// asked, if that is `as_read`, or read anew. CONFLICT: it has changed since.
+static enum err_code pass_gates(struct reveal *reveal, const struct password_gates *as_read,
+                                struct deadline deadline, struct err *reterr)
 {
     const struct source_password *live = &reveal->live;
     struct err cause;
@@ -312,6 +296,7 @@ static enum err_code pass_gates_anew(struct reveal *reveal, struct deadline dead
                                        .category_id = live->category_id,
                                        .live_folder_id = live->folder_id,
                                        .handed = reveal->handoff.id != NULL},
+                             .as_read = as_read,
                              .deadline = deadline,
                              .judge = judge_live,
                              .context = reveal,
@@ -319,23 +304,25 @@ static enum err_code pass_gates_anew(struct reveal *reveal, struct deadline dead
     (void)!gate_reader_look(reveal->request->backend->gate_reader, &look, &cause);
     if (look.entry.event == NULL)
         return audit_unavailable(&cause, reterr);
+    if (look.entry.code == ERR_CONFLICT)
+        return ERR_CONFLICT;
     if (look.entry.code != ERR_OK)
         return audit_unavailable(&cause, reterr);
     reveal->outcome_sequence = look.entry.sequence;
     return reveal->verdict;
 }
 
-// The category and the folder were judged as they are stored.
 static enum err_code pass_live_gates(struct reveal *reveal, struct deadline deadline,
                                      struct err *reterr)
 {
     const struct source_password *live = &reveal->live;
     const struct password_gates *gates = &reveal->gates;
     enum err_code code = ERR_CONFLICT;
+    // What was judged is the category and the folder that are stored.
     if (live->category_id == gates->category_id &&
         (live->folder_id == 0 || live->folder_id == gates->folder_id))
-        code = pass_gates_as_read(reveal, deadline, reterr);
-    return code == ERR_CONFLICT ? pass_gates_anew(reveal, deadline, reterr) : code;
+        code = pass_gates(reveal, gates, deadline, reterr);
+    return code == ERR_CONFLICT ? pass_gates(reveal, NULL, deadline, reterr) : code;
 }
 
 enum err_code reveal_conclude(struct reveal *reveal, enum err_code fetched, struct err *reterr)
