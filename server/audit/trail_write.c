@@ -45,17 +45,13 @@ static void add(struct group *group, struct trail_entry *entry)
     group->rows[group->count++] = &entry->row;
 }
 
-// The snapshots that its events depend on, each once where those that share one stand together;
-// returns how many.
-static size_t snapshots_of(const struct group *group, const char *ret_snapshots[TURN_GROUP_MAX])
+// The snapshot that all of its events that depend on one may depend on; NULL: none does.
+static const char *snapshot_of(const struct group *group)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < group->count; i++) {
-        const char *snapshot = group->entries[i]->snapshot;
-        if (snapshot != NULL && (count == 0 || strcmp(snapshot, ret_snapshots[count - 1]) != 0))
-            ret_snapshots[count++] = snapshot;
-    }
-    return count;
+    const char *oldest = NULL;
+    for (size_t i = 0; i < group->count; i++)
+        oldest = gate_snapshot_older(oldest, group->entries[i]->snapshot);
+    return oldest;
 }
 
 static void settle(struct trail_entry *entry, enum err_code code, const struct err *err)
@@ -71,12 +67,11 @@ static void settle(struct trail_entry *entry, enum err_code code, const struct e
 static enum err_code drop_if_changed(struct tx *tx, struct group *group, struct err *reterr)
 {
     const struct group all = *group;
-    const char *snapshots[TURN_GROUP_MAX];
-    size_t count = snapshots_of(group, snapshots);
+    const char *snapshot = snapshot_of(group);
     bool changed = false;
     struct err err;
-    if (count > 0)
-        try_(gate_change_find(tx, snapshots, count, &changed, reterr));
+    if (snapshot != NULL)
+        try_(gate_change_find(tx, snapshot, &changed, reterr));
     if (!changed)
         return ERR_OK;
     (void)err_set(&err, ERR_CONFLICT, "what the gates are read from has changed");
@@ -96,7 +91,6 @@ static enum err_code write_behind(struct trail *trail, const char *tenant,
                                   const struct group *group, const struct audit_head *head,
                                   bool *ret_written, struct err *reterr)
 {
-    const char *snapshots[TURN_GROUP_MAX];
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     *ret_written = false;
     if (head->sequence == 0)
@@ -105,8 +99,8 @@ static enum err_code write_behind(struct trail *trail, const char *tenant,
     tx_plan_once(tx);
     audit_follow(tenant, *head, group->rows, group->count);
     tx_commit_with_next(tx);
-    try_(audit_event_try_insert(tx, group->rows, group->count, snapshots,
-                                snapshots_of(group, snapshots), ret_written, reterr));
+    try_(audit_event_try_insert(tx, group->rows, group->count, snapshot_of(group), ret_written,
+                                reterr));
     return tx_commit(&tx, reterr);
 }
 

@@ -5,7 +5,6 @@
 #include "server/base/turn.h"
 #include "server/service/begin.h"
 
-_Static_assert((int)TURN_GROUP_MAX <= (int)PASSWORD_GATES_MAX, "a group is one statement");
 _Static_assert((int)TURN_GROUP_MAX <= (int)TRAIL_ENTRIES_MAX, "a group is one commit");
 
 enum { GROUP_MS = 5000 };

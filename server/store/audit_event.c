@@ -5,6 +5,7 @@
 #include "server/store/audit_event.h"
 
 #include "server/store/company_set.h"
+#include "server/store/composite.h"
 #include "server/store/gate_change.h"
 
 static const struct statement lock_head = {
@@ -15,28 +16,20 @@ static const struct statement insert_head = {
 // Nothing is inserted unless the end of the chain is where the first event goes on from it, nor if
 // the gates have changed.
 static const struct statement insert = {
-    "audit_insert", "WITH head AS (UPDATE audit_head SET sequence = $30, hash = $31"
-                    "  WHERE tenant = $1 AND sequence = $32 AND hash = $33 AND NOT" GATE_CHANGED(
-                        "$34") " RETURNING tenant)"
-                               "INSERT INTO audit_event (tenant, sequence, event_time, type, "
-                               "phase, outcome, error_reason,"
-                               " actor_subject, actor_display_name, actor_kind, resource, "
-                               "resource_display_name, company_id,"
-                               " company_display_name, organization, "
-                               "password_category_display_name, reason, ticket,"
-                               " request_id, peer, upstream_status, upstream_served, "
-                               "policy_version, intent_sequence,"
-                               " changes, previous_hash, hash, shown, shown_update_time)"
-                               "SELECT head.tenant, e.* FROM head, unnest($2::bigint[], "
-                               "$3::timestamptz[], $4::bigint[],"
-                               " $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], "
-                               "$10::bigint[], $11::text[],"
-                               " $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], "
-                               "$17::text[], $18::text[],"
-                               " $19::text[], $20::text[], $21::bigint[], $22::boolean[], "
-                               "$23::bigint[], $24::bigint[],"
-                               " $25::text[], $26::bytea[], $27::bytea[], $28::boolean[], "
-                               "$29::timestamptz[]) AS e"};
+    "audit_insert",
+    "WITH head AS (UPDATE audit_head SET sequence = $3, hash = $4"
+    "  WHERE tenant = $1 AND sequence = $5 AND hash = $6"
+    "   AND NOT" GATE_CHANGED(
+        "$7") " RETURNING tenant)"
+              "INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome, "
+              "error_reason,"
+              " actor_subject, actor_display_name, actor_kind, resource, resource_display_name, "
+              "company_id,"
+              " company_display_name, organization, password_category_display_name, reason, ticket,"
+              " request_id, peer, upstream_status, upstream_served, policy_version, "
+              "intent_sequence,"
+              " changes, previous_hash, hash, shown, shown_update_time)"
+              "SELECT head.tenant, e.* FROM head, unnest($2::audit_event_input[]) AS e"};
 
 // The columns, in the order that read_row() takes them. $2 is the time before which an intent
 // should have its outcome.
@@ -117,117 +110,58 @@ enum err_code audit_event_lock_head(struct tx *tx, struct audit_head *ret_head, 
     return taken ? ERR_OK : err_no_memory(reterr);
 }
 
-// The columns of some rows, as arrays for the one statement.
-struct columns {
-    struct audit_event_row *const *rows;
-    size_t count;
-    struct arena arena;
-    bool failed;
-};
-
-static void columns_done(struct columns *columns)
+// In the order of the type audit_event_input.
+static void add_row(struct composite *rows, const struct audit_event_row *row)
 {
-    arena_done(&columns->arena);
+    composite_row(rows);
+    composite_int64(rows, row->sequence);
+    composite_time(rows, row->event_time_us);
+    composite_int64(rows, row->type);
+    composite_int64(rows, row->phase);
+    composite_int64(rows, row->outcome);
+    composite_text(rows, row->error_reason);
+    composite_text(rows, row->actor_subject);
+    composite_text(rows, row->actor_display_name);
+    composite_int64(rows, row->actor_kind);
+    composite_text(rows, row->resource);
+    composite_text(rows, row->resource_display_name);
+    composite_text(rows, row->company_id);
+    composite_text(rows, row->company_display_name);
+    composite_text(rows, row->organization);
+    composite_text(rows, row->password_category_display_name);
+    composite_text(rows, row->reason);
+    composite_text(rows, row->ticket);
+    composite_text(rows, row->request_id);
+    composite_text(rows, row->peer);
+    composite_int64(rows, row->upstream_status);
+    composite_bool(rows, row->upstream_served);
+    composite_int64(rows, row->policy_version);
+    composite_int64(rows, row->intent_sequence);
+    composite_text(rows, row->changes);
+    composite_bytes(rows, row->previous_hash, AUDIT_HASH_BYTES);
+    composite_bytes(rows, row->hash, AUDIT_HASH_BYTES);
+    composite_bool(rows, row->shown);
+    composite_time(rows, row->shown_update_time_us);
 }
-
-static struct arg texts(struct columns *columns, size_t offset)
-{
-    const char **all = arena_calloc(&columns->arena, columns->count, sizeof(*all));
-    columns->failed |= all == NULL;
-    for (size_t i = 0; i < columns->count && all != NULL; i++)
-        memcpy(&all[i], (const char *)columns->rows[i] + offset, sizeof(all[i]));
-    return ARG_TEXTS(all, columns->count);
-}
-
-static int64_t *numbers(struct columns *columns, size_t offset, size_t size)
-{
-    int64_t *all = arena_calloc(&columns->arena, columns->count, sizeof(*all));
-    columns->failed |= all == NULL;
-    for (size_t i = 0; i < columns->count && all != NULL; i++) {
-        const char *field = (const char *)columns->rows[i] + offset;
-        int number;
-        if (size == sizeof(number)) {
-            memcpy(&number, field, sizeof(number));
-            all[i] = number;
-        } else {
-            memcpy(&all[i], field, sizeof(all[i]));
-        }
-    }
-    return all;
-}
-
-static struct arg flags(struct columns *columns, size_t offset)
-{
-    bool *all = arena_calloc(&columns->arena, columns->count, sizeof(*all));
-    columns->failed |= all == NULL;
-    for (size_t i = 0; i < columns->count && all != NULL; i++)
-        memcpy(&all[i], (const char *)columns->rows[i] + offset, sizeof(all[i]));
-    return ARG_BOOLS(all, columns->count);
-}
-
-static struct arg hashes(struct columns *columns, size_t offset)
-{
-    struct bytes *all = arena_calloc(&columns->arena, columns->count, sizeof(*all));
-    columns->failed |= all == NULL;
-    for (size_t i = 0; i < columns->count && all != NULL; i++)
-        all[i] = (struct bytes){(const char *)columns->rows[i] + offset, AUDIT_HASH_BYTES};
-    return ARG_BYTEAS(all, columns->count);
-}
-
-#define ROW_AT(field) offsetof(struct audit_event_row, field)
-#define ROW_TEXTS(field) texts(&columns, ROW_AT(field))
-#define ROW_NUMBERS(field)                                                                     \
-    ARG_INT64S(numbers(&columns, ROW_AT(field), sizeof(((struct audit_event_row *)0)->field)), \
-               count)
-#define ROW_TIMES(field) ARG_TIMES(numbers(&columns, ROW_AT(field), sizeof(int64_t)), count)
 
 enum err_code audit_event_try_insert(struct tx *tx, struct audit_event_row *const *rows,
-                                     size_t count, const char *const *snapshots,
-                                     size_t snapshot_count, bool *ret_inserted, struct err *reterr)
+                                     size_t count, const char *snapshot, bool *ret_inserted,
+                                     struct err *reterr)
 {
-    struct columns columns _cleanup_(columns_done) = {.rows = rows, .count = count};
-    arena_init(&columns.arena, 1024 * 1024);
+    struct composite input _cleanup_(composite_done);
+    struct rows done _cleanup_(rows_done) = {NULL};
     const struct audit_event_row *first = rows[0], *last = rows[count - 1];
-    const struct arg args[] = {
-        ARG_TEXT(tx_tenant(tx)),
-        ROW_NUMBERS(sequence),
-        ROW_TIMES(event_time_us),
-        ROW_NUMBERS(type),
-        ROW_NUMBERS(phase),
-        ROW_NUMBERS(outcome),
-        ROW_TEXTS(error_reason),
-        ROW_TEXTS(actor_subject),
-        ROW_TEXTS(actor_display_name),
-        ROW_NUMBERS(actor_kind),
-        ROW_TEXTS(resource),
-        ROW_TEXTS(resource_display_name),
-        ROW_TEXTS(company_id),
-        ROW_TEXTS(company_display_name),
-        ROW_TEXTS(organization),
-        ROW_TEXTS(password_category_display_name),
-        ROW_TEXTS(reason),
-        ROW_TEXTS(ticket),
-        ROW_TEXTS(request_id),
-        ROW_TEXTS(peer),
-        ROW_NUMBERS(upstream_status),
-        flags(&columns, ROW_AT(upstream_served)),
-        ROW_NUMBERS(policy_version),
-        ROW_NUMBERS(intent_sequence),
-        ROW_TEXTS(changes),
-        hashes(&columns, ROW_AT(previous_hash)),
-        hashes(&columns, ROW_AT(hash)),
-        flags(&columns, ROW_AT(shown)),
-        ROW_TIMES(shown_update_time_us),
-        ARG_INT64(last->sequence),
-        ARG_BYTES(last->hash, AUDIT_HASH_BYTES),
-        ARG_INT64(first->sequence - 1),
-        ARG_BYTES(first->previous_hash, AUDIT_HASH_BYTES),
-        ARG_TEXTS(snapshots, snapshot_count),
-    };
-    if (columns.failed)
+    composite_init(&input);
+    for (size_t i = 0; i < count; i++)
+        add_row(&input, rows[i]);
+    const char *text = composite_end(&input);
+    if (text == NULL)
         return err_no_memory(reterr);
-    _cleanup_(rows_done) struct rows done = {NULL};
-    try_(tx_query(tx, &insert, args, ARRAY_LEN(args), &done, reterr));
+    try_(tx_query(tx, &insert,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(text), ARG_INT64(last->sequence),
+                       ARG_BYTES(last->hash, AUDIT_HASH_BYTES), ARG_INT64(first->sequence - 1),
+                       ARG_BYTES(first->previous_hash, AUDIT_HASH_BYTES), ARG_TEXT(snapshot)),
+                  &done, reterr));
     *ret_inserted = rows_affected(&done) == (int64_t)count;
     return ERR_OK;
 }
@@ -236,7 +170,7 @@ enum err_code audit_event_insert(struct tx *tx, struct audit_event_row *const *r
                                  struct err *reterr)
 {
     bool inserted;
-    try_(audit_event_try_insert(tx, rows, count, NULL, 0, &inserted, reterr));
+    try_(audit_event_try_insert(tx, rows, count, NULL, &inserted, reterr));
     if (!inserted)
         return err_set(reterr, ERR_INTERNAL, "an audit event does not continue the chain");
     return ERR_OK;

@@ -18,11 +18,10 @@ enum err_code audit_event_lock_head(struct tx *tx, struct audit_head *ret_head,
 enum err_code audit_event_insert(struct tx *tx, struct audit_event_row *const *rows, size_t count,
                                  struct err *reterr) _must_check_;
 // The same for an end that was not locked: `*ret_inserted` is false, and nothing was done, if the
-// chain has gone on from there, or the gates of reveals have changed since any of some snapshots
-// (password_gates_get).
+// chain has gone on from there, or the gates of reveals have changed since `snapshot`
+// (password_gates_get; NULL: they may).
 enum err_code audit_event_try_insert(struct tx *tx, struct audit_event_row *const *rows,
-                                     size_t count, const char *const *snapshots,
-                                     size_t snapshot_count, bool *ret_inserted,
+                                     size_t count, const char *snapshot, bool *ret_inserted,
                                      struct err *reterr) _must_check_;
 
 // What to list. NULL and 0 do not restrict.

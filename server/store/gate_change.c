@@ -1,14 +1,43 @@
 #include "server/store/gate_change.h"
 
-enum err_code gate_change_find(struct tx *tx, const char *const *snapshots, size_t count,
-                               bool *ret_changed, struct err *reterr)
+#include <string.h>
+
+#include "server/base/encoding.h"
+
+enum err_code gate_change_find(struct tx *tx, const char *snapshot, bool *ret_changed,
+                               struct err *reterr)
 {
     static const struct statement statement = {"gate_change_find", "SELECT" GATE_CHANGED("$2")};
     struct rows rows _cleanup_(rows_done) = {NULL};
-    try_(tx_query(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXTS(snapshots, count)), &rows,
-                  reterr));
+    try_(
+        tx_query(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(snapshot)), &rows, reterr));
     *ret_changed = rows_bool(&rows, 0, 0);
     return ERR_OK;
+}
+
+// postgres: the text of a pg_snapshot is xmin:xmax:xip,xip,... and neither xmin nor xmax ever
+// falls; with the same xmax only fewer can be under way.
+static void read_snapshot(const char *snapshot, int64_t *ret_xmin, int64_t *ret_xmax)
+{
+    size_t len = strcspn(snapshot, ":");
+    const char *rest = snapshot + len + (snapshot[len] == ':');
+    *ret_xmin = *ret_xmax = 0;
+    (void)encoding_int64(snapshot, len, ret_xmin);
+    (void)encoding_int64(rest, strcspn(rest, ":"), ret_xmax);
+}
+
+const char *gate_snapshot_older(const char *a, const char *b)
+{
+    int64_t a_min, a_max, b_min, b_max;
+    if (a == NULL || b == NULL)
+        return a == NULL ? b : a;
+    read_snapshot(a, &a_min, &a_max);
+    read_snapshot(b, &b_min, &b_max);
+    if (a_max != b_max)
+        return a_max < b_max ? a : b;
+    if (a_min != b_min)
+        return a_min < b_min ? a : b;
+    return strlen(a) > strlen(b) ? a : b;
 }
 
 enum err_code gate_change_purge(struct tx *tx, struct err *reterr)

@@ -7,17 +7,18 @@
 
 #include "server/store/store.h"
 
-// For statements: whether there was one since any of the snapshots, an array of text. In the order
-// of the key: without statistics the planner would read all of the table.
-#define GATE_CHANGED(snapshots)                                             \
-    " EXISTS (SELECT FROM unnest(" snapshots "::pg_snapshot[]) AS s (seen)" \
-    "  WHERE (SELECT true FROM gate_change g WHERE g.tenant = $1"           \
-    "   AND g.transaction >= pg_snapshot_xmin(s.seen)"                      \
-    "   AND NOT pg_visible_in_snapshot(g.transaction, s.seen)"              \
-    "   ORDER BY g.transaction LIMIT 1))"
+// For statements: whether there was one since a snapshot, which is NULL for no. In the order of the
+// key: without statistics the planner would read all of the table.
+#define GATE_CHANGED(snapshot)                                                    \
+    " ((SELECT true FROM gate_change g WHERE g.tenant = $1"                       \
+    "   AND g.transaction >= pg_snapshot_xmin(" snapshot "::pg_snapshot)"         \
+    "   AND NOT pg_visible_in_snapshot(g.transaction, " snapshot "::pg_snapshot)" \
+    "   ORDER BY g.transaction LIMIT 1) IS NOT NULL)"
 
 // The same by itself.
-enum err_code gate_change_find(struct tx *tx, const char *const *snapshots, size_t count,
-                               bool *ret_changed, struct err *reterr) _must_check_;
+enum err_code gate_change_find(struct tx *tx, const char *snapshot, bool *ret_changed,
+                               struct err *reterr) _must_check_;
+// Of two snapshots the one that saw less: what it saw, both did. One may be NULL.
+const char *gate_snapshot_older(const char *a, const char *b);
 // Removes those of all tenants that no reveal can ask for any more; `tx` is the janitor's.
 enum err_code gate_change_purge(struct tx *tx, struct err *reterr) _must_check_;

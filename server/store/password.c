@@ -1,5 +1,6 @@
 #include "server/store/password.h"
 
+#include "server/store/composite.h"
 #include "server/store/vault_record.h"
 
 // What it is part of upstream, and the name of that; '' if it stands by itself.
@@ -124,11 +125,8 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
     SIGHT_COLUMNS_BUT("CASE WHEN r.id IS NOT NULL THEN true ELSE " SIGHT_MAPPED " END")
 #define FREEZE_JOIN REVEAL_FREEZE_JOIN("q.subject", "q.company_id")
 
-// $1 tenant, then columns of what is asked: $2 company, $3 entry, $4 whether $5 is the category to
-// judge, else it is the stored one, $6 a folder to judge too, $7 the subject of who asks, $8
-// whether the sealed key is wanted, $9 when the token of who asks was issued, $10 that one's
-// company set. A row for each, in any order. What is the tenant's is looked up once for all of
-// them.
+// $1 tenant, $2 what is asked, $3 whether any of it wants the sealed key. A row for each, in any
+// order. What is the tenant's is looked up once for all of them.
 //
 // The entry is asked for in the order of its key, and only then for its organization's mapping:
 // before a table has statistics all indexes look the same to the planner, and only the key has the
@@ -142,7 +140,7 @@ static const struct statement GATES = {
     "snapshot"
     "  FROM (SELECT) x LEFT JOIN LATERAL (" SIGHT_CHOSEN ") c ON true"
     "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"
-    "  LEFT JOIN vault_record v ON true = ANY ($8::boolean[]) AND v.tenant = $1"
+    "  LEFT JOIN vault_record v ON $3::boolean AND v.tenant = $1"
     "       AND v.connection_id = c.id AND v.purpose = 'api-key'"
     "       AND v.version = c.credential_version)"
     " SELECT" GATES_SIGHT ", q.place, co.id IS NOT NULL,"
@@ -164,8 +162,7 @@ static const struct statement GATES = {
     "       c.unproven," EMBEDDED
     ", CASE WHEN q.with_key THEN c.scheme END, c.master_key_id, c.wrapped_key, c.ciphertext,"
     " z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS
-    "  FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::bigint[], $6::bigint[], $7::text[],"
-    "       $8::boolean[], $9::timestamptz[], $10::text[]) WITH ORDINALITY"
+    "  FROM unnest($2::password_gates_input[]) WITH ORDINALITY"
     "       AS q (company_id, id, category_given, category_id, folder_id, subject, with_key,"
     "             issue_time, company_set, place)"
     "  CROSS JOIN one c CROSS JOIN LATERAL (SELECT c.password_sharing_enabled) f"
@@ -267,46 +264,36 @@ static enum err_code read_gates(const struct rows *rows, int row, struct arena *
     return ERR_OK;
 }
 
-// What is asked, as columns.
-struct columns {
-    const char *companies[PASSWORD_GATES_MAX], *subjects[PASSWORD_GATES_MAX],
-        *sets[PASSWORD_GATES_MAX];
-    int64_t ids[PASSWORD_GATES_MAX], categories[PASSWORD_GATES_MAX], folders[PASSWORD_GATES_MAX],
-        issue_times[PASSWORD_GATES_MAX];
-    bool given[PASSWORD_GATES_MAX], keys[PASSWORD_GATES_MAX];
-};
-
-static void fill_columns(struct password_gates_ask *const *asks, size_t count,
-                         struct columns *ret_columns)
+// In the order of the type password_gates_input.
+static void add_question(struct composite *questions, const struct password_gates_query *query)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct password_gates_query *query = &asks[i]->query;
-        ret_columns->companies[i] = query->company_id;
-        ret_columns->subjects[i] = query->subject;
-        ret_columns->sets[i] = query->company_set;
-        ret_columns->ids[i] = query->password_id;
-        ret_columns->categories[i] = query->category_id;
-        ret_columns->folders[i] = query->live_folder_id;
-        ret_columns->issue_times[i] = query->issue_time_us;
-        ret_columns->given[i] = query->category_given;
-        ret_columns->keys[i] = query->with_key;
-    }
+    composite_row(questions);
+    composite_text(questions, query->company_id);
+    composite_int64(questions, query->password_id);
+    composite_bool(questions, query->category_given);
+    composite_int64(questions, query->category_id);
+    composite_int64(questions, query->live_folder_id);
+    composite_text(questions, query->subject);
+    composite_bool(questions, query->with_key);
+    composite_time(questions, query->issue_time_us);
+    composite_text(questions, query->company_set);
 }
 
 enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const *asks,
                                  size_t count, struct err *reterr)
 {
+    struct composite questions _cleanup_(composite_done);
     struct rows rows _cleanup_(rows_done) = {0};
-    struct columns columns;
-    if (count > PASSWORD_GATES_MAX)
-        return err_set(reterr, ERR_INTERNAL, "too many gates at once");
-    fill_columns(asks, count, &columns);
-    try_(tx_query(tx, &GATES,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXTS(columns.companies, count),
-                       ARG_INT64S(columns.ids, count), ARG_BOOLS(columns.given, count),
-                       ARG_INT64S(columns.categories, count), ARG_INT64S(columns.folders, count),
-                       ARG_TEXTS(columns.subjects, count), ARG_BOOLS(columns.keys, count),
-                       ARG_TIMES(columns.issue_times, count), ARG_TEXTS(columns.sets, count)),
+    bool with_key = false;
+    composite_init(&questions);
+    for (size_t i = 0; i < count; i++) {
+        add_question(&questions, &asks[i]->query);
+        with_key |= asks[i]->query.with_key;
+    }
+    const char *text = composite_end(&questions);
+    if (text == NULL)
+        return err_no_memory(reterr);
+    try_(tx_query(tx, &GATES, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(text), ARG_BOOL(with_key)),
                   &rows, reterr));
     if (rows_count(&rows) != (int)count)
         return err_set(reterr, ERR_INTERNAL, "gates were not read once each");

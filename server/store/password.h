@@ -95,7 +95,6 @@ struct password_gates_ask {
     struct password_gates gates;
 };
 
-enum { PASSWORD_GATES_MAX = 128 };
-// Reads the gates of up to so many entries in one statement.
+// Reads the gates of some entries in one statement.
 enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const *asks,
                                  size_t count, struct err *reterr) _must_check_;

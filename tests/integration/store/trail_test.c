@@ -266,6 +266,57 @@ static void each_of_a_turn_has_its_own_place(void **state)
     assert_int_equal(breaks_of("batch"), 0);
 }
 
+static const char *snapshot(struct arena *arena)
+{
+    return arena_strdup(arena,
+                        test_postgres_value(database->admin_dsn, "SELECT pg_current_snapshot()"));
+}
+
+// Of a group that depends on what was read at different times, the earliest of them counts.
+static void what_depends_on_gates_is_written_if_they_stand(void **state)
+{
+    (void)state;
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, 65536);
+    const struct principal caller = {
+        .tenant = "gated", .subject = "ada", .display_name = "", .actor = ACTOR_HUMAN};
+    const struct request request = {.caller = &caller, .request_id = "req", .peer = "peer"};
+    assert_ok(write_as("gated", "ada", &intent, deadline_in(WAIT_MS), NULL, reterr));
+    const char *before = snapshot(&arena);
+    (void)test_postgres_value(database->admin_dsn, "DELETE FROM company; SELECT 1");
+    const char *after = snapshot(&arena);
+    const struct {
+        const char *snapshots[3];
+        const char *codes; // of each: '-' is written
+    } rows[] = {{{after, after, NULL}, "---"},     {{before, NULL, NULL}, "c--"},
+                {{after, before, NULL}, "cc-"},    {{before, after, NULL}, "cc-"},
+                {{before, before, before}, "ccc"}, {{after, NULL, after}, "---"}};
+    // Behind an end that is believed in, and with the end locked.
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+        struct trail_entry all[3], *entries[3];
+        char codes[4] = "";
+        if (i >= ARRAY_LEN(rows))
+            assert_ok(write_as("gated", "elsewhere", &intent, deadline_in(WAIT_MS), NULL, reterr));
+        struct trail *writer = trail;
+        if (i >= ARRAY_LEN(rows))
+            assert_ok(trail_new(&(struct trail_settings){.store = store}, &writer, reterr));
+        for (size_t j = 0; j < 3; j++) {
+            all[j] = (struct trail_entry){.request = &request,
+                                          .event = &intent,
+                                          .snapshot = rows[i % ARRAY_LEN(rows)].snapshots[j]};
+            entries[j] = &all[j];
+        }
+        trail_write_all(writer, "gated", entries, 3, deadline_in(WAIT_MS));
+        for (size_t j = 0; j < 3; j++)
+            codes[j] = all[j].code == ERR_OK ? '-' : all[j].code == ERR_CONFLICT ? 'c' : '?';
+        assert_string_equal(codes, rows[i % ARRAY_LEN(rows)].codes);
+        if (writer != trail)
+            writer = trail_free(writer);
+    }
+    assert_int_equal(breaks_of("gated"), 0);
+    assert_int_equal(number("SELECT count(*) FROM audit_event WHERE tenant = 'gated'"), 1 + 6 + 20);
+}
+
 // Planning what writes an event takes longer than writing it.
 static void what_is_written_is_planned_once(void **state)
 {
@@ -295,6 +346,7 @@ int main(void)
         cmocka_unit_test(who_waits_too_long_leaves_nothing),
         cmocka_unit_test(one_bad_event_costs_no_other),
         cmocka_unit_test(each_of_a_turn_has_its_own_place),
+        cmocka_unit_test(what_depends_on_gates_is_written_if_they_stand),
         cmocka_unit_test(what_is_written_is_planned_once),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "server/store/composite.h"
 #include "tests/integration/store/fixture.h"
 
 static struct store *store;
@@ -170,6 +171,53 @@ static void arrays_become_rows(void **state)
     arena_done(&arena);
 }
 
+static void composites_become_rows(void **state)
+{
+    (void)state;
+    static const struct statement make = {
+        NULL,
+        "CREATE TYPE pg_temp.mixed AS (t text, n bigint, b boolean, ts timestamptz, d bytea)"};
+    static const struct statement unnest = {
+        NULL, "SELECT * FROM unnest($1::pg_temp.mixed[]) AS m (t, n, b, ts, d)"};
+    static const char *const texts[] = {
+        "a",  "",     NULL, "NULL", "a,b", "(x)",       "{}",
+        "\"", "\\\"", "\\", "😀,",   " x ", "tab\tnl\n", "{\"a\":\"o'b\\\\c\"}"};
+    static const int64_t numbers[] = {INT64_MIN, 0, INT64_MAX}, times[] = {1772366400123456, 0, -5};
+    unsigned char all[256];
+    for (size_t i = 0; i < sizeof(all); i++)
+        all[i] = (unsigned char)i;
+    struct arena arena;
+    arena_init(&arena, 65536);
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    assert_ok(tx_run(tx, &make, NULL, 0, reterr));
+    for (size_t count = 0; count <= ARRAY_LEN(texts); count++) {
+        _cleanup_(rows_done) struct rows rows = {NULL};
+        _cleanup_(composite_done) struct composite input;
+        composite_init(&input);
+        for (size_t i = 0; i < count; i++) {
+            composite_row(&input);
+            composite_text(&input, texts[i]);
+            composite_int64(&input, numbers[i % 3]);
+            composite_bool(&input, i % 2 == 0);
+            composite_time(&input, times[i % 3]);
+            composite_bytes(&input, all, i * 19);
+        }
+        assert_ok(tx_query(tx, &unnest, ARGS(ARG_TEXT(composite_end(&input))), &rows, reterr));
+        assert_int_equal(rows_count(&rows), count);
+        for (int i = 0; i < (int)count; i++) {
+            assert_int_equal(rows_null(&rows, i, 0), texts[i] == NULL);
+            assert_string_equal(rows_text(&rows, i, 0), texts[i] == NULL ? "" : texts[i]);
+            assert_true(rows_int64(&rows, i, 1) == numbers[i % 3]);
+            assert_int_equal(rows_bool(&rows, i, 2), i % 2 == 0);
+            assert_true(rows_time(&rows, i, 3) == times[i % 3]);
+            struct bytes back = rows_bytes(&rows, i, 4, &arena);
+            assert_int_equal(back.len, i * 19);
+            assert_memory_equal(back.data, all, back.len);
+        }
+    }
+    arena_done(&arena);
+}
+
 static void large_values_pass(void **state)
 {
     (void)state;
@@ -187,9 +235,10 @@ static void large_values_pass(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_returns_as_sent), cmocka_unit_test(numbers_and_times_are_exact),
-        cmocka_unit_test(bytes_return_as_sent), cmocka_unit_test(text_arrays_return_as_sent),
-        cmocka_unit_test(arrays_become_rows),   cmocka_unit_test(large_values_pass),
+        cmocka_unit_test(text_returns_as_sent),   cmocka_unit_test(numbers_and_times_are_exact),
+        cmocka_unit_test(bytes_return_as_sent),   cmocka_unit_test(text_arrays_return_as_sent),
+        cmocka_unit_test(arrays_become_rows),     cmocka_unit_test(large_values_pass),
+        cmocka_unit_test(composites_become_rows),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }
