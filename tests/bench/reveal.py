@@ -56,6 +56,15 @@ class Reveals:
         return float(done.group(1)), latencies_ms(log)
 
 
+def least(url, callers, seconds):
+    """As many callers that do only what no reveal can do without: the two commits, and the GET between them."""
+    with open(stack.path("api-key"), encoding="ascii") as key:
+        header = f"x-api-key: {key.read().strip()}"
+    argv = [FLOOR, stack.DSN, audit.statement(1, 0), audit.statement(2, 1), url, stack.path("ca.pem"), header,
+            str(callers), str(seconds)]
+    return float(output(argv))
+
+
 def serial(report, plain, sealed, url, plan):
     ways = {"reveal": plain, "sealed reveal": sealed}
     rounds = max(3, plan.rounds)
@@ -63,7 +72,9 @@ def serial(report, plain, sealed, url, plan):
     shares = (("p50", 0.5, "<= 2"), ("p99", 0.99, "<= 6"))
     ours = {(way, label): [] for way in ways for label, _, _ in shares}
     floor = {label: [] for label, _, _ in shares}
+    bare = []
     for _ in range(rounds):
+        bare.append(1000 / least(url, 1, max(1, round(plan.seconds))))
         there = upstream_ms(url, count)
         for label, share, _ in shares:
             floor[label].append(quantile(there, share))
@@ -79,6 +90,8 @@ def serial(report, plain, sealed, url, plan):
             report.add("reveal", f"{way}: {label} added", added, [], "ms", limit, of="ours", inverse=True,
                        note=f"fsync on, one at a time, {rounds * count:,} reveals; both sides keep their TLS "
                        "connection")
+    report.add("reveal", "reveal: p50 vs the two commits and the GET alone", ours["reveal", "p50"], bare, "ms",
+               inverse=True, note="floor.c with one caller: its mean; without gates, vault and gRPC")
 
 
 def pid_of(name):
@@ -111,15 +124,6 @@ class Shares:
         return ", ".join(f"{name} {seconds / self.count * 1e6:.0f}" for name, seconds in self.spent.items())
 
 
-def least(url, seconds):
-    """As many callers that do only what no reveal can do without: the two commits, and the GET between them."""
-    with open(stack.path("api-key"), encoding="ascii") as key:
-        header = f"x-api-key: {key.read().strip()}"
-    argv = [FLOOR, stack.DSN, audit.statement(1, 0), audit.statement(2, 1), url, stack.path("ca.pem"), header,
-            str(audit.CALLERS), str(seconds)]
-    return float(output(argv))
-
-
 def at_once(report, plain, url, plan):
     """All callers of one tenant: its chain of events is one."""
     count = max(320, plan.reveals)
@@ -131,7 +135,7 @@ def at_once(report, plain, url, plan):
         ours.append(plain.load(audit.CALLERS, count)[0])
         shares.stop(count)
         pairs.append(audit.pgbench(max(1, round(plan.seconds))))
-        floor.append(least(url, max(1, round(plan.seconds))))
+        floor.append(least(url, audit.CALLERS, max(1, round(plan.seconds))))
     what = f"whole reveals of one tenant, {audit.CALLERS} callers, vs"
     report.add("reveal", f"{what} pgbench -c {audit.CALLERS}", ours, pairs, "1/s", ">= 0.6",
                note="pgbench commits the rows of an intent and of an outcome; a reveal has gates, vault, "
