@@ -43,11 +43,14 @@ void clock_text(int64_t wall_us, char ret_text[CLOCK_TEXT_BYTES])
         seconds--;
     }
     struct tm utc;
-    char day[24];
+    char day[16];
+    // The year has four digits at least, which %Y does not give it.
     if (gmtime_r(&seconds, &utc) == NULL ||
-        strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &utc) == 0)
-        (void)snprintf(day, sizeof(day), "1970-01-01T00:00:00");
-    (void)snprintf(ret_text, CLOCK_TEXT_BYTES, "%s.%06dZ", day, (int)us);
+        strftime(day, sizeof(day), "-%m-%dT%H:%M:%S", &utc) == 0)
+        (void)snprintf(ret_text, CLOCK_TEXT_BYTES, "1970-01-01T00:00:00.%06dZ", (int)us);
+    else
+        (void)snprintf(ret_text, CLOCK_TEXT_BYTES, "%04d%s.%06dZ", utc.tm_year + 1900, day,
+                       (int)us);
 }
 
 // Exactly `count` digits at *text, which moves past them.

@@ -13,7 +13,7 @@ int64_t clock_steady_ms(void);
 // From now on both clocks say these times; false undoes it. For tests alone.
 void clock_fake(bool on, int64_t wall_us, int64_t steady_ms);
 
-enum { CLOCK_TEXT_BYTES = 32 };
+enum { CLOCK_TEXT_BYTES = 40 };
 // RFC 3339 in UTC with microseconds, such as 2026-03-01T12:00:00.000000Z, into `ret_text`.
 void clock_text(int64_t wall_us, char ret_text[CLOCK_TEXT_BYTES]);
 // Reads RFC 3339 with any fraction and offset. False if `text` is none.

@@ -7,6 +7,7 @@
 #include "server/base/encoding.h"
 
 enum { TEXT_BYTES_MAX = 512 * 1024 * 1024, HEX_AT_ONCE = 64 };
+#define YEAR_1_US INT64_C(-62135596800000000)
 
 void composite_init(struct composite *rows)
 {
@@ -77,7 +78,8 @@ void composite_time(struct composite *rows, int64_t wall_us)
     begin_field(rows);
     if (wall_us == 0)
         return;
-    clock_text(wall_us, text);
+    // postgres: a year before the first is none in this form, and its row could not be written.
+    clock_text(wall_us < YEAR_1_US ? YEAR_1_US : wall_us, text);
     (void)buffer_text(&rows->_text, text);
 }
 

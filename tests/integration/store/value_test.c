@@ -218,6 +218,76 @@ static void composites_become_rows(void **state)
     arena_done(&arena);
 }
 
+// Every byte alone, doubled, and between others; then what chance brings.
+static void composites_hold_every_text(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000, LEN = 40 };
+    static const char odd[] = "\"\\,(){}'\t\n\r\v\f \x01\x1F\x7FNUL$:;x";
+    static const struct statement make = {NULL, "CREATE TYPE pg_temp.two AS (t text, u text)"};
+    static const struct statement unnest = {NULL,
+                                            "SELECT * FROM unnest($1::pg_temp.two[]) AS m (t, u)"};
+    static char texts[COUNT][LEN + 1];
+    uint64_t chance = 88172645463325252u;
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t len = 0;
+        if (i < 3 * 127) {
+            char c = (char)(1 + i / 3);
+            const char made[3][4] = {{c}, {c, c}, {'a', c, 'b'}};
+            memcpy(texts[i], made[i % 3], 4);
+            continue;
+        }
+        for (; len < i % LEN; len++) {
+            chance ^= chance << 13, chance ^= chance >> 7, chance ^= chance << 17;
+            texts[i][len] = odd[chance % (sizeof(odd) - 1)];
+        }
+    }
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    _cleanup_(rows_done) struct rows rows = {NULL};
+    _cleanup_(composite_done) struct composite input;
+    assert_ok(tx_run(tx, &make, NULL, 0, reterr));
+    composite_init(&input);
+    for (size_t i = 0; i < COUNT; i++) {
+        composite_row(&input);
+        composite_text(&input, texts[i]);
+        composite_text(&input, i % 5 == 0 ? NULL : texts[COUNT - 1 - i]);
+    }
+    assert_ok(tx_query(tx, &unnest, ARGS(ARG_TEXT(composite_end(&input))), &rows, reterr));
+    assert_int_equal(rows_count(&rows), COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_string_equal(rows_text(&rows, (int)i, 0), texts[i]);
+        assert_int_equal(rows_null(&rows, (int)i, 1), i % 5 == 0);
+        assert_string_equal(rows_text(&rows, (int)i, 1), i % 5 == 0 ? "" : texts[COUNT - 1 - i]);
+    }
+}
+
+static void composites_hold_every_time(void **state)
+{
+    (void)state;
+    static const struct statement make = {NULL, "CREATE TYPE pg_temp.moment AS (ts timestamptz)"};
+    static const struct statement unnest = {
+        NULL, "SELECT ts, ts FROM unnest($1::pg_temp.moment[]) AS m (ts)"};
+    static const int64_t first_us = -62135596800000000;
+    static const char *const texts[] = {
+        "0000-06-01T00:00:00Z",       "0001-01-01T00:00:00Z", "0099-12-31T23:59:59.999999Z",
+        "0999-06-15T12:00:00Z",       "1000-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z",
+        "9999-12-31T23:59:59.999999Z"};
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, "t1");
+    assert_ok(tx_run(tx, &make, NULL, 0, reterr));
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        int64_t time_us;
+        _cleanup_(rows_done) struct rows rows = {NULL};
+        _cleanup_(composite_done) struct composite input;
+        assert_true(clock_parse(texts[i], &time_us));
+        composite_init(&input);
+        composite_row(&input);
+        composite_time(&input, time_us);
+        assert_ok(tx_query(tx, &unnest, ARGS(ARG_TEXT(composite_end(&input))), &rows, reterr));
+        // What is before the first year is its beginning.
+        assert_true(rows_time(&rows, 0, 0) == (time_us < first_us ? first_us : time_us));
+    }
+}
+
 static void large_values_pass(void **state)
 {
     (void)state;
@@ -235,10 +305,11 @@ static void large_values_pass(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_returns_as_sent),   cmocka_unit_test(numbers_and_times_are_exact),
-        cmocka_unit_test(bytes_return_as_sent),   cmocka_unit_test(text_arrays_return_as_sent),
-        cmocka_unit_test(arrays_become_rows),     cmocka_unit_test(large_values_pass),
-        cmocka_unit_test(composites_become_rows),
+        cmocka_unit_test(text_returns_as_sent),       cmocka_unit_test(numbers_and_times_are_exact),
+        cmocka_unit_test(bytes_return_as_sent),       cmocka_unit_test(text_arrays_return_as_sent),
+        cmocka_unit_test(arrays_become_rows),         cmocka_unit_test(large_values_pass),
+        cmocka_unit_test(composites_become_rows),     cmocka_unit_test(composites_hold_every_text),
+        cmocka_unit_test(composites_hold_every_time),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }
