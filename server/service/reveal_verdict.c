@@ -304,7 +304,8 @@ static enum err_code pass_gates(struct reveal *reveal, const struct password_gat
     (void)!gate_reader_look(reveal->request->backend->gate_reader, &look, &cause);
     if (look.entry.event == NULL)
         return audit_unavailable(&cause, reterr);
-    if (look.entry.code == ERR_CONFLICT)
+    // Of an event that depends on nothing it is the database that does not take it.
+    if (look.entry.code == ERR_CONFLICT && as_read != NULL)
         return ERR_CONFLICT;
     if (look.entry.code != ERR_OK)
         return audit_unavailable(&cause, reterr);

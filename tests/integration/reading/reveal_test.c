@@ -310,6 +310,20 @@ static void no_durable_outcome_no_value(void **state)
     assert_string_equal(last_event(fixture), "1 0  0 f 0");
 }
 
+// What the database has against the outcome is no change of the gates.
+static void an_outcome_that_is_not_taken_gives_no_value(void **state)
+{
+    struct fixture *fixture = *state;
+    const void *pair[] = {fixture, "ALTER TABLE audit_event ADD CHECK (phase <> 2)"};
+    upstream.while_asked = fixture_run_sql;
+    upstream.context = pair;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_AUDIT_UNAVAILABLE);
+    assert_int_equal(err.code, ERR_AUDIT_UNAVAILABLE);
+    assert_true(out.plaintext == NULL || out.plaintext[0] == '\0');
+    assert_int_equal(upstream.calls, 1);
+    assert_string_equal(last_event(fixture), "1 0  0 f 0");
+}
+
 static void upstream_failures_end_the_intent(void **state)
 {
     struct fixture *fixture = *state;
@@ -452,6 +466,7 @@ int main(void)
         TEST(a_change_in_the_middle_closes_the_gate),
         TEST(no_audit_no_call),
         TEST(no_durable_outcome_no_value),
+        TEST(an_outcome_that_is_not_taken_gives_no_value),
         TEST(upstream_failures_end_the_intent),
         TEST(a_reveal_draws_on_the_budget),
         TEST(a_caller_who_left_still_has_an_outcome),
