@@ -116,6 +116,8 @@ static enum err_code retain_tenant(struct trail *trail, const char *tenant, int6
 {
     struct audit_mark mark = {.sequence = 0};
     int64_t last = 0;
+    // What is removed tells the ledger nothing any more.
+    try_(enter_exposures(trail, tenant, reterr));
     do {
         try_(remove_batch(trail, tenant, cutoff_us, &mark, reterr));
         last = mark.sequence > last ? mark.sequence : last;

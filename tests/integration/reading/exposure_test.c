@@ -255,6 +255,18 @@ static void a_ledger_that_cannot_be_written_is_behind_and_says_so(void **state)
     assert_string_equal(list(fixture, ""), "tom:9001 1 1");
 }
 
+// Nor does the end of an event's time: whoever was away for so long enters it first.
+static void what_is_removed_was_entered(void **state)
+{
+    struct fixture *fixture = *state;
+    clock_fake(true, clock_wall_us() - INT64_C(500) * 24 * 3600 * 1000000, clock_steady_ms());
+    reveal_as(fixture, "tom", A);
+    clock_fake(false, 0, 0);
+    trail_retain_all(fixture->trail);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM audit_event WHERE shown"), "0");
+    assert_string_equal(list(fixture, ""), "tom:9001 1 1");
+}
+
 struct entering {
     struct fixture *fixture;
     atomic_bool stop;
@@ -360,6 +372,7 @@ int main(void)
         TEST(what_is_entered_together_closes_as_if_one_by_one),
         TEST(what_the_sync_knows_closes_what_is_not_entered_yet),
         TEST(a_ledger_that_cannot_be_written_is_behind_and_says_so),
+        TEST(what_is_removed_was_entered),
         TEST(all_may_enter_at_once),
         TEST(is_resolved_with_a_word),
         TEST(keeps_to_the_companies_in_sight),
