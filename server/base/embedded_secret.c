@@ -173,19 +173,35 @@ static bool find_prefixed(const struct text *text, size_t at, struct embedded_se
     return false;
 }
 
+// What is known of the runs of base64url that were looked through: they are long, and many tokens
+// could begin in one.
+struct jwt_look {
+    size_t end;  // so far the latest one goes at least
+    size_t none; // nothing before begins one
+};
+
 // Three parts of base64url, the first of which begins a JSON object.
-static bool find_jwt(const struct text *text, size_t at, struct embedded_secret *secret)
+static bool find_jwt(const struct text *text, size_t at, struct jwt_look *look,
+                     struct embedded_secret *secret)
 {
     enum { PART_MIN = 8 };
-    size_t end = at;
-    if (!starts(text, at, "eyJ", false))
+    if (at < look->none || !starts(text, at, "eyJ", false))
         return false;
-    for (int part = 0; part < 3; part++) {
-        size_t len = run(text, end, is_base64url, TOKEN_MAX);
-        if (len < PART_MIN ||
-            (part < 2 && (end + len >= text->len || text->data[end + len] != '.')))
+    size_t end = look->end > at ? look->end : at, most = at + TOKEN_MAX + 1;
+    if (end < most)
+        end += run(text, end, is_base64url, most - end);
+    look->end = end;
+    if (end - at > TOKEN_MAX || end - at < PART_MIN)
+        return false;
+    // What begins later in this part goes on with the same two.
+    look->none = end;
+    for (int part = 1; part < 3; part++) {
+        if (end >= text->len || text->data[end++] != '.')
             return false;
-        end += len + (part < 2);
+        size_t len = run(text, end, is_base64url, TOKEN_MAX);
+        if (len < PART_MIN)
+            return false;
+        end += len;
     }
     return take(secret, EMBEDDED_TOKEN, at, end);
 }
@@ -264,12 +280,17 @@ static size_t label(const struct text *text, size_t at)
     return 0;
 }
 
+static bool stands_for_value(char first)
+{
+    return memchr("<[{$%", first, 6) != NULL;
+}
+
 // Whether something stands in the place of a value: a mask, a variable, a word of a sentence.
 static bool is_no_value(const struct text *text, size_t value, size_t end)
 {
     const char *data = text->data;
     bool letters = true, same = true;
-    if (strchr("<[{$%", data[value]) != NULL)
+    if (stands_for_value(data[value]))
         return true;
     for (size_t i = value; i < end; i++) {
         letters = letters && (is_lower(data[i]) || is_upper(data[i]));
@@ -361,6 +382,9 @@ static bool find_marked(const struct text *text, size_t at, size_t behind,
     size_t value = skip_blanks(text, sign + marked);
     if (marked)
         value = second_value(text, at, next_line_value(text, value));
+    // So that what holds many such is not looked through to the end for each of them.
+    if (value < text->len && stands_for_value(text->data[value]))
+        return false;
     size_t end = value_end(text, &value);
     return take_value(text, value, end, secret);
 }
@@ -510,6 +534,7 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
                           struct embedded_secret *ret_secret)
 {
     const struct text text = {data, len};
+    struct jwt_look jwt = {0};
     for (size_t i = from, next; i < len; i = next) {
         unsigned rules = rules_of[(unsigned char)data[i]];
         next = i + 1;
@@ -528,7 +553,7 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
         if ((rules & (URL | KEY_BLOCK)) != 0 || !word_begins(&text, i))
             continue;
         if (((rules & PREFIXED) != 0 && find_prefixed(&text, i, ret_secret)) ||
-            ((rules & JWT) != 0 && find_jwt(&text, i, ret_secret)) ||
+            ((rules & JWT) != 0 && find_jwt(&text, i, &jwt, ret_secret)) ||
             ((rules & BEARER) != 0 && find_bearer(&text, i, ret_secret)) ||
             ((rules & LABELLED) != 0 && find_labelled(&text, i, ret_secret)))
             return true;

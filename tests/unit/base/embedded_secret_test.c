@@ -3,7 +3,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -82,6 +84,10 @@ static const struct {
     {"key AKIAIOSFODNN7EXAMPLE here", "key **** here", EMBEDDED_ACCESS_KEY},
     {"Authorization: Bearer abcdefghijklmnop1234", "Authorization: Bearer ****", EMBEDDED_TOKEN},
     {"eyJhbGciOiJub25l.eyJzdWIiOiJhIn0.c2lnbmF0dXJl", "****", EMBEDDED_TOKEN},
+    {"eyJ-eyJ eyJ.eyJ_eyJhbGciOiJub25l.eyJzdWIiOiJhIn0.c2lnbmF0dXJl", "eyJ-eyJ eyJ.****",
+     EMBEDDED_TOKEN},
+    {"eyJhbGciOiJub25l.eyJzdWIiOiJhIn0.short eyJhbGciOiJub25l.eyJzdWIiOiJhIn0.c2lnbmF0dXJl",
+     "eyJhbGciOiJub25l.eyJzdWIiOiJhIn0.short ****", EMBEDDED_TOKEN},
     {"ghp_0123456789abcdefghij0123456789abcdef", "****", EMBEDDED_TOKEN},
     {"postgres://app:pa55word@db/x", "postgres://app:****@db/x", EMBEDDED_CONNECTION_URL},
     {"a\n-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\nb", "a\n****\nb",
@@ -168,10 +174,38 @@ static void finds_and_masks(void **state)
     }
 }
 
+// What begins many times over costs no more for that: some texts are written to be slow.
+static void hostile_texts_are_looked_through_once(void **state)
+{
+    (void)state;
+    enum { LEN = 4 * 1024 * 1024, SECONDS_MAX = 5 };
+    static const char *const units[] = {"-eyJ", "eyJaaaaaaaa.", "pw=<", "pass:$"};
+    _cleanup_(freep) char *text = malloc(LEN);
+    assert_non_null(text);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        struct embedded_secret secret;
+        size_t unit = strlen(units[i]), len = LEN - LEN % unit;
+        for (size_t at = 0; at < len; at += unit)
+            memcpy(text + at, units[i], unit);
+        clock_t begin = clock();
+        // Whether there is one is not what is asked.
+        (void)embedded_secret_next(text, len, 0, &secret);
+        assert_true(clock() - begin < SECONDS_MAX * CLOCKS_PER_SEC);
+    }
+    // Many in front of one that is one.
+    for (size_t at = 0; at + 4 <= LEN; at += 4)
+        memcpy(text + at, "-eyJ", 4);
+    static const char token[] = "eyJhbGciOiJub25l.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
+    struct embedded_secret secret;
+    memcpy(text + LEN - (sizeof(token) - 1), token, sizeof(token) - 1);
+    assert_true(embedded_secret_next(text, LEN, 0, &secret));
+    assert_int_equal(secret.offset + secret.len, LEN);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_label_is_known),
-                                       cmocka_unit_test(headings_end_with_a_label),
-                                       cmocka_unit_test(finds_and_masks)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_label_is_known), cmocka_unit_test(headings_end_with_a_label),
+        cmocka_unit_test(finds_and_masks), cmocka_unit_test(hostile_texts_are_looked_through_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
