@@ -64,6 +64,8 @@ static void settle(struct waiter *waiter, enum err_code read, const struct err *
         (void)err_set(err, ERR_RESOURCE_NOT_FOUND, "%s", "");
     else
         look->gates = *gates;
+    if (read == ERR_OK && look->bound)
+        look->entry.snapshot = gates->snapshot;
     if (look->judge != NULL)
         look->judge(look->context, look, err->code, err);
 }
@@ -150,7 +152,7 @@ enum err_code gate_reader_look(struct gate_reader *reader, struct gate_look *loo
     look->gates = (struct password_gates){.known = false};
     look->entry.request = look->request;
     look->entry.event = NULL;
-    look->entry.snapshot = look->as_read == NULL ? NULL : look->as_read->snapshot;
+    look->entry.snapshot = NULL;
     if (look->cancelled != NULL && atomic_load(look->cancelled))
         return err_set(reterr, ERR_CANCELLED, "the caller has gone");
     return turns_take(&reader->turns, &waiter.turn, look->deadline, reterr);
@@ -168,6 +170,7 @@ enum err_code gate_reader_read(struct gate_reader *reader, const struct request 
     look.cancelled = cancelled;
     look.judge = NULL;
     look.as_read = NULL;
+    look.bound = false;
     enum err_code code = gate_reader_look(reader, &look, reterr);
     *ret_gates = look.gates;
     return code;

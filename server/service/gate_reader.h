@@ -24,9 +24,11 @@ struct gate_look {
     struct password_gates_query query; // its subject and company set are the caller's
     struct deadline deadline;
     const atomic_bool *cancelled; // may be NULL
-    // If these stand, they are not read again; NULL: they are read. What is recorded by them is
-    // not if they have changed since: the entry has CONFLICT then.
+    // If these stand, they are not read again; NULL: they are read.
     const struct password_gates *as_read;
+    // What is recorded is not if the gates that it was judged by have changed since: the entry has
+    // CONFLICT then.
+    bool bound;
     gate_judge *judge; // NULL: nothing is judged and recorded here
     void *context;     // of the judge
     // What came of it.

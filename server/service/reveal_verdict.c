@@ -12,7 +12,7 @@
 #include "server/service/reveal_freeze.h"
 
 // The outcome is written even if the caller has gone and the call's deadline has passed.
-enum { OUTCOME_MS = 5000 };
+enum { OUTCOME_MS = 5000, TRIES_MAX = 10 };
 
 void reveal_fill_event(const struct reveal *reveal, struct audit_event *event)
 {
@@ -283,9 +283,9 @@ static void judge_live(void *context, struct gate_look *look, enum err_code read
 }
 
 // Judges the live record, and makes the outcome durable: by what was read before upstream was
-// asked, if that is `as_read`, or read anew. CONFLICT: it has changed since.
+// asked, if that is `as_read`, or read anew. CONFLICT: it has changed since, and `tries` are left.
 static enum err_code pass_gates(struct reveal *reveal, const struct password_gates *as_read,
-                                struct deadline deadline, struct err *reterr)
+                                int tries, struct deadline deadline, struct err *reterr)
 {
     const struct source_password *live = &reveal->live;
     struct err cause;
@@ -297,6 +297,7 @@ static enum err_code pass_gates(struct reveal *reveal, const struct password_gat
                                        .live_folder_id = live->folder_id,
                                        .handed = reveal->handoff.id != NULL},
                              .as_read = as_read,
+                             .bound = true,
                              .deadline = deadline,
                              .judge = judge_live,
                              .context = reveal,
@@ -304,8 +305,7 @@ static enum err_code pass_gates(struct reveal *reveal, const struct password_gat
     (void)!gate_reader_look(reveal->request->backend->gate_reader, &look, &cause);
     if (look.entry.event == NULL)
         return audit_unavailable(&cause, reterr);
-    // Of an event that depends on nothing it is the database that does not take it.
-    if (look.entry.code == ERR_CONFLICT && as_read != NULL)
+    if (look.entry.code == ERR_CONFLICT && tries > 1)
         return ERR_CONFLICT;
     if (look.entry.code != ERR_OK)
         return audit_unavailable(&cause, reterr);
@@ -319,11 +319,16 @@ static enum err_code pass_live_gates(struct reveal *reveal, struct deadline dead
     const struct source_password *live = &reveal->live;
     const struct password_gates *gates = &reveal->gates;
     enum err_code code = ERR_CONFLICT;
+    int tries = TRIES_MAX;
     // What was judged is the category and the folder that are stored.
     if (live->category_id == gates->category_id &&
         (live->folder_id == 0 || live->folder_id == gates->folder_id))
-        code = pass_gates(reveal, gates, deadline, reterr);
-    return code == ERR_CONFLICT ? pass_gates(reveal, NULL, deadline, reterr) : code;
+        code = pass_gates(reveal, gates, tries--, deadline, reterr);
+    // Before the outcome there may be a wait for the end of the chain, and what is changed
+    // meanwhile counts too. Gates that do not come to rest give nothing out.
+    while (code == ERR_CONFLICT)
+        code = pass_gates(reveal, NULL, tries--, deadline, reterr);
+    return code;
 }
 
 enum err_code reveal_conclude(struct reveal *reveal, enum err_code fetched, struct err *reterr)

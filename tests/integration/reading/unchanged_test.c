@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -136,6 +137,57 @@ static void a_change_that_was_under_way_counts(void **state)
     other = store_close(other);
 }
 
+static void *commit_in_a_while(void *context)
+{
+    (void)usleep(500000);
+    commit_late(context);
+    return NULL;
+}
+
+struct waiting {
+    struct late late;
+    pthread_t thread;
+};
+
+// A change is under way that the second look does not see and the outcome waits for, since its
+// event is ahead in the chain.
+static void change_ahead(void *context)
+{
+    struct waiting *waiting = context;
+    static const struct statement pause = {
+        "pause", "UPDATE connection SET reveals_paused = true WHERE tenant = $1"};
+    static const struct statement hold = {
+        "hold", "UPDATE audit_head SET sequence = sequence + 1 WHERE tenant = $1"};
+    struct err err;
+    assert_int_equal(tx_run(waiting->late.tx, &pause, ARGS(ARG_TEXT("t1")), &err), ERR_OK);
+    assert_int_equal(tx_run(waiting->late.tx, &hold, ARGS(ARG_TEXT("t1")), &err), ERR_OK);
+    assert_int_equal(pthread_create(&waiting->thread, NULL, commit_in_a_while, &waiting->late), 0);
+}
+
+static void what_changes_behind_the_second_look_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct waiting waiting = {.late.fixture = fixture};
+    struct store *other = NULL;
+    struct err err;
+    const struct store_settings settings = {
+        .dsn = fixture->database->dsn, .connections_max = 1, .role = "docbridge_server"};
+    assert_int_equal(store_open(&settings, &other, &err), ERR_OK);
+    assert_int_equal(store_begin(other, "t1", deadline_in(5000), NULL, &waiting.late.tx, &err),
+                     ERR_OK);
+    // Another folder than is stored, so that the gates are read again whatever has changed.
+    upstream.live.folder_id = 803;
+    assert_int_equal(looks_of_a_reveal(fixture, ERR_OK), 2);
+    upstream.while_asked = change_ahead;
+    upstream.context = &waiting;
+    enum err_code code = reveal(fixture, A);
+    (void)pthread_join(waiting.thread, NULL);
+    assert_int_equal(code, ERR_REVEALS_PAUSED);
+    assert_int_equal(upstream.calls, 2);
+    assert_string_equal(last_event(fixture), "2 2 REVEALS_PAUSED 200 t 3");
+    other = store_close(other);
+}
+
 // Who else writes to the chain meanwhile costs another flight, and no look.
 static void another_event_in_between_is_no_change(void **state)
 {
@@ -194,6 +246,7 @@ int main(void)
         TEST(any_change_reads_them_again),
         TEST(what_was_seen_is_no_change),
         TEST(a_change_that_was_under_way_counts),
+        TEST(what_changes_behind_the_second_look_counts),
         TEST(another_event_in_between_is_no_change),
         TEST(every_table_of_the_gates_is_watched),
         TEST(old_changes_are_removed),
