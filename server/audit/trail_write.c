@@ -63,17 +63,11 @@ static void settle(struct trail_entry *entry, enum err_code code, const struct e
         *entry->reterr = *err;
 }
 
-// Takes out what depends on the gates, if they have changed.
-static enum err_code drop_if_changed(struct tx *tx, struct group *group, struct err *reterr)
+// Takes out what depends on the gates, which have changed; returns how many.
+static size_t drop_dependent(struct group *group)
 {
     const struct group all = *group;
-    const char *snapshot = snapshot_of(group);
-    bool changed = false;
     struct err err;
-    if (snapshot != NULL)
-        try_(gate_change_find(tx, snapshot, &changed, reterr));
-    if (!changed)
-        return ERR_OK;
     (void)err_set(&err, ERR_CONFLICT, "what the gates are read from has changed");
     group->count = 0;
     for (size_t i = 0; i < all.count; i++) {
@@ -82,7 +76,7 @@ static enum err_code drop_if_changed(struct tx *tx, struct group *group, struct 
         else
             settle(all.entries[i], ERR_CONFLICT, &err);
     }
-    return ERR_OK;
+    return all.count - group->count;
 }
 
 // In one flight behind an end that is believed in; `*ret_written` is false if it was not there, or
@@ -113,12 +107,13 @@ static enum err_code write_locked(struct trail *trail, const char *tenant, struc
     try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
     tx_plan_once(tx);
     try_(audit_event_lock_head(tx, ret_head, reterr));
-    try_(drop_if_changed(tx, group, reterr));
-    if (group->count == 0)
-        return ERR_OK;
-    audit_follow(tenant, *ret_head, group->rows, group->count);
-    tx_commit_with_next(tx);
-    try_(audit_event_insert(tx, group->rows, group->count, reterr));
+    for (bool written = false; !written && group->count > 0;) {
+        audit_follow(tenant, *ret_head, group->rows, group->count);
+        try_(audit_event_try_insert(tx, group->rows, group->count, snapshot_of(group), &written,
+                                    reterr));
+        if (!written && drop_dependent(group) == 0)
+            return err_set(reterr, ERR_INTERNAL, "an audit event does not continue the chain");
+    }
     return tx_commit(&tx, reterr);
 }
 

@@ -4,17 +4,6 @@
 
 #include "server/base/encoding.h"
 
-enum err_code gate_change_find(struct tx *tx, const char *snapshot, bool *ret_changed,
-                               struct err *reterr)
-{
-    static const struct statement statement = {"gate_change_find", "SELECT" GATE_CHANGED("$2")};
-    struct rows rows _cleanup_(rows_done) = {NULL};
-    try_(
-        tx_query(tx, &statement, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(snapshot)), &rows, reterr));
-    *ret_changed = rows_bool(&rows, 0, 0);
-    return ERR_OK;
-}
-
 // postgres: the text of a pg_snapshot is xmin:xmax:xip,xip,... and neither xmin nor xmax ever
 // falls; with the same xmax only fewer can be under way.
 static void read_snapshot(const char *snapshot, int64_t *ret_xmin, int64_t *ret_xmax)

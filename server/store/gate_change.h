@@ -15,9 +15,6 @@
     "   AND NOT pg_visible_in_snapshot(g.transaction, " snapshot "::pg_snapshot)" \
     "   ORDER BY g.transaction LIMIT 1) IS NOT NULL)"
 
-// The same by itself.
-enum err_code gate_change_find(struct tx *tx, const char *snapshot, bool *ret_changed,
-                               struct err *reterr) _must_check_;
 // Of two snapshots the one that saw less: what it saw, both did. One may be NULL.
 const char *gate_snapshot_older(const char *a, const char *b);
 // Removes those of all tenants that no reveal can ask for any more; `tx` is the janitor's.
