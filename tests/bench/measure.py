@@ -117,7 +117,7 @@ def pulse():
 
 
 def cpu_of(parent):
-    """Seconds of CPU so far of a process and its children."""
+    """Seconds of CPU so far of a process and its children, also of those that it has seen end."""
     total = 0
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -127,6 +127,8 @@ def cpu_of(parent):
             continue  # it has just ended
         if parent in (int(entry), int(fields[1])):
             total += int(fields[11]) + int(fields[12])
+        if parent == int(entry):
+            total += int(fields[13]) + int(fields[14])
     return total / TICKS
 
 
