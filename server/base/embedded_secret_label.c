@@ -1,0 +1,271 @@
+// Passwords that a label tells: "password: x", the cell behind or below it, "das Passwort ist x".
+#include <string.h>
+
+#include "server/base/cleanup.h"
+#include "server/base/embedded_secret_private.h"
+
+// The labels that begin with a letter, in lower case; NULL behind the last.
+static const char *const *labels_of(char first)
+{
+    static const char
+        *const of_a[] = {"api key",    "api_key",   "api-key",    "apikey", "access key",
+                         "access_key", "accesskey", "accountkey", NULL},
+               *const of_c[] = {"credential", NULL}, *const of_k[] = {"kennwort", NULL},
+               *const of_p[] = {"password", "passwd", "passphrase",  "passcode", "passwort", "pass",
+                                "pwd",      "psk",    "private key", "pw",       NULL},
+               *const of_s[] = {"secret key", "secret_key", "secretkey",     "secret",
+                                "shared key", "sharedkey",  "shared secret", NULL},
+               *const of_t[] = {"token", NULL}, *const none[] = {NULL};
+    switch (first) {
+    case 'a':
+        return of_a;
+    case 'c':
+        return of_c;
+    case 'k':
+        return of_k;
+    case 'p':
+        return of_p;
+    case 's':
+        return of_s;
+    case 't':
+        return of_t;
+    default:
+        return none;
+    }
+}
+
+// Which letters the labels have behind their first, both by their number in the alphabet.
+#define LETTER(letter) (1u << ((letter)&0x1F))
+static const unsigned seconds_of[32] = {
+    ['a' & 0x1F] = LETTER('p') | LETTER('c'),
+    ['c' & 0x1F] = LETTER('r'),
+    ['k' & 0x1F] = LETTER('e'),
+    ['p' & 0x1F] = LETTER('a') | LETTER('w') | LETTER('s') | LETTER('r'),
+    ['s' & 0x1F] = LETTER('e') | LETTER('h'),
+    ['t' & 0x1F] = LETTER('o'),
+};
+
+// The length of a label at `at`, 0 if there is none.
+static size_t label(const struct text *text, size_t at)
+{
+    if (text->len - at < LABEL_MIN)
+        return 0;
+    // Most words are none by their first two letters.
+    if ((seconds_of[text->data[at] & 0x1F] >> (text->data[at + 1] & 0x1F) & 1) == 0)
+        return 0;
+    char second = (char)(text->data[at + 1] | 0x20);
+    char third = at + 2 < text->len ? (char)(text->data[at + 2] | 0x20) : '\0';
+    for (const char *const *labels = labels_of((char)(text->data[at] | 0x20)); *labels != NULL;
+         labels++) {
+        bool same = (*labels)[1] == second && ((*labels)[2] == third || (*labels)[2] == '\0');
+        if (!same || !starts(text, at, *labels, true))
+            continue;
+        size_t len = strlen(*labels);
+        if (at + len == text->len || !is_alnum(text->data[at + len]))
+            return len;
+    }
+    return 0;
+}
+
+static bool stands_for_value(char first)
+{
+    return memchr("<[{$%", first, 6) != NULL;
+}
+
+// Whether something stands in the place of a value: a mask, a variable, a word of a sentence.
+bool embedded_is_no_value(const struct text *text, size_t value, size_t end)
+{
+    const char *data = text->data;
+    bool letters = true, same = true;
+    if (stands_for_value(data[value]))
+        return true;
+    for (size_t i = value; i < end; i++) {
+        letters = letters && (is_lower(data[i]) || is_upper(data[i]));
+        same = same && (data[i] == data[value] || data[i] == '*');
+    }
+    if (same || starts(text, value, "\xE2\x80\xA2\xE2\x80\xA2", false)) // bullets
+        return true;
+    size_t next = skip_blanks(text, end);
+    return letters && next > end && next < text->len && data[next - 1] != '\t' &&
+           (is_lower(data[next]) || is_upper(data[next]));
+}
+
+static bool ends_value(const struct text *text, size_t at, char quote)
+{
+    char c = text->data[at];
+    if (c == EMBEDDED_SECRET_CELL)
+        return true;
+    if (quote != '\0')
+        return c == quote || c == '\n';
+    return c == '\n' || c == '\r' || c == ';' || c == '"' || c == '\'' || blank(text, at) > 0;
+}
+
+// A value at `*value`, which is moved behind a quote that it begins with; returns its end.
+static size_t value_end(const struct text *text, size_t *value)
+{
+    char quote = '\0';
+    if (*value < text->len && (text->data[*value] == '"' || text->data[*value] == '\''))
+        quote = text->data[(*value)++];
+    size_t end = *value;
+    while (end < text->len && end - *value < VALUE_MAX && !ends_value(text, end, quote))
+        end++;
+    while (end < text->len && end > *value && ((unsigned char)text->data[end] & 0xC0) == 0x80)
+        end--;
+    while (quote == '\0' && end > *value && strchr(",.)", text->data[end - 1]) != NULL)
+        end--;
+    return end;
+}
+
+// The value of a label that ends its line: what stands alone on the next one, if it is no word.
+static size_t next_line_value(const struct text *text, size_t at)
+{
+    size_t line = at + starts(text, at, "\r", false);
+    if (!starts(text, line, "\n", false))
+        return at;
+    size_t value = skip_blanks(text, line + 1), end = value;
+    bool letters = true;
+    for (; end < text->len && end - value < VALUE_MAX && !ends_value(text, end, '\0'); end++)
+        letters = letters && (is_lower(text->data[end]) || is_upper(text->data[end]));
+    size_t rest = skip_blanks(text, end);
+    bool alone = rest == text->len || text->data[rest] == '\n' || text->data[rest] == '\r';
+    return alone && !letters ? value : at;
+}
+
+// "user / password: joe / x": the value behind the first one, where the label is a second one too.
+static size_t second_value(const struct text *text, size_t label_at, size_t value)
+{
+    size_t before = label_at;
+    while (before > 0 && text->data[before - 1] == ' ')
+        before--;
+    if (before == 0 || text->data[before - 1] != '/')
+        return value;
+    size_t slash = value;
+    while (slash < text->len && slash - value < VALUE_MAX && !ends_value(text, slash, '\0'))
+        slash++;
+    slash = skip_blanks(text, slash);
+    return slash > value && starts(text, slash, "/ ", false) ? skip_blanks(text, slash + 1) : value;
+}
+
+static bool take_value(const struct text *text, size_t value, size_t end,
+                       struct embedded_secret *secret)
+{
+    return end - value >= VALUE_MIN && !embedded_is_no_value(text, value, end) &&
+           take(secret, EMBEDDED_PASSWORD, value, end);
+}
+
+// "password: x", "PWD=x", or the label in the cell before. `behind` the label that is at `at`.
+static bool find_marked(const struct text *text, size_t at, size_t behind,
+                        struct embedded_secret *secret)
+{
+    size_t sign = behind;
+    bool cell = false;
+    if (sign < text->len && (text->data[sign] == '"' || text->data[sign] == '\''))
+        sign++;
+    for (size_t step; (step = blank(text, sign)) > 0; sign += step)
+        cell = cell || text->data[sign] == '\t';
+    bool marked = sign < text->len && (text->data[sign] == ':' || text->data[sign] == '=');
+    if (!marked && !cell)
+        return false;
+    size_t value = skip_blanks(text, sign + marked);
+    if (marked)
+        value = second_value(text, at, next_line_value(text, value));
+    // So that what holds many such is not looked through to the end for each of them.
+    if (value < text->len && stands_for_value(text->data[value]))
+        return false;
+    size_t end = value_end(text, &value);
+    return take_value(text, value, end, secret);
+}
+
+// Whether it is no word that a sentence could go on with: it has a digit, or a sign within. That
+// "12-stellig", "8-12" and "100%" are measures costs the passwords that begin alike.
+static bool is_unlike_words(const struct text *text, size_t value, size_t end)
+{
+    size_t digits = run(text, value, is_digit, end - value);
+    char next = value + digits < end ? text->data[value + digits] : '\0';
+    if (digits > 0 && (next == '-' || next == '%' || ((unsigned char)next & 0x80) != 0))
+        return false;
+    for (size_t i = value; i < end; i++) {
+        bool sign = memchr("!#$%&?@^", text->data[i], 8) != NULL;
+        if (is_digit(text->data[i]) || (sign && i + 1 < end && is_alnum(text->data[i + 1])))
+            return true;
+    }
+    return false;
+}
+
+// "the password is x", "das Passwort lautet x". A key or a token is rather told of than told.
+static bool find_said(const struct text *text, size_t at, size_t behind,
+                      struct embedded_secret *secret)
+{
+    static const char *const verbs[] = {"is", "ist", "lautet"};
+    size_t verb = skip_blanks(text, behind), value = 0;
+    bool colon = false, plain = true;
+    if (strchr("pPkK", text->data[at]) == NULL || (text->data[at + 1] | 0x20) == 'r')
+        return false;
+    for (size_t i = 0; value == 0 && i < ARRAY_LEN(verbs); i++) {
+        size_t end = verb + strlen(verbs[i]);
+        if (!starts(text, verb, verbs[i], true))
+            continue;
+        colon = starts(text, end, ":", false);
+        plain = verbs[i][0] == 'l' || colon; // a value follows, whatever it looks like
+        if (colon || blank(text, end) > 0)
+            value = skip_blanks(text, end + colon);
+    }
+    if (value == 0)
+        return false;
+    value = colon ? next_line_value(text, value) : value;
+    size_t end = value_end(text, &value);
+    // "lautet folgendermaßen:"
+    if (end == value || text->data[end - 1] == ':' || !(plain || is_unlike_words(text, value, end)))
+        return false;
+    return take_value(text, value, end, secret);
+}
+
+// "| Password | x |" at the beginning of a line.
+static bool find_in_row(const struct text *text, size_t at, size_t behind,
+                        struct embedded_secret *secret)
+{
+    size_t bar = skip_blanks(text, behind), line = at;
+    while (line > 0 && text->data[line - 1] == ' ')
+        line--;
+    if (line == 0 || text->data[--line] != '|' || !starts(text, bar, "|", false))
+        return false;
+    while (line > 0 && text->data[line - 1] == ' ')
+        line--;
+    if (line > 0 && text->data[line - 1] != '\n')
+        return false;
+    size_t value = skip_blanks(text, bar + 1), end = value_end(text, &value);
+    while (end > value && text->data[end - 1] == '|')
+        end--;
+    return take_value(text, value, end, secret);
+}
+
+bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    size_t behind = at + label(text, at);
+    return behind > at &&
+           (find_marked(text, at, behind, secret) || find_said(text, at, behind, secret) ||
+            find_in_row(text, at, behind, secret));
+}
+
+bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    size_t value = skip_space(text, at + 1), end = value_end(text, &value);
+    // The heading itself, said again.
+    if (end > value && label(text, value) == end - value)
+        return false;
+    return take_value(text, value, end, secret);
+}
+
+bool embedded_secret_is_label(const char *data, size_t len)
+{
+    struct text text = {data, len};
+    while (text.len > 0 && memchr(" \t\r\n:\xC2\xA0", data[text.len - 1], 7) != NULL)
+        text.len--;
+    size_t from = skip_space(&text, 0);
+    if (text.len - from > HEADING_MAX)
+        return false;
+    for (size_t at = text.len - from > LABEL_MAX ? text.len - LABEL_MAX : from; at < text.len; at++)
+        if (word_begins(&text, at) && label(&text, at) == text.len - at)
+            return true;
+    return false;
+}

@@ -1,0 +1,124 @@
+// Between the files that look for credentials: how a text is looked through. In a header, since
+// nearly every byte of a text comes by here.
+#pragma once
+
+#include <stddef.h>
+#include <string.h>
+
+#include "server/base/embedded_secret.h"
+
+enum {
+    LABEL_MIN = 2, // letters
+    VALUE_MIN = 4, // shorter is no password, and could not hold the mask
+    VALUE_MAX = 512,
+    TOKEN_MAX = 8192,
+    KEY_BLOCK_MAX = 16384,
+    URL_USER_MAX = 256,
+    LABEL_MAX = 13,   // letters of the longest one
+    HEADING_MAX = 40, // a longer text is prose
+};
+
+struct text {
+    const char *data;
+    size_t len;
+};
+
+enum { LOWER = 1, UPPER = 2, DIGIT = 4 };
+static const unsigned char classes[256] = {
+    ['a' ... 'z'] = LOWER, ['A' ... 'Z'] = UPPER, ['0' ... '9'] = DIGIT};
+
+static inline bool is_lower(char c)
+{
+    return classes[(unsigned char)c] == LOWER;
+}
+
+static inline bool is_upper(char c)
+{
+    return classes[(unsigned char)c] == UPPER;
+}
+
+static inline bool is_digit(char c)
+{
+    return classes[(unsigned char)c] == DIGIT;
+}
+
+static inline bool is_alnum(char c)
+{
+    return classes[(unsigned char)c] != 0;
+}
+
+static inline bool is_base64(char c)
+{
+    return is_alnum(c) || c == '-' || c == '_' || c == '+' || c == '/' || c == '=' || c == '.' ||
+           c == '~';
+}
+
+static inline bool is_base64url(char c)
+{
+    return is_alnum(c) || c == '-' || c == '_';
+}
+
+// `fold`: whatever the case in the text; the word is in lower case then. Compared by hand, because
+// nearly every place differs in its first two characters, and a call costs more than those.
+static inline bool starts(const struct text *text, size_t at, const char *word, bool fold)
+{
+    for (; *word != '\0'; word++, at++) {
+        if (at >= text->len)
+            return false;
+        char c = text->data[at];
+        if (c != *word && !(fold && is_upper(c) && c - 'A' + 'a' == *word))
+            return false;
+    }
+    return true;
+}
+
+// The length of white space at `at`: a space, a tab, or a no-break space.
+static inline size_t blank(const struct text *text, size_t at)
+{
+    if (at < text->len && (text->data[at] == ' ' || text->data[at] == '\t'))
+        return 1;
+    return at + 1 < text->len && memcmp(text->data + at, "\xC2\xA0", 2) == 0 ? 2 : 0;
+}
+
+static inline size_t skip_blanks(const struct text *text, size_t at)
+{
+    for (size_t step; (step = blank(text, at)) > 0;)
+        at += step;
+    return at;
+}
+
+static inline size_t skip_space(const struct text *text, size_t at)
+{
+    while (at < text->len && (blank(text, at) > 0 || memchr("\r\n", text->data[at], 2) != NULL))
+        at += blank(text, at) > 0 ? blank(text, at) : 1;
+    return at;
+}
+
+static inline size_t run(const struct text *text, size_t at, bool (*is)(char c), size_t max)
+{
+    size_t end = at;
+    while (end < text->len && end - at < max && is(text->data[end]))
+        end++;
+    return end - at;
+}
+
+static inline bool take(struct embedded_secret *secret, enum embedded_secret_kind kind,
+                        size_t offset, size_t end)
+{
+    *secret = (struct embedded_secret){kind, offset, end - offset};
+    return true;
+}
+
+// Whether a word begins here: `dbPassword` and `db_password` have two.
+static inline bool word_begins(const struct text *text, size_t at)
+{
+    if (at == 0 || !is_alnum(text->data[at - 1]))
+        return true;
+    return is_lower(text->data[at - 1]) && is_upper(text->data[at]);
+}
+
+// Whether a label begins at `at` and tells a value, and the value of a cell that begins there.
+bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_secret *secret);
+bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret);
+// Whether something stands in the place of a value: a mask, a variable, a word of a sentence.
+bool embedded_is_no_value(const struct text *text, size_t value, size_t end);
