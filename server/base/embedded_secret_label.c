@@ -253,6 +253,13 @@ bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_s
     // The heading itself, said again.
     if (end > value && label(text, value) == end - value)
         return false;
+    // "joe / x" below "User / Password": which of them it is, is not known.
+    for (size_t slash; starts(text, slash = skip_blanks(text, end), "/ ", false);) {
+        size_t next = skip_blanks(text, slash + 1), next_end = value_end(text, &next);
+        if (next_end == next)
+            break;
+        end = next_end;
+    }
     return take_value(text, value, end, secret);
 }
 

@@ -75,6 +75,8 @@ static const struct {
     {"x\x1F"
      "Hunter22",
      "x\x1F****", EMBEDDED_PASSWORD},
+    {"\x1Fjoe / geheim\tnote", "\x1F****\tnote", EMBEDDED_PASSWORD},
+    {"\x1Fj / k / hunter22 / ", "\x1F**** / ", EMBEDDED_PASSWORD},
     {"\x1Fsee vault", NULL, 0},
     {"\x1FPassword\t", NULL, 0},
     {"Password: \"\x1Fhunter22", "Password: \"\x1F****", EMBEDDED_PASSWORD},

@@ -83,6 +83,11 @@ static void masks_what_a_table_tells(void **state)
         // A row that does not say where it begins.
         {"<table><td>User</td><td>Password</td><tr><td>joe</td><td>hunter22</td></tr></table>",
          "<table><td>User</td><td>Password</td><tr><td>joe</td><td>****</td></tr></table>"},
+        // Two in one cell.
+        {TABLE(HEAD("Site", "User / Password", "Notes") ROW("Bonn", "joe / geheim", "a / b22")),
+         TABLE(HEAD("Site", "User / Password", "Notes") ROW("Bonn", "****", "a / b22"))},
+        {TABLE(ROW("User / Password", "joe / hunter22", "of all")),
+         TABLE(ROW("User / Password", "****", "of all"))},
         // Lists of terms.
         {"<dl><dt>Password</dt><dt>Berlin2</dt><dd>Bonn2</dd></dl>", NULL},
         {"<dl><dt>User</dt><dd>Administrator</dd><dt>Password</dt><dd>geheim</dd>"
