@@ -15,21 +15,18 @@ static const struct statement insert_head = {
     "INSERT INTO audit_head (tenant, sequence, hash) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING"};
 // Nothing is inserted unless the end of the chain is where the first event goes on from it, nor if
 // the gates have changed.
+#define MOVE_HEAD                                                  \
+    "WITH head AS (UPDATE audit_head SET sequence = $3, hash = $4" \
+    "  WHERE tenant = $1 AND sequence = $5 AND hash = $6"          \
+    "   AND NOT" GATE_CHANGED("$7") " RETURNING tenant)"
 static const struct statement insert = {
-    "audit_insert",
-    "WITH head AS (UPDATE audit_head SET sequence = $3, hash = $4"
-    "  WHERE tenant = $1 AND sequence = $5 AND hash = $6"
-    "   AND NOT" GATE_CHANGED(
-        "$7") " RETURNING tenant)"
-              "INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome, "
-              "error_reason,"
-              " actor_subject, actor_display_name, actor_kind, resource, resource_display_name, "
-              "company_id,"
-              " company_display_name, organization, password_category_display_name, reason, ticket,"
-              " request_id, peer, upstream_status, upstream_served, policy_version, "
-              "intent_sequence,"
-              " changes, previous_hash, hash, shown, shown_update_time)"
-              "SELECT head.tenant, e.* FROM head, unnest($2::audit_event_input[]) AS e"};
+    "audit_insert", MOVE_HEAD
+    " INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome, error_reason,"
+    "  actor_subject, actor_display_name, actor_kind, resource, resource_display_name, company_id,"
+    "  company_display_name, organization, password_category_display_name, reason, ticket,"
+    "  request_id, peer, upstream_status, upstream_served, policy_version, intent_sequence,"
+    "  changes, previous_hash, hash, shown, shown_update_time)"
+    " SELECT head.tenant, e.* FROM head, unnest($2::audit_event_input[]) AS e"};
 
 // The columns, in the order that read_row() takes them. $2 is the time before which an intent
 // should have its outcome.
