@@ -130,6 +130,12 @@ static int64_t guess_us(const struct budget_account *account, int64_t now_ms)
     return account->known_us + (now_ms - account->known_ms) * 1000;
 }
 
+// Requests that are not in what is known of the row.
+static int uncounted(const struct budget_account *account)
+{
+    return account->news.sync + account->news.other + account->telling;
+}
+
 static bool has_block(const struct budget_account *account, int64_t now_ms)
 {
     return account->block_left > 0 && now_ms < account->block_end_ms;
@@ -221,9 +227,8 @@ enum err_code budget_admit(struct budget_account *account, int64_t *ret_wait_ms,
     struct budget_grant grant = {0};
     enum err_code code = ERR_OK;
     (void)pthread_mutex_lock(&budget->lock);
-    int uncounted = account->news.other + account->news.sync;
     if (ledger_is_tight(&account->known, &budget->policy, guess_us(account, clock_steady_ms()),
-                        uncounted)) {
+                        uncounted(account))) {
         while (account->exchanging)
             (void)pthread_cond_wait(&budget->exchanged, &budget->lock);
         code = budget_tell(account, BUDGET_WANT_ONE, &grant, reterr);
@@ -257,8 +262,8 @@ struct budget_use budget_use(struct budget_account *account)
     (void)pthread_mutex_lock(&account->budget->lock);
     int64_t now_us = guess_us(account, clock_steady_ms());
     const struct budget_use use = {
-        .used = (int)ledger_used(&account->known, now_us) + account->news.sync +
-                account->news.other - account->block_left,
+        .used =
+            (int)ledger_used(&account->known, now_us) + uncounted(account) - account->block_left,
         .foreign = account->known.foreign,
         .foreign_time_us = account->known.foreign_time_us,
     };

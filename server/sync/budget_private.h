@@ -38,6 +38,7 @@ struct budget_account {
     int64_t credential_version;
     bool exchanging;
     struct budget_news news;
+    int telling; // requests that an exchange under way counts
     int block_left;
     int64_t block_end_ms; // steady: not used after
     int64_t block_drawn_ms,

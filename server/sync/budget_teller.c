@@ -50,11 +50,13 @@ enum err_code budget_tell(struct budget_account *account, enum budget_want want,
     struct budget *budget = account->budget;
     struct budget_news news = take_news(account, want);
     account->exchanging = true;
+    account->telling = news.sync + news.other;
     int64_t before_ms = clock_steady_ms();
     (void)pthread_mutex_unlock(&budget->lock);
     enum err_code code = budget_exchange(account, &news, want, ret_grant, reterr);
     (void)pthread_mutex_lock(&budget->lock);
     account->exchanging = false;
+    account->telling = 0;
     (void)pthread_cond_broadcast(&budget->exchanged);
     if (code != ERR_OK) {
         put_back(account, &news);
