@@ -26,7 +26,7 @@ struct fault_proxy {
     int listener, port;
     pthread_t thread;
     atomic_int delay_ms, cut_bytes, connections;
-    atomic_bool stalled, resets, stops;
+    atomic_bool stalled, stands, resets, stops;
     struct pair pairs[PAIRS_MAX]; // the thread's alone
     int count;
 };
@@ -120,7 +120,9 @@ static void *work(void *context)
             while (proxy->count > 0)
                 drop(proxy, proxy->count - 1, /* reset= */ true);
         }
-        if (atomic_load(&proxy->stalled))
+        bool stands = atomic_load(&proxy->stalled);
+        atomic_store(&proxy->stands, stands);
+        if (stands)
             (void)usleep(TICK_MS * 1000);
         else
             turn(proxy);
@@ -179,6 +181,9 @@ void fault_proxy_delay(struct fault_proxy *proxy, int ms)
 void fault_proxy_stall(struct fault_proxy *proxy, bool on)
 {
     atomic_store(&proxy->stalled, on);
+    // Else a turn that has begun would carry something more.
+    while (atomic_load(&proxy->stands) != on)
+        (void)usleep(TICK_MS * 1000);
 }
 
 void fault_proxy_cut(struct fault_proxy *proxy, int bytes)

@@ -38,7 +38,9 @@ enum err_code __wrap_source_fetch_password(struct source *source, int64_t organi
     upstream.user_email = user_email;
     if (upstream.while_asked != NULL)
         upstream.while_asked(upstream.context);
-    *ret_attempt = (struct source_attempt){.http_status = upstream.http_status, .request_count = 1};
+    *ret_attempt = (struct source_attempt){.http_status = upstream.http_status,
+                                           .request_count = 1,
+                                           .retry_after_ms = upstream.retry_after_ms};
     if (upstream.code != ERR_OK)
         return err_set(reterr, upstream.code, "upstream says no");
     *ret_password = upstream.live;

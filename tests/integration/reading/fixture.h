@@ -14,6 +14,7 @@ struct upstream {
     int calls;
     enum err_code code; // ERR_OK: serves `live` with `value`
     int http_status;
+    int64_t retry_after_ms;
     struct source_password live;
     const char *value; // NULL: none
     const char *image; // bytes of the image asked for

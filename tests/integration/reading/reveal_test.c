@@ -373,6 +373,7 @@ static void a_reveal_draws_on_the_budget(void **state)
     // A syncs' pause is no pause for a technician.
     upstream.code = ERR_UPSTREAM_RATE_LIMITED;
     upstream.http_status = 429;
+    upstream.retry_after_ms = 60000; // else it may be over before anybody looks
     (void)fixture_sql(fixture, "DELETE FROM request_budget");
     assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_UPSTREAM_RATE_LIMITED);
     upstream.code = ERR_OK;

@@ -140,7 +140,7 @@ class Buf(Case):
         retry = rpc.RetryInfo.FromString(base64.b64decode(found["google.rpc.RetryInfo"]))
         self.assertEqual(retry.retry_delay.ToMilliseconds(), 1500)
         # When it gives up, so does the server.
-        got = self.buf("grpc-v1", COMPANY + "GetCompany", "-H", ": ".join(ALL[0]), "--timeout", "2s",
+        got = self.buf("grpc-v1", COMPANY + "GetCompany", "-H", ": ".join(ALL[0]), "--timeout", "9s",
                        "-d", '{"name": "companies/slow"}')
         self.assertNotEqual(got.returncode, 0)
         stats = self.server.wait(waiting=0)

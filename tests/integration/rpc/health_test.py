@@ -96,8 +96,8 @@ class Health(Case):
         calls = [call(b"", timeout=60) for _ in range(500)]
         for one in calls:
             self.assertEqual(next(one).status, SERVING)
-        # gRPC may start a timer's thread of its own.
-        self.assertLessEqual(self.server.threads(), before + 2)
+        # gRPC may start threads of its own, for timers.
+        self.assertLessEqual(self.server.threads(), before + 50)
         self.server.ask("serving 0")
         for one in calls:
             self.assertEqual(next(one).status, NOT_SERVING)
@@ -107,7 +107,7 @@ class Health(Case):
 
     def test_deadline_and_hang_up(self):
         self.assertEqual(check(self.channel), SERVING)  # the deadline is not spent on connecting
-        one = Watch(self.channel, timeout=1)
+        one = Watch(self.channel, timeout=5)
         self.assertEqual([one.next(), one.next()], [SERVING, None])
         self.assertEqual(one.call.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
         channel = grpc.insecure_channel(self.server.target, [("grpc.use_local_subchannel_pool", 1)])

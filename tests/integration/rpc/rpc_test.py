@@ -243,7 +243,7 @@ class Ends(Case):
     def test_client_deadline(self):
         get_company(self.channel, "companies/one")  # the deadline is not spent on connecting
         self.fails(grpc.StatusCode.DEADLINE_EXCEEDED, get_company, self.channel, "companies/slow",
-                   timeout=1)
+                   timeout=5)
         stats = self.server.wait(waiting=0, observed=2)
         self.assertEqual(stats["deadline"] + stats["cancel"], 1)
 

@@ -79,7 +79,7 @@ class Streams(Case):
 
     def test_deadline(self):
         get_company(self.channel, "companies/one")  # the deadline is not spent on connecting
-        stream = watch(self.channel, "idle", timeout=1)
+        stream = watch(self.channel, "idle", timeout=5)
         next(stream)
         self.fails(grpc.StatusCode.DEADLINE_EXCEEDED, next, stream)
         self.server.wait(closed=1)

@@ -312,7 +312,7 @@ struct reader {
     struct store *store;
     atomic_bool *over;
     int first;
-    int64_t opened;
+    atomic_llong opened;
     int64_t failed;
     struct err err; // of the last failure
 };
@@ -324,7 +324,7 @@ static void *read_on(void *context)
     for (int i = reader->first; !atomic_load(reader->over); i++) {
         enum err_code code = open_record(reader->store, i % 2 == 0 ? changed : back,
                                          tenant_of(i % TENANTS, tenant), &reader->err);
-        reader->opened += code == ERR_OK;
+        atomic_fetch_add(&reader->opened, code == ERR_OK);
         reader->failed += code != ERR_OK;
     }
     return NULL;
@@ -347,6 +347,11 @@ static void fails_nobody_under_load(void **state)
     for (int i = 0; i < CHANGES; i++) {
         fixture->backend.vault = i % 2 == 0 ? changed : back;
         rewrapped += rewrap(fixture, 0).rewrapped_count;
+    }
+    for (int i = 0; i < READERS; i++) {
+        struct deadline deadline = deadline_in(60000);
+        while (atomic_load(&readers[i].opened) <= TENANTS && deadline_left_ms(deadline) > 0)
+            (void)usleep(5000);
     }
     atomic_store(&over, true);
     for (int i = 0; i < READERS; i++) {

@@ -127,7 +127,7 @@ static void a_reset_in_a_statement_is_told_at_once(void **state)
 static void a_silent_wire_costs_the_deadline(void **state)
 {
     (void)state;
-    _cleanup_(store_closep) struct store *store = open_wire_within(3, 1000);
+    _cleanup_(store_closep) struct store *store = open_wire_within(3, 3000);
     struct tx *txs[3];
     for (int i = 0; i < 3; i++)
         txs[i] = fixture_begin(store, "t1");
@@ -142,7 +142,7 @@ static void a_silent_wire_costs_the_deadline(void **state)
     assert_int_equal(store_get_stats(store).open, 0);
     start_ms = clock_steady_ms();
     assert_code(fixture_try(store, 30000, reterr), ERR_STORE_UNAVAILABLE);
-    assert_in_range(clock_steady_ms() - start_ms, 900, PROMPT_MS); // connect_timeout_ms
+    assert_in_range(clock_steady_ms() - start_ms, 2900, PROMPT_MS); // connect_timeout_ms
     fault_proxy_stall(proxy, false);
     int64_t ms = fixture_recover(store, 10);
     print_message("recovered %d ms after the silence\n", (int)ms);
@@ -154,20 +154,19 @@ static void a_silent_host_is_passed_over(void **state)
     (void)state;
     struct fault_proxy *silent = fault_proxy_start("/nowhere");
     fault_proxy_stall(silent, true);
-    (void)usleep(20000);
     char dsn[192];
     (void)snprintf(dsn, sizeof(dsn), "host=127.0.0.1,127.0.0.1 port=%d,%d %s",
                    fault_proxy_port(silent), fault_proxy_port(proxy), tail);
     const struct store_settings settings = {
-        .dsn = dsn, .connections_max = 2, .connect_timeout_ms = 3000, .role = "docbridge_server"};
+        .dsn = dsn, .connections_max = 2, .connect_timeout_ms = 8000, .role = "docbridge_server"};
     _cleanup_(store_closep) struct store *store = NULL;
     assert_ok(store_open(&settings, &store, reterr));
     int64_t start_ms = clock_steady_ms();
     struct tx *first = fixture_begin(store, "t1");
-    assert_true(clock_steady_ms() - start_ms >= 1400); // half of the time
+    assert_true(clock_steady_ms() - start_ms >= 3900); // half of the time
     start_ms = clock_steady_ms();
     struct tx *second = fixture_begin(store, "t1");
-    assert_in_range(clock_steady_ms() - start_ms, 0, 1400); // and it learned
+    assert_in_range(clock_steady_ms() - start_ms, 0, 3900); // and it learned
     tx_abortp(&first);
     tx_abortp(&second);
     assert_ok(fixture_try(store, 30000, reterr));

@@ -181,7 +181,7 @@ static void turns_cost_no_page(void **state)
     run_both(fixture);
     for (int kind = 0; kind < SOURCE_KIND_COUNT; kind++)
         alone[kind] = fake_request_count((enum source_kind)kind);
-    const char *before = fixture_sql(fixture, stored);
+    const char *before = arena_strdup(&fixture->arena, fixture_sql(fixture, stored));
     fixture_stop_sync(fixture);
     (void)fixture_sql(fixture, "DELETE FROM record");
     note_turns(fixture);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "server/base/cleanup.h"
 #include "tests/unit/auth/issuer.h"
@@ -158,6 +159,8 @@ static void no_call_fails_while_keys_change(void **state)
         else
             assert_int_equal(verify(token_of(issuer.ed_other, "y", "c")), ERR_OK);
     }
+    while (atomic_load(&verified) + atomic_load(&refused) <= CHANGES)
+        (void)usleep(1000);
     atomic_store(&changing, false);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);

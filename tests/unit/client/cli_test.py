@@ -873,7 +873,7 @@ class CliTest(unittest.TestCase):
         self.expect(self.run_cli("passwords", "reveal", "9", "--fd", "1"), 2, "COMPANY/ID")
         over = threading.Event()
         self.answer("RevealPassword", lambda request, context: over.wait(120))
-        self.expect(self.run_cli("--timeout", "1", "passwords", "reveal", "acme/9", "--fd", "1"), 1,
+        self.expect(self.run_cli("--timeout", "5", "passwords", "reveal", "acme/9", "--fd", "1"), 1,
                     "DEADLINE_EXCEEDED", "audit list")
         over.set()
         self.assertEqual(len(self.server.requests("RevealPassword")), 2)

@@ -272,7 +272,7 @@ static void test_too_many_are_nobody(void **state)
 static enum err_code reveal(struct account *account, const char *email,
                             struct source_password *password)
 {
-    return source_fetch_password(account->source, 4102, 778201, email, deadline_in(3000), NULL,
+    return source_fetch_password(account->source, 4102, 778201, email, deadline_in(20000), NULL,
                                  password, &account->attempt, &account->err);
 }
 
@@ -351,7 +351,10 @@ static void test_a_connection_serves_again(void **state)
     assert_int_equal(atomic_load(&account.server.connection_count), 1);
     assert_non_null(strstr(account.server.requests[0], "x-api-key: " ACCOUNT_KEY "\r\n"));
     assert_non_null(strstr(account.server.requests[1], "x-api-key: ITG.ANOTHER\r\n"));
-    usleep(100 * 1000);
+    // Only then can curl know.
+    struct deadline deadline = deadline_in(20000);
+    while (atomic_load(&account.server.closed_count) == 0 && deadline_left_ms(deadline) > 0)
+        usleep(1000);
     gives(&account, "six");
     assert_int_equal(atomic_load(&account.server.connection_count), 2);
     assert_int_equal(atomic_load(&account.server.request_count), 3);

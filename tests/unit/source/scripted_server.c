@@ -86,6 +86,7 @@ static void *serve(void *context)
             ;
         (void)shutdown(fd, SHUT_WR);
         close(fd);
+        atomic_fetch_add(&server->closed_count, 1);
     }
     return NULL;
 }

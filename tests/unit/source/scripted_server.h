@@ -29,6 +29,7 @@ struct scripted_server {
     pthread_t _thread;
     atomic_bool _stop;
     atomic_size_t connection_count; // of those on which a request came
+    atomic_size_t closed_count;     // of those that the server closed
     atomic_size_t request_count;
     char *requests[SCRIPTED_REQUESTS_MAX]; // heads; stable once request_count says so
 };
