@@ -57,7 +57,7 @@ class Diagnosis(e2e.Case):
     @classmethod
     def make(cls):
         stack = e2e.Stack(("--organizations", "4", "--documents", "40", "--passwords", "20"), serve=False,
-                          upstream_timeout_ms="3000")
+                          upstream_timeout_ms="6000")
         cls.echo = Upstream(stack.path("server.pem"), stack.path("server.key"), 500,
                             lambda headers: b'{"errors": [{"title": "' + headers["x-api-key"].encode() + b'"}]}')
         cls.addClassCleanup(cls.echo.close)
@@ -148,7 +148,7 @@ class Diagnosis(e2e.Case):
                 ("html_200", {}, "UPSTREAM_ERROR", 200, None),
                 ("redirect", {}, "UPSTREAM_ERROR", 302, None),
                 ("drop", {}, "UPSTREAM_UNREACHABLE", None, "cut"),
-                ("hang", {"ms": 8000}, "UPSTREAM_UNREACHABLE", None, "timeout")):
+                ("hang", {"ms": 9000}, "UPSTREAM_UNREACHABLE", None, "timeout")):
             self.emulator.calm()
             self.emulator.fault("/organizations", action, **fields)
             answer = self.diagnose(diagnosis)

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -71,7 +72,7 @@ def http(method, url, body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=20 * PATIENCE) as answer:
             text = answer.read()
     except urllib.error.HTTPError as error:
         raise AssertionError("%s %s: %d %s" % (method, url, error.code, error.read()[:300])) from error
@@ -269,7 +270,7 @@ class Api:
     def whole(self, method, request, timeout=10):
         """One response, or all of a stream's."""
         if protos.method(method)[3]:
-            return list(self.stream(method, request, timeout=timeout))
+            return list(self.stream(method, request, timeout=timeout * PATIENCE))
         return self(method, request, timeout=timeout)
 
     def raw(self, method, data, metadata=None, timeout=20, **options):
@@ -315,7 +316,7 @@ class Stack:
     def __init__(self, emulator=(), durable=False, serve=True, heard=None, **settings):
         self.dir = tempfile.mkdtemp(prefix="docbridge-e2e-", dir=place())
         self.server = self.emulator = self.address = self.master_key = None
-        self.durable, self.heard, self.tokens, self.replicas = durable, heard, {}, []
+        self.durable, self.heard, self.tokens, self.replicas, self.holders = durable, heard, {}, [], []
         self.token_number = 0
         self.environment = dict(os.environ)  # of docbridged
         self.pooler = os.environ.get("STACK_POOLER")
@@ -406,14 +407,23 @@ class Stack:
         with open(self.log_path, encoding="utf-8") as file:
             return file.read()
 
+    def reserved(self, address):
+        """An address with a port that nobody else is given while docbridged is away: it is bound by a socket that
+        does not listen."""
+        if not address.endswith(":0"):
+            return address
+        holder = socket.socket()
+        self.holders.append(holder)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((address[:-2], 0))
+        return "%s:%d" % holder.getsockname()
+
     def serve(self):
-        addresses = self.settings["listen"].split(",")
+        addresses = [self.reserved(address) for address in self.settings["listen"].split(",")]
+        self.settings["listen"] = ",".join(addresses)
         self.server, self.ports = self.start_server("docbridged", len(addresses))
         # Not a name: what looks names up for gRPC leaks a few bytes.
         self.address = "127.0.0.1:%d" % self.ports[0]
-        # The same again after a restart.
-        self.settings["listen"] = ",".join(
-            re.sub(r":0$", ":%d" % port, address) for address, port in zip(addresses, self.ports))
 
     def start_server(self, name, addresses=1, **changes):
         """Starts a docbridged with settings and a log of that name; the process and its ports."""
@@ -459,6 +469,8 @@ class Stack:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+        for holder in self.holders:
+            holder.close()
         self.guard.stdin.close()
         self.guard.wait(timeout=60)
 

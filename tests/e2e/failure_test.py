@@ -19,6 +19,8 @@ DEADLINE = grpc.StatusCode.DEADLINE_EXCEEDED
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 SUCCEEDED, PARTIAL, FAILED = 5, 6, 7
 ORGANIZATIONS, DOCUMENTS, PASSWORDS, ASSETS, CHECKLISTS = 1, 2, 3, 4, 5
+# Longer than a busy machine keeps an answer back, shorter than a reveal may take, and than what hangs.
+UPSTREAM_MS = "6000"
 # What an error's raw body would bring with it.
 RAW = ("<html", "<!doctype", '"errors"', "unprocessable", "itglue-emulator")
 
@@ -61,7 +63,7 @@ class RevealFaults(Synced):
     @classmethod
     def make(cls):
         return e2e.Stack(("--organizations", "8", "--passwords", "80", "--documents", "20", "--flexible-assets", "20",
-                          "--checklists", "8"), heard=[], upstream_timeout_ms="3000")
+                          "--checklists", "8"), heard=[], upstream_timeout_ms=UPSTREAM_MS)
 
     def setUp(self):
         self.emulator.calm()
@@ -90,7 +92,7 @@ class RevealFaults(Synced):
         ("status:502", {"body": "html"}, UNAVAILABLE, "UPSTREAM_ERROR", 3),
         ("status:503", {"body": "html"}, UNAVAILABLE, "UPSTREAM_ERROR", 3),
         ("status:504", {"body": "html"}, DEADLINE, "UPSTREAM_TIMEOUT", 4),
-        ("hang", {"ms": 8000}, DEADLINE, "UPSTREAM_TIMEOUT", 4),
+        ("hang", {"ms": 9000}, DEADLINE, "UPSTREAM_TIMEOUT", 4),
         ("truncate", {"framing": "length"}, UNAVAILABLE, None, 4),
         ("truncate", {"framing": "chunked"}, UNAVAILABLE, None, 4),
         ("truncate", {"framing": "close"}, UNAVAILABLE, None, 4),
@@ -243,7 +245,7 @@ class SyncFaults(Synced):
     @classmethod
     def make(cls):
         return e2e.Stack(("--organizations", "8", "--passwords", "80", "--documents", "60", "--flexible-assets", "60",
-                          "--checklists", "12"), heard=[], upstream_timeout_ms="3000")
+                          "--checklists", "12"), heard=[], upstream_timeout_ms=UPSTREAM_MS)
 
     def tearDown(self):
         super().tearDown()
@@ -266,7 +268,7 @@ class SyncFaults(Synced):
         actions = (("status:500", {"body": "html"}), ("status:502", {"body": "html"}),
                    ("status:503", {"body": "html"}), ("truncate", {"framing": "length"}),
                    ("truncate", {"framing": "chunked"}), ("invalid_json", {}), ("html_200", {}), ("drop", {}),
-                   ("hang", {"ms": 8000}))
+                   ("hang", {"ms": 9000}))
         paths = ("/organizations?", "/flexible_asset_types?", "/passwords?", "/flexible_assets?",
                  "/checklists?", "/checklist_templates?", "/relationships/documents?", "/password_folders?",
                  "/document_folders?")
@@ -457,7 +459,7 @@ class Database(Synced):
             api = e2e.Api(self.stack.channel(), self.stack.token())
             while not stop.is_set():
                 try:
-                    answer = api(method, timeout=8, **fields)
+                    answer = api(method, timeout=20, **fields)
                     if method.endswith("RevealPassword"):
                         with lock:
                             served.append(answer.audit_event)

@@ -4,8 +4,6 @@ is there is deleted, what was missed is said, and in the end the account is stor
 Upstream bears a few rows a page only, so that each list has many.
 """
 
-import threading
-
 import docbridge_e2e as e2e
 from sync_case import PASSWORDS, SUCCEEDED, SyncCase
 
@@ -118,29 +116,21 @@ class Moving(SyncCase):
         self.look()
 
     def test_rows_come_and_go_meanwhile(self):
-        """Rows from the front of lists vanish, and others are added, while a run walks them."""
+        """A row from the front of a list vanishes, and others are added, while a run is in the middle of it: what
+        is behind slips to a page that was read. Two come for the one that goes, so that the count tells."""
         before = set(self.truth)
-        self.emulator.switch(latency_ms=15)
-        victims = sorted(row for row in self.truth if row[0] == PASSWORDS)[:12]
+        self.emulator.switch(timeout_page_size=dict(ROWS_A_PAGE, passwords=3))
+        self.emulator.hold("/passwords?", skip=6)
         name = self.start()
-        stop = threading.Event()
-
-        def disturb():
-            for number, victim in enumerate(victims):
-                self.emulator.mutate("delete_password", id=victim[1])
-                if number % 2 == 0:
-                    self.emulator.mutate("add_password", organization_id=victim[2], name="Came %d" % number)
-                if stop.wait(0.1):
-                    return
-
-        thread = threading.Thread(target=disturb)
-        thread.start()
+        e2e.wait_for("the list", lambda: self.emulator.count(path="/passwords") > 6, 60)
+        victim = min((row for row in self.truth if row[0] == PASSWORDS), key=lambda row: int(row[1]))
+        self.emulator.mutate("delete_password", id=victim[1])
+        for number in range(2):
+            self.emulator.mutate("add_password", organization_id=victim[2], name="Came %d" % number)
+        self.emulator.let_go()
         self.finish(name, 60)
-        stop.set()
-        thread.join()
         self.assertEqual(self.api("SyncService.GetSyncRun", name=name).state, SUCCEEDED)
         self.look()
-        # Whatever was there all the time.
         self.assertEqual(sorted((before & self.truth) - self.stored())[:5], [])
         self.mend()
 

@@ -39,8 +39,17 @@ class Path(e2e.Case):
             run["state"] in ("STATE_SUCCEEDED", "STATE_PARTIAL") for run in self.json("sync", "list")["syncRuns"]))
 
     def watch(self, *arguments, code=0):
-        """The lines of a watched run: of tasks by name, and the last."""
-        lines = self.cli("sync", "run", "--mode", "full", "--watch", *arguments, code=code).out.splitlines()
+        """The lines of a watched run: of tasks by name, and the last. No task ends before it is watched."""
+        self.emulator.hold()
+        process = e2e.spawn(self.stack.cli_arguments("sync", "run", "--mode", "full", "--watch", *arguments),
+                            stdin=e2e.subprocess.DEVNULL, stdout=e2e.subprocess.PIPE, text=True)
+        try:
+            lines = [process.stdout.readline().rstrip("\n")]
+            self.emulator.let_go()
+            lines += process.communicate(timeout=90 * e2e.PATIENCE)[0].splitlines()
+        finally:
+            process.kill()
+        self.assertEqual(process.returncode, code, lines)
         tasks = {}
         for line in lines:
             self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \d+ (run|task|issue|finished) ")
@@ -277,7 +286,6 @@ class Path(e2e.Case):
         finally:
             self.emulator.switch(vintage="2026-07")
         self.assertRegex(last, " finished PARTIAL ")
-        # The last line has all tasks; one that ended before the watch began has no line of its own.
         self.assertEqual(dict(re.findall(r"task ([a-z ]+?) ([A-Z_]+)", last)),
                          {"organizations": "SUCCEEDED", "documents": "SUCCEEDED", "passwords": "SUCCEEDED",
                           "flexible assets": "SUCCEEDED", "checklists": "FAILED"})

@@ -134,7 +134,8 @@ class EmulatorTest(unittest.TestCase):
     def tearDownClass(cls):
         status, seconds = cls.it.stop()
         assert status == 0, f"exit status {status}"
-        assert seconds < 1.5, f"took {seconds} s to stop"
+        # A bound that only a wait for something would exceed.
+        assert seconds < 20, f"took {seconds} s to stop"
 
     def setUp(self):
         self.it.admin("DELETE", "/switches")
@@ -711,37 +712,36 @@ class EmulatorTest(unittest.TestCase):
 
     # Budget
 
+    def in_time(self, steps):
+        """Statuses of requests at these seconds from the first. All is done again if this machine
+        was late for one by 0.9 s: then another window may be what it met."""
+        for _ in range(20):
+            self.it.admin("DELETE", "/budget")
+            self.it.admin("DELETE", "/requests")
+            statuses, late, started = [], 0, time.monotonic()
+            for second in steps:
+                time.sleep(max(0, started + second - time.monotonic()))
+                statuses.append(self.it.status("/organizations"))
+                late = max(late, time.monotonic() - started - second)
+            if late < 0.9:
+                return statuses
+        raise AssertionError("this machine is too slow to tell")
+
     def test_sliding_window(self):
         self.it.switch(limit=5, window_ms=3000)
-        self.assertEqual([self.it.status("/organizations") for _ in range(6)], [200] * 5 + [429])
-        time.sleep(0.6)
-        self.assertEqual(self.it.status("/organizations"), 429)
-        time.sleep(2.5)
-        again = [self.it.status("/organizations") for _ in range(6)]
-        self.assertEqual(again, [200] * 5 + [429])
+        statuses = self.in_time([0] * 6 + [1.5] + [4] * 6)
+        self.assertEqual(statuses, [200] * 5 + [429] * 2 + [200] * 5 + [429])
         peak = self.it.admin("GET", "/requests/peak?window_ms=3000&status=200")["peak"]
         self.assertEqual(peak, 5)
 
     def test_window_slides(self):
-        self.it.switch(limit=4, window_ms=4000)
-        for _ in range(2):
-            self.it.status("/organizations")
-        time.sleep(2)
-        for _ in range(2):
-            self.it.status("/organizations")
-        time.sleep(2.1)
+        self.it.switch(limit=4, window_ms=3000)
         # The first two have left the window, the later two have not: a fixed window would differ.
-        self.assertEqual([self.it.status("/organizations") for _ in range(3)], [200, 200, 429])
+        self.assertEqual(self.in_time([0, 0, 2, 2, 4, 4, 4]), [200] * 6 + [429])
 
     def test_rejected_requests_may_count(self):
         self.it.switch(limit=2, window_ms=3000, rate_counts_rejected=True)
-        for _ in range(3):
-            self.it.status("/organizations")
-        time.sleep(1)
-        self.assertEqual(self.it.status("/organizations"), 429)
-        time.sleep(2.1)
-        self.assertEqual(self.it.status("/organizations"), 200)
-        self.assertEqual(self.it.status("/organizations"), 429)
+        self.assertEqual(self.in_time([0, 0, 0, 2, 4, 4]), [200, 200, 429, 429, 200, 429])
 
     def test_limit_scope(self):
         other = self.it.mutate("add_key")["key"]
