@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "server/audit/audit.h"
 #include "server/base/turn.h"
 #include "server/service/begin.h"
 
@@ -136,26 +137,55 @@ struct gate_reader *gate_reader_free(struct gate_reader *reader)
     return NULL;
 }
 
-enum err_code gate_reader_look(struct gate_reader *reader, struct gate_look *look,
-                               struct err *reterr)
+static void prepare(struct waiter *waiter, struct gate_look *look)
 {
     const struct principal *caller = look->request->caller;
-    struct waiter waiter;
-    waiter.turn.key = caller->tenant;
-    waiter.turn.more = 0;
-    waiter.ask = (struct password_gates_ask){.query = look->query, .arena = look->request->arena};
-    waiter.ask.query.subject = caller->subject;
-    waiter.ask.query.company_set = caller->company_set;
-    waiter.look = look;
+    waiter->turn.key = caller->tenant;
+    waiter->turn.more = 0;
+    waiter->ask = (struct password_gates_ask){.query = look->query, .arena = look->request->arena};
+    waiter->ask.query.subject = caller->subject;
+    waiter->ask.query.company_set = caller->company_set;
+    waiter->look = look;
     if (look->as_read != NULL)
-        waiter.ask.gates = *look->as_read;
+        waiter->ask.gates = *look->as_read;
     look->gates = (struct password_gates){.known = false};
     look->entry.request = look->request;
     look->entry.event = NULL;
     look->entry.snapshot = NULL;
+}
+
+enum err_code gate_reader_look(struct gate_reader *reader, struct gate_look *look,
+                               struct err *reterr)
+{
+    struct waiter waiter;
+    prepare(&waiter, look);
     if (look->cancelled != NULL && atomic_load(look->cancelled))
         return err_set(reterr, ERR_CANCELLED, "the caller has gone");
     return turns_take(&reader->turns, &waiter.turn, look->deadline, reterr);
+}
+
+enum err_code gate_reader_look_held(struct gate_look *look, struct err *reterr)
+{
+    struct waiter waiter;
+    struct password_gates_ask *asks[] = {&waiter.ask};
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct trail_entry *entry = &look->entry;
+    struct audit_head head;
+    prepare(&waiter, look);
+    err_init(&waiter.turn.err);
+    try_(request_begin_outcome(look->request, look->deadline, look->cancelled, &tx, reterr));
+    tx_plan_once(tx);
+    try_(audit_event_lock_head(tx, &head, reterr));
+    enum err_code read = password_gates_get(tx, asks, 1, reterr);
+    settle(&waiter, read, reterr);
+    if (entry->event != NULL)
+        entry->code =
+            audit_append(tx, look->request, entry->event, &entry->sequence, entry->reterr);
+    if (entry->event != NULL && entry->code == ERR_OK)
+        entry->code = tx_commit(&tx, entry->reterr);
+    if (waiter.turn.err.code != ERR_OK)
+        *reterr = waiter.turn.err;
+    return waiter.turn.err.code;
 }
 
 enum err_code gate_reader_read(struct gate_reader *reader, const struct request *request,

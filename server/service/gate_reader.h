@@ -43,7 +43,11 @@ struct gate_look {
 // the time when the token was issued, else as store_begin and tx_query.
 enum err_code gate_reader_look(struct gate_reader *reader, struct gate_look *look,
                                struct err *reterr) _must_check_;
-// The same with nothing recorded.
+// The same by itself, with the end of the tenant's chain held from before the reading until what is
+// recorded is durable: whoever changes a setting needs it to commit, so none can change meanwhile.
+// `as_read` and `bound` do not count.
+enum err_code gate_reader_look_held(struct gate_look *look, struct err *reterr) _must_check_;
+// The same as the first with nothing recorded.
 enum err_code gate_reader_read(struct gate_reader *reader, const struct request *request,
                                const struct password_gates_query *query, struct deadline deadline,
                                const atomic_bool *cancelled, struct password_gates *ret_gates,

@@ -12,7 +12,7 @@
 #include "server/service/reveal_freeze.h"
 
 // The outcome is written even if the caller has gone and the call's deadline has passed.
-enum { OUTCOME_MS = 5000, TRIES_MAX = 10 };
+enum { OUTCOME_MS = 5000 };
 
 void reveal_fill_event(const struct reveal *reveal, struct audit_event *event)
 {
@@ -282,10 +282,14 @@ static void judge_live(void *context, struct gate_look *look, enum err_code read
     look->entry.event = &reveal->event;
 }
 
+// Judges the live record by gates that are bound not to change before the outcome is durable, or
+// held so that they cannot.
+enum binding { BOUND, HELD };
+
 // Judges the live record, and makes the outcome durable: by what was read before upstream was
-// asked, if that is `as_read`, or read anew. CONFLICT: it has changed since, and `tries` are left.
+// asked, if that is `as_read`, or read anew. CONFLICT: the gates have changed since.
 static enum err_code pass_gates(struct reveal *reveal, const struct password_gates *as_read,
-                                int tries, struct deadline deadline, struct err *reterr)
+                                enum binding binding, struct deadline deadline, struct err *reterr)
 {
     const struct source_password *live = &reveal->live;
     struct err cause;
@@ -297,15 +301,18 @@ static enum err_code pass_gates(struct reveal *reveal, const struct password_gat
                                        .live_folder_id = live->folder_id,
                                        .handed = reveal->handoff.id != NULL},
                              .as_read = as_read,
-                             .bound = true,
+                             .bound = binding == BOUND,
                              .deadline = deadline,
                              .judge = judge_live,
                              .context = reveal,
                              .entry.reterr = &cause};
-    (void)!gate_reader_look(reveal->request->backend->gate_reader, &look, &cause);
+    if (binding == HELD)
+        (void)!gate_reader_look_held(&look, &cause);
+    else
+        (void)!gate_reader_look(reveal->request->backend->gate_reader, &look, &cause);
     if (look.entry.event == NULL)
         return audit_unavailable(&cause, reterr);
-    if (look.entry.code == ERR_CONFLICT && tries > 1)
+    if (look.entry.code == ERR_CONFLICT && binding == BOUND)
         return ERR_CONFLICT;
     if (look.entry.code != ERR_OK)
         return audit_unavailable(&cause, reterr);
@@ -319,15 +326,16 @@ static enum err_code pass_live_gates(struct reveal *reveal, struct deadline dead
     const struct source_password *live = &reveal->live;
     const struct password_gates *gates = &reveal->gates;
     enum err_code code = ERR_CONFLICT;
-    int tries = TRIES_MAX;
     // What was judged is the category and the folder that are stored.
     if (live->category_id == gates->category_id &&
         (live->folder_id == 0 || live->folder_id == gates->folder_id))
-        code = pass_gates(reveal, gates, tries--, deadline, reterr);
-    // Before the outcome there may be a wait for the end of the chain, and what is changed
-    // meanwhile counts too. Gates that do not come to rest give nothing out.
-    while (code == ERR_CONFLICT)
-        code = pass_gates(reveal, NULL, tries--, deadline, reterr);
+        code = pass_gates(reveal, gates, BOUND, deadline, reterr);
+    if (code == ERR_CONFLICT)
+        code = pass_gates(reveal, NULL, BOUND, deadline, reterr);
+    // Before an outcome there may be a wait for the end of the chain, behind whoever changes
+    // settings one after the other.
+    if (code == ERR_CONFLICT)
+        code = pass_gates(reveal, NULL, HELD, deadline, reterr);
     return code;
 }
 

@@ -62,6 +62,9 @@ class Reveals(e2e.Case):
     def last_event(self):
         return self.api("AuditService.ListAuditEvents", page_size=1, filter="type = PASSWORD_REVEAL").audit_events[0]
 
+    def last_sequence(self):
+        return self.stack.sql("SELECT max(sequence) AS n FROM audit_event")[0]["n"]
+
     def restricted(self):
         """A restricted entry in no restricted folder, its name, and the e-mails of its authorized users."""
         users = {int(one["id"]): one["attributes"]["email"] for one in self.emulator.dump("users")}
@@ -213,6 +216,31 @@ class Reveals(e2e.Case):
         self.assertGreater(int(row["credential_version"]), 2)
         self.assertEqual(failures, [])
         self.assertGreater(count, 3)
+
+    def test_settings_that_never_rest_keep_no_outcome_back(self):
+        """Each change of a setting has the gates read again, and waits for the end of the chain as outcomes do."""
+        first = int(self.last_sequence())
+        stop = threading.Event()
+
+        def push(number):
+            api = self.stack.api()
+            while not stop.is_set():
+                api("CompanyService.BatchUpsertCompanies", companies=[
+                    {"name": "companies/unrelated-%d" % number, "display_name": "Nobody %d" % number}])
+
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            pushing = [pool.submit(push, number) for number in range(6)]
+            try:
+                names = [name for _, name in sorted(self.names.items())][:40] * 3
+                for name in names:
+                    self.assertTrue(self.api(REVEAL, name=name, reason="a test").plaintext)
+            finally:
+                stop.set()
+            for one in pushing:
+                one.result()
+        rows = self.stack.sql("SELECT phase, count(*) AS n FROM audit_event WHERE type = 1 AND sequence > %d"
+                              " GROUP BY phase ORDER BY phase" % first)
+        self.assertEqual([(row["phase"], row["n"]) for row in rows], [(1, len(names)), (2, len(names))])
 
     def test_what_is_changed_upstream_is_no_exposure_any_more(self):
         number, name = list(self.names.items())[-1]
