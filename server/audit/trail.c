@@ -86,7 +86,7 @@ enum err_code trail_mark(const struct trail *trail, struct tx *tx, int64_t *ret_
 {
     struct audit_head head;
     struct audit_mark mark = {.kind = AUDIT_MARK_HEAD};
-    try_(audit_event_lock_head(tx, &head, reterr));
+    try_(audit_event_end(tx, &head, reterr));
     *ret_sequence = head.sequence;
     if (head.sequence == 0)
         return ERR_OK;

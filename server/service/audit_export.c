@@ -20,9 +20,17 @@ struct state {
     char retained_key[AUDIT_KEY_ID_BYTES];
 };
 
-static int64_t time_us(const Google__Protobuf__Timestamp *time)
+// The bounds of google.protobuf.Timestamp: the years 1 to 9999.
+static const int64_t SECONDS_LEAST = -62135596800, SECONDS_MOST = 253402300799;
+
+static enum err_code read_time(const Google__Protobuf__Timestamp *time, const char *field,
+                               int64_t *ret_us, struct err *reterr)
 {
-    return time == NULL ? 0 : time->seconds * 1000000 + time->nanos / 1000;
+    if (time->seconds < SECONDS_LEAST || time->seconds > SECONDS_MOST || time->nanos < 0 ||
+        time->nanos > 999999999)
+        return err_invalid(reterr, field, "must be a time of the years 1 to 9999");
+    *ret_us = audit_time_bound(time->seconds * 1000000 + time->nanos / 1000);
+    return ERR_OK;
 }
 
 // A bound is a number or a time, not both. The first event of that place or time; `otherwise` if
@@ -31,12 +39,14 @@ static enum err_code resolve(struct tx *tx, int64_t sequence,
                              const Google__Protobuf__Timestamp *time, const char *field,
                              int64_t otherwise, int64_t *ret_sequence, struct err *reterr)
 {
+    int64_t us;
     *ret_sequence = sequence == 0 ? otherwise : sequence;
     if (sequence < 0 || (time != NULL && sequence != 0))
         return err_invalid(reterr, field, "must be a sequence or a time");
     if (time == NULL)
         return ERR_OK;
-    try_(audit_event_since(tx, time_us(time), ret_sequence, reterr));
+    try_(read_time(time, field, &us, reterr));
+    try_(audit_event_since(tx, us, ret_sequence, reterr));
     *ret_sequence = *ret_sequence == 0 ? INT64_MAX : *ret_sequence;
     return ERR_OK;
 }

@@ -8,6 +8,11 @@
 #include "server/service/filter.h"
 #include "server/service/name.h"
 
+int64_t audit_time_bound(int64_t us)
+{
+    return us == 0 ? 1 : us;
+}
+
 static char *event_name(struct arena *arena, int64_t sequence)
 {
     return arena_printf(arena, "auditEvents/%" PRId64, sequence);
@@ -103,6 +108,7 @@ enum err_code audit_message_fill(struct arena *arena, const struct audit_event_r
     event->peer = arena_strdup(arena, row->peer);
     event->upstream_status = row->upstream_status;
     event->upstream_served = row->upstream_served;
+    event->policy_version = row->policy_version;
     if (row->intent_sequence != 0)
         event->related_event = event_name(arena, row->intent_sequence);
     if (event->name == NULL || event->event_time == NULL || event->error_reason == NULL ||
@@ -120,6 +126,7 @@ static enum err_code parse_time(const char *text, int64_t *ret_us, struct err *r
 {
     if (text != NULL && !clock_parse(text, ret_us))
         return err_invalid(reterr, "filter", "event_time must be compared with an RFC 3339 time");
+    *ret_us = text == NULL ? 0 : audit_time_bound(*ret_us);
     return ERR_OK;
 }
 

@@ -9,6 +9,8 @@
 // A reveal takes at most 15 seconds: an intent that is older has lost its outcome.
 enum { AUDIT_UNRESOLVED_SECONDS = 60 };
 
+// A time that events are asked for by, of which 0 means that none is given: no event is of then.
+int64_t audit_time_bound(int64_t us);
 enum err_code audit_message_fill(struct arena *arena, const struct audit_event_row *row,
                                  Docbridge__V1__AuditEvent *event, struct err *reterr) _must_check_;
 // Reads a filter, and keeps it to what the caller may see. Errors: FIELD_INVALID.

@@ -159,9 +159,8 @@ enum err_code audit_verify(struct request *request,
     pass.tx = tx;
     try_(find_start(&pass, in->start_sequence, reterr));
     try_(audit_event_end(tx, &pass.head, reterr));
-    int64_t last = pass.next - 1 + most;
-    bool to_end = last >= pass.head.sequence;
-    try_(follow(&pass, to_end ? pass.head.sequence : last, &holds, reterr));
+    bool to_end = pass.next > pass.head.sequence || pass.head.sequence - pass.next < most;
+    try_(follow(&pass, to_end ? pass.head.sequence : pass.next - 1 + most, &holds, reterr));
     if (holds && to_end)
         try_(check_end(&pass, reterr));
     if (holds && !to_end)

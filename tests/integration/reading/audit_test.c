@@ -128,6 +128,7 @@ static void filters(void **state)
         {"subject.company = \"companies/beta\"", 1},
         {"event_time >= \"2020-01-01T00:00:00Z\" AND event_time < \"2020-01-02T00:00:00Z\"", 0},
         {"event_time >= \"2020-01-01T00:00:00Z\"", 3},
+        {"event_time < \"1970-01-01T00:00:00Z\"", 0},
     };
     append_three(fixture);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

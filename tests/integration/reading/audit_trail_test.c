@@ -45,22 +45,36 @@ static void append_some(struct fixture *fixture, int count)
         append(fixture, "acme", AUDIT_PASSWORD_REVEAL);
 }
 
-static enum err_code export(struct fixture *fixture, int64_t from, int64_t to) {
+static enum err_code export_as(struct fixture *fixture,
+                               const Docbridge__V1__ExportAuditEventsRequest *in)
+{
     const struct stream_handler *handler = method("ExportAuditEvents")->stream;
-    Docbridge__V1__ExportAuditEventsRequest in = DOCBRIDGE__V1__EXPORT_AUDIT_EVENTS_REQUEST__INIT;
-    const struct stream_waker waker = {NULL, NULL}; enum stream_step step = STREAM_MESSAGE;
-    void * state; in.start_sequence = from; in.end_sequence = to; err = (struct err){0};
-    try_(handler->open(&fixture->request, &in, &waker, &state, &err)); text_len = 0;
-    while (step == STREAM_MESSAGE){
+    const struct stream_waker waker = {NULL, NULL};
+    enum stream_step step = STREAM_MESSAGE;
+    void *state;
+    err = (struct err){0};
+    try_(handler->open(&fixture->request, in, &waker, &state, &err));
+    text_len = 0;
+    while (step == STREAM_MESSAGE) {
         Docbridge__V1__ExportAuditEventsResponse out =
             DOCBRIDGE__V1__EXPORT_AUDIT_EVENTS_RESPONSE__INIT;
         assert_int_equal(
             handler->next(&fixture->request, state, &fixture->arena, &out, &step, &err), ERR_OK);
         size_t len = step == STREAM_MESSAGE ? strlen(out.lines) : 0;
-        assert_true(text_len + len < sizeof(text)); memcpy(text + text_len, out.lines, len);
-        text_len += len;}
-handler->close(state);
-return ERR_OK;
+        assert_true(text_len + len < sizeof(text));
+        memcpy(text + text_len, out.lines, len);
+        text_len += len;
+    }
+    handler->close(state);
+    return ERR_OK;
+}
+
+static enum err_code export_events(struct fixture *fixture, int64_t from, int64_t to)
+{
+    Docbridge__V1__ExportAuditEventsRequest in = DOCBRIDGE__V1__EXPORT_AUDIT_EVENTS_REQUEST__INIT;
+    in.start_sequence = from;
+    in.end_sequence = to;
+    return export_as(fixture, &in);
 }
 
 static struct audit_file verify(struct fixture *fixture)
@@ -91,7 +105,7 @@ static void an_export_verifies(void **state)
     append_some(fixture, 7);
     trail_mark_all(fixture->trail);
     append_some(fixture, 3);
-    assert_int_equal(export(fixture, 0, 0), ERR_OK);
+    assert_int_equal(export_events(fixture, 0, 0), ERR_OK);
     struct audit_file verified = verify(fixture);
     assert_string_equal(verified.fault, "");
     assert_string_equal(verified.tenant, "t1");
@@ -102,20 +116,68 @@ static void an_export_verifies(void **state)
     assert_string_equal(fixture_sql(fixture, "SELECT type || ' ' || actor_subject FROM audit_event"
                                              " WHERE sequence = 11"),
                         "50 tom");
-    assert_int_equal(export(fixture, 3, 8), ERR_OK);
+    assert_int_equal(export_events(fixture, 3, 8), ERR_OK);
     verified = verify(fixture);
     assert_string_equal(verified.fault, "");
     assert_true(verified.first == 3 && verified.last == 8 && verified.event_count == 6);
     assert_int_equal(verified.head, 7);
-    assert_int_equal(export(fixture, 5000, 6000), ERR_OK);
+    assert_int_equal(export_events(fixture, 5000, 6000), ERR_OK);
     assert_int_equal(text_len, 0);
-    assert_int_equal(export(fixture, 8, 3), ERR_OK);
+    assert_int_equal(export_events(fixture, 8, 3), ERR_OK);
     assert_int_equal(text_len, 0);
-    assert_int_equal(export(fixture, -1, 0), ERR_FIELD_INVALID);
+    assert_int_equal(export_events(fixture, -1, 0), ERR_FIELD_INVALID);
     // Another tenant's chain is another's.
     fixture->caller.tenant = "t2";
-    assert_int_equal(export(fixture, 0, 0), ERR_OK);
+    assert_int_equal(export_events(fixture, 0, 0), ERR_OK);
     assert_int_equal(verify(fixture).event_count, 1);
+}
+
+static void an_export_is_bounded_by_times(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__ExportAuditEventsRequest in = DOCBRIDGE__V1__EXPORT_AUDIT_EVENTS_REQUEST__INIT;
+    Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    static const struct {
+        int64_t seconds;
+        int nanos;
+        enum err_code code;
+    } bounds[] = {{0, 0, ERR_OK}, // a time like any other
+                  {-62135596800, 0, ERR_OK},
+                  {-62135596801, 0, ERR_FIELD_INVALID},
+                  {253402300800, 0, ERR_FIELD_INVALID},
+                  {INT64_MAX, 0, ERR_FIELD_INVALID},
+                  {0, -1, ERR_FIELD_INVALID},
+                  {0, 1000000000, ERR_FIELD_INVALID}};
+    append_some(fixture, 3);
+    for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+        time.seconds = bounds[i].seconds;
+        time.nanos = bounds[i].nanos;
+        in.start_time = &time;
+        in.end_time = NULL;
+        assert_int_equal(export_as(fixture, &in), bounds[i].code);
+        if (bounds[i].code == ERR_OK)
+            assert_int_equal(verify(fixture).first, 1);
+        in.start_time = NULL;
+        in.end_time = &time;
+        assert_int_equal(export_as(fixture, &in), bounds[i].code);
+        if (bounds[i].code == ERR_OK)
+            assert_int_equal(text_len, 0);
+    }
+}
+
+// Nor does it keep anybody from writing on.
+static void a_mark_waits_for_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tx *tx;
+    struct audit_head head;
+    append_some(fixture, 1);
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(60000), NULL, &tx, &err),
+                     ERR_OK);
+    assert_int_equal(audit_event_lock_head(tx, &head, &err), ERR_OK);
+    trail_mark_all(fixture->trail);
+    assert_string_equal(fixture_sql(fixture, "SELECT sequence FROM audit_mark"), "1");
+    tx_abortp(&tx);
 }
 
 static void tampering_is_named(void **state)
@@ -151,7 +213,7 @@ static void tampering_is_named(void **state)
         Docbridge__V1__VerifyAuditChainResponse stored = verify_stored(fixture, 0, 0);
         assert_int_equal(stored.broken_sequence, deeds[i].sequence);
         assert_int_equal(stored.problem, deeds[i].problem);
-        assert_int_equal(export(fixture, 0, 6), ERR_OK);
+        assert_int_equal(export_events(fixture, 0, 6), ERR_OK);
         struct audit_file verified = verify(fixture);
         if (strstr(verified.fault, deeds[i].fault) == NULL)
             fail_msg("%s: %s", deeds[i].sql, verified.fault);
@@ -174,6 +236,10 @@ static void the_chain_is_verified_in_parts(void **state)
     part = verify_stored(fixture, 3, 100);
     assert_true(part.verified_event_count == 3 && part.next_start_sequence == 0);
     assert_int_equal(part.verified_head_count, 1);
+    part = verify_stored(fixture, 4, 2);
+    assert_true(part.verified_event_count == 2 && part.next_start_sequence == 0);
+    part = verify_stored(fixture, INT64_MAX, 2);
+    assert_true(part.verified_event_count == 0 && part.next_start_sequence == 0);
     // A part is linked to the event before it.
     (void)fixture_sql(fixture, "UPDATE audit_event SET hash = previous_hash WHERE sequence = 2");
     assert_int_equal(verify_stored(fixture, 3, 100).broken_sequence, 3);
@@ -203,7 +269,7 @@ static void retention_leaves_a_chain_that_verifies(void **state)
     assert_string_equal(fixture_sql(fixture, "SELECT type || changes FROM audit_event"
                                              " WHERE actor_subject = 'docbridge:retention'"),
                         "51[{\"field\":\"first_sequence\",\"old\":null,\"new\":\"6\"}]");
-    assert_int_equal(export(fixture, 0, 0), ERR_OK);
+    assert_int_equal(export_events(fixture, 0, 0), ERR_OK);
     struct audit_file verified = verify(fixture);
     assert_string_equal(verified.fault, "");
     assert_true(verified.retained == 5 && verified.first == 6 && verified.event_count == 6);
@@ -367,6 +433,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_export_verifies, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(an_export_is_bounded_by_times, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(a_mark_waits_for_nobody, fixture_fresh, fixture_drop),
         cmocka_unit_test_setup_teardown(tampering_is_named, fixture_fresh, fixture_drop),
         cmocka_unit_test_setup_teardown(the_chain_is_verified_in_parts, fixture_fresh,
                                         fixture_drop),
