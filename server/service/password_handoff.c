@@ -132,8 +132,8 @@ static enum err_code judge_policy(struct handing *handing, struct err *reterr)
     return ERR_OK;
 }
 
-// It takes room in the sender's budgets as a reveal does; `*ret_broken` tells a failure from a
-// verdict, which is told in the trail.
+// It takes room in the sender's budgets as a reveal does, unless as many are open as may be;
+// `*ret_broken` tells a failure from a verdict, which is told in the trail.
 static enum err_code put(struct handing *handing, struct tx *tx, bool *ret_broken,
                          struct err *reterr)
 {
@@ -141,30 +141,32 @@ static enum err_code put(struct handing *handing, struct tx *tx, bool *ret_broke
     const struct password_gates *gates = &handing->gates;
     const struct reveal_usage usage = {request->caller->subject, handing->company_id,
                                        gates->sight.connection_id, handing->password_id};
-    const struct password_handoff handoff = {.connection_id = gates->sight.connection_id,
-                                             .company_id = handing->company_id,
-                                             .password_id = handing->password_id,
-                                             .sender = request->caller->subject,
-                                             .recipient = handing->in->password_handoff->recipient,
-                                             .expire_time_us = handing->expire_time_us};
-    const char *id;
+    struct password_handoff handoff = {.connection_id = gates->sight.connection_id,
+                                       .company_id = handing->company_id,
+                                       .password_id = handing->password_id,
+                                       .sender = request->caller->subject,
+                                       .recipient = handing->in->password_handoff->recipient,
+                                       .expire_time_us = handing->expire_time_us};
+    struct password_handoff_names names;
+    bool open;
     *ret_broken = true;
-    try_(reveal_budget_use(tx, &gates->policy, &usage, true, &handing->excess, reterr));
-    if (handing->excess.scope != 0) {
-        try_(reveal_freeze_if_asked(tx, request, gates, handing->company_id, &handing->excess,
-                                    reterr));
+    try_(password_handoff_put(tx, &handoff, request->arena, &handoff.id, reterr));
+    if (handoff.id == NULL) {
         *ret_broken = false;
-        return judge_sender(handing, true, reterr);
-    }
-    try_(password_handoff_put(tx, &handoff, request->arena, &id, reterr));
-    *ret_broken = false;
-    if (id == NULL) {
         (void)err_set(reterr, ERR_HANDOFF_NOT_ALLOWED,
                       "as many of the caller's hand-offs are open as one person may have");
         err_meta(reterr, "limit", "%d", PASSWORD_HANDOFFS_OPEN_MAX);
         return ERR_HANDOFF_NOT_ALLOWED;
     }
-    handing->name = arena_printf(request->arena, "%s/handoffs/%s", handing->in->parent, id);
+    try_(reveal_budget_use(tx, &gates->policy, &usage, true, &handing->excess, reterr));
+    if (handing->excess.scope != 0) {
+        try_(password_handoff_withdraw(tx, &handoff, request->arena, &names, &open, reterr));
+        try_(reveal_freeze_if_asked(tx, request, gates, handing->company_id, &handing->excess,
+                                    reterr));
+        *ret_broken = false;
+        return judge_sender(handing, true, reterr);
+    }
+    handing->name = arena_printf(request->arena, "%s/handoffs/%s", handing->in->parent, handoff.id);
     *ret_broken = handing->name == NULL;
     return handing->name == NULL ? err_no_memory(reterr) : ERR_OK;
 }
@@ -260,6 +262,7 @@ enum err_code password_withdraw(struct request *request,
                                 struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct password_handoff_names names;
     struct name name;
     bool open;
     try_(name_parse(in->name, PATTERN, "name", request->arena, &name, reterr));
@@ -267,23 +270,26 @@ enum err_code password_withdraw(struct request *request,
                                              .company_id = name.company,
                                              .password_id = name.record,
                                              .sender = request->caller->subject};
+    const char *resource =
+        arena_printf(request->arena, "companies/%s/passwords/%" PRId64, name.company, name.record);
+    if (resource == NULL)
+        return err_no_memory(reterr);
+    try_(request_begin(request, &tx, reterr));
+    try_(password_handoff_withdraw(tx, &handoff, request->arena, &names, &open, reterr));
+    if (!open)
+        return err_not_found(reterr, in->name);
     const struct audit_change change = {"handoff", in->name, NULL};
     const struct audit_event event = {
         .type = AUDIT_PASSWORD_HANDOFF,
         .phase = AUDIT_SINGLE,
         .outcome = AUDIT_SUCCEEDED,
-        .resource = arena_printf(request->arena, "companies/%s/passwords/%" PRId64, name.company,
-                                 name.record),
+        .resource = resource,
+        .resource_display_name = names.password,
         .company_id = name.company,
+        .company_display_name = names.company,
         .changes = &change,
         .change_count = 1,
     };
-    if (event.resource == NULL)
-        return err_no_memory(reterr);
-    try_(request_begin(request, &tx, reterr));
-    try_(password_handoff_withdraw(tx, &handoff, &open, reterr));
-    if (!open)
-        return err_not_found(reterr, in->name);
     try_(audit_append(tx, request, &event, NULL, reterr));
     return tx_commit(&tx, reterr);
 }

@@ -24,7 +24,10 @@ static const struct statement take_sql = {"password_handoff_take",
 static const struct statement withdraw_sql = {
     "password_handoff_withdraw",
     "DELETE FROM password_handoff WHERE tenant = $1 AND id = $2 AND company_id = $3"
-    " AND password_id = $4 AND sender = $5 AND expire_time > clock_timestamp()"};
+    " AND password_id = $4 AND sender = $5 AND expire_time > clock_timestamp()"
+    " RETURNING (SELECT c.display_name FROM company c WHERE c.tenant = $1 AND c.id = $3),"
+    "  (SELECT r.display_name FROM record r WHERE r.tenant = $1"
+    "    AND r.connection_id = password_handoff.connection_id AND r.kind = 9 AND r.id = $4)"};
 
 enum err_code password_handoff_put(struct tx *tx, const struct password_handoff *handoff,
                                    struct arena *arena, const char **ret_id, struct err *reterr)
@@ -71,7 +74,9 @@ enum err_code password_handoff_take(struct tx *tx, const struct password_handoff
 }
 
 enum err_code password_handoff_withdraw(struct tx *tx, const struct password_handoff *handoff,
-                                        bool *ret_open, struct err *reterr)
+                                        struct arena *arena,
+                                        struct password_handoff_names *ret_names, bool *ret_open,
+                                        struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
     try_(
@@ -79,6 +84,11 @@ enum err_code password_handoff_withdraw(struct tx *tx, const struct password_han
                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(handoff->id), ARG_TEXT(handoff->company_id),
                       ARG_INT64(handoff->password_id), ARG_TEXT(handoff->sender)),
                  &rows, reterr));
-    *ret_open = rows_affected(&rows) == 1;
-    return ERR_OK;
+    *ret_open = rows_count(&rows) == 1;
+    if (!*ret_open)
+        return ERR_OK;
+    ret_names->company = rows_text_copy(&rows, 0, 0, arena);
+    ret_names->password = rows_text_copy(&rows, 0, 1, arena);
+    return ret_names->company == NULL || ret_names->password == NULL ? err_no_memory(reterr)
+                                                                     : ERR_OK;
 }

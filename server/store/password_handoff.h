@@ -33,6 +33,12 @@ enum err_code password_handoff_find(struct tx *tx, const struct password_handoff
 // Opens it, for once: of two who try at the same time one finds it gone.
 enum err_code password_handoff_take(struct tx *tx, const struct password_handoff *handoff,
                                     bool *ret_taken, struct err *reterr) _must_check_;
+// What it is called now that was withdrawn. From the arena; "": not known any more.
+struct password_handoff_names {
+    const char *company, *password;
+};
 // Takes away one of its sender's; `*ret_open` tells whether it was open.
 enum err_code password_handoff_withdraw(struct tx *tx, const struct password_handoff *handoff,
-                                        bool *ret_open, struct err *reterr) _must_check_;
+                                        struct arena *arena,
+                                        struct password_handoff_names *ret_names, bool *ret_open,
+                                        struct err *reterr) _must_check_;

@@ -197,6 +197,10 @@ static void its_sender_withdraws_it(void **state)
     assert_int_equal(withdraw(fixture, NOWHERE), ERR_RESOURCE_NOT_FOUND);
     assert_int_equal(withdraw(fixture, made.name), ERR_OK);
     assert_non_null(strstr(changes(fixture), "\"new\":null"));
+    assert_string_equal(fixture_sql(fixture, "SELECT resource_display_name || '|' ||"
+                                             " company_display_name FROM audit_event"
+                                             " ORDER BY sequence DESC LIMIT 1"),
+                        "Firewall admin|Acme GmbH");
     assert_int_equal(withdraw(fixture, made.name), ERR_RESOURCE_NOT_FOUND);
     assert_shut(fixture, open_as_tina(fixture, A, made.name));
 }
@@ -334,9 +338,13 @@ static void a_sender_has_so_many_open(void **state)
                                " FROM generate_series(1, 99) i");
     (void)fixture_sql(fixture, "INSERT INTO password_handoff SELECT 't1', 'y' || i, 'c1', 'acme',"
                                " 9001, 'tom', 'tina', now() FROM generate_series(1, 99) i");
+    reveals_set_policy(fixture, "user_limit = 2, user_window_s = 3600, user_freezes = true");
     assert_int_equal(hand_off(fixture, A), ERR_OK);
-    assert_int_equal(hand_off(fixture, A), ERR_HANDOFF_NOT_ALLOWED);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(hand_off(fixture, B), ERR_HANDOFF_NOT_ALLOWED);
     assert_string_equal(err_meta_get(&reveal_err, "limit"), "100");
+    // What was not handed on took no room.
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM reveal_use"), "1");
     // Those that are over went.
     assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM password_handoff"), "100");
 }
