@@ -93,6 +93,9 @@ static bool is_seen(uint32_t point)
         if (point == blanks[i])
             return false;
     switch (utf8proc_category((utf8proc_int32_t)point)) {
+    // Marks stand on a letter, which is seen by itself.
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
     case UTF8PROC_CATEGORY_ZP:

@@ -109,7 +109,8 @@ static void blanks_around_a_text_do_not_count(void **state)
     (void)state;
     static const char *const blanks[] = {" ",      "\t",     "\r\n",   "\x0b",   "\x01",
                                          "\u00a0", "\u2003", "\u200b", "\u3000", "\ufeff",
-                                         "\u2060", "\u3164", "\u2800", "\u00ad", "\U000E0001"};
+                                         "\u2060", "\u3164", "\u2800", "\u00ad", "\U000E0001",
+                                         "\ufe0f", "\u034f", "\u0301", "\u17b4", "\U000E0100"};
     for (size_t i = 0; i < ARRAY_LEN(blanks); i++) {
         char text[64];
         (void)snprintf(text, sizeof(text), "%s%s", blanks[i], blanks[i]);
