@@ -15,7 +15,8 @@
 static volatile sig_atomic_t caught;
 static int wake_ends[2];
 
-static const int signals[TERMINAL_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+static const int signals[TERMINAL_SIGNALS] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+                                              SIGTSTP, SIGALRM, SIGUSR1, SIGUSR2};
 
 static void catch (int number)
 {
@@ -118,10 +119,12 @@ static void put_value(int fd, const char *text, size_t len)
         if (raw) {
             put(fd, text + i, bytes);
         } else {
-            char escape[8];
+            // Reversed, since a value may have a backslash of its own.
+            char escape[24];
             int escape_len =
-                bytes == 0 ? snprintf(escape, sizeof(escape), "\\x%02x", (unsigned char)text[i])
-                           : snprintf(escape, sizeof(escape), "\\u%04x", point & 0xffff);
+                bytes == 0 ? snprintf(escape, sizeof(escape), "\x1b[7m\\x%02x\x1b[27m",
+                                      (unsigned char)text[i])
+                           : snprintf(escape, sizeof(escape), "\x1b[7m\\u%04x\x1b[27m", point);
             put(fd, escape, (size_t)escape_len);
             sodium_memzero(escape, sizeof(escape));
         }

@@ -10,7 +10,7 @@
 
 #include "server/base/secret.h"
 
-enum { TERMINAL_SIGNALS = 5 };
+enum { TERMINAL_SIGNALS = 8 };
 
 struct terminal {
     int fd;

@@ -53,14 +53,15 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def end(self, seconds=60, interrupted=False):
+    def end(self, seconds=60, signalled=None):
+        """How it ends; `signalled` sends once more what shall end it."""
         limit = time.time() + seconds
         again = time.time() + 3
         while time.time() < limit:
             # The thread sanitizer puts off a signal that a thread of gRPC's got, until that thread
-            # calls something: pressed again, it may come to another one.
-            if interrupted and "TSAN_OPTIONS" in os.environ and time.time() > again:
-                os.write(self.fd, b"\x03")
+            # calls something: sent again, it may come to another one.
+            if signalled and "TSAN_OPTIONS" in os.environ and time.time() > again:
+                signalled()
                 again += 1
             if select.select([self.fd], [], [], 0.2)[0]:
                 try:
@@ -337,7 +338,7 @@ class CliTest(unittest.TestCase):
         terminal = Terminal(self, ["connection", "create", "--region", "us"])
         terminal.until("API key")
         terminal.type("ITG\x03")
-        self.assertEqual(terminal.end(interrupted=True), -signal.SIGINT)
+        self.assertEqual(terminal.end(signalled=lambda: terminal.type("\x03")), -signal.SIGINT)
 
     def test_connection_test(self):
         self.answer("TestConnection", self.message(
@@ -687,7 +688,7 @@ class CliTest(unittest.TestCase):
         terminal = Terminal(self, ["sync", "watch", "r1"])
         terminal.until("100/400")
         terminal.type("\x03")
-        self.assertEqual(terminal.end(interrupted=True), -signal.SIGINT)
+        self.assertEqual(terminal.end(signalled=lambda: terminal.type("\x03")), -signal.SIGINT)
         over.set()
         self.assertIn(b"the run goes on", terminal.output)
 
@@ -881,7 +882,8 @@ class CliTest(unittest.TestCase):
     def test_reveal_on_a_terminal_is_cleared(self):
         self.answer("RevealPassword", self.revealed(seconds=3))
         terminal = Terminal(self, ["passwords", "reveal", self.NAME])
-        terminal.until("s3cr\\u001b[31met")
+        # Reversed: the value may have a backslash of its own.
+        terminal.until("s3cr\x1b[7m\\u001b\x1b[27m[31met")
         shown = time.time()
         self.assertEqual(terminal.end(), 0)
         self.assertGreater(time.time() - shown, 0.5)
@@ -891,6 +893,16 @@ class CliTest(unittest.TestCase):
         terminal.until("by a key")
         terminal.type("q")
         self.assertEqual(terminal.end(), 0)
+
+    def test_reveal_is_cleared_by_a_signal(self):
+        self.answer("RevealPassword", self.revealed(seconds=60))
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2):
+            terminal = Terminal(self, ["passwords", "reveal", self.NAME])
+            terminal.until("by a key")
+            send = lambda: os.kill(terminal.pid, number)
+            send()
+            self.assertEqual(terminal.end(signalled=send), -number)
+            self.assertTrue(terminal.output.endswith(b"\x1b[2J\x1b[H\x1b[?1049l"), terminal.output)
 
     def test_hides_documentation_of_a_company(self):
         self.answer("UpdateCompanyDocumentationAccess", self.message(
