@@ -116,6 +116,37 @@ static const char *meta(const struct failure *failure, const char *key)
     return "";
 }
 
+// `text` without the name of the field before it.
+static const char *after_field(const char *text, const char *field)
+{
+    size_t len = strlen(field);
+    return strncmp(text, field, len) == 0 && strncmp(text + len, ": ", 2) == 0 ? text + len + 2
+                                                                               : text;
+}
+
+static bool is_of_field(const struct failure *failure, const struct failure_pair *pair)
+{
+    for (size_t i = 0; strcmp(pair->key, "field") == 0 && i < failure->field_count; i++)
+        if (strcmp(pair->value, failure->fields[i].key) == 0)
+            return true;
+    return false;
+}
+
+// The field at fault, and what is wrong with it, unless the message said so already.
+static void write_field(struct buffer *buffer, const char *message, const struct failure_pair *pair)
+{
+    const char *said = after_field(message, pair->key), *what = after_field(pair->value, pair->key);
+    bool again = strcmp(said, what) == 0;
+    if (again && said != message)
+        return;
+    buffer_text(buffer, again ? "field: " : "field ");
+    text_escape(buffer, pair->key, strlen(pair->key));
+    if (again)
+        buffer_text(buffer, "\n");
+    else
+        line(buffer, "", what);
+}
+
 bool failure_write(struct buffer *buffer, const struct failure *failure, const char *server)
 {
     const struct remedy *remedy = remedy_find(failure->reason, failure->status);
@@ -131,18 +162,16 @@ bool failure_write(struct buffer *buffer, const struct failure *failure, const c
     const char *resource =
         failure->resource[0] != '\0' ? failure->resource : meta(failure, remedy->resource_key);
     for (size_t i = 0; i < failure->meta_count; i++) {
-        // Said below, as the resource to look at.
-        if (strcmp(failure->meta[i].value, resource) == 0)
+        // Said below, as the resource to look at, or with the fields.
+        if (strcmp(failure->meta[i].value, resource) == 0 ||
+            is_of_field(failure, &failure->meta[i]))
             continue;
         buffer_text(buffer, "  ");
         text_escape(buffer, failure->meta[i].key, strlen(failure->meta[i].key));
         line(buffer, "", failure->meta[i].value);
     }
-    for (size_t i = 0; i < failure->field_count; i++) {
-        buffer_text(buffer, "field ");
-        text_escape(buffer, failure->fields[i].key, strlen(failure->fields[i].key));
-        line(buffer, "", failure->fields[i].value);
-    }
+    for (size_t i = 0; i < failure->field_count; i++)
+        write_field(buffer, failure->message, &failure->fields[i]);
     if (failure->retry_after_ms > 0)
         buffer_printf(buffer, "retry: in %" PRId64 " s\n", (failure->retry_after_ms + 999) / 1000);
     if (resource[0] != '\0')

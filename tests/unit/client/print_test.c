@@ -171,6 +171,44 @@ static void failures_are_told_in_full(void **state)
     assert_string_equal(failure.reason, "");
 }
 
+// What is written of an error about `field`.
+static void of_field(struct buffer *text, const char *message, const char *field, const char *what)
+{
+    struct failure failure = {.status = STATUS_INVALID_ARGUMENT,
+                              .message = message,
+                              .reason = "FIELD_INVALID",
+                              .resource = "",
+                              .request_id = "",
+                              .meta = {{"field", "filter"}},
+                              .meta_count = 1,
+                              .fields = {{field, what}},
+                              .field_count = 1};
+    buffer_reset(text);
+    assert_true(failure_write(text, &failure, NULL));
+}
+
+static void a_field_at_fault_is_named_once(void **state)
+{
+    (void)state;
+    static const char rest[] = "reason: FIELD_INVALID (INVALID_ARGUMENT)\n";
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, 64 * 1024);
+    of_field(&text, "filter: has no field x", "filter", "filter: has no field x");
+    assert_null(strstr(text.data, "field filter"));
+    assert_null(strstr(text.data, "field: filter"));
+    assert_int_equal(strncmp(text.data, "error: filter: has no field x\n", 30), 0);
+    of_field(&text, "the request is bad", "filter", "filter: has no field x");
+    assert_non_null(strstr(text.data, rest));
+    assert_non_null(strstr(text.data, "\nfield filter: has no field x\n"));
+    assert_null(strstr(text.data, "field: filter"));
+    of_field(&text, "has no field x", "filter", "has no field x");
+    assert_non_null(strstr(text.data, "\nfield: filter\n"));
+    assert_null(strstr(text.data, "field filter"));
+    // Of another field than the one that the metadata name.
+    of_field(&text, "name: is odd", "name", "name: is odd");
+    assert_non_null(strstr(text.data, "\n  field: filter\n"));
+}
+
 static Docbridge__V1__SyncTask task(Docbridge__V1__SyncTaskKind kind,
                                     Docbridge__V1__SyncTask__State how, int64_t done, int64_t total)
 {
@@ -275,6 +313,7 @@ int main(void)
         cmocka_unit_test(table_does_not_cut_off_a_terminal),
         cmocka_unit_test(fields_are_read_by_path),
         cmocka_unit_test(failures_are_told_in_full),
+        cmocka_unit_test(a_field_at_fault_is_named_once),
         cmocka_unit_test(picture_fits_its_columns),
         cmocka_unit_test(events_are_lines),
     };
