@@ -1,7 +1,7 @@
 // The one table of commands: it drives parsing, help, suggestions, calls and tables.
 //
 // A command without a `run` of its own is described wholly by its row: a list (`listing`) or a
-// record shown (`pattern`).
+// record shown (`pattern`). A list with a `run` makes its request itself.
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -47,11 +47,15 @@ struct flag {
     const ProtobufCEnumDescriptor *type;
 };
 
+enum { COLUMN_WHOLE = 10000 };
+
 // A column of a table: its title, what it shows, how.
 struct column {
     const char *title;
     const char *path;
     enum field_style style;
+    size_t least; // how much of a text a narrow terminal leaves; COLUMN_WHOLE: all of it
+    bool asked;   // shown when --columns names it, and not otherwise
 };
 
 enum listing_parent {

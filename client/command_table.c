@@ -94,6 +94,17 @@
         .type = &docbridge__v1__##enum_type##__descriptor                             \
     }
 
+// Enough of a title to tell one record from another.
+#define TITLE(field)                                 \
+    {                                                \
+        .title = "TITLE", .path = field, .least = 20 \
+    }
+// Longer than all the rest of a record, and of no use to any command.
+#define URI_COLUMN                                            \
+    {                                                         \
+        .title = "URI", .path = "upstream_uri", .asked = true \
+    }
+
 #define SCOPE_FLAG ENUM("scope", "SCOPE", pause_scope, "all, sync or reveals [all]")
 #define REASON_FLAG TEXT("reason", "REASON", "why; goes to the audit trail")
 #define REGION_FLAGS                                                                           \

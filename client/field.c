@@ -243,6 +243,28 @@ bool field_enum_words(struct buffer *buffer, const ProtobufCEnumDescriptor *type
 static void message_text(struct buffer *buffer, const ProtobufCMessage *message,
                          enum field_style style);
 
+// Every second part of a resource name, or the last where a connection is its parent: of these
+// there is one as a rule. What has no such form is left as it is.
+static void ids_text(struct buffer *buffer, const char *name)
+{
+    size_t slashes = 0;
+    for (const char *at = name; *at != '\0'; at++)
+        slashes += *at == '/';
+    bool of_connection = strncmp(name, "connections/", strlen("connections/")) == 0;
+    if (slashes % 2 == 0 || of_connection) {
+        buffer_text(buffer, slashes % 2 == 0 ? name : strrchr(name, '/') + 1);
+        return;
+    }
+    for (size_t part = 0; part <= slashes; part++) {
+        size_t len = strcspn(name, "/");
+        if (part % 2 == 1) {
+            buffer_text(buffer, part > 1 ? "/" : "");
+            buffer_append(buffer, name, len);
+        }
+        name += len + (part < slashes ? 1 : 0);
+    }
+}
+
 static void value_text(struct buffer *buffer, const ProtobufCFieldDescriptor *field,
                        const void *value, enum field_style style)
 {
@@ -250,7 +272,10 @@ static void value_text(struct buffer *buffer, const ProtobufCFieldDescriptor *fi
     case PROTOBUF_C_TYPE_STRING: {
         const char *text = *(const char *const *)value;
         const char *slash = style == FIELD_SHORT ? strrchr(text, '/') : NULL;
-        buffer_text(buffer, slash == NULL ? text : slash + 1);
+        if (style == FIELD_IDS)
+            ids_text(buffer, text);
+        else
+            buffer_text(buffer, slash == NULL ? text : slash + 1);
         break;
     }
     case PROTOBUF_C_TYPE_BOOL:

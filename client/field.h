@@ -34,6 +34,7 @@ const char *field_get_text(const ProtobufCMessage *message, const char *name);
 enum field_style {
     FIELD_FULL,
     FIELD_SHORT, // the last part of a resource name
+    FIELD_IDS,   // its ids joined by slashes, as commands take them
 };
 // Appends the value at `path` for a person: enums without their prefix, times to the second,
 // yes or no, lists joined by commas, unset as nothing. Not yet escaped. False: no such path.

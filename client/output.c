@@ -31,10 +31,14 @@ static int write_json(struct session *session, const ProtobufCMessage *message,
 
 static struct table *start_table(struct session *session, bool header)
 {
-    return table_new(&(struct table_settings){.stream = stdout,
-                                              .header = header && !session->options.no_header,
-                                              .color = session->options.color_out,
-                                              .terminal = isatty(STDOUT_FILENO) == 1});
+    // A report is read as a whole; of a record in a list, the rest is a command away.
+    bool is_list = session->command->listing != NULL;
+    return table_new(
+        &(struct table_settings){.stream = stdout,
+                                 .header = header && !session->options.no_header,
+                                 .color = session->options.color_out,
+                                 .terminal = isatty(STDOUT_FILENO) == 1,
+                                 .every_column = !is_list || session->options.columns != NULL});
 }
 
 static bool pair_row(struct table *table, const char *name, const char *value)
@@ -183,7 +187,8 @@ static int choose(struct session *session, const struct column *columns,
     *ret_count = 0;
     if (session->options.columns == NULL) {
         for (; columns != NULL && columns->title != NULL; columns++)
-            ret_chosen[(*ret_count)++] = *columns;
+            if (!columns->asked)
+                ret_chosen[(*ret_count)++] = *columns;
         return EXIT_OK;
     }
     char *at = arena_strdup(&session->arena, session->options.columns);
@@ -196,7 +201,8 @@ static int choose(struct session *session, const struct column *columns,
             return session_usage(session, "--columns: no column or field %s", at);
         if (*ret_count == COLUMNS_MAX)
             return session_usage(session, "--columns: more than %d", COLUMNS_MAX);
-        ret_chosen[(*ret_count)++] = known != NULL ? *known : (struct column){at, at, FIELD_FULL};
+        ret_chosen[(*ret_count)++] =
+            known != NULL ? *known : (struct column){.title = at, .path = at};
     }
     return EXIT_OK;
 }
@@ -225,13 +231,17 @@ static bool item_row(struct table *table, const ProtobufCMessage *item,
 }
 
 // Words of upstream may be long and can be cut; what is typed into the next command cannot.
-static enum table_fit fit_of(const ProtobufCMessageDescriptor *type, const struct column *column)
+static bool add_column(struct table *table, const ProtobufCMessageDescriptor *type,
+                       const struct column *column)
 {
     const ProtobufCFieldDescriptor *field = field_at(type, column->path);
     if (field_is_number(field))
-        return TABLE_RIGHT;
-    return field->type == PROTOBUF_C_TYPE_STRING && column->style == FIELD_FULL ? TABLE_CUT
-                                                                                : TABLE_KEEP;
+        return table_column(table, column->title, TABLE_RIGHT);
+    if (field->type != PROTOBUF_C_TYPE_STRING || column->style != FIELD_FULL ||
+        column->least == COLUMN_WHOLE)
+        return table_column(table, column->title, TABLE_KEEP);
+    return column->least == 0 ? table_column(table, column->title, TABLE_CUT)
+                              : table_column_cut(table, column->title, column->least);
 }
 
 static int items_table(struct session *session, const ProtobufCMessage *response,
@@ -245,11 +255,17 @@ static int items_table(struct session *session, const ProtobufCMessage *response
     struct table *table _cleanup_(table_freep) = start_table(session, true);
     bool good = table != NULL;
     for (size_t i = 0; good && i < count; i++)
-        good = table_column(table, chosen[i].title, fit_of(field->descriptor, &chosen[i]));
+        good = add_column(table, field->descriptor, &chosen[i]);
     for (size_t i = 0; good && i < field_count(response, field); i++)
         good = item_row(table, *(const ProtobufCMessage *const *)field_item(response, field, i),
                         chosen, count);
-    return good && table_print(table) ? EXIT_OK : session_no_memory(session);
+    if (!good || !table_print(table))
+        return session_no_memory(session);
+    const char *left_out = table_left_out(table);
+    if (left_out != NULL)
+        session_note(session, "no room for %s: a wider terminal, --columns or -o json shows more",
+                     left_out);
+    return EXIT_OK;
 }
 
 int output_items(struct session *session, const ProtobufCMessage *response, const char *items,

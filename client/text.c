@@ -1,6 +1,7 @@
 #include "client/text.h"
 
 #include <string.h>
+#include <wchar.h>
 
 #include "server/base/utf8.h"
 
@@ -29,6 +30,25 @@ char *text_escaped(const char *text)
     buffer_init(&buffer, 6 * strlen(text) + 64);
     text_escape(&buffer, text, strlen(text));
     return buffer_steal(&buffer, NULL);
+}
+
+size_t text_width(const char *text, size_t most, size_t *ret_len)
+{
+    size_t width = 0, i = 0, len = strlen(text);
+    while (i < len) {
+        uint32_t point;
+        size_t bytes = utf8_decode(text + i, len - i, &point);
+        int columns = bytes == 0 ? 1 : wcwidth((wchar_t)point);
+        // libsmartcols writes each byte of what its locale cannot show as \xNN.
+        size_t more = columns >= 0 ? (size_t)columns : 4 * bytes;
+        if (more > most - width)
+            break;
+        width += more;
+        i += bytes == 0 ? 1 : bytes;
+    }
+    if (ret_len != NULL)
+        *ret_len = i;
+    return width;
 }
 
 enum { WORD_MAX = 64 };

@@ -3,15 +3,18 @@ with; the terminal by a pty."""
 
 import base64
 import ctypes
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -35,9 +38,8 @@ class Terminal:
         if self.pid == 0:
             os.environ.clear()
             os.environ.update(test.environment, TERM="xterm")
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
             os.execv(PROGRAM, [PROGRAM] + test.words(words))
-        import fcntl, struct, termios
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
     def until(self, text, seconds=60):
         limit = time.time() + seconds
@@ -168,6 +170,37 @@ class CliTest(unittest.TestCase):
         done = self.run_cli("-ojsonl", "org", "list", "--limit=2")
         self.assertEqual([json.loads(line)["name"][-1] for line in done.stdout.splitlines()],
                          ["0", "1"])
+
+    URI = "https://msp.eu.itglue.com/1814700877216489/docs/2443034390564237"
+
+    def documents(self):
+        self.answer("ListDocuments", self.message("ListDocumentsResponse", documents=[
+            dict(name="companies/acme/documents/2443034390564237", upstream_uri=self.URI,
+                 display_name="Disaster recovery of the mail server in Bonn",
+                 update_time=dict(seconds=86400))]))
+
+    def test_lists_are_readable_on_a_terminal(self):
+        self.documents()
+        for columns, title, more in (
+                (120, "Disaster recovery of the mail server in Bonn  ", "UPDATED\r\n"),
+                (80, "Disaster recovery of the mail …  ", "UPDATED\r\n"),
+                (60, "Disaster recovery of the mail se…", "no room for UPDATED: ")):
+            terminal = Terminal(self, ["docs", "list", "acme"], columns)
+            self.assertEqual(terminal.end(), 0)
+            text = terminal.output.decode()
+            self.assertIn(title, text)
+            self.assertIn(more, text)
+            self.assertNotIn("URI", text)
+            for line in text.splitlines():
+                if not line.startswith("\x1b[36mnote"):
+                    self.assertLessEqual(len(line), columns, text)
+
+    def test_addresses_are_shown_when_asked_for(self):
+        self.documents()
+        self.assertNotIn("URI", self.run_cli("docs", "list", "acme").stdout)
+        self.assertIn(self.URI, self.run_cli("-ojson", "docs", "list", "acme").stdout)
+        for name in ("uri", "upstream_uri"):
+            self.assertIn(self.URI, self.run_cli("docs", "list", "acme", "--columns", name).stdout)
 
     def test_server_text_is_escaped(self):
         self.organizations()

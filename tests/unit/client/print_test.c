@@ -15,6 +15,7 @@
 #include "client/progress.h"
 #include "client/remedy.h"
 #include "client/table.h"
+#include "client/text.h"
 #include "docbridge/v1/error_reason.pb-c.h"
 #include "docbridge/v1/mapping.pb-c.h"
 #include "google/rpc/error_details.pb-c.h"
@@ -88,6 +89,84 @@ static void table_does_not_cut_off_a_terminal(void **state)
     assert_non_null(strstr(text, "\x1b[31mFAILED"));
 }
 
+#define CUT "\xe2\x80\xa6"
+
+static void print_for(char text[1024], const struct table_settings *settings)
+{
+    memset(text, 0, 1024);
+    FILE *stream = fmemopen(text, 1024, "w");
+    struct table_settings chosen = *settings;
+    chosen.stream = stream;
+    chosen.header = true;
+    chosen.terminal = true;
+    struct table *table = table_new(&chosen);
+    assert_true(table_column(table, "RECORD", TABLE_KEEP));
+    assert_true(table_column_cut(table, "TITLE", 20));
+    assert_true(table_column(table, "TEXT", TABLE_CUT));
+    assert_true(table_column(table, "STATE", TABLE_KEEP));
+    assert_true(table_row(table,
+                          (const char *[]){"2443034390564237", "B\xc3\xbcro mailbox migration 316",
+                                           "network before before window wait", "OPEN"},
+                          4));
+    assert_true(table_row(table, (const char *[]){"1605621268607587", "Firewall", "x", "OPEN"}, 4));
+    assert_true(table_print(table));
+    (void)fflush(stream);
+    const char *left_out = table_left_out(table);
+    (void)fprintf(stream, "without %s\n", left_out == NULL ? "none" : left_out);
+    table_free(table);
+    (void)fclose(stream);
+}
+
+static void a_narrow_terminal_leaves_titles(void **state)
+{
+    (void)state;
+    char text[1024];
+    print_for(text, &(struct table_settings){.width = 100});
+    assert_null(strstr(text, CUT));
+    print_for(text, &(struct table_settings){.width = 80});
+    assert_string_equal(
+        text, "RECORD            TITLE                       TEXT                         STATE\n"
+              "2443034390564237  B\xc3\xbcro mailbox migration 316  network before before wind" CUT
+              "  OPEN\n"
+              "1605621268607587  Firewall                    x                            OPEN\n"
+              "without none\n");
+    // What is at the end goes before a title does.
+    print_for(text, &(struct table_settings){.width = 50});
+    assert_string_equal(text,
+                        "RECORD            TITLE                 TEXT\n"
+                        "2443034390564237  B\xc3\xbcro mailbox migrat" CUT "  network b" CUT "\n"
+                        "1605621268607587  Firewall              x\n"
+                        "without STATE\n");
+    print_for(text, &(struct table_settings){.width = 30});
+    assert_string_equal(text, "RECORD            TITLE\n"
+                              "2443034390564237  B\xc3\xbcro mailbo" CUT "\n"
+                              "1605621268607587  Firewall\n"
+                              "without TEXT, STATE\n");
+    // A report is longer than its line rather than less than whole.
+    print_for(text, &(struct table_settings){.width = 30, .every_column = true});
+    assert_string_equal(text, "RECORD            TITLE                 TEXT      STATE\n"
+                              "2443034390564237  B\xc3\xbcro mailbox migrat" CUT "  network" CUT
+                              "  OPEN\n"
+                              "1605621268607587  Firewall              x         OPEN\n"
+                              "without none\n");
+}
+
+static void a_cut_counts_columns(void **state)
+{
+    (void)state;
+    size_t len;
+    assert_int_equal(text_width("B\xc3\xbcro", SIZE_MAX, NULL), 4);
+    // Two wide letters, one combining accent.
+    assert_int_equal(text_width("\xe6\x97\xa5\xe6\x9c\xac"
+                                "e\xcc\x81",
+                                SIZE_MAX, &len),
+                     5);
+    assert_int_equal(len, 9);
+    assert_int_equal(text_width("\xe6\x97\xa5\xe6\x9c\xac", 3, &len), 2);
+    assert_int_equal(len, 3);
+    assert_int_equal(text_width("", 0, &len), 0);
+}
+
 static void fields_are_read_by_path(void **state)
 {
     (void)state;
@@ -107,6 +186,23 @@ static void fields_are_read_by_path(void **state)
     buffer_text(&text, " ");
     field_text(&text, &organization.base, "mapping.source", FIELD_FULL);
     assert_string_equal(text.data, "acme companies/acme PSA_ID");
+    static const char *const names[][2] = {
+        {"companies/acme", "acme"},
+        {"companies/acme/documents/9", "acme/9"},
+        {"connections/main/checklistTemplates/9", "9"},
+        {"companies/acme/passwordAccess", "companies/acme/passwordAccess"},
+        {"revealPolicy", "revealPolicy"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "%s", names[i][0]);
+        mapping.company = name;
+        buffer_reset(&text);
+        buffer_text(&text, "=");
+        field_text(&text, &organization.base, "mapping.company", FIELD_IDS);
+        assert_string_equal(text.data + 1, names[i][1]);
+    }
     assert_false(field_text(&text, &organization.base, "mapping.none", FIELD_FULL));
     assert_false(field_text(&text, &organization.base, "displayNam", FIELD_FULL));
     assert_true(field_text(&text, &organization.base, "displayName", FIELD_FULL));
@@ -311,6 +407,8 @@ int main(void)
         cmocka_unit_test(classes_follow_the_reason),
         cmocka_unit_test(table_escapes_and_aligns),
         cmocka_unit_test(table_does_not_cut_off_a_terminal),
+        cmocka_unit_test(a_narrow_terminal_leaves_titles),
+        cmocka_unit_test(a_cut_counts_columns),
         cmocka_unit_test(fields_are_read_by_path),
         cmocka_unit_test(failures_are_told_in_full),
         cmocka_unit_test(a_field_at_fault_is_named_once),
