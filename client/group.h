@@ -4,6 +4,8 @@
 // standard error.
 #pragma once
 
+#include <protobuf-c/protobuf-c.h>
+
 struct session;
 
 int connection_create_run(struct session *session);
@@ -53,6 +55,7 @@ int sync_watch_run(struct session *session);
 int sync_cancel_run(struct session *session);
 
 int search_run(struct session *session);
+void search_note(struct session *session, const ProtobufCMessage *response);
 int changes_watch_run(struct session *session);
 
 int docs_show_run(struct session *session);

@@ -157,6 +157,28 @@ static int fetch(struct session *session, ProtobufCMessage *request,
     }
 }
 
+int listing_pages(struct session *session, ProtobufCMessage *request)
+{
+    const struct listing *listing = session->command->listing;
+    const ProtobufCFieldDescriptor *field = field_find(own_method(session)->output, listing->items);
+    struct gathered gathered = {0};
+    const ProtobufCMessage *last = NULL;
+    int class = fetch(session, request, field, &gathered, &last);
+    if (class == EXIT_OK) {
+        replace_items(last, field, &gathered);
+        class = output_items(session, last, listing->items, session->command->columns);
+        if (session->options.format == OUTPUT_TABLE) {
+            if (listing->note != NULL)
+                listing->note(session, last);
+        }
+        const char *next = field_get_text(last, "next_page_token");
+        if (next[0] != '\0')
+            session_note(session, "there are more: --limit N, or --page-token %s", next);
+    }
+    free(gathered.items);
+    return class;
+}
+
 int listing_run(struct session *session)
 {
     const struct listing *listing = session->command->listing;
@@ -175,20 +197,7 @@ int listing_run(struct session *session)
     const char *order = parse_text(session->arguments, "order-by");
     if (order != NULL)
         field_set_text(request, "order_by", order);
-    struct gathered gathered = {0};
-    const ProtobufCMessage *last = NULL;
-    class = fetch(session, request, field, &gathered, &last);
-    if (class == EXIT_OK) {
-        replace_items(last, field, &gathered);
-        class = output_items(session, last, listing->items, session->command->columns);
-        if (listing->note != NULL && session->options.format == OUTPUT_TABLE)
-            listing->note(session, last);
-        const char *next = field_get_text(last, "next_page_token");
-        if (next[0] != '\0')
-            session_note(session, "there are more: --limit N, or --page-token %s", next);
-    }
-    free(gathered.items);
-    return class;
+    return listing_pages(session, request);
 }
 
 int listing_show(struct session *session)

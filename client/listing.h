@@ -5,5 +5,7 @@
 
 // Fetches all pages, up to --limit, and prints them as one list. Returns an exit class.
 int listing_run(struct session *session);
+// As listing_run, of a request that the caller made.
+int listing_pages(struct session *session, ProtobufCMessage *request);
 // Gets the resource of the row's pattern and prints it. Returns an exit class.
 int listing_show(struct session *session);

@@ -168,6 +168,9 @@ enum err_code options_resolve(const struct arguments *arguments, struct arena *a
         .color_err = color_wanted(color, STDERR_FILENO),
         .limit = parse_has(arguments, "all") ? 0 : parse_number(arguments, "limit", 0),
     };
+    if (parse_has(arguments, "limit") && parse_number(arguments, "limit", 0) == 0)
+        return err_set(reterr, ERR_FIELD_INVALID,
+                       "--limit takes 1 or more; without it a list is whole");
     const char *timeout = file.values[KEY_TIMEOUT];
     if (timeout != NULL && (!encoding_int64(timeout, strlen(timeout), &ret_options->timeout_s) ||
                             ret_options->timeout_s < 0 || ret_options->timeout_s > INT32_MAX))

@@ -171,6 +171,12 @@ class CliTest(unittest.TestCase):
         self.assertEqual([json.loads(line)["name"][-1] for line in done.stdout.splitlines()],
                          ["0", "1"])
 
+    def test_a_limit_is_1_or_more(self):
+        self.organizations()
+        for words in (["--limit", "0"], ["--limit=0", "--all"]):
+            self.expect(self.run_cli("org", "list", *words), 2, "--limit takes 1 or more; without it")
+        self.assertEqual(self.server.calls, [])
+
     URI = "https://msp.eu.itglue.com/1814700877216489/docs/2443034390564237"
 
     def documents(self):
@@ -201,6 +207,44 @@ class CliTest(unittest.TestCase):
         self.assertIn(self.URI, self.run_cli("-ojson", "docs", "list", "acme").stdout)
         for name in ("uri", "upstream_uri"):
             self.assertIn(self.URI, self.run_cli("docs", "list", "acme", "--columns", name).stdout)
+
+    # Search.
+
+    def hits(self):
+        def page(request, context):
+            first = int(request.page_token or 0)
+            count = min(request.page_size or 50, 100, 250 - first)
+            response = self.message("SearchDocumentationResponse", total_size=250,
+                                    search_as_of_time=dict(seconds=86400))
+            for i in range(first, first + count):
+                response.hits.add(resource="companies/acme/documents/%d" % i, display_name="Server",
+                                  kind="DOCUMENTATION_KIND_DOCUMENT", snippet="a server")
+            if first + count < 250:
+                response.next_page_token = str(first + count)
+            return response
+        self.answer("SearchDocumentation", page)
+
+    def test_search_finds_all_pages(self):
+        self.hits()
+        for words in ([], ["--all"], ["--limit", "1000"]):
+            done = self.run_cli("search", "server", "--kind", "document", "--no-header", *words)
+            self.assertEqual((done.returncode, done.stderr), (0, "note: 250 found\n"))
+            lines = done.stdout.splitlines()
+            self.assertEqual(len(lines), 250)
+            self.assertEqual(lines[249].split(None, 2), ["acme/249", "DOCUMENT", "Server  a server"])
+        requests = self.server.requests("SearchDocumentation")
+        self.assertEqual([r.page_token for r in requests], 3 * ["", "100", "200"])
+        self.assertEqual((requests[2].query, list(requests[2].kinds)), ("server", [1]))
+        done = self.run_cli("search", "server", "--limit", "120", "--page-token", "100", "-ojson")
+        self.expect(done, 0, "--page-token 220")
+        self.assertEqual(len(json.loads(done.stdout)["hits"]), 120)
+        self.expect(self.run_cli("search", "x", "--columns", "nothing"), 2, "no column or field")
+
+    def test_search_of_nothing(self):
+        self.answer("SearchDocumentation", self.message("SearchDocumentationResponse"))
+        done = self.run_cli("search", "server", "--company", "acme")
+        self.assertEqual(done.stderr, "note: 0 found\nnote: nothing is indexed yet\n")
+        self.assertEqual(self.server.requests("SearchDocumentation")[0].parent, "companies/acme")
 
     def test_server_text_is_escaped(self):
         self.organizations()
