@@ -200,6 +200,30 @@ static void note_records(struct session *session, const ProtobufCMessage *respon
                      synced ? "" : ", never synced", is_stale ? ", stale" : "");
 }
 
+// Nothing found is good news only when it was looked for.
+static void note_secrets(struct session *session, const ProtobufCMessage *response)
+{
+    const Docbridge__V1__ListEmbeddedSecretsResponse *list = (const void *)response;
+    struct buffer time _cleanup_(buffer_done);
+    buffer_init(&time, 64);
+    field_text(&time, response, "scan_as_of_time", FIELD_FULL);
+    if (time.len == 0)
+        session_note(session, "%d in all; nothing was looked at yet", list->total_size);
+    else
+        session_note(session, "%d in all, as of %s", list->total_size, time.data);
+}
+
+// A name where a subject is wanted finds nothing, which looks as if there were nothing to change.
+static void note_exposures(struct session *session, const ProtobufCMessage *response)
+{
+    const Docbridge__V1__ListExposuresResponse *list = (const void *)response;
+    if (list->n_exposures == 0)
+        session_note(session, "0 found%s",
+                     parse_has(session->arguments, "user")
+                         ? "; --user takes the subject of a token, not a name"
+                         : "");
+}
+
 const struct flag command_global_flags[] = {
     TEXT("server", "ADDRESS", "host:port or unix:/path [$DOCBRIDGE_SERVER]"),
     TEXT("context", "NAME", "section of config.ini to use [$DOCBRIDGE_CONTEXT]"),

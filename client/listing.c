@@ -170,6 +170,9 @@ int listing_pages(struct session *session, ProtobufCMessage *request)
         if (session->options.format == OUTPUT_TABLE) {
             if (listing->note != NULL)
                 listing->note(session, last);
+            // Nothing at all could be a failure that nobody sees.
+            else if (gathered.count == 0)
+                session_note(session, "0 found");
         }
         const char *next = field_get_text(last, "next_page_token");
         if (next[0] != '\0')

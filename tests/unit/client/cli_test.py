@@ -171,6 +171,21 @@ class CliTest(unittest.TestCase):
         self.assertEqual([json.loads(line)["name"][-1] for line in done.stdout.splitlines()],
                          ["0", "1"])
 
+    def test_an_empty_list_says_so(self):
+        self.answer("ListSyncIssues", self.message("ListSyncIssuesResponse"))
+        self.assertEqual(self.run_cli("sync", "issues").stderr, "note: 0 found\n")
+        self.assertEqual(self.run_cli("-ojson", "sync", "issues").stderr, "")
+        self.answer("ListSyncIssues", self.message("ListSyncIssuesResponse", sync_issues=[
+            dict(name="connections/main/syncIssues/1")]))
+        self.assertEqual(self.run_cli("sync", "issues").stderr, "")
+        self.answer("ListEmbeddedSecrets", self.message("ListEmbeddedSecretsResponse"))
+        self.assertEqual(self.run_cli("secrets", "list", "acme").stderr,
+                         "note: 0 in all; nothing was looked at yet\n")
+        self.answer("ListEmbeddedSecrets", self.message("ListEmbeddedSecretsResponse",
+                                                        scan_as_of_time=dict(seconds=86400)))
+        self.assertEqual(self.run_cli("secrets", "list", "acme").stderr,
+                         "note: 0 in all, as of 1970-01-02T00:00:00Z\n")
+
     def test_a_limit_is_1_or_more(self):
         self.organizations()
         for words in (["--limit", "0"], ["--limit=0", "--all"]):
@@ -928,16 +943,22 @@ class CliTest(unittest.TestCase):
     def test_exposures_of_somebody_who_leaves(self):
         self.answer("ListExposures", self.message("ListExposuresResponse", exposures=[
             self.message("Exposure", name="exposures/e1", state=1, password_entry=self.NAME,
+                         viewer=dict(subject="tom/1", display_name="Tom Leaver"),
                          password_display_name="Firewall", reveal_count=3)]))
         done = self.run_cli("exposures", "--user", "tom", "--open", "--company", "acme")
         self.expect(done, 0)
-        self.assertIn("Firewall", done.stdout)
+        self.assertRegex(done.stdout, "e1 +OPEN +tom/1 +Firewall +Tom Leaver +3 +acme/9")
+        self.assertEqual(done.stderr, "")
         self.assertEqual(self.server.requests("ListExposures")[0].filter,
                          'viewer.subject = "tom" AND company = "companies/acme" AND open = true')
         self.expect(self.run_cli("exposures", "--password", "acme/9"), 0)
         self.assertEqual(self.server.requests("ListExposures")[1].filter,
                          'password_entry = "companies/acme/passwords/9"')
         self.expect(self.run_cli("exposures", "extra"), 2, "too many arguments")
+        self.answer("ListExposures", self.message("ListExposuresResponse"))
+        self.assertEqual(self.run_cli("exposures").stderr, "note: 0 found\n")
+        self.assertEqual(self.run_cli("exposures", "--user", "Tom Leaver").stderr,
+                         "note: 0 found; --user takes the subject of a token, not a name\n")
         self.answer("ResolveExposure", self.message("Exposure", name="exposures/e1", state=3))
         self.expect(self.run_cli("exposure", "resolve", "e1"), 2, "--note")
         self.expect(self.run_cli("exposure", "resolve", "e1", "--note", "gone", "--etag", "r3"), 0)
