@@ -34,10 +34,12 @@ static int print_help(const struct arguments *arguments, FILE *stream, int class
     return fflush(stream) == 0 && !ferror(stream) ? class : EXIT_OTHER;
 }
 
-static int usage(const char *text)
+static int usage(const struct arguments *arguments, const char *text)
 {
     char *escaped _cleanup_(freep) = text_escaped(text);
-    (void)fprintf(stderr, "error: %s\nSee `docbridge --help`.\n", escaped == NULL ? "" : escaped);
+    (void)fprintf(stderr, "error: %s\nSee `docbridge %s%s--help`.\n",
+                  escaped == NULL ? "" : escaped, arguments->group,
+                  arguments->group[0] == '\0' ? "" : " ");
     return EXIT_USAGE;
 }
 
@@ -48,7 +50,7 @@ static int run(const struct arguments *arguments)
     struct err err = {0};
     int class;
     if (options_resolve(arguments, &session.arena, &session.options, &err) != ERR_OK)
-        class = usage(err.text);
+        class = usage(arguments, err.text);
     else if (session.command->run != NULL)
         class = session.command->run(&session);
     else if (session.command->listing != NULL)
@@ -68,7 +70,7 @@ int main(int argc, char **argv)
     static struct arguments arguments;
     struct err err = {0};
     if (parse_line(argc, argv, &arguments, &err) != ERR_OK)
-        return usage(err.text);
+        return usage(&arguments, err.text);
     if (arguments.version) {
         (void)printf("docbridge %s\n", version);
         return fflush(stdout) == 0 ? EXIT_OK : EXIT_OTHER;

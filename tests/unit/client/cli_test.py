@@ -1297,6 +1297,14 @@ class CliTest(unittest.TestCase):
             self.assertEqual(done.stdout, "")
             self.assertNotIn("\x1b", done.stderr)
 
+    def test_usage_errors_point_at_the_nearest_help(self):
+        for words, help in ((["passwords", "reveal"], "passwords reveal --help"),
+                            (["map", "swap", "1", "2", "3"], "map swap --help"),
+                            (["org", "list", "--stat", "x"], "org list --help"),
+                            (["org", "list", "--limit", "0"], "org list --help"),
+                            (["org", "nothing"], "org --help"), (["nothing"], "--help")):
+            self.assertIn("\nSee `docbridge %s`.\n" % help, self.run_cli(*words).stderr)
+
     def test_every_help(self):
         done = self.run_cli("--help")
         self.expect(done, 0)
