@@ -216,6 +216,31 @@ class CliTest(unittest.TestCase):
                 if not line.startswith("\x1b[36mnote"):
                     self.assertLessEqual(len(line), columns, text)
 
+    def on_terminal(self, columns, *words):
+        terminal = Terminal(self, list(words), columns)
+        self.assertEqual(terminal.end(), 0)
+        return terminal.output.decode()
+
+    def test_what_is_kept_on_a_narrow_terminal(self):
+        self.documents()
+        self.assertIn("  UPDATED\r\n", self.on_terminal(
+            40, "docs", "list", "acme", "--columns", "document,title,folders,updated"))
+        # A report is read as a whole.
+        self.answer("GetSetupProgress", self.message("SetupProgress", steps=[
+            dict(kind="KIND_MAP", state="STATE_BLOCKED",
+                 blockers=["BLOCKER_NO_COMPANIES", "BLOCKER_ORGANIZATIONS_FETCHING"],
+                 next_method="docbridge.v1.CompanyService/BatchUpsertCompanies")]))
+        self.assertIn("_FETCHING  docbridge company push FILE\r\n",
+                      self.on_terminal(50, "setup", "status"))
+        # A subject is typed into the next command.
+        subject = "auth0|5f7c8ec7c33c6c004bbafe82"
+        self.answer("ListExposures", self.message("ListExposuresResponse", exposures=[
+            dict(name="exposures/e1", state=1, viewer=dict(subject=subject),
+                 password_display_name="Firewall of the office in Bonn")]))
+        text = self.on_terminal(70, "exposures")
+        self.assertIn(subject, text)
+        self.assertIn("Firewall of the off", text)
+
     def test_addresses_are_shown_when_asked_for(self):
         self.documents()
         self.assertNotIn("URI", self.run_cli("docs", "list", "acme").stdout)
