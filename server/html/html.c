@@ -15,6 +15,9 @@ enum {
     TEXT_MAX_BYTES = 256 * 1024 * 1024,
 };
 
+// The line of the plain text that goes on: what is white in an empty one is not shown.
+enum line { LINE_HAS_TEXT, LINE_IS_EMPTY, LINE_ENDED_BY_TEXT };
+
 // One run over the input. Secrets are looked for in the plain text of a first one; if there are
 // any, a second one masks them. Both walk the plain text alike, so a place in it means the same.
 struct walk {
@@ -27,6 +30,7 @@ struct walk {
     int dropping; // the depth of the element that goes with all inside; 0: none
     // Where it is in the plain text. Of a second run: that text, and the next secret in it.
     size_t at;
+    enum line line;
     const struct buffer *text;
     bool has_secret;
     struct embedded_secret secret;
@@ -45,6 +49,12 @@ static void next_secret(struct walk *walk, size_t from)
 static void put_border(struct walk *walk, const struct html_element *element)
 {
     if (element->border == '\0')
+        return;
+    // Where one ends and the next begins is one border, so that what is shown on the next line of a
+    // label stands there in the plain text too. Tables count on each of theirs.
+    const bool counted = element->part != HTML_NO_PART, has_text = walk->line == LINE_HAS_TEXT;
+    walk->line = counted ? LINE_HAS_TEXT : LINE_IS_EMPTY;
+    if (!counted && !has_text)
         return;
     if (walk->plain != NULL)
         (void)buffer_append(walk->plain, &element->border, 1);
@@ -97,10 +107,36 @@ static void put_escaped(struct buffer *out, const char *text, size_t len)
     (void)buffer_append(out, text + start, len - start);
 }
 
+static size_t white_end(const char *text, size_t len)
+{
+    size_t at = 0;
+    while (at < len && memchr(" \t\r\n\xC2\xA0", text[at], 6) != NULL)
+        at++;
+    return at;
+}
+
+// The plain text, and what it makes of its line. No line begins in white space that is not shown.
+static void follow_line(struct walk *walk, const char *text, size_t len)
+{
+    const size_t start = white_end(text, len);
+    size_t end = len;
+    if (walk->plain != NULL && buffer_append(walk->plain, text, len) &&
+        walk->line == LINE_IS_EMPTY) {
+        char *line = walk->plain->data + walk->plain->len - len;
+        for (size_t i = 0; i < start; i++)
+            line[i] = line[i] == '\n' || line[i] == '\r' ? ' ' : line[i];
+    }
+    if (start == len && walk->line != LINE_HAS_TEXT)
+        return;
+    while (end > 0 && memchr(" \t\r\n", text[end - 1], 4) != NULL)
+        end--;
+    bool ended = memchr(text + end, '\n', len - end) != NULL;
+    walk->line = ended ? LINE_ENDED_BY_TEXT : LINE_HAS_TEXT;
+}
+
 static void put_text(struct walk *walk, const char *text, size_t len)
 {
-    if (walk->plain != NULL)
-        (void)buffer_append(walk->plain, text, len);
+    follow_line(walk, text, len);
     if (walk->out == NULL)
         return;
     size_t done = 0;

@@ -179,6 +179,16 @@ static void keeps_what_documents_are_made_of(void **state)
         {"<p>Password: Tr0<i>ub4</i>dor!</p>", "<p>Password: ****<i></i></p>", false, 1},
         {"<tr><td>Password</td><td>Tr0ub4dor</td></tr>", "<tr><td>Password</td><td>****</td></tr>",
          false, 1},
+        // What is shown on the next line of its label.
+        {"<p>Password:<br>Tr0ub4dor</p>", "<p>Password:<br>****</p>", false, 1},
+        {"<p>Password:<br>\n Tr0ub4dor</p>", "<p>Password:<br>\n ****</p>", false, 1},
+        {"<p>\nPassword:\n</p>\n\n<p>\nTr0ub4dor\n</p>", "<p>\nPassword:\n</p>\n\n<p>\n****\n</p>",
+         false, 1},
+        {"<div>Password:</div><p>&nbsp;</p><div><p>Tr0ub4dor</p></div>",
+         "<div>Password:</div><p>\xC2\xA0</p><div><p>****</p></div>", false, 1},
+        {"Password:<ul><li>Tr0ub4dor</li><li>Tr0ub4dor</li></ul>",
+         "Password:<ul><li>****</li><li>Tr0ub4dor</li></ul>", false, 1},
+        {"<p>Password:</p><p>Notes of 2026</p>", "<p>Password:</p><p>Notes of 2026</p>", false, 0},
         {"<p>The password: see the vault</p>", "<p>The password: see the vault</p>", false, 0},
         {"\xC3\x28", "", true, 0},
         {"<p>one word after another word</p>\xF3\xB0\x80\x80&#983040;&#xF0000;",
@@ -357,6 +367,28 @@ static void stays_within_its_bounds(void **state)
     assert_string_equal(text_of(&out), "<p>text</p>");
 }
 
+// The text alone has what is shown on one line on one too.
+static void text_has_the_lines_that_are_shown(void **state)
+{
+    static const struct {
+        const char *html, *text;
+    } rows[] = {
+        {"<p>a:</p>\n<p>b</p>", "\na:\n b\n"},
+        {"<p>a:</p><ul><li>b<br>\n\nc</ul>", "\na:\nb\n  c\n"},
+        {"a:\n\nb\n<p>c", "a:\n\nb\nc\n"},
+        {"<table><tr><td><p>a</p></td></tr></table>", "\n\n\t\na\n\t\n\n"},
+    };
+    struct buffer out _cleanup_(buffer_done);
+    (void)state;
+    buffer_init(&out, MAX_BYTES);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        buffer_reset(&out);
+        assert_true(html_text(rows[i].html, strlen(rows[i].html), &out));
+        (void)buffer_append(&out, "", 1);
+        assert_string_equal(out.data, rows[i].text);
+    }
+}
+
 static void says_when_there_is_no_room(void **state)
 {
     struct buffer out _cleanup_(buffer_done);
@@ -383,6 +415,7 @@ int main(void)
         cmocka_unit_test(escapes_at_every_place),
         cmocka_unit_test(words_are_kept_from_the_parser_without_a_difference),
         cmocka_unit_test(stays_within_its_bounds),
+        cmocka_unit_test(text_has_the_lines_that_are_shown),
         cmocka_unit_test(says_when_there_is_no_room),
     };
     return cmocka_run_group_tests(tests, read_corpus, drop_corpus);
