@@ -25,6 +25,8 @@ struct embedded_secret {
 // The border before a cell whose label stands in another one. Whoever makes a text of a table puts
 // it there, since a text does not show what stands above what.
 #define EMBEDDED_SECRET_CELL '\x1F'
+// The border behind one, where what follows could be taken for its value.
+#define EMBEDDED_SECRET_CELL_END '\x1E'
 // Whether such a cell is a label: "Admin password", "Passwort:".
 bool embedded_secret_is_label(const char *text, size_t len);
 

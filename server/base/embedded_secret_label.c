@@ -93,7 +93,7 @@ bool embedded_is_no_value(const struct text *text, size_t value, size_t end)
 static bool ends_value(const struct text *text, size_t at, char quote)
 {
     char c = text->data[at];
-    if (c == EMBEDDED_SECRET_CELL)
+    if (c == EMBEDDED_SECRET_CELL || c == EMBEDDED_SECRET_CELL_END)
         return true;
     if (quote != '\0')
         return c == quote || c == '\n';

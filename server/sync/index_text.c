@@ -6,6 +6,7 @@
 #include "server/base/embedded_secret.h"
 #include "server/base/utf8.h"
 #include "server/html/html.h"
+#include "server/source/source.h"
 
 enum { FOUND_OF_A_RECORD_MAX = 100, FOUND_FIRST = 64 };
 
@@ -76,6 +77,69 @@ static size_t squeeze(char *text, size_t len)
     return out > 0 && text[out - 1] == ' ' ? out - 1 : out;
 }
 
+// The value of a field, and the border that stands before it in a text: that of a cell if its name
+// is a label.
+struct value {
+    const char *text;
+    size_t len;
+    bool labelled;
+    char border[2];
+};
+
+// Goes on to the next one; false: there is none.
+static bool next_value(const char **at, size_t *left, struct value *value)
+{
+    const bool after_labelled = value->labelled;
+    value->labelled = false;
+    while (*left > 0 && **at == SEARCH_FIELD_NAME) {
+        const char *name = *at + 1, *end = memchr(name, SEARCH_FIELD_NAME, *left - 1);
+        if (end == NULL) // cut
+            return false;
+        // Of two fields with this key either could be the one.
+        value->labelled |= embedded_secret_is_label(name, (size_t)(end - name));
+        *left -= (size_t)(end + 1 - *at);
+        *at = end + 1;
+    }
+    if (*left == 0)
+        return false;
+    const char *next = memchr(*at, SEARCH_FIELD_NAME, *left);
+    char border = after_labelled ? EMBEDDED_SECRET_CELL_END : '\0';
+    value->text = *at;
+    value->len = next == NULL ? *left : (size_t)(next - *at);
+    value->border[0] = value->labelled ? EMBEDDED_SECRET_CELL : border;
+    *at += value->len;
+    *left -= value->len;
+    return true;
+}
+
+static bool make_plain(const struct search_text *text, struct buffer *plain)
+{
+    const char *at = text->content;
+    size_t left = text->content_len;
+    struct value value = {0};
+    if (text->kind != SOURCE_FLEXIBLE_ASSETS)
+        return html_text(at, left, plain);
+    while (next_value(&at, &left, &value))
+        if (!buffer_text(plain, value.border) || !html_text(value.text, value.len, plain))
+            return false;
+    return true;
+}
+
+// Masks the fields, without their names. Those that a label tells are left out: they are HTML.
+static void mask_fields(char *fields)
+{
+    const char *at = fields;
+    size_t left = strlen(fields), len = 0;
+    struct value value = {0};
+    while (next_value(&at, &left, &value)) {
+        if (value.labelled)
+            continue;
+        memmove(fields + len, value.text, value.len);
+        len += value.len;
+    }
+    fields[embedded_secret_mask(fields, len)] = '\0';
+}
+
 bool index_text_make(struct search_text *text, struct index_findings *findings, struct arena *arena)
 {
     struct buffer plain _cleanup_(buffer_done);
@@ -86,8 +150,8 @@ bool index_text_make(struct search_text *text, struct index_findings *findings, 
     if (fields == NULL || title == NULL)
         return false;
     title[embedded_secret_mask(title, strlen(title))] = '\0';
-    fields[embedded_secret_mask(fields, strlen(fields))] = '\0';
-    if (!html_text(text->content, text->content_len, &plain) ||
+    mask_fields(fields);
+    if (!make_plain(text, &plain) ||
         !note_secrets(text, text->title, strlen(text->title), title, &place, findings, arena) ||
         !note_secrets(text, plain.data, plain.len, NULL, &place, findings, arena))
         return false;

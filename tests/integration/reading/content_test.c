@@ -321,6 +321,34 @@ static void an_asset_has_its_fields_in_order_and_typed(void **state)
     assert_non_null(asset.freshness);
 }
 
+// A text whose field is called like a password is the value of that label, whatever it looks like.
+static void a_text_below_a_passwords_name_is_masked(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, RECORDS);
+    (void)fixture_sql(fixture,
+                      "UPDATE flexible_asset_type SET body = replace(replace(replace(body::text,"
+                      " '\"Host\"', '\"Admin password\"'), '\"Note\"', '\"WiFi Passwort:\"'),"
+                      " '\"Size\"', '\"PSK\"')::jsonb WHERE id = 77;"
+                      "UPDATE flexible_asset_type SET body = jsonb_set(body, '{fields,2,kind}',"
+                      " '\"Select\"') WHERE id = 77;"
+                      "UPDATE record SET body = '{\"traits\": {\"host\": \"geheim\","
+                      " \"note\": \"<p><b>of</b>fen</p>\", \"size\": \"sesame\","
+                      " \"since\": \"later\"}}' WHERE kind = 5 AND id = 1");
+    assert_int_equal(get_asset(fixture, "companies/acme/flexibleAssets/1"), ERR_OK);
+    assert_string_equal(asset.traits[0]->text, "****");
+    assert_string_equal(asset.traits[1]->sanitized_html, "<p><b>****</b></p>");
+    assert_string_equal(asset.traits[2]->text, "****");
+    // The one behind it is none.
+    assert_string_equal(asset.traits[5]->unrecognized_json, "\"later\"");
+    assert_int_equal(asset.masked_count, 3);
+    // Of another shape it is no less of one.
+    (void)fixture_sql(fixture, "UPDATE record SET body = '{\"traits\": {\"host\": 31415926}}'"
+                               " WHERE kind = 5 AND id = 1");
+    assert_int_equal(get_asset(fixture, "companies/acme/flexibleAssets/1"), ERR_OK);
+    assert_string_equal(asset.traits[0]->unrecognized_json, "****");
+}
+
 static void wrong_shapes_are_told_as_json_but_of_a_password_never(void **state)
 {
     struct fixture *fixture = *state;
@@ -460,6 +488,7 @@ int main(void)
         TEST(titles_are_masked),
         TEST(what_lists_hide_is_not_found),
         TEST(an_asset_has_its_fields_in_order_and_typed),
+        TEST(a_text_below_a_passwords_name_is_masked),
         TEST(wrong_shapes_are_told_as_json_but_of_a_password_never),
         TEST(a_checklist_has_its_items),
         TEST(templates_follow_who_shares_checklists),

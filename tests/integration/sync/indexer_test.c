@@ -115,6 +115,42 @@ static void credentials_are_masked_and_noted(void **state)
     assert_sql(fixture, "SELECT count(*) FROM embedded_secret", "1");
 }
 
+// What stands in a field that is called like a password is one, and nothing in another field is for
+// that.
+static void texts_below_a_passwords_name_are_masked(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fake_put(&(struct fake_record){
+        .kind = SOURCE_FLEXIBLE_ASSET_TYPES,
+        .id = 7,
+        .name = "Server",
+        .body = "{\"enabled\":true,\"fields\":["
+                "{\"key\":\"ip\",\"name\":\"Admin password\",\"kind\":\"Text\"},"
+                "{\"key\":\"wifi\",\"name\":\"PSK:\",\"kind\":\"Textbox\"},"
+                "{\"key\":\"site\",\"name\":\"Site\",\"kind\":\"Text\"},"
+                "{\"key\":\"size\",\"name\":\"Token\",\"kind\":\"Number\"}]}"});
+    put(SOURCE_FLEXIBLE_ASSETS, 3901, "Edge",
+        "{\"traits\":{\"ip\":\"geheim\",\"site\":\"Muenster\",\"size\":\"123456\","
+        "\"wifi\":\"<p><b>of</b>fen</p>\"}}");
+    // Empty, or cut from its value by what somebody wrote.
+    put(SOURCE_FLEXIBLE_ASSETS, 3902, "Empty",
+        "{\"traits\":{\"ip\":\" \",\"site\":\"Hannover\\u001d\",\"wifi\":\"sesame\"}}");
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3901",
+               "**** Muenster 123456 ****");
+    assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901",
+               "edge\nmuenster\n123456\n");
+    assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3902", "Hannover ****");
+    static const char *const never[] = {"geheim", "offen", "sesame"};
+    for (size_t i = 0; i < ARRAY_LEN(never); i++)
+        assert_string_equal(having(fixture, never[i]), "0");
+    assert_sql(fixture,
+               "SELECT string_agg(id || ':' || place, ',' ORDER BY id, place) FROM embedded_secret",
+               "3901:1,3901:2,3902:1");
+}
+
 static void credentials_in_titles_are_masked(void **state)
 {
     struct fixture *fixture = *state;
@@ -377,6 +413,7 @@ int main(void)
         TEST(every_kind_is_found_by_its_text),
         TEST(a_batch_is_merged_into_the_index),
         TEST(credentials_are_masked_and_noted),
+        TEST(texts_below_a_passwords_name_are_masked),
         TEST(credentials_in_titles_are_masked),
         TEST(what_was_indexed_before_is_brought_up_to_date),
         TEST(only_changes_are_indexed),
