@@ -67,55 +67,6 @@ static size_t label(const struct text *text, size_t at)
     return 0;
 }
 
-static bool stands_for_value(char first)
-{
-    return memchr("<[{$%", first, 6) != NULL;
-}
-
-// Whether something stands in the place of a value: a mask, a variable, a word of a sentence.
-bool embedded_is_no_value(const struct text *text, size_t value, size_t end)
-{
-    const char *data = text->data;
-    bool letters = true, same = true;
-    if (stands_for_value(data[value]))
-        return true;
-    for (size_t i = value; i < end; i++) {
-        letters = letters && (is_lower(data[i]) || is_upper(data[i]));
-        same = same && (data[i] == data[value] || data[i] == '*');
-    }
-    if (same || starts(text, value, "\xE2\x80\xA2\xE2\x80\xA2", false)) // bullets
-        return true;
-    size_t next = skip_blanks(text, end);
-    return letters && next > end && next < text->len && data[next - 1] != '\t' &&
-           (is_lower(data[next]) || is_upper(data[next]));
-}
-
-static bool ends_value(const struct text *text, size_t at, char quote)
-{
-    char c = text->data[at];
-    if (c == EMBEDDED_SECRET_CELL || c == EMBEDDED_SECRET_CELL_END)
-        return true;
-    if (quote != '\0')
-        return c == quote || c == '\n';
-    return c == '\n' || c == '\r' || c == ';' || c == '"' || c == '\'' || blank(text, at) > 0;
-}
-
-// A value at `*value`, which is moved behind a quote that it begins with; returns its end.
-static size_t value_end(const struct text *text, size_t *value)
-{
-    char quote = '\0';
-    if (*value < text->len && (text->data[*value] == '"' || text->data[*value] == '\''))
-        quote = text->data[(*value)++];
-    size_t end = *value;
-    while (end < text->len && end - *value < VALUE_MAX && !ends_value(text, end, quote))
-        end++;
-    while (end < text->len && end > *value && ((unsigned char)text->data[end] & 0xC0) == 0x80)
-        end--;
-    while (quote == '\0' && end > *value && strchr(",.)", text->data[end - 1]) != NULL)
-        end--;
-    return end;
-}
-
 // The value of a label that ends its line: what stands alone on the next one, if it is no word.
 static size_t next_line_value(const struct text *text, size_t at)
 {
@@ -124,7 +75,8 @@ static size_t next_line_value(const struct text *text, size_t at)
         return at;
     size_t value = skip_blanks(text, line + 1), end = value;
     bool letters = true;
-    for (; end < text->len && end - value < VALUE_MAX && !ends_value(text, end, '\0'); end++)
+    for (; end < text->len && end - value < VALUE_MAX && !embedded_ends_value(text, end, '\0');
+         end++)
         letters = letters && (is_lower(text->data[end]) || is_upper(text->data[end]));
     size_t rest = skip_blanks(text, end);
     bool alone = rest == text->len || text->data[rest] == '\n' || text->data[rest] == '\r';
@@ -140,7 +92,8 @@ static size_t second_value(const struct text *text, size_t label_at, size_t valu
     if (before == 0 || text->data[before - 1] != '/')
         return value;
     size_t slash = value;
-    while (slash < text->len && slash - value < VALUE_MAX && !ends_value(text, slash, '\0'))
+    while (slash < text->len && slash - value < VALUE_MAX &&
+           !embedded_ends_value(text, slash, '\0'))
         slash++;
     slash = skip_blanks(text, slash);
     return slash > value && starts(text, slash, "/ ", false) ? skip_blanks(text, slash + 1) : value;
@@ -170,9 +123,9 @@ static bool find_marked(const struct text *text, size_t at, size_t behind,
     if (marked)
         value = second_value(text, at, next_line_value(text, value));
     // So that what holds many such is not looked through to the end for each of them.
-    if (value < text->len && stands_for_value(text->data[value]))
+    if (embedded_begins_no_value(text, value))
         return false;
-    size_t end = value_end(text, &value);
+    size_t end = embedded_value_end(text, &value, marked ? text->data[sign] : '\0');
     return take_value(text, value, end, secret);
 }
 
@@ -213,7 +166,7 @@ static bool find_said(const struct text *text, size_t at, size_t behind,
     if (value == 0)
         return false;
     value = colon ? next_line_value(text, value) : value;
-    size_t end = value_end(text, &value);
+    size_t end = embedded_value_end(text, &value, '\0');
     // "lautet folgendermaßen:"
     if (end == value || text->data[end - 1] == ':' || !(plain || is_unlike_words(text, value, end)))
         return false;
@@ -233,7 +186,7 @@ static bool find_in_row(const struct text *text, size_t at, size_t behind,
         line--;
     if (line > 0 && text->data[line - 1] != '\n')
         return false;
-    size_t value = skip_blanks(text, bar + 1), end = value_end(text, &value);
+    size_t value = skip_blanks(text, bar + 1), end = embedded_value_end(text, &value, '\0');
     while (end > value && text->data[end - 1] == '|')
         end--;
     return take_value(text, value, end, secret);
@@ -249,13 +202,14 @@ bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_
 
 bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret)
 {
-    size_t value = skip_space(text, at + 1), end = value_end(text, &value);
+    size_t value = skip_space(text, at + 1), end = embedded_value_end(text, &value, '\0');
     // The heading itself, said again.
     if (end > value && label(text, value) == end - value)
         return false;
     // "joe / x" below "User / Password": which of them it is, is not known.
     for (size_t slash; starts(text, slash = skip_blanks(text, end), "/ ", false);) {
-        size_t next = skip_blanks(text, slash + 1), next_end = value_end(text, &next);
+        size_t next = skip_blanks(text, slash + 1),
+               next_end = embedded_value_end(text, &next, '\0');
         if (next_end == next)
             break;
         end = next_end;

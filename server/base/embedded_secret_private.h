@@ -120,5 +120,12 @@ static inline bool word_begins(const struct text *text, size_t at)
 // Whether a label begins at `at` and tells a value, and the value of a cell that begins there.
 bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_secret *secret);
 bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret);
-// Whether something stands in the place of a value: a mask, a variable, a word of a sentence.
+// Whether a value ends at `at`. `until`: the quote that it stands in, or the sign before it, '='
+// being what joins it to others: "PWD=x;Server=y".
+bool embedded_ends_value(const struct text *text, size_t at, char until);
+// A value at `*value`, which is moved behind a quote that it begins with; returns its end.
+size_t embedded_value_end(const struct text *text, size_t *value, char until);
+// Whether something stands in the place of a value: a mask, a variable, a word of a sentence; and
+// whether that is seen by how it begins.
 bool embedded_is_no_value(const struct text *text, size_t value, size_t end);
+bool embedded_begins_no_value(const struct text *text, size_t value);

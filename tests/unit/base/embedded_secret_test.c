@@ -99,6 +99,34 @@ static const struct {
     {"password: ****", NULL, 0},
     {"password: <from the vault>", NULL, 0},
     {"password: ${DB_PASSWORD}", NULL, 0},
+    // Passwords begin like what stands for one.
+    {"Password: $eKr3t!Zq9", "Password: ****", EMBEDDED_PASSWORD},
+    {"Password: $ecr3t", "Password: ****", EMBEDDED_PASSWORD},
+    {"Password: %eKr3tZq9!", "Password: ****", EMBEDDED_PASSWORD},
+    {"Password: [eKr3tZq9!", "Password: ****", EMBEDDED_PASSWORD},
+    {"Password: {eKr3tZq9", "Password: ****", EMBEDDED_PASSWORD},
+    {"Password: <a>eKr3t\n>", "Password: ****\n>", EMBEDDED_PASSWORD},
+    {"Password: ${eKr3t\n}", "Password: ****\n}", EMBEDDED_PASSWORD},
+    {"Password: (eKr3t)", "Password: ****)", EMBEDDED_PASSWORD},
+    {"password: $DB_PASSWORD1, next", NULL, 0},
+    {"password: $dbPassword", NULL, 0},
+    {"password: $(pass show db)", NULL, 0},
+    {"password: %DB_PASSWORD%", NULL, 0},
+    {"password: [from the vault].", NULL, 0},
+    {"password: {{ vault_password }}", NULL, 0},
+    {"password: \"{{vault_password}}\"", NULL, 0},
+    {"\"secret\":{\"name\": \"x\"}", NULL, 0},
+    {"\"secrets\" \"token\":[\"name\", \"x\"]", NULL, 0},
+    // Signs that end a text, within one.
+    {"Password: abcd;SeKr3tZq9", "Password: ****", EMBEDDED_PASSWORD},
+    {"Password: ab;SeKr3tZq9; next", "Password: ****; next", EMBEDDED_PASSWORD},
+    {"Password: ab'SeKr3tZq9", "Password: ****", EMBEDDED_PASSWORD},
+    {"Password: abcd\"SeKr3tZq9", "Password: ****", EMBEDDED_PASSWORD},
+    {"echo \"pw: hunter22\";\nx", "echo \"pw: ****\";\nx", EMBEDDED_PASSWORD},
+    {"(\"pw: hunter22\"), x", "(\"pw: ****\"), x", EMBEDDED_PASSWORD},
+    {"PWD=ab12;UID=x", "PWD=****;UID=x", EMBEDDED_PASSWORD},
+    {"-p'PWD=ab12'x", "-p'PWD=****'x", EMBEDDED_PASSWORD},
+    {"Password: 'ab;12\"34' x", "Password: '****' x", EMBEDDED_PASSWORD},
     {"passwords are rotated", NULL, 0},
     {"passwordless login: enabled", NULL, 0},
     {"password: abc", NULL, 0},
@@ -181,7 +209,9 @@ static void hostile_texts_are_looked_through_once(void **state)
 {
     (void)state;
     enum { LEN = 4 * 1024 * 1024, SECONDS_MAX = 5 };
-    static const char *const units[] = {"-eyJ", "eyJaaaaaaaa.", "pw=<", "pass:$"};
+    static const char *const units[] = {"-eyJ",      "eyJaaaaaaaa.", "pw=<",  "pass:$",
+                                        "pw:{\"",    "pw:http://",   "pw:[x", "pw:;",
+                                        "pw:<pw:> ", "pw:\"",        "pw:' "};
     _cleanup_(freep) char *text = malloc(LEN);
     assert_non_null(text);
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {

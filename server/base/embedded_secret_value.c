@@ -1,0 +1,114 @@
+// What stands behind a label: how far it goes, and whether it is a value at all.
+#include <string.h>
+
+#include "server/base/cleanup.h"
+#include "server/base/embedded_secret_private.h"
+
+static bool is_border(char c)
+{
+    return c == EMBEDDED_SECRET_CELL || c == EMBEDDED_SECRET_CELL_END;
+}
+
+static bool ends_line(const struct text *text, size_t at)
+{
+    return at == text->len || text->data[at] == '\n' || text->data[at] == '\r' ||
+           is_border(text->data[at]);
+}
+
+bool embedded_ends_value(const struct text *text, size_t at, char until)
+{
+    enum { SIGNS_MAX = 8 };
+    char c = text->data[at];
+    if (until == '"' || until == '\'')
+        return c == until || c == '\n' || is_border(c);
+    if (ends_line(text, at) || blank(text, at) > 0)
+        return true;
+    if (c != ';' && c != '"' && c != '\'')
+        return false;
+    // A password may have them within, but what is joined to others does not.
+    size_t behind = at;
+    while (behind < text->len && behind - at < SIGNS_MAX &&
+           memchr(";\"',.)]}", text->data[behind], 8) != NULL)
+        behind++;
+    return until == '=' || ends_line(text, behind) || blank(text, behind) > 0;
+}
+
+size_t embedded_value_end(const struct text *text, size_t *value, char until)
+{
+    bool quoted = *value < text->len && (text->data[*value] == '"' || text->data[*value] == '\'');
+    if (quoted)
+        until = text->data[(*value)++];
+    size_t end = *value;
+    while (end < text->len && end - *value < VALUE_MAX && !embedded_ends_value(text, end, until))
+        end++;
+    while (end < text->len && end > *value && ((unsigned char)text->data[end] & 0xC0) == 0x80)
+        end--;
+    while (!quoted && end > *value && strchr(",.)", text->data[end - 1]) != NULL)
+        end--;
+    return end;
+}
+
+static bool is_name(const struct text *text, size_t from, size_t end)
+{
+    bool lower = false, digit = false;
+    for (size_t i = from; i < end; i++) {
+        if (!is_alnum(text->data[i]) && text->data[i] != '_')
+            return false;
+        lower = lower || is_lower(text->data[i]);
+        digit = digit || is_digit(text->data[i]);
+    }
+    // Variables with both are rarer than passwords.
+    return end > from && !(lower && digit);
+}
+
+// "${x}", "$(x)", "$NAME", "%NAME%", "<from the vault>", "[x]", "{{ x }}": as a whole, since
+// passwords begin like that too.
+static bool is_placeholder(const struct text *text, size_t value, size_t end)
+{
+    enum { PLACEHOLDER_MAX = 80 };
+    const char *data = text->data;
+    size_t open = value + (data[value] == '$');
+    if (data[value] == '$' && is_name(text, open, end))
+        return true;
+    if (data[value] == '%')
+        return end - value > 2 && data[end - 1] == '%' && is_name(text, value + 1, end - 1);
+    const char *brackets = open == text->len ? NULL : memchr("<>[]{}()", data[open], 8);
+    if (brackets == NULL || (data[open] == '(' && open == value) ||
+        memchr("<[{(", data[open], 4) == NULL)
+        return false;
+    size_t close = open + 1;
+    while (close - open < PLACEHOLDER_MAX && !(close >= text->len || ends_line(text, close)) &&
+           data[close] != brackets[1])
+        close++;
+    if (close - open == PLACEHOLDER_MAX || ends_line(text, close))
+        return false;
+    while (close < text->len && data[close] == brackets[1])
+        close++;
+    return close >= end;
+}
+
+bool embedded_begins_no_value(const struct text *text, size_t value)
+{
+    static const char *const beginnings[] = {"http://", "https://", "{\"", "{'", "[\"", "['", "[{"};
+    for (size_t i = 0; i < ARRAY_LEN(beginnings); i++)
+        if (starts(text, value, beginnings[i], true))
+            return true;
+    return false;
+}
+
+bool embedded_is_no_value(const struct text *text, size_t value, size_t end)
+{
+    const char *data = text->data;
+    bool letters = true, same = true;
+    if (embedded_begins_no_value(text, value) || is_placeholder(text, value, end))
+        return true;
+    for (size_t i = value; i < end; i++) {
+        letters = letters && (is_lower(data[i]) || is_upper(data[i]));
+        same = same && (data[i] == data[value] || data[i] == '*');
+    }
+    if (same || starts(text, value, "\xE2\x80\xA2\xE2\x80\xA2", false)) // bullets
+        return true;
+    size_t next = skip_blanks(text, end);
+    return letters && next > end && next < text->len && data[next - 1] != '\t' &&
+           (is_lower(data[next]) || is_upper(data[next]));
+}
