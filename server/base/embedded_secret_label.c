@@ -99,6 +99,20 @@ static size_t second_value(const struct text *text, size_t label_at, size_t valu
     return slash > value && starts(text, slash, "/ ", false) ? skip_blanks(text, slash + 1) : value;
 }
 
+// Of a private key: a path, or a size.
+static bool is_key_elsewhere(const struct text *text, size_t value)
+{
+    size_t size = value + run(text, value, is_digit, VALUE_MIN);
+    if (size > value && (starts(text, size, "-bit", true) || starts(text, size, "bit", true) ||
+                         starts(text, size, ",", false) || size == text->len ||
+                         embedded_ends_value(text, size, '\0')))
+        return true;
+    bool drive = value < text->len && is_alnum(text->data[value]) &&
+                 (starts(text, value + 1, ":\\", false) || starts(text, value + 1, ":/", false));
+    return drive || starts(text, value, "/", false) || starts(text, value, "~/", false) ||
+           starts(text, value, "\\\\", false);
+}
+
 static bool take_value(const struct text *text, size_t value, size_t end,
                        struct embedded_secret *secret)
 {
@@ -123,7 +137,8 @@ static bool find_marked(const struct text *text, size_t at, size_t behind,
     if (marked)
         value = second_value(text, at, next_line_value(text, value));
     // So that what holds many such is not looked through to the end for each of them.
-    if (embedded_begins_no_value(text, value))
+    if (embedded_begins_no_value(text, value) ||
+        (starts(text, at, "pr", true) && is_key_elsewhere(text, value)))
         return false;
     size_t end = embedded_value_end(text, &value, marked ? text->data[sign] : '\0');
     return take_value(text, value, end, secret);

@@ -87,6 +87,21 @@ static bool is_placeholder(const struct text *text, size_t value, size_t end)
     return close >= end;
 }
 
+// What is said of a password instead of it.
+static bool is_word(const struct text *text, size_t value, size_t end)
+{
+    static const char *const words[] = {
+        "none",      "n/a",         "unchanged",    "required",  "optional",
+        "enabled",   "disabled",    "failed",       "passed",    "expired",
+        "unknown",   "laps",        "yes",          "no",        "empty",
+        "blank",     "keine",       "keines",       "leer",      "unver\xC3\xA4ndert",
+        "aktiviert", "deaktiviert", "erforderlich", "unbekannt", "abgelaufen"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strlen(words[i]) == end - value && starts(text, value, words[i], true))
+            return true;
+    return false;
+}
+
 bool embedded_begins_no_value(const struct text *text, size_t value)
 {
     static const char *const beginnings[] = {"http://", "https://", "{\"", "{'", "[\"", "['", "[{"};
@@ -100,7 +115,8 @@ bool embedded_is_no_value(const struct text *text, size_t value, size_t end)
 {
     const char *data = text->data;
     bool letters = true, same = true;
-    if (embedded_begins_no_value(text, value) || is_placeholder(text, value, end))
+    if (embedded_begins_no_value(text, value) || is_placeholder(text, value, end) ||
+        is_word(text, value, end))
         return true;
     for (size_t i = value; i < end; i++) {
         letters = letters && (is_lower(data[i]) || is_upper(data[i]));
