@@ -77,7 +77,7 @@ static size_t next_line_value(const struct text *text, size_t at)
     bool letters = true;
     for (; end < text->len && end - value < VALUE_MAX && !embedded_ends_value(text, end, '\0');
          end++)
-        letters = letters && (is_lower(text->data[end]) || is_upper(text->data[end]));
+        letters = letters && is_letter(text->data[end]);
     size_t rest = skip_blanks(text, end);
     bool alone = rest == text->len || text->data[rest] == '\n' || text->data[rest] == '\r';
     return alone && !letters ? value : at;
@@ -134,14 +134,19 @@ static bool find_marked(const struct text *text, size_t at, size_t behind,
     if (!marked && !cell)
         return false;
     size_t value = skip_blanks(text, sign + marked);
+    const size_t first = marked ? next_line_value(text, value) : value;
     if (marked)
-        value = second_value(text, at, next_line_value(text, value));
+        value = second_value(text, at, first);
     // So that what holds many such is not looked through to the end for each of them.
     if (embedded_begins_no_value(text, value) ||
         (starts(text, at, "pr", true) && is_key_elsewhere(text, value)))
         return false;
+    const bool alone = value == first;
     size_t end = embedded_value_end(text, &value, marked ? text->data[sign] : '\0');
-    return take_value(text, value, end, secret);
+    if (end == value || embedded_is_no_value(text, value, end))
+        return false;
+    end = marked && alone ? embedded_pair_end(text, value, end) : end;
+    return end - value >= VALUE_MIN && take(secret, EMBEDDED_PASSWORD, value, end);
 }
 
 // Whether it is no word that a sentence could go on with: it has a digit, or a sign within. That
@@ -217,19 +222,20 @@ bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_
 
 bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret)
 {
-    size_t value = skip_space(text, at + 1), end = embedded_value_end(text, &value, '\0');
+    size_t value = skip_space(text, at + 1), cell_end = embedded_cell_end(text, value);
+    size_t end = embedded_value_end(text, &value, '\0'), rest = end;
     // The heading itself, said again.
     if (end > value && label(text, value) == end - value)
         return false;
-    // "joe / x" below "User / Password": which of them it is, is not known.
-    for (size_t slash; starts(text, slash = skip_blanks(text, end), "/ ", false);) {
-        size_t next = skip_blanks(text, slash + 1),
-               next_end = embedded_value_end(text, &next, '\0');
-        if (next_end == next)
-            break;
-        end = next_end;
-    }
-    return take_value(text, value, end, secret);
+    while (rest < cell_end && memchr("\"',.);", text->data[rest], 6) != NULL)
+        rest++;
+    if (rest >= cell_end)
+        return take_value(text, value, end, secret);
+    // Of several words or lines it is not known which is the value.
+    return cell_end - value >= VALUE_MIN && !embedded_begins_no_value(text, value) &&
+           !starts(text, value, EMBEDDED_SECRET_MASK, false) &&
+           !embedded_is_prose(text, value, cell_end) &&
+           take(secret, EMBEDDED_PASSWORD, value, cell_end);
 }
 
 bool embedded_secret_is_label(const char *data, size_t len)

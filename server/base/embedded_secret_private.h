@@ -42,6 +42,11 @@ static inline bool is_digit(char c)
     return classes[(unsigned char)c] == DIGIT;
 }
 
+static inline bool is_letter(char c)
+{
+    return is_lower(c) || is_upper(c);
+}
+
 static inline bool is_alnum(char c)
 {
     return classes[(unsigned char)c] != 0;
@@ -125,6 +130,11 @@ bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_s
 bool embedded_ends_value(const struct text *text, size_t at, char until);
 // A value at `*value`, which is moved behind a quote that it begins with; returns its end.
 size_t embedded_value_end(const struct text *text, size_t *value, char until);
+// The end of "joe / x", of which `end` is that of the first: which is the value is not known.
+size_t embedded_pair_end(const struct text *text, size_t value, size_t end);
+// The end of what stands in a cell, and whether that tells where a value is: "see the vault".
+size_t embedded_cell_end(const struct text *text, size_t value);
+bool embedded_is_prose(const struct text *text, size_t value, size_t end);
 // Whether something stands in the place of a value: a mask, a variable, a word of a sentence; and
 // whether that is seen by how it begins.
 bool embedded_is_no_value(const struct text *text, size_t value, size_t end);

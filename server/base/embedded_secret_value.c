@@ -33,6 +33,19 @@ bool embedded_ends_value(const struct text *text, size_t at, char until)
     return until == '=' || ends_line(text, behind) || blank(text, behind) > 0;
 }
 
+size_t embedded_pair_end(const struct text *text, size_t value, size_t end)
+{
+    size_t slash;
+    while (end - value < VALUE_MAX && starts(text, slash = skip_blanks(text, end), "/ ", false)) {
+        size_t next = skip_blanks(text, slash + 1);
+        size_t next_end = embedded_value_end(text, &next, '\0');
+        if (next_end == next)
+            break;
+        end = next_end;
+    }
+    return end;
+}
+
 size_t embedded_value_end(const struct text *text, size_t *value, char until)
 {
     bool quoted = *value < text->len && (text->data[*value] == '"' || text->data[*value] == '\'');
@@ -111,6 +124,56 @@ bool embedded_begins_no_value(const struct text *text, size_t value)
     return false;
 }
 
+// Where what stands in a cell ends; where the cell does not say so, the line.
+static size_t cell_border(const struct text *text, size_t value)
+{
+    size_t end = value, line = 0;
+    for (; end < text->len && end - value < VALUE_MAX && !is_border(text->data[end]); end++)
+        if (line == 0 && (text->data[end] == '\t' || text->data[end] == '\n'))
+            line = end;
+    if (line == 0 || (end < text->len && text->data[end] == EMBEDDED_SECRET_CELL_END))
+        return end;
+    const char *tab = end < text->len ? NULL : memchr(text->data + value, '\t', end - value);
+    if (end < text->len)
+        return line;
+    return tab == NULL ? end : (size_t)(tab - text->data);
+}
+
+size_t embedded_cell_end(const struct text *text, size_t value)
+{
+    size_t end = cell_border(text, value);
+    while (end > value && ((unsigned char)text->data[end - 1] <= ' ' || text->data[end - 1] == '/'))
+        end--;
+    while (end >= value + 2 && memcmp(text->data + end - 2, "\xC2\xA0", 2) == 0)
+        end -= 2;
+    while (end < text->len && end > value && ((unsigned char)text->data[end] & 0xC0) == 0x80)
+        end--;
+    return end;
+}
+
+bool embedded_is_prose(const struct text *text, size_t value, size_t end)
+{
+    enum { WORDS_MAX = 6 };
+    static const char *const words[] = {
+        "see", "siehe", "in",  "im",   "the", "of",  "is",  "ist", "by",    "on",    "to",   "for",
+        "not", "nicht", "at",  "with", "von", "vom", "bei", "per", "via",   "as",    "same", "der",
+        "die", "das",   "wie", "use",  "ask", "no",  "be",  "und", "vault", "stored"};
+    size_t first = value + run(text, value, is_letter, end - value);
+    size_t second = skip_blanks(text, first);
+    if (first == value || second == first || second >= end || !is_letter(text->data[second]))
+        return false;
+    for (int count = 0; count < WORDS_MAX && value < end; count++) {
+        size_t len = run(text, value, is_letter, end - value);
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+            if (strlen(words[i]) == len && starts(text, value, words[i], true))
+                return true;
+        value += len;
+        while (value < end && !is_letter(text->data[value]))
+            value++;
+    }
+    return false;
+}
+
 bool embedded_is_no_value(const struct text *text, size_t value, size_t end)
 {
     const char *data = text->data;
@@ -119,12 +182,12 @@ bool embedded_is_no_value(const struct text *text, size_t value, size_t end)
         is_word(text, value, end))
         return true;
     for (size_t i = value; i < end; i++) {
-        letters = letters && (is_lower(data[i]) || is_upper(data[i]));
+        letters = letters && is_letter(data[i]);
         same = same && (data[i] == data[value] || data[i] == '*');
     }
     if (same || starts(text, value, "\xE2\x80\xA2\xE2\x80\xA2", false)) // bullets
         return true;
     size_t next = skip_blanks(text, end);
     return letters && next > end && next < text->len && data[next - 1] != '\t' &&
-           (is_lower(data[next]) || is_upper(data[next]));
+           is_letter(data[next]);
 }

@@ -80,8 +80,10 @@ static void mark_values(const struct html_table *table, struct buffer *plain)
         const struct html_cell *cell = &table->cells[i];
         bool labelled = (table->labelled >> cell->column & 1) != 0 ||
                         (i > 0 && is_label(&table->cells[i - 1], plain));
-        if (labelled && !is_empty(cell, plain))
-            plain->data[cell->start - 1] = EMBEDDED_SECRET_CELL;
+        if (!labelled || is_empty(cell, plain))
+            continue;
+        plain->data[cell->start - 1] = EMBEDDED_SECRET_CELL;
+        plain->data[cell->end] = EMBEDDED_SECRET_CELL_END;
     }
 }
 

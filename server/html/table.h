@@ -1,8 +1,8 @@
 // Which cell of a table belongs to which label, which its text alone does not show: the one below
 // `Password` at the head of a column, the one behind it in a row, the meaning of a term of a list.
 //
-// Where the plain text has the border before such a cell, EMBEDDED_SECRET_CELL is put instead, at
-// the end of each row. Of a head whose cells are all marked as such it is seen too that none of
+// Where the plain text has the borders around such a cell, EMBEDDED_SECRET_CELL is put instead and
+// EMBEDDED_SECRET_CELL_END, at the end of each row. Of a head whose cells are all marked as such it is seen too that none of
 // them is another's value. Each byte of a cell is looked at once for each table that it is in.
 #pragma once
 

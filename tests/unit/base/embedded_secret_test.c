@@ -152,6 +152,44 @@ static const struct {
     {"Private key: 40961234", "Private key: ****", EMBEDDED_PASSWORD},
     {"Private key: 1:abcde", "Private key: ****", EMBEDDED_PASSWORD},
     {"Password: /etc/ssl/k1.pem", "Password: ****", EMBEDDED_PASSWORD},
+    // Several words or lines in one cell.
+    {"\x1F"
+     "correct horse battery\tnote",
+     "\x1F****\tnote", EMBEDDED_PASSWORD},
+    {"\x1F\n"
+     "a\nSeKr3tZq8 (x)\n\x1E"
+     "note",
+     "\x1F\n****\n\x1E"
+     "note",
+     EMBEDDED_PASSWORD},
+    {"\x1F"
+     "a\tSeKr3tZq8\xC2\xA0\x1E"
+     "note",
+     "\x1F****\xC2\xA0\x1E"
+     "note",
+     EMBEDDED_PASSWORD},
+    {"\x1F"
+     "admin\nSeKr3tZq8",
+     "\x1F****", EMBEDDED_PASSWORD},
+    {"\x1F"
+     "admin\nSeKr3tZq8\x1F"
+     "hunter22",
+     "\x1F****\nSeKr3tZq8\x1F****", EMBEDDED_PASSWORD},
+    {"\x1F"
+     "\"hunter22\".\x1E",
+     "\x1F\"****\".\x1E", EMBEDDED_PASSWORD},
+    {"\x1F"
+     "SeKr3t\xC3\xBC (old)\x1E",
+     "\x1F****\x1E", EMBEDDED_PASSWORD},
+    {"\x1F"
+     "**** and more\x1E",
+     NULL, 0},
+    {"\x1FKept by Joe and Ann\n1 of 2\x1E", NULL, 0},
+    {"\x1Fjust ask Joe\x1E", NULL, 0},
+    {"\x1Fhttps://acme.itglue.com/1 or\x1E", NULL, 0},
+    {"Credential: admin / SeKr3tZq9 x", "Credential: **** x", EMBEDDED_PASSWORD},
+    {"Credential: sa / SeKr3tZq9", "Credential: ****", EMBEDDED_PASSWORD},
+    {"User / Pass: joe / ab12 / x", "User / Pass: joe / **** / x", EMBEDDED_PASSWORD},
     {"passwords are rotated", NULL, 0},
     {"passwordless login: enabled", NULL, 0},
     {"password: abc", NULL, 0},

@@ -83,6 +83,13 @@ static void masks_what_a_table_tells(void **state)
         // A row that does not say where it begins.
         {"<table><td>User</td><td>Password</td><tr><td>joe</td><td>hunter22</td></tr></table>",
          "<table><td>User</td><td>Password</td><tr><td>joe</td><td>****</td></tr></table>"},
+        // Several lines or words in one cell.
+        {TABLE(HEAD("Site", "Password", "Notes") ROW("Bonn", "<p>a</p><p>SeKr3tZq8</p>", "b<br>c22")
+                   ROW("Berlin", "<p>see the</p><p>vault2</p>", "Joe")),
+         TABLE(HEAD("Site", "Password", "Notes") ROW("Bonn", "<p>****</p><p></p>", "b<br>c22")
+                   ROW("Berlin", "<p>see the</p><p>vault2</p>", "Joe"))},
+        {"<dl><dt>Password</dt><dd>correct horse<br>battery</dd><dt>User</dt><dd>joe</dd></dl>",
+         "<dl><dt>Password</dt><dd>****<br></dd><dt>User</dt><dd>joe</dd></dl>"},
         // Two in one cell.
         {TABLE(HEAD("Site", "User / Password", "Notes") ROW("Bonn", "joe / geheim", "a / b22")),
          TABLE(HEAD("Site", "User / Password", "Notes") ROW("Bonn", "****", "a / b22"))},
