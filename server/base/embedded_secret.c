@@ -144,6 +144,7 @@ static const unsigned char rules_of[256] = {
     ['P'] = LABELLED,
     ['S'] = LABELLED,
     ['T'] = LABELLED,
+    ['Z'] = LABELLED,
     ['a'] = LABELLED,
     ['b'] = BEARER,
     ['c'] = LABELLED,
@@ -155,6 +156,7 @@ static const unsigned char rules_of[256] = {
     ['s'] = PREFIXED | LABELLED,
     ['t'] = LABELLED,
     ['x'] = PREFIXED,
+    ['z'] = LABELLED,
 };
 
 bool embedded_secret_next(const char *data, size_t len, size_t from,

@@ -4,18 +4,24 @@
 #include "server/base/cleanup.h"
 #include "server/base/embedded_secret_private.h"
 
+// Labels only behind a word that says what for.
+static const char key[] = "key", schluessel[] = "schl\xC3\xBCssel";
+
 // The labels that begin with a letter, in lower case; NULL behind the last.
 static const char *const *labels_of(char first)
 {
-    static const char
-        *const of_a[] = {"api key",    "api_key",   "api-key",    "apikey", "access key",
-                         "access_key", "accesskey", "accountkey", NULL},
-               *const of_c[] = {"credential", NULL}, *const of_k[] = {"kennwort", NULL},
-               *const of_p[] = {"password", "passwd", "passphrase",  "passcode", "passwort", "pass",
-                                "pwd",      "psk",    "private key", "pw",       NULL},
-               *const of_s[] = {"secret key", "secret_key", "secretkey",     "secret",
-                                "shared key", "sharedkey",  "shared secret", NULL},
-               *const of_t[] = {"token", NULL}, *const none[] = {NULL};
+    static const char *const
+        of_a[] = {"api key",    "api_key",   "api-key",    "apikey", "access key",
+                  "access_key", "accesskey", "accountkey", NULL},
+        *const of_c[] = {"credential", "cred", NULL}, *const of_k[] = {"kennwort", key, NULL},
+        *const of_p[] = {"password",    "passwd", "passphrase",    "passcode",
+                         "passwort",    "pass",   "pwd",           "psk",
+                         "private key", "pw",     "preshared key", "passw\xC3\xB6rter",
+                         NULL},
+        *const of_s[] = {"secret key", "secret_key",    "secretkey",      "secret",   "shared key",
+                         "sharedkey",  "shared secret", "snmp community", schluessel, NULL},
+        *const of_t[] = {"token", NULL}, *const of_z[] = {"zugangsdaten", NULL},
+        *const none[] = {NULL};
     switch (first) {
     case 'a':
         return of_a;
@@ -29,6 +35,8 @@ static const char *const *labels_of(char first)
         return of_s;
     case 't':
         return of_t;
+    case 'z':
+        return of_z;
     default:
         return none;
     }
@@ -41,12 +49,56 @@ static const unsigned seconds_of[32] = {
     ['c' & 0x1F] = LETTER('r'),
     ['k' & 0x1F] = LETTER('e'),
     ['p' & 0x1F] = LETTER('a') | LETTER('w') | LETTER('s') | LETTER('r'),
-    ['s' & 0x1F] = LETTER('e') | LETTER('h'),
+    ['s' & 0x1F] = LETTER('e') | LETTER('h') | LETTER('n') | LETTER('c'),
     ['t' & 0x1F] = LETTER('o'),
+    ['z' & 0x1F] = LETTER('u'),
 };
 
-// The length of a label at `at`, 0 if there is none.
-static size_t label(const struct text *text, size_t at)
+// The length of a character that is not seen: a soft hyphen, or one without a width.
+static size_t unseen(const struct text *text, size_t at)
+{
+    static const char *const characters[] = {"\xC2\xAD",     "\xE2\x80\x8B", "\xE2\x80\x8C",
+                                             "\xE2\x80\x8D", "\xE2\x81\xA0", "\xEF\xBB\xBF"};
+    if (at >= text->len || ((unsigned char)text->data[at] & 0x80) == 0)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(characters); i++)
+        if (starts(text, at, characters[i], false))
+            return strlen(characters[i]);
+    return 0;
+}
+
+// As starts(), but what is not seen counts for nothing within; returns the length, or 0.
+static size_t spells(const struct text *text, size_t at, const char *word)
+{
+    const size_t begin = at;
+    for (; *word != '\0'; word++, at++) {
+        for (size_t step; (step = unseen(text, at)) > 0;)
+            at += step;
+        const char letter[] = {*word, '\0'};
+        if (!starts(text, at, letter, true))
+            return 0;
+    }
+    return at - begin;
+}
+
+// Whether a word before "key" says that it is a secret one.
+static bool is_of_secret(const struct text *text, size_t at)
+{
+    static const char *const words[] = {"wifi", "wlan",    "wpa",      "wpa2",
+                                        "wpa3", "network", "recovery", "encryption"};
+    if (at == 0 || (text->data[at - 1] != ' ' && text->data[at - 1] != '-'))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t len = strlen(words[i]);
+        if (at > len && starts(text, at - 1 - len, words[i], true) &&
+            word_begins(text, at - 1 - len))
+            return true;
+    }
+    return false;
+}
+
+// The length of a label at `at`, 0 if there is none. Of those that are written so too, `plural`.
+static size_t label(const struct text *text, size_t at, bool plural)
 {
     if (text->len - at < LABEL_MIN)
         return 0;
@@ -55,12 +107,16 @@ static size_t label(const struct text *text, size_t at)
         return 0;
     char second = (char)(text->data[at + 1] | 0x20);
     char third = at + 2 < text->len ? (char)(text->data[at + 2] | 0x20) : '\0';
+    bool odd = ((unsigned char)third & 0x80) != 0;
     for (const char *const *labels = labels_of((char)(text->data[at] | 0x20)); *labels != NULL;
          labels++) {
-        bool same = (*labels)[1] == second && ((*labels)[2] == third || (*labels)[2] == '\0');
-        if (!same || !starts(text, at, *labels, true))
+        bool same =
+            (*labels)[1] == second && ((*labels)[2] == third || (*labels)[2] == '\0' || odd);
+        size_t len = same ? spells(text, at, *labels) : 0;
+        if (len == 0 || ((*labels == key || *labels == schluessel) && !is_of_secret(text, at)))
             continue;
-        size_t len = strlen(*labels);
+        plural = plural && strchr("pc", **labels) != NULL;
+        len += plural && starts(text, at + len, "s", true);
         if (at + len == text->len || !is_alnum(text->data[at + len]))
             return len;
     }
@@ -120,35 +176,6 @@ static bool take_value(const struct text *text, size_t value, size_t end,
            take(secret, EMBEDDED_PASSWORD, value, end);
 }
 
-// "password: x", "PWD=x", or the label in the cell before. `behind` the label that is at `at`.
-static bool find_marked(const struct text *text, size_t at, size_t behind,
-                        struct embedded_secret *secret)
-{
-    size_t sign = behind;
-    bool cell = false;
-    if (sign < text->len && (text->data[sign] == '"' || text->data[sign] == '\''))
-        sign++;
-    for (size_t step; (step = blank(text, sign)) > 0; sign += step)
-        cell = cell || text->data[sign] == '\t';
-    bool marked = sign < text->len && (text->data[sign] == ':' || text->data[sign] == '=');
-    if (!marked && !cell)
-        return false;
-    size_t value = skip_blanks(text, sign + marked);
-    const size_t first = marked ? next_line_value(text, value) : value;
-    if (marked)
-        value = second_value(text, at, first);
-    // So that what holds many such is not looked through to the end for each of them.
-    if (embedded_begins_no_value(text, value) ||
-        (starts(text, at, "pr", true) && is_key_elsewhere(text, value)))
-        return false;
-    const bool alone = value == first;
-    size_t end = embedded_value_end(text, &value, marked ? text->data[sign] : '\0');
-    if (end == value || embedded_is_no_value(text, value, end))
-        return false;
-    end = marked && alone ? embedded_pair_end(text, value, end) : end;
-    return end - value >= VALUE_MIN && take(secret, EMBEDDED_PASSWORD, value, end);
-}
-
 // Whether it is no word that a sentence could go on with: it has a digit, or a sign within. That
 // "12-stellig", "8-12" and "100%" are measures costs the passwords that begin alike.
 static bool is_unlike_words(const struct text *text, size_t value, size_t end)
@@ -163,6 +190,93 @@ static bool is_unlike_words(const struct text *text, size_t value, size_t end)
             return true;
     }
     return false;
+}
+
+// What stands between a label and its value.
+struct sign {
+    size_t end;
+    bool cell, dash;
+    char joins; // '=' or ':'; '\0': neither
+};
+
+// Behind the colon of "(admin):" or "for admin:"; 0: there is no such.
+static size_t qualifier_end(const struct text *text, size_t at)
+{
+    static const char *const words[] = {"(",           "for ",         "of ",  "on ",
+                                        "f\xC3\xBCr ", "f\xC3\xBCrs ", "des ", "der ",
+                                        "vom ",        "von ",         "zum ", "im "};
+    bool begins = false;
+    for (size_t i = 0; !begins && i < ARRAY_LEN(words); i++)
+        begins = starts(text, at, words[i], true);
+    for (size_t i = at; begins && i - at < HEADING_MAX && !ends_line(text, i); i++) {
+        bool colon = text->data[i] == ':';
+        if (colon && text->data[at] == '(' && text->data[i - 1] != ')')
+            return 0;
+        if (colon && (ends_line(text, i + 1) || blank(text, i + 1) > 0))
+            return i + 1;
+        if (colon || memchr("\t=?!", text->data[i], 4) != NULL || starts(text, i, ". ", false))
+            return 0;
+    }
+    return 0;
+}
+
+static bool find_sign(const struct text *text, size_t behind, struct sign *sign)
+{
+    static const char *const dashes[] = {"- ", "-> ", "\xE2\x80\x93 ", "\xE2\x80\x94 ",
+                                         "\xE2\x86\x92 "};
+    size_t at = behind;
+    *sign = (struct sign){0};
+    for (size_t step; (step = unseen(text, at)) > 0;)
+        at += step;
+    if (at < text->len && (text->data[at] == '"' || text->data[at] == '\''))
+        at++;
+    for (size_t step; (step = blank(text, at)) > 0; at += step)
+        sign->cell = sign->cell || text->data[at] == '\t';
+    if (starts(text, at, ":", false) || starts(text, at, "=", false)) {
+        bool arrow = starts(text, at, "=>", false);
+        sign->joins = arrow ? ':' : text->data[at];
+        sign->end = at + 1 + arrow;
+    } else if (starts(text, at, "\xEF\xBC\x9A", false)) { // a colon of full width
+        sign->joins = ':';
+        sign->end = at + 3;
+    } else if (sign->cell) {
+        sign->end = at;
+    } else if (at > behind) {
+        sign->end = qualifier_end(text, at);
+        sign->joins = ':';
+        for (size_t i = 0; sign->end == 0 && i < ARRAY_LEN(dashes); i++)
+            if (starts(text, at, dashes[i], false))
+                *sign = (struct sign){.end = at + strlen(dashes[i]), .dash = true};
+    }
+    return sign->end > 0;
+}
+
+// "password: x", "PWD=x", or the label in the cell before. `behind` the label that is at `at`.
+static bool find_marked(const struct text *text, size_t at, size_t behind,
+                        struct embedded_secret *secret)
+{
+    struct sign sign;
+    if (!find_sign(text, behind, &sign))
+        return false;
+    size_t value = skip_blanks(text, sign.end), first = value;
+    if (sign.joins != '\0') {
+        first = next_line_value(text, value);
+        value = second_value(text, at, first);
+    }
+    // So that what holds many such is not looked through to the end for each of them.
+    if (embedded_begins_no_value(text, value) ||
+        (starts(text, at, "pri", true) && is_key_elsewhere(text, value)))
+        return false;
+    const bool alone = value == first && sign.joins != '\0';
+    size_t end = embedded_value_end(text, &value, sign.joins);
+    if (end == value || embedded_is_no_value(text, value, end))
+        return false;
+    // Behind a dash a title goes on too.
+    if (sign.dash &&
+        !(ends_line(text, skip_blanks(text, end)) && is_unlike_words(text, value, end)))
+        return false;
+    end = alone ? embedded_pair_end(text, value, end) : end;
+    return end - value >= VALUE_MIN && take(secret, EMBEDDED_PASSWORD, value, end);
 }
 
 // "the password is x", "das Passwort lautet x". A key or a token is rather told of than told.
@@ -214,7 +328,7 @@ static bool find_in_row(const struct text *text, size_t at, size_t behind,
 
 bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_secret *secret)
 {
-    size_t behind = at + label(text, at);
+    size_t behind = at + label(text, at, true);
     return behind > at &&
            (find_marked(text, at, behind, secret) || find_said(text, at, behind, secret) ||
             find_in_row(text, at, behind, secret));
@@ -225,7 +339,7 @@ bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_s
     size_t value = skip_space(text, at + 1), cell_end = embedded_cell_end(text, value);
     size_t end = embedded_value_end(text, &value, '\0'), rest = end;
     // The heading itself, said again.
-    if (end > value && label(text, value) == end - value)
+    if (end > value && label(text, value, false) == end - value)
         return false;
     while (rest < cell_end && memchr("\"',.);", text->data[rest], 6) != NULL)
         rest++;
@@ -246,8 +360,8 @@ bool embedded_secret_is_label(const char *data, size_t len)
     size_t from = skip_space(&text, 0);
     if (text.len - from > HEADING_MAX)
         return false;
-    for (size_t at = text.len - from > LABEL_MAX ? text.len - LABEL_MAX : from; at < text.len; at++)
-        if (word_begins(&text, at) && label(&text, at) == text.len - at)
+    for (size_t at = from; at < text.len; at++)
+        if (word_begins(&text, at) && label(&text, at, false) == text.len - at)
             return true;
     return false;
 }

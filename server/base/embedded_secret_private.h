@@ -14,8 +14,7 @@ enum {
     TOKEN_MAX = 8192,
     KEY_BLOCK_MAX = 16384,
     URL_USER_MAX = 256,
-    LABEL_MAX = 13,   // letters of the longest one
-    HEADING_MAX = 40, // a longer text is prose
+    HEADING_MAX = 40, // a longer text is prose, and a longer word of what a label is for
 };
 
 struct text {
@@ -97,6 +96,17 @@ static inline size_t skip_space(const struct text *text, size_t at)
     while (at < text->len && (blank(text, at) > 0 || memchr("\r\n", text->data[at], 2) != NULL))
         at += blank(text, at) > 0 ? blank(text, at) : 1;
     return at;
+}
+
+static inline bool is_border(char c)
+{
+    return c == EMBEDDED_SECRET_CELL || c == EMBEDDED_SECRET_CELL_END;
+}
+
+static inline bool ends_line(const struct text *text, size_t at)
+{
+    return at >= text->len || text->data[at] == '\n' || text->data[at] == '\r' ||
+           is_border(text->data[at]);
 }
 
 static inline size_t run(const struct text *text, size_t at, bool (*is)(char c), size_t max)

@@ -4,17 +4,6 @@
 #include "server/base/cleanup.h"
 #include "server/base/embedded_secret_private.h"
 
-static bool is_border(char c)
-{
-    return c == EMBEDDED_SECRET_CELL || c == EMBEDDED_SECRET_CELL_END;
-}
-
-static bool ends_line(const struct text *text, size_t at)
-{
-    return at == text->len || text->data[at] == '\n' || text->data[at] == '\r' ||
-           is_border(text->data[at]);
-}
-
 bool embedded_ends_value(const struct text *text, size_t at, char until)
 {
     enum { SIGNS_MAX = 8 };

@@ -190,6 +190,40 @@ static const struct {
     {"Credential: admin / SeKr3tZq9 x", "Credential: **** x", EMBEDDED_PASSWORD},
     {"Credential: sa / SeKr3tZq9", "Credential: ****", EMBEDDED_PASSWORD},
     {"User / Pass: joe / ab12 / x", "User / Pass: joe / **** / x", EMBEDDED_PASSWORD},
+    // Labels as people write them.
+    {"Passwords: hunter22", "Passwords: ****", EMBEDDED_PASSWORD},
+    {"CREDENTIALS: joe / hunter22", "CREDENTIALS: ****", EMBEDDED_PASSWORD},
+    {"Creds: hunter22", "Creds: ****", EMBEDDED_PASSWORD},
+    {"Passw\xC3\xB6rter: hunter22", "Passw\xC3\xB6rter: ****", EMBEDDED_PASSWORD},
+    {"Tokens: 1000/min", NULL, 0},
+    {"Password (admin): geheim", "Password (admin): ****", EMBEDDED_PASSWORD},
+    {"Password for srv01.acme: geheim", "Password for srv01.acme: ****", EMBEDDED_PASSWORD},
+    {"Passwort f\xC3\xBCrs WLAN: geheim", "Passwort f\xC3\xBCrs WLAN: ****", EMBEDDED_PASSWORD},
+    {"Password for admin:\nhunter22", "Password for admin:\n****", EMBEDDED_PASSWORD},
+    {"Password (admin: hunter22", NULL, 0},
+    {"Password (admin)\nNote: hunter22", NULL, 0},
+    {"Password for Joe. Note: hunter22", NULL, 0},
+    {"Password for http://srv01/x", NULL, 0},
+    {"Password for this: see the vault", NULL, 0},
+    {"Password for what is too much to be a name of something: hunter22", NULL, 0},
+    {"Password changed: hunter22", NULL, 0},
+    {"Password\xEF\xBC\x9Ageheim", "Password\xEF\xBC\x9A****", EMBEDDED_PASSWORD},
+    {"Password - hunter22\nx", "Password - ****\nx", EMBEDDED_PASSWORD},
+    {"Password -> hunter22", "Password -> ****", EMBEDDED_PASSWORD},
+    {"Password \xE2\x80\x93 hunter22 ", "Password \xE2\x80\x93 **** ", EMBEDDED_PASSWORD},
+    {"'password' => 'geheim', x", "'password' => '****', x", EMBEDDED_PASSWORD},
+    {"Password - Windows10 clients", NULL, 0},
+    {"Password - Reset", NULL, 0},
+    {"Password -hunter22", NULL, 0},
+    {"Password- hunter22", NULL, 0},
+    {"Pass\xC2\xADword: hunter22", "Pass\xC2\xADword: ****", EMBEDDED_PASSWORD},
+    {"Pa\xE2\x80\x8Bssword\xE2\x80\x8B: hunter22", "Pa\xE2\x80\x8Bssword\xE2\x80\x8B: ****",
+     EMBEDDED_PASSWORD},
+    {"Pre-shared key: hunter22", "Pre-shared key: ****", EMBEDDED_PASSWORD},
+    {"WLAN-Schl\xC3\xBCssel: geheim", "WLAN-Schl\xC3\xBCssel: ****", EMBEDDED_PASSWORD},
+    {"Registry key: hunter22", NULL, 0},
+    {"Unwpa2 key: hunter22", NULL, 0},
+    {"Schl\xC3\xBCssel: hunter22", NULL, 0},
     {"passwords are rotated", NULL, 0},
     {"passwordless login: enabled", NULL, 0},
     {"password: abc", NULL, 0},
@@ -203,11 +237,13 @@ static const struct {
 static void every_label_is_known(void **state)
 {
     static const char *const labels[] = {
-        "api key",     "api_key",       "api-key",    "apikey",    "access key", "access_key",
-        "accesskey",   "accountkey",    "credential", "kennwort",  "password",   "passwd",
-        "passphrase",  "passcode",      "passwort",   "pass",      "pwd",        "psk",
-        "private key", "secret key",    "secret_key", "secretkey", "secret",     "shared key",
-        "sharedkey",   "shared secret", "token",      "pw",
+        "api key",       "api_key",       "api-key",      "apikey",       "access key",
+        "access_key",    "accesskey",     "accountkey",   "credential",   "kennwort",
+        "password",      "passwd",        "passphrase",   "passcode",     "passwort",
+        "pass",          "pwd",           "psk",          "private key",  "secret key",
+        "secret_key",    "secretkey",     "secret",       "shared key",   "sharedkey",
+        "shared secret", "token",         "pw",           "wifi key",     "wpa2 key",
+        "network key",   "preshared key", "recovery key", "zugangsdaten", "snmp community",
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
@@ -272,9 +308,10 @@ static void hostile_texts_are_looked_through_once(void **state)
 {
     (void)state;
     enum { LEN = 4 * 1024 * 1024, SECONDS_MAX = 5 };
-    static const char *const units[] = {"-eyJ",      "eyJaaaaaaaa.", "pw=<",  "pass:$",
-                                        "pw:{\"",    "pw:http://",   "pw:[x", "pw:;",
-                                        "pw:<pw:> ", "pw:\"",        "pw:' "};
+    static const char *const units[] = {"-eyJ",      "eyJaaaaaaaa.", "pw=<",     "pass:$",
+                                        "pw:{\"",    "pw:http://",   "pw:[x",    "pw:;",
+                                        "pw:<pw:> ", "pw:\"",        "pw:' ",    "pw (",
+                                        "pw for a ", "pw - a1 ",     "key key-", "pass\xC2\xAD"};
     _cleanup_(freep) char *text = malloc(LEN);
     assert_non_null(text);
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
