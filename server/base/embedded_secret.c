@@ -9,12 +9,15 @@
 
 static bool find_key_block(const struct text *text, size_t at, struct embedded_secret *secret)
 {
-    static const char begin[] = "-----BEGIN ", private[] = "PRIVATE KEY-----", end[] = "-----END ";
+    static const char begin[] = "-----BEGIN ", private[] = "PRIVATE KEY", end[] = "-----END ";
     enum { HEAD_MAX = 64 };
     if (!starts(text, at, begin, false))
         return false;
     size_t head_len = text->len - at < HEAD_MAX ? text->len - at : HEAD_MAX;
-    if (memmem(text->data + at, head_len, private, sizeof(private) - 1) == NULL)
+    const char *head = memmem(text->data + at, head_len, private, sizeof(private) - 1);
+    size_t behind = head == NULL ? 0 : (size_t)(head - text->data) + sizeof(private) - 1;
+    if (head == NULL || !(starts(text, behind, "-----", false) ||
+                          starts(text, behind, " BLOCK-----", false))) // that of PGP
         return false;
     size_t len = text->len - at < KEY_BLOCK_MAX ? text->len - at : KEY_BLOCK_MAX;
     const char *close = memmem(text->data + at, len, end, sizeof(end) - 1);
@@ -46,7 +49,8 @@ static bool find_prefixed(const struct text *text, size_t at, struct embedded_se
         {"xoxb-", 16, EMBEDDED_TOKEN},       {"xoxp-", 16, EMBEDDED_TOKEN},
         {"xoxa-", 16, EMBEDDED_TOKEN},       {"xoxs-", 16, EMBEDDED_TOKEN},
         {"sk_live_", 16, EMBEDDED_TOKEN},    {"rk_live_", 16, EMBEDDED_TOKEN},
-        {"ITG.", 20, EMBEDDED_TOKEN},
+        {"ITG.", 20, EMBEDDED_TOKEN},        {"sk-proj-", 20, EMBEDDED_TOKEN},
+        {"sk-ant-", 20, EMBEDDED_TOKEN},     {"sk-svcacct-", 20, EMBEDDED_TOKEN},
     };
     static const bool seconds[256] = {
         ['K'] = true, ['S'] = true, ['I'] = true, ['T'] = true, ['h'] = true,
@@ -110,6 +114,44 @@ static bool find_bearer(const struct text *text, size_t at, struct embedded_secr
     return len >= BEARER_MIN && take(secret, EMBEDDED_TOKEN, value, value + len);
 }
 
+// "Authorization: Basic x", in a header or a file of settings. Without the word before it many a
+// title is "Basic" something.
+static bool find_basic(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    enum { BASIC_MIN = 8, SIGNS_MAX = 6 };
+    static const char word[] = "basic", header[] = "authorization";
+    if (!starts(text, at, word, true) || blank(text, at + sizeof(word) - 1) == 0)
+        return false;
+    size_t before = at;
+    while (before > 0 && at - before < SIGNS_MAX &&
+           memchr(" :=\"'", text->data[before - 1], 5) != NULL)
+        before--;
+    if (before < sizeof(header) - 1 || !starts(text, before - (sizeof(header) - 1), header, true))
+        return false;
+    size_t value = skip_blanks(text, at + sizeof(word) - 1);
+    size_t len = run(text, value, is_base64, TOKEN_MAX);
+    return len >= BASIC_MIN && take(secret, EMBEDDED_TOKEN, value, value + len);
+}
+
+// At the first '-' of a recovery key of BitLocker: eight groups of six digits.
+static bool find_recovery_key(const struct text *text, size_t from, size_t at,
+                              struct embedded_secret *secret)
+{
+    enum { DIGITS = 6, GROUPS = 8, LEN = GROUPS * (DIGITS + 1) - 1 };
+    if (at < from + DIGITS || text->len - (at - DIGITS) < LEN)
+        return false;
+    const size_t begin = at - DIGITS;
+    if (begin > 0 && (is_alnum(text->data[begin - 1]) || text->data[begin - 1] == '-'))
+        return false;
+    for (size_t i = 0; i < LEN; i++) {
+        char c = text->data[begin + i];
+        if (i % (DIGITS + 1) == DIGITS ? c != '-' : !is_digit(c))
+            return false;
+    }
+    const char next = begin + LEN < text->len ? text->data[begin + LEN] : '\0';
+    return !is_alnum(next) && next != '-' && take(secret, EMBEDDED_PASSWORD, begin, begin + LEN);
+}
+
 // At the colon of "://": a password ends at the last @ before the host does.
 static bool find_url(const struct text *text, size_t at, struct embedded_secret *secret)
 {
@@ -131,13 +173,13 @@ static bool find_url(const struct text *text, size_t at, struct embedded_secret 
 }
 
 // Which rules begin with a byte: nearly every byte of a text is passed over by one look.
-enum { URL = 1, KEY_BLOCK = 2, PREFIXED = 4, JWT = 8, BEARER = 16, LABELLED = 32, CELL = 64 };
+enum { URL = 1, DASH = 2, PREFIXED = 4, JWT = 8, SCHEME = 16, LABELLED = 32, CELL = 64 };
 static const unsigned char rules_of[256] = {
     [(unsigned char)EMBEDDED_SECRET_CELL] = CELL,
     [':'] = URL,
-    ['-'] = KEY_BLOCK,
+    ['-'] = DASH,
     ['A'] = PREFIXED | LABELLED,
-    ['B'] = BEARER,
+    ['B'] = SCHEME,
     ['C'] = LABELLED,
     ['I'] = PREFIXED,
     ['K'] = LABELLED,
@@ -146,7 +188,7 @@ static const unsigned char rules_of[256] = {
     ['T'] = LABELLED,
     ['Z'] = LABELLED,
     ['a'] = LABELLED,
-    ['b'] = BEARER,
+    ['b'] = SCHEME,
     ['c'] = LABELLED,
     ['e'] = JWT,
     ['g'] = PREFIXED,
@@ -176,14 +218,16 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
         if (rules == 0)
             continue;
         if ((rules == URL && find_url(&text, i, ret_secret)) ||
-            (rules == KEY_BLOCK && find_key_block(&text, i, ret_secret)) ||
+            (rules == DASH && (find_key_block(&text, i, ret_secret) ||
+                               find_recovery_key(&text, from, i, ret_secret))) ||
             (rules == CELL && embedded_find_in_cell(&text, i, ret_secret)))
             return true;
-        if ((rules & (URL | KEY_BLOCK)) != 0 || !word_begins(&text, i))
+        if ((rules & (URL | DASH)) != 0 || !word_begins(&text, i))
             continue;
         if (((rules & PREFIXED) != 0 && find_prefixed(&text, i, ret_secret)) ||
             ((rules & JWT) != 0 && find_jwt(&text, i, &jwt, ret_secret)) ||
-            ((rules & BEARER) != 0 && find_bearer(&text, i, ret_secret)) ||
+            ((rules & SCHEME) != 0 &&
+             (find_bearer(&text, i, ret_secret) || find_basic(&text, i, ret_secret))) ||
             ((rules & LABELLED) != 0 && embedded_find_labelled(&text, i, ret_secret)))
             return true;
     }

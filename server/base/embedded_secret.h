@@ -9,10 +9,11 @@
 
 // The numbers of docbridge.v1.EmbeddedSecretKind.
 enum embedded_secret_kind {
-    EMBEDDED_PRIVATE_KEY = 1,   // a PEM block
-    EMBEDDED_PASSWORD = 2,      // told by a label: "password:", "PWD=", "das Passwort lautet"
+    EMBEDDED_PRIVATE_KEY = 1, // a block of PEM or PGP
+    EMBEDDED_PASSWORD =
+        2, // told by a label: "password:", "PWD=", "das Passwort lautet"; or a recovery key
     EMBEDDED_ACCESS_KEY = 3,    // a cloud provider's, by its prefix
-    EMBEDDED_TOKEN = 4,         // a bearer token, a JWT, or one with a well-known prefix
+    EMBEDDED_TOKEN = 4,         // of "Bearer" or "Basic", a JWT, or one with a well-known prefix
     EMBEDDED_CONNECTION_URL = 5 // the password in scheme://user:password@host
 };
 

@@ -176,6 +176,11 @@ static bool take_value(const struct text *text, size_t value, size_t end,
            take(secret, EMBEDDED_PASSWORD, value, end);
 }
 
+static bool is_hex(char c)
+{
+    return is_digit(c) || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+}
+
 // Whether it is no word that a sentence could go on with: it has a digit, or a sign within. That
 // "12-stellig", "8-12" and "100%" are measures costs the passwords that begin alike.
 static bool is_unlike_words(const struct text *text, size_t value, size_t end)
@@ -307,6 +312,35 @@ static bool find_said(const struct text *text, size_t at, size_t behind,
     return take_value(text, value, end, secret);
 }
 
+// "enable secret 5 $1$x", "password 7 0822455D": of network devices, with the kind of its hash.
+static bool find_typed(const struct text *text, size_t behind, struct embedded_secret *secret)
+{
+    enum { HEX_MIN = 6 };
+    size_t type = skip_blanks(text, behind);
+    if (type == behind || type >= text->len || !is_digit(text->data[type]) ||
+        blank(text, type + 1) == 0)
+        return false;
+    size_t value = skip_blanks(text, type + 1), end = embedded_value_end(text, &value, '\0');
+    size_t hex = run(text, value, is_hex, end - value);
+    bool good = false;
+    switch (text->data[type]) {
+    case '0':
+        good = is_unlike_words(text, value, end);
+        break;
+    case '5':
+    case '8':
+    case '9':
+        good = starts(text, value, "$", false);
+        break;
+    case '7':
+        good = hex >= HEX_MIN && value + hex == end && is_digit(text->data[value]);
+        break;
+    default:
+        break;
+    }
+    return good && end - value >= VALUE_MIN && take(secret, EMBEDDED_PASSWORD, value, end);
+}
+
 // "| Password | x |" at the beginning of a line.
 static bool find_in_row(const struct text *text, size_t at, size_t behind,
                         struct embedded_secret *secret)
@@ -331,7 +365,7 @@ bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_
     size_t behind = at + label(text, at, true);
     return behind > at &&
            (find_marked(text, at, behind, secret) || find_said(text, at, behind, secret) ||
-            find_in_row(text, at, behind, secret));
+            find_typed(text, behind, secret) || find_in_row(text, at, behind, secret));
 }
 
 bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret)

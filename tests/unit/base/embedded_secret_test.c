@@ -224,6 +224,30 @@ static const struct {
     {"Registry key: hunter22", NULL, 0},
     {"Unwpa2 key: hunter22", NULL, 0},
     {"Schl\xC3\xBCssel: hunter22", NULL, 0},
+    // Forms of their own.
+    {"enable secret 5 $1$mERr$hx5rVt7rPNoS4wqbXKX7m0\n", "enable secret 5 ****\n",
+     EMBEDDED_PASSWORD},
+    {"username joe secret 9 $9$abc", "username joe secret 9 ****", EMBEDDED_PASSWORD},
+    {" password 7 0822455D0A16", " password 7 ****", EMBEDDED_PASSWORD},
+    {"password 0 cisco123", "password 0 ****", EMBEDDED_PASSWORD},
+    {"password 0 attempts", NULL, 0},
+    {"password 7 characters", NULL, 0},
+    {"password 8 Zeichen1", NULL, 0},
+    {"password 7 faceda days", NULL, 0},
+    {"-----BEGIN PGP PRIVATE KEY BLOCK-----\nx\n-----END PGP PRIVATE KEY BLOCK-----\nb", "****\nb",
+     EMBEDDED_PRIVATE_KEY},
+    {"-----BEGIN CERTIFICATE-----\nPRIVATE KEY: none", NULL, 0},
+    {"is 123456-234567-345678-456789-567890-678901-789012-890123.", "is ****.", EMBEDDED_PASSWORD},
+    {"1123456-234567-345678-456789-567890-678901-789012-890123", NULL, 0},
+    {"123456-234567-345678-456789-567890-678901-789012-8901234", NULL, 0},
+    {"123456-234567-345678-456789-567890-678901-789012", NULL, 0},
+    {"Authorization: Basic am9lOng=", "Authorization: Basic ****", EMBEDDED_TOKEN},
+    {"'authorization' = 'basic am9lOng='", "'authorization' = 'basic ****'", EMBEDDED_TOKEN},
+    {"Basic am9lOng=", NULL, 0},
+    {"key sk-proj-abcdefghij0123456789", "key ****", EMBEDDED_TOKEN},
+    {"sk-ant-abcdefghij0123456789", "****", EMBEDDED_TOKEN},
+    {"sk-svcacct-abcdefghij0123456789", "****", EMBEDDED_TOKEN},
+    {"sk-projects are many and have names", NULL, 0},
     {"passwords are rotated", NULL, 0},
     {"passwordless login: enabled", NULL, 0},
     {"password: abc", NULL, 0},
@@ -308,10 +332,10 @@ static void hostile_texts_are_looked_through_once(void **state)
 {
     (void)state;
     enum { LEN = 4 * 1024 * 1024, SECONDS_MAX = 5 };
-    static const char *const units[] = {"-eyJ",      "eyJaaaaaaaa.", "pw=<",     "pass:$",
-                                        "pw:{\"",    "pw:http://",   "pw:[x",    "pw:;",
-                                        "pw:<pw:> ", "pw:\"",        "pw:' ",    "pw (",
-                                        "pw for a ", "pw - a1 ",     "key key-", "pass\xC2\xAD"};
+    static const char *const units[] = {
+        "-eyJ",     "eyJaaaaaaaa.", "pw=<",  "pass:$", "pw:{\"",      "pw:http://", "pw:[x",
+        "pw:;",     "pw:<pw:> ",    "pw:\"", "pw:' ",  "pw (",        "pw for a ",  "pw - a1 ",
+        "key key-", "123456-",      "pw 7 ", "basic ", "pass\xC2\xAD"};
     _cleanup_(freep) char *text = malloc(LEN);
     assert_non_null(text);
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
