@@ -263,15 +263,13 @@ static bool find_marked(const struct text *text, size_t at, size_t behind,
     struct sign sign;
     if (!find_sign(text, behind, &sign))
         return false;
-    size_t value = skip_blanks(text, sign.end), first = value;
-    if (sign.joins != '\0') {
-        first = next_line_value(text, value);
-        value = second_value(text, at, first);
-    }
+    size_t first = skip_blanks(text, sign.end);
+    first = sign.joins == '\0' ? first : next_line_value(text, first);
     // So that what holds many such is not looked through to the end for each of them.
-    if (embedded_begins_no_value(text, value) ||
-        (starts(text, at, "pri", true) && is_key_elsewhere(text, value)))
+    if (embedded_begins_no_value(text, first) ||
+        (starts(text, at, "pri", true) && is_key_elsewhere(text, first)))
         return false;
+    size_t value = sign.joins == '\0' ? first : second_value(text, at, first);
     const bool alone = value == first && sign.joins != '\0';
     size_t end = embedded_value_end(text, &value, sign.joins);
     if (end == value || embedded_is_no_value(text, value, end))

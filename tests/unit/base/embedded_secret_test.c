@@ -327,6 +327,16 @@ static void finds_and_masks(void **state)
     }
 }
 
+static void nothing_is_found_that_begins_before(void **state)
+{
+    static const char text[] = "123456-234567-345678-456789-567890-678901-789012-890123";
+    struct embedded_secret secret;
+    (void)state;
+    assert_true(embedded_secret_next(text, strlen(text), 0, &secret));
+    assert_int_equal(secret.offset, 0);
+    assert_false(embedded_secret_next(text, strlen(text), 1, &secret));
+}
+
 // What begins many times over costs no more for that: some texts are written to be slow.
 static void hostile_texts_are_looked_through_once(void **state)
 {
@@ -362,6 +372,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_label_is_known), cmocka_unit_test(headings_end_with_a_label),
-        cmocka_unit_test(finds_and_masks), cmocka_unit_test(hostile_texts_are_looked_through_once)};
+        cmocka_unit_test(finds_and_masks), cmocka_unit_test(nothing_is_found_that_begins_before),
+        cmocka_unit_test(hostile_texts_are_looked_through_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
