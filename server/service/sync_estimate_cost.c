@@ -80,9 +80,8 @@ static enum err_code of_passwords(struct estimate *estimate, struct cost *cost, 
     // Categories are listed again by full runs, and where there is one that is not known.
     if (estimate->full || estimate->password_changes.since_us == 0)
         cost->requests++;
-    if (!estimate->full)
-        return ERR_OK;
-    cost->requests += estimate->passwords.foldered_count;
+    if (estimate->full)
+        cost->requests += estimate->passwords.foldered_count;
     if (estimate->passwords.record_count > 0 || cost->rows <= 0)
         return ERR_OK;
     // Nobody knows yet whose passwords lie in folders.
@@ -171,14 +170,14 @@ static enum err_code count_first_documents(struct estimate *estimate, struct cos
                                     &rows, reterr));
         requests += plan_pages(rows, estimate->limit.document_page_size);
         cost->rows += rows > 0 ? rows : 0;
-        requests += estimate->full && rows > 0; // its folders
+        requests += rows > 0; // its folders
     }
     cost->requests += requests - estimate->documents.page_count;
     cost->plan = arena_printf(estimate->request->arena,
                               "The list of each of %zu mapped organizations, whole, each counted "
-                              "now%s; more if the filter document_folder_id=null hides documents",
-                              estimate->organization_count,
-                              estimate->full ? "; then, at most, the folders of each" : "");
+                              "now; then, at most, the folders of each; more if the filter "
+                              "document_folder_id=null hides documents",
+                              estimate->organization_count);
     return cost->plan == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 

@@ -230,8 +230,11 @@ enum err_code record_foldered(struct tx *tx, const struct record_foldered *asked
         " AND (NOT $6::boolean"
         "  OR (r.folder_id NOT IN (SELECT f.id FROM record AS f WHERE f.tenant = $1"
         "       AND f.connection_id = $2 AND f.kind = $5::smallint)"
-        "      AND EXISTS (SELECT FROM record AS f WHERE f.tenant = $1 AND f.connection_id = $2"
-        "       AND f.kind = $5::smallint)))"
+        "      AND (EXISTS (SELECT FROM record AS f WHERE f.tenant = $1 AND f.connection_id = $2"
+        "        AND f.kind = $5::smallint)"
+        "       OR r.organization_id NOT IN (SELECT unnest(c.organization_ids)"
+        "        FROM sync_cursor AS c WHERE c.tenant = $1 AND c.connection_id = $2"
+        "        AND c.kind = $5::smallint))))"
         " ORDER BY organization_id"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement,

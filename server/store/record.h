@@ -72,7 +72,8 @@ enum err_code record_delete_held(struct tx *tx, const char *connection_id, const
                                  int64_t *ret_deleted, struct err *reterr) _must_check_;
 
 // Which of the organizations have rows of a kind that lie in folders; with `unknown_only`, in
-// folders that are not stored although some of `folder_kind` are.
+// folders that are not stored, as long as it is worth asking: some of `folder_kind` are stored, or
+// the cursor of that kind does not have the organization, whose folders were never asked for.
 struct record_foldered {
     const char *connection_id;
     int kind, folder_kind;

@@ -145,3 +145,40 @@ enum err_code cursor_distrust(struct task *task, const struct walk *walk, struct
     while (run_try_again(task->run, code, &tries));
     return code;
 }
+
+static enum err_code note_asked_once(struct task *task, const struct sync_cursor_step *step,
+                                     struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    try_(run_begin(task->run, false, &tx, reterr));
+    try_(sync_cursor_put(tx, step, reterr));
+    return tx_commit(&tx, reterr);
+}
+
+enum err_code cursor_note_asked(struct task *task, enum source_kind folder_kind, const int64_t *ids,
+                                size_t count, struct err *reterr)
+{
+    struct run *run = task->run;
+    // A full run of all organizations asks for all that have any: who is not among them now begins
+    // anew.
+    bool all = run->row.mode == SYNC_MODE_FULL && run->row.organization_count == 0;
+    const struct sync_cursor_step step = {
+        .connection_id = run->lease.connection_id,
+        .run_id = run->lease.run_id,
+        .kind = (int)folder_kind,
+        .organization_ids = ids,
+        .organization_count = count,
+        .limited = !all,
+        .update_time_us = clock_wall_us(),
+        .total_count = -1,
+        .basis = "",
+    };
+    enum err_code code;
+    int tries = 0;
+    if (count == 0 && !all)
+        return ERR_OK;
+    do
+        code = note_asked_once(task, &step, reterr);
+    while (run_try_again(run, code, &tries));
+    return code;
+}

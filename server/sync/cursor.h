@@ -38,3 +38,7 @@ enum err_code cursor_advance(struct task *task, const struct walk *walk,
 // from now on, and the order is tried again after a week.
 enum err_code cursor_distrust(struct task *task, const struct walk *walk,
                               struct err *reterr) _must_check_;
+// Notes of which organizations the folders were asked for: where upstream gives none, quick runs do
+// not ask again.
+enum err_code cursor_note_asked(struct task *task, enum source_kind folder_kind, const int64_t *ids,
+                                size_t count, struct err *reterr) _must_check_;

@@ -159,5 +159,5 @@ enum err_code step_folders(struct task *task, enum source_kind kind, enum source
         }
         try_(walk_run(task, &walk, NULL, reterr));
     }
-    return ERR_OK;
+    return cursor_note_asked(task, folder_kind, ids, count, reterr);
 }

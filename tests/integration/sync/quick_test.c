@@ -262,6 +262,86 @@ static void a_list_that_shrinks_is_walked_again(void **state)
     assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9 AND id >= 70000", "12");
 }
 
+static enum err_code no_folders(const struct source_query *query, const atomic_bool *cancelled,
+                                struct source_attempt *attempt, struct err *reterr)
+{
+    (void)cancelled;
+    if (query->kind != SOURCE_DOCUMENT_FOLDERS && query->kind != SOURCE_PASSWORD_FOLDERS)
+        return ERR_OK;
+    attempt->http_status = 404;
+    return err_set(reterr, ERR_UPSTREAM_RECORD_GONE, "made so by the test");
+}
+
+static void put_foldered_password(int64_t id, int64_t organization_id, int64_t folder_id)
+{
+    fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
+                                   .id = id,
+                                   .organization_id = organization_id,
+                                   .folder_id = folder_id,
+                                   .name = "Foldered",
+                                   .update_time_us = 300 * DAY_US});
+}
+
+static void assert_folder_requests(struct fixture *fixture, size_t documents, size_t passwords)
+{
+    fake_forget_requests();
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_int_equal(fake_request_count(SOURCE_DOCUMENT_FOLDERS), documents);
+    assert_int_equal(fake_request_count(SOURCE_PASSWORD_FOLDERS), passwords);
+}
+
+// What lies in folders that are not known is hidden.
+static void a_first_run_lists_folders_though_quick(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    put_foldered_password(3800, 3, 31);
+    fake_put(&(struct fake_record){
+        .kind = SOURCE_PASSWORD_FOLDERS, .id = 31, .organization_id = 3, .name = "Folder"});
+    fixture->mode = SYNC_MODE_QUICK;
+    fixture_start_sync(fixture);
+    assert_folder_requests(fixture, 2, 1);
+    assert_sql(fixture,
+               "SELECT string_agg(kind || ':' || id, ' ' ORDER BY kind, id) FROM record"
+               " WHERE kind IN (3, 8)",
+               "3:30 3:50 8:31");
+    assert_folder_requests(fixture, 0, 0);
+    // A folder that is new, and that of an organization which had none.
+    put_foldered_password(3801, 3, 32);
+    put_foldered_password(5800, 5, 51);
+    assert_folder_requests(fixture, 0, 2);
+}
+
+static void folders_that_are_not_given_are_asked_for_once(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    put_foldered_password(3800, 3, 31);
+    fake_set_hook(no_folders);
+    fixture->mode = SYNC_MODE_QUICK;
+    fixture_start_sync(fixture);
+    assert_folder_requests(fixture, 2, 1);
+    assert_folder_requests(fixture, 0, 0);
+    // Only of an organization of which they were not.
+    put_foldered_password(5800, 5, 51);
+    assert_folder_requests(fixture, 0, 1);
+    fixture_map(fixture, 8);
+    assert_folder_requests(fixture, 1, 0);
+    assert_folder_requests(fixture, 0, 0);
+    // Full runs ask all that have any, and who has none any more begins anew.
+    fake_remove(SOURCE_PASSWORDS, 5800);
+    fixture->mode = SYNC_MODE_FULL;
+    assert_folder_requests(fixture, 3, 1);
+    put_foldered_password(5801, 5, 51);
+    fixture->mode = SYNC_MODE_QUICK;
+    assert_folder_requests(fixture, 0, 1);
+    // Given at last.
+    fake_set_hook(NULL);
+    fixture->mode = SYNC_MODE_FULL;
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 3", "3");
+}
+
 // A list of the account that is longer than there are organizations.
 static void few_organizations_are_asked_one_by_one(void **state)
 {
@@ -317,6 +397,8 @@ int main(void)
         TEST(a_run_that_failed_leaves_the_cursor),
         TEST(a_date_in_the_future_hides_no_change),
         TEST(a_list_that_shrinks_is_walked_again),
+        TEST(a_first_run_lists_folders_though_quick),
+        TEST(folders_that_are_not_given_are_asked_for_once),
         TEST(few_organizations_are_asked_one_by_one),
         TEST(a_full_run_is_not_joined_by_a_quick_one),
     };
