@@ -289,6 +289,13 @@ enum err_code source_open_again(const struct source *source, struct source **ret
     return ERR_OK;
 }
 
+void source_limit_records(struct source *source, size_t max_bytes)
+{
+    size_t *most = &source->settings.record_max_bytes;
+    if (*most == 0 || *most > max_bytes)
+        *most = max_bytes;
+}
+
 enum err_code source_set_key(struct source *source, const struct secret *key, struct err *reterr)
 {
     (void)reterr;

@@ -77,7 +77,7 @@ struct source_settings {
     int64_t connect_timeout_ms; // 0: 10 s
     int64_t request_timeout_ms; // 0: 60 s
     size_t page_max_bytes;      // 0: 64 MiB
-    size_t record_max_bytes;    // 0: 8 MiB
+    size_t record_max_bytes;    // 0: 48 MiB
     // Where links to images may lead, comma-separated: a host, or `.x` for every host below x. They
     // are opened without the key. NULL: nowhere.
     const char *image_hosts;
@@ -103,6 +103,9 @@ enum err_code source_open(const struct source_settings *settings, enum source_pr
 // Opens the same account once more, for another thread.
 enum err_code source_open_again(const struct source *source, struct source **ret_source,
                                 struct err *reterr) _must_check_;
+// Lowers the size of a record that it takes: for what must stay small in memory. Larger ones are
+// quarantined as RECORD_TOO_LARGE, whoever may take them.
+void source_limit_records(struct source *source, size_t max_bytes);
 // Gives an open account another key of the same account, shared; NULL: takes it away, until there
 // is one again nothing can be asked. Errors: those of the provider; IT Glue's has none.
 enum err_code source_set_key(struct source *source, const struct secret *key,

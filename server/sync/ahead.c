@@ -6,7 +6,13 @@
 #include "server/base/frugal.h"
 #include "server/sync/sync_private.h"
 
-enum { READERS_MAX = 16, STACK_BYTES = 256 * 1024, LOOK_MS = 50 };
+enum {
+    READERS_MAX = 16,
+    STACK_BYTES = 256 * 1024,
+    LOOK_MS = 50,
+    // Of what is larger the run's thread holds one at a time, all readers together none.
+    RECORD_MAX_BYTES = 8 * 1024 * 1024,
+};
 
 enum reader_state {
     READER_IDLE,
@@ -93,6 +99,7 @@ static struct reader *start_reader(struct ahead *ahead)
     struct err err;
     if (source_open_again(ahead->run->source, &reader->source, &err) != ERR_OK)
         return NULL;
+    source_limit_records(reader->source, RECORD_MAX_BYTES);
     page_init(&reader->page);
     pthread_attr_t attributes;
     (void)pthread_attr_init(&attributes);

@@ -50,13 +50,18 @@ static int64_t pause_ms(const struct sync *sync, int tries)
     return ms / 2 + (int64_t)randombytes_uniform((uint32_t)ms / 2 + 1);
 }
 
-// Takes the page if it was read ahead. `*ret_code` and `reterr` say how that ended.
+// Takes the page if it was read ahead, but not one with a record too large for a reader: that costs
+// a request more. `*ret_code` and `reterr` say how that ended.
 static bool take_ahead(struct run *run, struct fetch *fetch, struct source_attempt *ret_attempt,
                        enum err_code *ret_code, struct err *reterr)
 {
     struct ahead_result result;
     if (!ahead_take(run->ahead, fetch->query, fetch->page, &result))
         return false;
+    if (result.code == ERR_OK && page_has_large(fetch->page)) {
+        run_count(run, &result.attempt);
+        return false;
+    }
     fetch->answer = result.answer;
     *ret_attempt = result.attempt;
     *ret_code = result.code;

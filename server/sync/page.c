@@ -158,6 +158,14 @@ void page_sort(struct page *page)
     page->record_count = kept;
 }
 
+bool page_has_large(const struct page *page)
+{
+    for (size_t i = 0; i < page->bad_count; i++)
+        if (strcmp(page->bad[i].reason, "RECORD_TOO_LARGE") == 0)
+            return true;
+    return false;
+}
+
 bool page_set_aside(struct page *page, size_t record, const char *reason, const char *detail)
 {
     if (!add_bad(page, page->records[record].id, reason, detail))

@@ -47,6 +47,8 @@ void page_scope(struct page *page, const struct page *other);
 struct source_sink page_sink(struct page *page);
 // Sorts the records by id and drops the second of two with the same.
 void page_sort(struct page *page);
+// Whether a record was left out because it is too large.
+bool page_has_large(const struct page *page);
 // Moves a record to the bad ones.
 bool page_set_aside(struct page *page, size_t record, const char *reason, const char *detail);
 // Ids and hashes of all records, ids of the bad ones after them (`*ret_id_count` together).

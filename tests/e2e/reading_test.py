@@ -8,6 +8,7 @@ import docbridge_e2e as e2e
 
 PRECONDITION, NOT_FOUND = grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+SUCCEEDED, PARTIAL = 5, 6
 IMAGE = "DocumentationService.GetDocumentImage"
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -159,6 +160,32 @@ class Reading(e2e.Case):
         events = self.stack.json("audit", "list", "--type", "raw-read")["auditEvents"]
         self.assertEqual([(one["type"], one["actor"]["subject"], one["subject"]["resource"]) for one in events],
                          [("TYPE_RAW_READ", "ada", name)])
+
+    def body(self, name, **fields):
+        return "".join(piece.content for piece in self.api.stream("DocumentationService.ReadDocumentBody", name=name,
+                                                                  **fields))
+
+    def test_z_a_large_document_comes_whole(self):
+        """Last, since it changes what is stored."""
+        line = "<p>lorem ipsum dolor sit amet, consetetur sadipscing elitr</p>"
+        whole = line * -(-(20 << 20) // len(line))
+        large = self.emulator.dump("documents")[0]["id"]
+        name = next(one.name for one in self.documents if one.name.endswith("/" + large))
+        self.emulator.switch(big_body_document_bytes=20 << 20)
+        self.assertEqual(self.stack.run(self.api, self.connection, mode=2).state, SUCCEEDED)
+        self.assertTrue(self.body(name, view=2) == whole)
+        self.assertTrue(self.body(name) == whole)
+        self.assertTrue(self.read(name).content_truncated)
+        # There is an end, which is said.
+        self.emulator.switch(big_body_document_bytes=50 << 20)
+        self.assertEqual(self.stack.run(self.api, self.connection, mode=2).state, PARTIAL)
+        issues = self.api.all("SyncService.ListSyncIssues", "sync_issues", parent=self.connection)
+        self.assertEqual([(one.message, one.subject.rsplit("/", 1)[1]) for one in issues],
+                         [("The record could not be read (RECORD_TOO_LARGE): the record is larger than 48 MiB, the most "
+                           "that is taken of one", large)])
+        self.assertTrue(self.body(name) == whole)
+        self.emulator.calm()
+        self.assertEqual(self.stack.run(self.api, self.connection, mode=2).state, SUCCEEDED)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ struct row {
 };
 
 struct source {
-    int unused;
+    size_t record_max_bytes;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -278,8 +278,13 @@ static int compare_times_reversed(const void *a, const void *b)
     return compare_times(b, a);
 }
 
-static bool deliver(const struct row *row, const struct source_sink *sink)
+static bool deliver(const struct source *source, const struct row *row,
+                    const struct source_sink *sink)
 {
+    if (row->record.large && source->record_max_bytes != 0) {
+        struct source_quarantine large = {row->record.id, "RECORD_TOO_LARGE", "for this source"};
+        return sink->on_quarantine(sink->context, &large);
+    }
     if (row->record.bad) {
         struct source_quarantine bad = {row->record.nameless ? 0 : row->record.id,
                                         "RECORD_MALFORMED", "made so by the test"};
@@ -303,8 +308,9 @@ static bool deliver(const struct row *row, const struct source_sink *sink)
     return sink->on_record(sink->context, &record);
 }
 
-static enum err_code serve(const struct source_query *query, const struct source_sink *sink,
-                           struct source_page *page, struct err *reterr)
+static enum err_code serve(const struct source *source, const struct source_query *query,
+                           const struct source_sink *sink, struct source_page *page,
+                           struct err *reterr)
 {
     bool same = query->kind == stuck;
     int64_t from = same ? 0 : (int64_t)(query->page_number - 1) * query->page_size, place = 0;
@@ -317,7 +323,7 @@ static enum err_code serve(const struct source_query *query, const struct source
               query->newest_first ? compare_times : compare_times_reversed);
     for (int64_t i = from; i < place && i < from + query->page_size; i++) {
         page->record_count++;
-        if (!deliver(&rows[order[i]], sink))
+        if (!deliver(source, &rows[order[i]], sink))
             return err_set(reterr, ERR_CANCELLED, "the sink wants no more");
     }
     page->total_count = place;
@@ -349,7 +355,7 @@ enum err_code source_fetch_page(struct source *source, const struct source_query
         ret_attempt->http_status = 422;
         code = err_set(reterr, ERR_UPSTREAM_ANSWER_INVALID, "upstream answered 422");
     } else {
-        code = serve(query, sink, ret_page, reterr);
+        code = serve(source, query, sink, ret_page, reterr);
     }
     (void)pthread_mutex_unlock(&lock);
     return code;
@@ -388,6 +394,11 @@ enum err_code source_open_again(const struct source *source, struct source **ret
 {
     (void)source;
     return source_open(NULL, SOURCE_PROVIDER_IT_GLUE, SOURCE_REGION_US, NULL, ret_source, reterr);
+}
+
+void source_limit_records(struct source *source, size_t max_bytes)
+{
+    source->record_max_bytes = max_bytes;
 }
 
 enum err_code source_set_key(struct source *source, const struct secret *key, struct err *reterr)

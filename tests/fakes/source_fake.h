@@ -26,6 +26,7 @@ struct fake_record {
     int64_t document_count; // that a folder says it has; -1: it does not say
     const char *name;
     const char *body;       // NULL: {}
+    bool large;             // more than source_limit_records() leaves, whatever that is
     bool bad;               // cannot be read
     bool nameless;          // not even its id
     int64_t update_time_us; // 0: long ago

@@ -14,7 +14,8 @@
 
 enum {
     PAGE_MAX_BYTES = 64 * 1024 * 1024,
-    RECORD_MAX_BYTES = 8 * 1024 * 1024,
+    // A document of 20 MB, of which upstream may write each "<" in six bytes.
+    RECORD_MAX_BYTES = 48 * 1024 * 1024,
     REVEAL_MAX_BYTES = 1024 * 1024,
     IMAGE_MAX_BYTES = 10 * 1024 * 1024,
     IMAGE_RECORD_MAX_BYTES = 256 * 1024,

@@ -1,12 +1,16 @@
 #include "server/source/itglue/page.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "server/source/itglue/memory.h"
 #include "server/source/itglue/page_frame.h"
 
-// A number or word that does not end is none.
-enum { TOKEN_MAX_LEN = 4096 };
+enum {
+    TOKEN_MAX_LEN = 4096, // a number or word that does not end is none
+    HOLD_FROM_LEN = 16 * 1024,
+    KEPT_MAX_BYTES = 56 * 1024 * 1024, // of one record, which must fit into a page in memory
+};
 
 struct itglue_page *itglue_page_new(const struct source_query *query,
                                     const struct source_sink *sink, size_t record_max_bytes,
@@ -19,10 +23,14 @@ struct itglue_page *itglue_page_new(const struct source_query *query,
     page->sink = sink;
     page->kind = itglue_kind(query->kind);
     page->record_max_bytes = record_max_bytes;
+    (void)snprintf(page->too_large, sizeof(page->too_large),
+                   "the record is larger than %.3g MiB, the most that is taken of one",
+                   (double)record_max_bytes / (1024 * 1024));
     page->total_count = page->next_page = -1;
     // Cleaning can make three bytes of one.
-    itglue_draft_init(&page->draft, record_max_bytes * 4);
-    itglue_out_init(&page->body, record_max_bytes * 4);
+    size_t kept = record_max_bytes * 4 < KEPT_MAX_BYTES ? record_max_bytes * 4 : KEPT_MAX_BYTES;
+    itglue_draft_init(&page->draft, kept);
+    itglue_out_init(&page->body, kept);
     itglue_join_init(&page->join, page->kind, page_max_bytes * 4);
     page->yajl = yajl_alloc(&itglue_page_callbacks, &itglue_wiped_memory, page);
     // What is no UTF-8 is replaced when it is kept: a page is not lost for a byte.
@@ -40,6 +48,7 @@ struct itglue_page *itglue_page_free(struct itglue_page *page)
     itglue_draft_done(&page->draft);
     itglue_out_done(&page->body);
     itglue_join_done(&page->join);
+    itglue_free(page->held);
     free(page);
     return NULL;
 }
@@ -108,6 +117,43 @@ static bool parse(struct itglue_page *page, const char *bytes, size_t len)
     return true;
 }
 
+static bool parse_held(struct itglue_page *page)
+{
+    bool good = parse(page, page->held, page->held_len);
+    itglue_free(page->held);
+    page->held = NULL;
+    page->held_len = page->held_capacity = 0;
+    return good;
+}
+
+// How much of what follows is held back before it is parsed: yajl looks at a string that spans
+// pieces from its beginning again with each, so that pieces of a long one must grow with it. No
+// more than what is left of the longest that is read.
+static size_t hold_len(const struct itglue_page *page)
+{
+    if (!page->in_string || page->string_len < HOLD_FROM_LEN ||
+        page->string_len > page->record_max_bytes)
+        return 0;
+    size_t left = page->record_max_bytes - page->string_len + 1;
+    return page->string_len < left ? page->string_len : left;
+}
+
+// `most` of it at least are parsed at once.
+static bool hold(struct itglue_page *page, const char *bytes, size_t len, size_t most)
+{
+    if (page->held_capacity < page->held_len + len) {
+        char *held = itglue_realloc(page->held, most + len);
+        page->no_memory = held == NULL;
+        if (held == NULL)
+            return false;
+        page->held = held;
+        page->held_capacity = most + len;
+    }
+    memcpy(page->held + page->held_len, bytes, len);
+    page->held_len += len;
+    return page->held_len < most || parse_held(page);
+}
+
 bool itglue_page_feed(struct itglue_page *page, const char *bytes, size_t len)
 {
     if (page->refusal != NULL || page->stopped || page->no_memory)
@@ -121,7 +167,8 @@ bool itglue_page_feed(struct itglue_page *page, const char *bytes, size_t len)
         bytes += swallowed;
         len -= swallowed;
     }
-    return len == 0 || parse(page, bytes, len);
+    size_t most = hold_len(page);
+    return len == 0 || (most > 0 ? hold(page, bytes, len, most) : parse(page, bytes, len));
 }
 
 // The page after this one.
@@ -141,8 +188,9 @@ static int next_page(const struct itglue_page *page)
 enum err_code itglue_page_finish(struct itglue_page *page, struct source_page *ret_page,
                                  struct err *reterr)
 {
+    bool whole = page->refusal == NULL && !page->stopped && !page->no_memory &&
+                 (page->held_len == 0 || parse_held(page));
     *ret_page = (struct source_page){.record_count = page->record_count, .total_count = -1};
-    bool whole = page->refusal == NULL && !page->stopped && !page->no_memory;
     if (whole && yajl_complete_parse(page->yajl) != yajl_status_ok)
         page->refusal = "the page ends too early or is not valid JSON";
     if (page->stopped)

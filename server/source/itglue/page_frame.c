@@ -72,7 +72,7 @@ void itglue_page_event(struct itglue_page *page)
     page->event_offset = yajl_get_bytes_consumed(page->yajl);
     if (page->record_depth != 0 && page->draft.fault_reason == NULL &&
         page->fed + page->event_offset - page->record_start > page->record_max_bytes)
-        itglue_page_fault(page, "RECORD_TOO_LARGE", "the record is larger than allowed");
+        itglue_page_fault(page, "RECORD_TOO_LARGE", page->too_large);
 }
 
 static enum itglue_frame start_record(struct itglue_page *page, bool included)

@@ -104,6 +104,10 @@ struct itglue_page {
     int escape_left;
     size_t string_len;
     bool swallowing;
+    char *held; // pieces of it that wait, from itglue_malloc
+    size_t held_len, held_capacity;
+
+    char too_large[80]; // what is said of a record that is
 };
 
 // What opens and closes begins here: notes where it is and checks the record's size. Keys and

@@ -153,6 +153,29 @@ static void what_failed_ahead_is_tried_again(void **state)
     assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9 AND id >= 7000", "95");
 }
 
+// Of large records there is one at a time in memory, however many lists are read at once.
+static void what_is_large_is_read_once_more_and_alone(void **state)
+{
+    struct fixture *fixture = begin(state, 4, 0);
+    fake_put(&(struct fake_record){.kind = SOURCE_PASSWORDS,
+                                   .id = 7000 + PASSWORDS - 1,
+                                   .organization_id = 3,
+                                   .name = "Large",
+                                   .large = true});
+    atomic_store(&plan.meet, 2);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_sql(fixture, "SELECT count(*) FROM record WHERE kind = 9 AND display_name = 'Large'",
+               "1");
+    assert_sql(fixture, "SELECT count(*) FROM sync_issue", "0");
+    int last_page = (PASSWORDS - 1) / PAGE + 1, asked = 0;
+    struct source_query query;
+    for (int n = 0; fake_request(n, &query); n++)
+        asked += query.kind == SOURCE_PASSWORDS && query.organization_id == 3 &&
+                 query.page_number == last_page;
+    assert_int_equal(asked, 2);
+    assert_int_equal(fixture_run(fixture).request_count, fake_request_count(SOURCE_KIND_COUNT));
+}
+
 static void requests_ahead_are_counted(void **state)
 {
     struct fixture *fixture = begin(state, 4, 2);
@@ -199,6 +222,7 @@ int main(void)
         TEST(a_run_keeps_nothing_of_what_it_frees),
         TEST(nor_do_its_readers),
         TEST(what_failed_ahead_is_tried_again),
+        TEST(what_is_large_is_read_once_more_and_alone),
         TEST(requests_ahead_are_counted),
         TEST(the_budget_is_kept),
         TEST(a_cancelled_run_leaves_no_reader),
