@@ -370,8 +370,9 @@ bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_s
 {
     size_t value = skip_space(text, at + 1), cell_end = embedded_cell_end(text, value);
     size_t end = embedded_value_end(text, &value, '\0'), rest = end;
-    // The heading itself, said again.
-    if (end > value && label(text, value, false) == end - value)
+    // The heading itself, said again, or what is masked already.
+    if ((end > value && label(text, value, false) == end - value) ||
+        starts(text, value, EMBEDDED_SECRET_MASK, false))
         return false;
     while (rest < cell_end && memchr("\"',.);", text->data[rest], 6) != NULL)
         rest++;
@@ -379,7 +380,6 @@ bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_s
         return take_value(text, value, end, secret);
     // Of several words or lines it is not known which is the value.
     return cell_end - value >= VALUE_MIN && !embedded_begins_no_value(text, value) &&
-           !starts(text, value, EMBEDDED_SECRET_MASK, false) &&
            !embedded_is_prose(text, value, cell_end) &&
            take(secret, EMBEDDED_PASSWORD, value, cell_end);
 }

@@ -131,7 +131,8 @@ static size_t cell_border(const struct text *text, size_t value)
 size_t embedded_cell_end(const struct text *text, size_t value)
 {
     size_t end = cell_border(text, value);
-    while (end > value && ((unsigned char)text->data[end - 1] <= ' ' || text->data[end - 1] == '/'))
+    while (end > value && ((unsigned char)text->data[end - 1] <= ' ' ||
+                           (text->data[end - 1] == '/' && text->data[end - 2] == ' ')))
         end--;
     while (end >= value + 2 && memcmp(text->data + end - 2, "\xC2\xA0", 2) == 0)
         end -= 2;

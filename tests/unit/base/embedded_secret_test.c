@@ -182,6 +182,12 @@ static const struct {
      "SeKr3t\xC3\xBC (old)\x1E",
      "\x1F****\x1E", EMBEDDED_PASSWORD},
     {"\x1F"
+     "****;x1/\x1E",
+     NULL, 0},
+    {"\x1F"
+     "a b22/\x1E",
+     "\x1F****\x1E", EMBEDDED_PASSWORD},
+    {"\x1F"
      "**** and more\x1E",
      NULL, 0},
     {"\x1FKept by Joe and Ann\n1 of 2\x1E", NULL, 0},
