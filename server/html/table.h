@@ -2,8 +2,9 @@
 // `Password` at the head of a column, the one behind it in a row, the meaning of a term of a list.
 //
 // Where the plain text has the borders around such a cell, EMBEDDED_SECRET_CELL is put instead and
-// EMBEDDED_SECRET_CELL_END, at the end of each row. Of a head whose cells are all marked as such it is seen too that none of
-// them is another's value. Each byte of a cell is looked at once for each table that it is in.
+// EMBEDDED_SECRET_CELL_END, at the end of each row. Of a head whose cells are all marked as such it
+// is seen too that none of them is another's value. Each byte of a cell is looked at once for each
+// table that it is in.
 #pragma once
 
 #include <stddef.h>

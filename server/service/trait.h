@@ -5,9 +5,9 @@
 #include "server/service/content.h"
 #include "server/store/documentation.h"
 
-// Fills the value of a trait whose kind and name are set. `stored` is NULL for a field without a value. A
-// value of another shape than its kind has becomes `unrecognized_json`; of a Password field nothing
-// but references ever. `parent` is the company's name.
+// Fills the value of a trait whose kind and name are set. `stored` is NULL for a field without a
+// value. A value of another shape than its kind has becomes `unrecognized_json`; of a Password
+// field nothing but references ever. `parent` is the company's name.
 enum err_code trait_fill(struct content *content, const char *parent,
                          const struct documentation_trait *stored, Docbridge__V1__Trait *trait,
                          struct err *reterr) _must_check_;
