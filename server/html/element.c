@@ -1,5 +1,6 @@
 #include "server/html/element.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -195,6 +196,31 @@ bool html_link_stays(const char *uri)
         return len > 0 && memchr(host, '@', len) == NULL;
     }
     return false;
+}
+
+char *html_link_tidy(const char *uri)
+{
+    static const char space[] = " \t\n\f\r";
+    const char *from = uri + strspn(uri, space), *host = strstr(from, "://");
+    size_t len = strlen(from);
+    while (len > 0 && strchr(space, from[len - 1]) != NULL)
+        len--;
+    size_t before = host == NULL ? len : (size_t)(host - from) + 3;
+    before += host == NULL ? 0 : strcspn(host + 3, "/?#");
+    bool spaced = before < len && memchr(from + before, ' ', len - before) != NULL;
+    if (from == uri && uri[len] == '\0' && !spaced)
+        return NULL;
+    char *tidy = malloc(3 * len + 1), *to = tidy;
+    if (tidy == NULL)
+        return NULL;
+    for (size_t i = 0; i < len; i++) {
+        if (i < before || from[i] != ' ')
+            *to++ = from[i];
+        else
+            to = stpcpy(to, "%20");
+    }
+    *to = '\0';
+    return tidy;
 }
 
 // Where `text` of digits alone ends; NULL if it has none.

@@ -229,10 +229,13 @@ static void put_start(struct walk *walk, const struct html_element *element,
     for (size_t i = 0; attributes != NULL && attributes[i] != NULL; i += 2) {
         const char *name = attributes[i],
                    *value = attributes[i + 1] == NULL ? "" : attributes[i + 1];
+        char *tidy _cleanup_(freep) = strcmp(name, "href") == 0 ? html_link_tidy(value) : NULL;
+        if (tidy != NULL)
+            value = tidy;
         bool stays = html_attribute_stays(element, name, value);
         if (stays)
             put_attribute(walk, name, value);
-        walk->result.altered |= !stays;
+        walk->result.altered |= !stays || tidy != NULL;
         link |= stays && strcmp(name, "href") == 0;
     }
     (void)buffer_text(walk->out, link ? " rel=\"noopener noreferrer nofollow\">" : ">");
