@@ -21,6 +21,7 @@ struct listing {
     int32_t page_size;
     const char *page_token;
     int task_kind;
+    const char *of_connection; // whose rows alone are asked for; NULL: not said
     enum err_code (*read)(struct tx *tx, const struct documentation_query *query,
                           struct arena *arena, struct documentation_page *ret_page,
                           struct err *reterr);
@@ -71,7 +72,8 @@ static enum err_code list(struct request *request, struct listing *listing,
     enum err_code code = sight_take(&sight, request->arena, &listing->sight, reterr);
     if (code != ERR_OK)
         return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, listing->list.parent) : code;
-    if (!documentation_switched_on(&listing->sight, listing->task_kind)) {
+    if (!documentation_switched_on(&listing->sight, listing->task_kind) ||
+        !reading_is_of(&listing->sight, listing->of_connection)) {
         listing->page.count = 0;
         listing->page.total_size = 0;
     }
@@ -140,6 +142,7 @@ static enum err_code list_flexible_assets(struct request *request,
         try_(name_parse(type, "connections/{connection}/flexibleAssetTypes/{flexible_asset_type}",
                         "filter", arena, &name, reterr));
         query.type_id = name.flexible_asset_type;
+        listing.of_connection = name.connection;
     }
     try_(list(request, &listing, &query, reterr));
 

@@ -49,9 +49,11 @@ const struct service password_service = {
 
 static enum err_code parse_query(struct request *request,
                                  const Docbridge__V1__ListPasswordsRequest *in,
-                                 struct password_query *query, struct err *reterr)
+                                 struct password_query *query, const char **ret_connection,
+                                 struct err *reterr)
 {
     const char *category = NULL;
+    *ret_connection = NULL;
     const struct filter_field fields[] = {{"display_name", FILTER_HAS, &query->name_contains},
                                           {"password_category", FILTER_EQUALS, &category}};
     struct name name;
@@ -62,6 +64,7 @@ static enum err_code parse_query(struct request *request,
         try_(name_parse(category, "connections/{connection}/passwordCategories/{password_category}",
                         "filter", request->arena, &name, reterr));
         query->category_id = name.password_category;
+        *ret_connection = name.connection;
     }
     return ERR_OK;
 }
@@ -144,11 +147,12 @@ static enum err_code list_passwords(struct request *request,
     const struct page_list list = {"ListPasswords", in->parent, in->filter};
     struct arena *arena = request->arena;
     struct password_query query = {0};
+    const char *of_connection;
     struct password_page page = {0};
     struct sight sight;
     const char *cursor;
     int size;
-    try_(parse_query(request, in, &query, reterr));
+    try_(parse_query(request, in, &query, &of_connection, reterr));
     try_(page_size(in->page_size, &size, reterr));
     try_(page_open(request, &list, in->page_token, &cursor, reterr));
     try_(cursor_open_number(arena, cursor, &query.after_id, &query.after_name, reterr));
@@ -161,7 +165,8 @@ static enum err_code list_passwords(struct request *request,
     query.connection_id = sight.connection_id;
     query.limit = size + 1;
     query.subject = request->caller->subject;
-    if (sight.connection_id != NULL && sight.password_sharing_enabled) {
+    if (sight.connection_id != NULL && sight.password_sharing_enabled &&
+        reading_is_of(&sight, of_connection)) {
         tx_commit_with_next(tx);
         try_(password_list(tx, &query, arena, &page, reterr));
     }

@@ -1,5 +1,7 @@
 #include "server/service/reading.h"
 
+#include <string.h>
+
 #include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/sync/schedule.h"
@@ -11,6 +13,12 @@ enum err_code reading_sight(struct tx *tx, const struct request *request, const 
     try_(request_check_sight(tx, request, company_id, name, reterr));
     enum err_code code = sight_get(tx, company_id, task_kind, request->arena, ret_sight, reterr);
     return code == ERR_RESOURCE_NOT_FOUND ? err_not_found(reterr, name) : code;
+}
+
+bool reading_is_of(const struct sight *sight, const char *connection_id)
+{
+    return connection_id == NULL ||
+           (sight->connection_id != NULL && strcmp(sight->connection_id, connection_id) == 0);
 }
 
 Docbridge__V1__Freshness *reading_freshness(struct arena *arena, const struct sight *sight)

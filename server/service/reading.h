@@ -11,5 +11,8 @@
 enum err_code reading_sight(struct tx *tx, const struct request *request, const char *company_id,
                             int task_kind, const char *name, struct sight *ret_sight,
                             struct err *reterr) _must_check_;
+// Whether what a filter names of a connection (NULL: nothing) can be in sight: another connection
+// may have things of the same ids.
+bool reading_is_of(const struct sight *sight, const char *connection_id);
 // Data is stale when its connection is not ACTIVE or it is older than two schedule intervals.
 Docbridge__V1__Freshness *reading_freshness(struct arena *arena, const struct sight *sight);

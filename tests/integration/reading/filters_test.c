@@ -1,0 +1,68 @@
+// Filters that name what belongs to a connection: another one may have the same ids.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "docbridge/v1/documentation.pb-c.h"
+#include "docbridge/v1/password.pb-c.h"
+#include "server/service/services.h"
+#include "tests/integration/reading/listed.h"
+
+static char acme[] = "companies/acme";
+
+static int count_passwords(struct fixture *fixture, const char *connection)
+{
+    Docbridge__V1__ListPasswordsRequest in = DOCBRIDGE__V1__LIST_PASSWORDS_REQUEST__INIT;
+    Docbridge__V1__ListPasswordsResponse out;
+    in.parent = acme;
+    in.filter = arena_printf(
+        &fixture->arena, "password_category = \"connections/%s/passwordCategories/7\"", connection);
+    listed_call(fixture, &password_service, "ListPasswords", &in, &out);
+    assert_int_equal(out.n_passwords, out.total_size);
+    return out.total_size;
+}
+
+static int count_assets(struct fixture *fixture, const char *connection)
+{
+    Docbridge__V1__ListFlexibleAssetsRequest in = DOCBRIDGE__V1__LIST_FLEXIBLE_ASSETS_REQUEST__INIT;
+    Docbridge__V1__ListFlexibleAssetsResponse out;
+    in.parent = acme;
+    in.filter =
+        arena_printf(&fixture->arena,
+                     "flexible_asset_type = \"connections/%s/flexibleAssetTypes/77\"", connection);
+    listed_call(fixture, &documentation_service, "ListFlexibleAssets", &in, &out);
+    assert_int_equal(out.n_flexible_assets, out.total_size);
+    return out.total_size;
+}
+
+static void another_connections_category_has_no_passwords(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(count_passwords(fixture, "c1"), 3);
+    assert_int_equal(count_passwords(fixture, "other"), 0);
+}
+
+static void another_connections_type_has_no_assets(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(
+        fixture,
+        "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name, body,"
+        " content_hash, enabled, discover_time) VALUES ('t1','c1',77,'Backup','{}','',true,now());"
+        "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name,"
+        " type_id, body, content_hash) VALUES ('t1','c1',5,1,41,'Nightly',77,'{}','')");
+    assert_int_equal(count_assets(fixture, "c1"), 1);
+    assert_int_equal(count_assets(fixture, "other"), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
+    const struct CMUnitTest tests[] = {
+        TEST(another_connections_category_has_no_passwords),
+        TEST(another_connections_type_has_no_assets),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
