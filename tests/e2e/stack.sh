@@ -72,6 +72,7 @@ token_issuer = $ISSUER
 database_url = host=$STACK/postgres${STACK_POOLER:+/pooler} user=docbridged dbname=docbridge
 pooler = ${STACK_POOLER:-session}
 master_key_file = $STACK/master-key
+audit_signing_key_file = $STACK/audit-key
 reflection = true
 development = true
 itglue_us_url = https://127.0.0.1:$(sed -n 's/^us=//p' "$STACK/emulator.ready")
@@ -121,7 +122,7 @@ stack_start() {
     --owner-database-url "host=$STACK/postgres user=docbridge_owner dbname=docbridge" >"$STACK/migrate.log" 2>"$STACK/migrate.err" ||
     { cat "$STACK/migrate.err" >&2; return 1; }
   stack_certificates "$STACK"
-  (umask 077 && head -c 32 /dev/urandom >"$STACK/master-key")
+  (umask 077 && head -c 32 /dev/urandom >"$STACK/master-key" && head -c 32 /dev/urandom >"$STACK/audit-key")
   "$stack_cli" token keys --private-key "$STACK/issuer.jwk" --jwks "$STACK/jwks.json" 2>/dev/null
   stack_emulator_start "$@"
   stack_settings
@@ -176,6 +177,8 @@ docbridge is up at $SERVER (TLS), IT Glue's emulator at $EU, its admin port at $
   docbridge config passwords set --sharing on
   docbridge sync run --watch
   docbridge audit list
+  docbridge audit export >$STACK/audit.jsonl
+  docbridge audit verify $STACK/audit.jsonl --public-key \$(docbridge -o json audit key | jq -r '."public key"')
 
 A token lives for 15 minutes. A new one:
 
