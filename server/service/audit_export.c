@@ -39,7 +39,7 @@ static enum err_code resolve(struct tx *tx, int64_t sequence,
                              const Google__Protobuf__Timestamp *time, const char *field,
                              int64_t otherwise, int64_t *ret_sequence, struct err *reterr)
 {
-    int64_t us;
+    int64_t us = 0;
     *ret_sequence = sequence == 0 ? otherwise : sequence;
     if (sequence < 0 || (time != NULL && sequence != 0))
         return err_invalid(reterr, field, "must be a sequence or a time");
