@@ -7,8 +7,7 @@
 
 #include "tests/integration/store/fixture.h"
 
-// pg_sleep(30) and a wait for a lock take longer, and no test waits so long.
-enum { PROMPT_MS = 20000 };
+enum { PROMPT_MS = 20000 }; // pg_sleep(30) and a wait for a lock take longer
 
 static struct store *store;
 static const struct test_database *database;
@@ -63,9 +62,8 @@ static void deadline_ends_a_statement_and_keeps_the_connection(void **state)
         assert_null(tx);
     }
     assert_true(pid[0] == pid[1]);
-    struct store_stats stats = store_get_stats(single);
-    assert_int_equal(stats.open, 1);
-    assert_int_equal(stats.idle, 1);
+    assert_int_equal(store_get_stats(single).open, 1);
+    assert_int_equal(store_get_stats(single).idle, 1);
 }
 
 static atomic_bool gone;
@@ -413,12 +411,10 @@ static void too_many_parameters_are_refused(void **state)
 static void unnamed_statements_set_everything_each_time(void **state)
 {
     (void)state;
-    const struct store_settings settings = {.dsn = database->dsn,
-                                            .connections_max = 1,
-                                            .unnamed_statements = true,
-                                            .role = "docbridge_server"};
+    const struct store_settings one = {database->dsn, .connections_max = 1,
+                                       .unnamed_statements = true, .role = "docbridge_server"};
     _cleanup_(store_closep) struct store *pooled = NULL;
-    assert_ok(store_open(&settings, &pooled, reterr));
+    assert_ok(store_open(&one, &pooled, reterr));
     for (int i = 0; i < 2; i++) {
         _cleanup_(tx_abortp) struct tx *tx = fixture_begin(pooled, "pooled");
         assert_string_equal(fixture_value(tx, "SELECT current_user"), "docbridge_server");
