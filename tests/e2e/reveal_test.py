@@ -231,7 +231,7 @@ class Reveals(e2e.Case):
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             pushing = [pool.submit(push, number) for number in range(6)]
             try:
-                names = [name for _, name in sorted(self.names.items())][:40] * 3
+                names = [name for _, name in sorted(self.names.items())][:30] * 2
                 for name in names:
                     self.assertTrue(self.api(REVEAL, name=name, reason="a test").plaintext)
             finally:
