@@ -282,7 +282,7 @@ static void judge_live(void *context, struct gate_look *look, enum err_code read
     look->entry.event = &reveal->event;
 }
 
-// Judges the live record by gates that are bound not to change before the outcome is durable, or
+// What becomes of gates that change before the outcome is durable: it is not written, or they are
 // held so that they cannot.
 enum binding { BOUND, HELD };
 

@@ -73,6 +73,7 @@ static void append_three(struct fixture *fixture)
                                           .phase = AUDIT_SINGLE,
                                           .outcome = AUDIT_DENIED,
                                           .error = ERR_COMPANY_NO_ACCESS,
+                                          .policy_version = 7,
                                           .company_id = "beta"});
 }
 
@@ -96,6 +97,7 @@ static void shows_an_event_whole(void **state)
     assert_int_equal(event.hash.len, 32);
     assert_int_equal(get(fixture, "auditEvents/3"), ERR_OK);
     assert_string_equal(event.error_reason, "COMPANY_NO_ACCESS");
+    assert_int_equal(event.policy_version, 7);
 }
 
 static void lists_the_latest_first_in_pages(void **state)
