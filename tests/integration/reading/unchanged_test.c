@@ -4,12 +4,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "server/audit/trail.h"
+#include "server/store/record.h"
 #include "tests/integration/reading/reveals.h"
 
 enum { A = PASSWORD_PLAIN };
@@ -85,6 +87,67 @@ static void any_change_reads_them_again(void **state)
         upstream.while_asked = NULL;
         // Of what changed before, the next knows.
         assert_int_equal(looks_of_a_reveal(fixture, ERR_OK), 1);
+    }
+}
+
+struct stored {
+    struct fixture *fixture;
+    enum source_kind kind;
+};
+
+// As a page of a sync is stored.
+static void store_record(void *context)
+{
+    const struct stored *stored = context;
+    const int64_t number = 4711, none = 0;
+    const char *text = "{}";
+    const bool no = false;
+    const struct bytes hash = {(const unsigned char *)"h", 1};
+    const struct record_batch batch = {.count = 1,
+                                       .ids = &number,
+                                       .organization_ids = &number,
+                                       .names = &text,
+                                       .web_urls = &text,
+                                       .type_ids = &none,
+                                       .folder_ids = &none,
+                                       .category_ids = &none,
+                                       .restricted = &no,
+                                       .archived = &no,
+                                       .vaulted = &no,
+                                       .personal = &no,
+                                       .create_times = &none,
+                                       .update_times = &none,
+                                       .publish_times = &none,
+                                       .password_update_times = &none,
+                                       .bodies = &text,
+                                       .hashes = &hash};
+    struct store *other = NULL;
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct err err;
+    const struct store_settings settings = {
+        .dsn = stored->fixture->database->dsn, .connections_max = 1, .role = "docbridge_server"};
+    assert_int_equal(store_open(&settings, &other, &err), ERR_OK);
+    assert_int_equal(store_begin(other, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(record_put(tx, "c1", (int)stored->kind, &batch, true, &err), ERR_OK);
+    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+    other = store_close(other);
+}
+
+// A sync writes pages of documents all day.
+static void only_pages_of_passwords_count(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(looks_of_a_reveal(fixture, ERR_OK), 1);
+    for (enum source_kind kind = SOURCE_DOCUMENT_FOLDERS; kind <= SOURCE_PASSWORDS; kind++) {
+        struct stored stored = {fixture, kind};
+        bool counts = kind == SOURCE_PASSWORD_FOLDERS || kind == SOURCE_PASSWORDS;
+        upstream.while_asked = store_record;
+        upstream.context = &stored;
+        assert_int_equal(looks_of_a_reveal(fixture, ERR_OK), counts ? 2 : 1);
+        upstream.while_asked = NULL;
+        const char *kinds = fixture_sql(fixture, "SELECT kind FROM record WHERE id = 4711"
+                                                 " ORDER BY kind DESC LIMIT 1");
+        assert_int_equal(strtol(kinds, NULL, 10), kind);
     }
 }
 
@@ -244,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(gates_are_read_once_if_nothing_changes),
         TEST(any_change_reads_them_again),
+        TEST(only_pages_of_passwords_count),
         TEST(what_was_seen_is_no_change),
         TEST(a_change_that_was_under_way_counts),
         TEST(what_changes_behind_the_second_look_counts),
