@@ -87,7 +87,8 @@ enum err_code documentation_open(struct request *request, const char *name_text,
         return err_not_found(reterr, name_text);
     try_(code);
     try_(tx_commit(&tx, reterr));
-    reading->freshness = reading_freshness(request->arena, &reading->sight);
+    reading->freshness =
+        reading_freshness_of_one(request->arena, &reading->sight, reading->row.spoil_time);
     return reading->freshness == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 

@@ -33,3 +33,15 @@ Docbridge__V1__Freshness *reading_freshness(struct arena *arena, const struct si
                            schedule_objective_s(sight->interval_s, sight->objective_s) * 1000000;
     return freshness;
 }
+
+Docbridge__V1__Freshness *reading_freshness_of_one(struct arena *arena, const struct sight *sight,
+                                                   int64_t spoil_time)
+{
+    struct sight seen = *sight;
+    if (spoil_time != 0 && spoil_time < seen.as_of_time)
+        seen.as_of_time = spoil_time;
+    Docbridge__V1__Freshness *freshness = reading_freshness(arena, &seen);
+    if (freshness != NULL && spoil_time != 0)
+        freshness->stale = true;
+    return freshness;
+}

@@ -16,3 +16,7 @@ enum err_code reading_sight(struct tx *tx, const struct request *request, const 
 bool reading_is_of(const struct sight *sight, const char *connection_id);
 // Data is stale when its connection is not ACTIVE or it is older than two schedule intervals.
 Docbridge__V1__Freshness *reading_freshness(struct arena *arena, const struct sight *sight);
+// Of one record, which upstream may give in a way that cannot be read since `spoil_time` (0: does
+// not): what is shown is older then.
+Docbridge__V1__Freshness *reading_freshness_of_one(struct arena *arena, const struct sight *sight,
+                                                   int64_t spoil_time);

@@ -190,11 +190,16 @@ enum err_code documentation_list_checklists(struct tx *tx, const struct document
     return ERR_OK;
 }
 
+// Since when upstream gives a record that cannot be read (sync/apply.c names it so).
+#define SPOILED(task_kind, collection)                                             \
+    " (SELECT i.create_time FROM sync_issue i WHERE i.tenant = $1"                 \
+    "   AND i.connection_id = " SIGHT_CONNECTION " AND i.kind = 1 AND i.state = 1" \
+    "   AND i.task_kind = " #task_kind " AND i.subject = '" collection "/' || $3::bigint)"
+
 // Parameters of each: $1 tenant, $2 company, $3 id. The columns of COMMON first.
-#define ONE(kind, columns, join, condition)                                                       \
+#define ONE(kind, spoiled, columns, join, condition)                                              \
     "SELECT 1, r.id, r.display_name, '', r.web_url, r.create_time, r.update_time, r.publish_time" \
-    "," columns ", r.archived"                                                                    \
-    "  FROM mapping m"                                                                            \
+    "," columns ", r.archived," spoiled "  FROM mapping m"                                        \
     "  JOIN connection_config k ON k.tenant = $1 AND k.connection_id = m.connection_id"           \
     "  JOIN record r ON r.tenant = $1 AND r.connection_id = m.connection_id AND r.kind = " #kind  \
     "       AND r.id = $3 AND r.organization_id = m.organization_id" join                         \
@@ -205,7 +210,7 @@ enum err_code documentation_list_checklists(struct tx *tx, const struct document
 // first of them alone.
 static const struct statement GET_DOCUMENT = {
     "documentation_get_document",
-    ONE(4,
+    ONE(4, SPOILED(2, "documents"),
         " CASE WHEN f.id IS NOT NULL AND coalesce(s.place, 1) = 1 THEN" SIGHT_FOLDER_PATH(
             "f") " END,"
                  " coalesce(s.place, 1) = 1 AND coalesce((r.body->>'is_uploaded')::boolean, false),"
@@ -220,7 +225,7 @@ static const struct statement GET_DOCUMENT = {
 // A row a trait, at least one.
 static const struct statement GET_FLEXIBLE_ASSET = {
     "documentation_get_flexible_asset",
-    ONE(5,
+    ONE(5, SPOILED(4, "flexibleAssets"),
         " r.type_id, y.display_name, e.key, e.value,"
         " CASE WHEN coalesce(e.place, 1) = 1 THEN y.body END",
         " JOIN flexible_asset_type y ON y.tenant = $1 AND y.connection_id = m.connection_id"
@@ -232,7 +237,7 @@ static const struct statement GET_FLEXIBLE_ASSET = {
 
 static const struct statement GET_CHECKLIST = {
     "documentation_get_checklist",
-    ONE(6, CHECKLIST_COLUMNS ", r.type_id, r.body", "", ""),
+    ONE(6, SPOILED(5, "checklists"), CHECKLIST_COLUMNS ", r.type_id, r.body", "", ""),
 };
 
 static enum err_code get(struct tx *tx, const struct statement *statement,
@@ -246,6 +251,13 @@ static enum err_code get(struct tx *tx, const struct statement *statement,
     if (rows_count(rows) == 0)
         return err_set(reterr, ERR_RESOURCE_NOT_FOUND, "%s", "");
     return fill_common(rows, arena, ret_row, &page, reterr);
+}
+
+// What is said of single records alone.
+static void fill_single(const struct rows *rows, int column, struct documentation_row *row)
+{
+    row->archived = rows_bool(rows, 0, column);
+    row->spoil_time = rows_time(rows, 0, column + 1);
 }
 
 static void fill_content(const struct rows *rows, int column, struct documentation_row *row)
@@ -262,7 +274,7 @@ enum err_code documentation_get_document(struct tx *tx, const struct documentati
     try_(get(tx, &GET_DOCUMENT, key, arena, ret_rows, &row, reterr));
     row->folder_path = rows_texts(ret_rows, 0, COMMON_COLUMNS, arena, &row->folder_count);
     row->uploaded_file = rows_bool(ret_rows, 0, COMMON_COLUMNS + 1);
-    row->archived = rows_bool(ret_rows, 0, COMMON_COLUMNS + 6);
+    fill_single(ret_rows, COMMON_COLUMNS + 6, row);
     size_t count = rows_null(ret_rows, 0, COMMON_COLUMNS + 2) ? 0 : (size_t)rows_count(ret_rows);
     struct documentation_section *sections = arena_calloc(arena, count + 1, sizeof(*sections));
     if (sections == NULL)
@@ -290,7 +302,7 @@ enum err_code documentation_get_flexible_asset(struct tx *tx, const struct docum
     row->type_id = rows_int64(ret_rows, 0, COMMON_COLUMNS);
     row->type_display_name = rows_text_copy(ret_rows, 0, COMMON_COLUMNS + 1, arena);
     row->type_body = rows_text(ret_rows, 0, COMMON_COLUMNS + 4);
-    row->archived = rows_bool(ret_rows, 0, COMMON_COLUMNS + 5);
+    fill_single(ret_rows, COMMON_COLUMNS + 5, row);
     size_t count = rows_null(ret_rows, 0, COMMON_COLUMNS + 2) ? 0 : (size_t)rows_count(ret_rows);
     struct documentation_trait *traits = arena_calloc(arena, count + 1, sizeof(*traits));
     if (row->type_display_name == NULL || traits == NULL)
@@ -316,7 +328,7 @@ enum err_code documentation_get_checklist(struct tx *tx, const struct documentat
     fill_checklist(ret_rows, 0, arena, row);
     row->type_id = rows_int64(ret_rows, 0, COMMON_COLUMNS + 6);
     fill_content(ret_rows, COMMON_COLUMNS + 7, row);
-    row->archived = rows_bool(ret_rows, 0, COMMON_COLUMNS + 8);
+    fill_single(ret_rows, COMMON_COLUMNS + 8, row);
     *ret_row = *row;
     return ERR_OK;
 }

@@ -63,6 +63,7 @@ struct documentation_row {
     int item_count, completed_item_count;
     // Single records alone, borrowed from the rows they were read into. JSON is as source.h says.
     bool archived;
+    int64_t spoil_time; // since when upstream gives it in a way that cannot be read; 0: it does not
     const struct documentation_section *sections; // of a document, in order
     size_t section_count;
     const char *content; // of a checklist: its body, JSON
