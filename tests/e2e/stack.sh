@@ -160,12 +160,13 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   up)
     [ ! -e "$mark" ] || { echo "the stack is up already: ./dev down stops it" >&2; exit 1; }
     STACK_PORT=${STACK_PORT:-7443}
-    trap 'stack_stop' ERR
+    trap 'stack_stop' EXIT
     stack_start "$(mktemp -d /tmp/docbridge-up.XXXXXX)"
     # Tokens live for 15 minutes; the command prints a fresh one each time.
     stack_companies >"$STACK/companies.jsonl"
     mkdir -p "$(dirname "$mark")"
     echo "$STACK" >"$mark"
+    trap - EXIT
     cat <<END
 docbridge is up at $SERVER (TLS), IT Glue's emulator at $EU, its admin port at $ADMIN.
 
