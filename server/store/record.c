@@ -269,6 +269,24 @@ enum err_code record_foldered(struct tx *tx, const struct record_foldered *asked
     return ERR_OK;
 }
 
+enum err_code record_count_lost(struct tx *tx, const char *connection_id, int kind, int folder_kind,
+                                int64_t *ret_count, struct err *reterr)
+{
+    static const struct statement statement = {
+        "record_count_lost",
+        "SELECT count(*) FROM record AS r WHERE tenant = $1 AND connection_id = $2"
+        " AND kind = $3::smallint AND folder_id <> 0 AND folder_id NOT IN ("
+        "  SELECT f.id FROM record AS f WHERE f.tenant = $1 AND f.connection_id = $2"
+        "   AND f.kind = $4::smallint)"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64(folder_kind)),
+                  &rows, reterr));
+    *ret_count = rows_int64(&rows, 0, 0);
+    return ERR_OK;
+}
+
 enum err_code record_new(struct tx *tx, const char *connection_id, int kind, const int64_t *ids,
                          const int64_t *update_times, size_t count, struct arena *arena,
                          const int64_t **ret_ids, size_t *ret_count, struct err *reterr)

@@ -85,6 +85,10 @@ enum err_code record_foldered(struct tx *tx, const struct record_foldered *asked
                               struct arena *arena, int64_t **ret_ids, size_t *ret_count,
                               struct err *reterr) _must_check_;
 
+// How many rows of a kind lie in folders that are not stored.
+enum err_code record_count_lost(struct tx *tx, const char *connection_id, int kind, int folder_kind,
+                                int64_t *ret_count, struct err *reterr) _must_check_;
+
 // Which of these are not stored with that time of upstream's (microseconds): their ids, sorted.
 enum err_code record_new(struct tx *tx, const char *connection_id, int kind, const int64_t *ids,
                          const int64_t *update_times, size_t count, struct arena *arena,

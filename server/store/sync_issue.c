@@ -93,6 +93,23 @@ enum err_code sync_issue_open_subjects(struct tx *tx, const char *connection_id,
     return ERR_OK;
 }
 
+enum err_code sync_issue_dismissed(struct tx *tx, const char *connection_id,
+                                   enum sync_issue_kind kind, int task_kind, const char *subject,
+                                   bool *ret_dismissed, struct err *reterr)
+{
+    static const struct statement statement = {
+        "sync_issue_dismissed",
+        "SELECT EXISTS (SELECT FROM sync_issue WHERE tenant = $1 AND connection_id = $2"
+        " AND kind = $3::smallint AND task_kind = $4::smallint AND subject = $5 AND state = 3)"};
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    try_(tx_query(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64(kind),
+                       ARG_INT64(task_kind), ARG_TEXT(subject)),
+                  &rows, reterr));
+    *ret_dismissed = rows_bool(&rows, 0, 0);
+    return ERR_OK;
+}
+
 enum err_code sync_issue_find_open(struct tx *tx, const char *connection_id,
                                    enum sync_issue_kind kind, int task_kind, const char *subject,
                                    struct arena *arena, struct sync_issue *ret_issue,

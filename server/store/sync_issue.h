@@ -10,6 +10,7 @@ enum sync_issue_kind {
     SYNC_ISSUE_SCOPE_VIOLATION = 3,
     SYNC_ISSUE_ORDER_IGNORED = 4,
     SYNC_ISSUE_LIST_INCOMPLETE = 5,
+    SYNC_ISSUE_FOLDERS_UNKNOWN = 6,
 };
 enum sync_issue_state {
     SYNC_ISSUE_OPEN = 1,
@@ -51,6 +52,10 @@ enum err_code sync_issue_open_subjects(struct tx *tx, const char *connection_id,
                                        enum sync_issue_kind kind, int task_kind,
                                        struct arena *arena, const char *const **ret_subjects,
                                        size_t *ret_count, struct err *reterr) _must_check_;
+// Whether a person put aside an issue of a kind, task and subject.
+enum err_code sync_issue_dismissed(struct tx *tx, const char *connection_id,
+                                   enum sync_issue_kind kind, int task_kind, const char *subject,
+                                   bool *ret_dismissed, struct err *reterr) _must_check_;
 // Of the open issue of a kind, task and subject: create_time_us, run_id (NULL: there is none) and
 // held_deletion_count.
 enum err_code sync_issue_find_open(struct tx *tx, const char *connection_id,

@@ -1,4 +1,4 @@
-// Lists that upstream gives for the whole account or for one organization; and folders.
+// Lists that upstream gives for the whole account or for one organization.
 #include "server/store/record.h"
 #include "server/sync/cursor.h"
 #include "server/sync/plan.h"
@@ -121,43 +121,4 @@ enum err_code step_planned(struct task *task, enum source_kind kind, struct err 
     if (point.since_us != 0 && task->at.newest_us > 0)
         return by_organizations(task, kind, true, reterr);
     return whole(task, kind, reterr);
-}
-
-static struct walk folder_walk(enum source_kind kind, const int64_t *organization_id)
-{
-    struct walk walk = walk_of(kind, organization_id);
-    walk.stage = 1;
-    walk.optional = true;
-    return walk;
-}
-
-enum err_code step_folders(struct task *task, enum source_kind kind, enum source_kind folder_kind,
-                           struct err *reterr)
-{
-    struct run *run = task->run;
-    int64_t *ids;
-    size_t count;
-    {
-        struct tx *tx _cleanup_(tx_abortp) = NULL;
-        try_(run_begin(run, false, &tx, reterr));
-        const struct record_foldered asked = {
-            .connection_id = run->lease.connection_id,
-            .kind = (int)kind,
-            .folder_kind = (int)folder_kind,
-            .organization_ids = task->organizations,
-            .organization_count = task->organization_count,
-            .unknown_only = run->row.mode == SYNC_MODE_QUICK,
-        };
-        try_(record_foldered(tx, &asked, &run->arena, &ids, &count, reterr));
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct walk walk = folder_walk(folder_kind, &ids[i]);
-        for (size_t k = i; k < count; k++) {
-            struct walk next = folder_walk(folder_kind, &ids[k]);
-            if (!walk_hint(task, &next))
-                break;
-        }
-        try_(walk_run(task, &walk, NULL, reterr));
-    }
-    return cursor_note_asked(task, folder_kind, ids, count, reterr);
 }

@@ -124,6 +124,7 @@ enum err_code step_documents(struct task *task, struct err *reterr) _must_check_
 // Lists a kind by the account or by organizations, whichever costs less.
 enum err_code step_planned(struct task *task, enum source_kind kind,
                            struct err *reterr) _must_check_;
-// Lists the folders of the organizations that have foldered records of `kind`.
+// Lists the folders of the organizations that have foldered records of `kind`, and says how many
+// lie in folders that stay unknown.
 enum err_code step_folders(struct task *task, enum source_kind kind, enum source_kind folder_kind,
                            struct err *reterr) _must_check_;

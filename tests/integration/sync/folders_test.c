@@ -3,7 +3,7 @@
 #include "server/sync/state.h"
 #include "tests/integration/sync/fixture.h"
 
-enum { DOCUMENTS_TASK = 1u << 2 };
+enum { DOCUMENTS_TASK = 1u << 2, PASSWORDS_TASK = 1u << 3 };
 
 #define ISSUES "SELECT string_agg(subject, ',' ORDER BY subject) FROM sync_issue WHERE state = 1"
 #define STORED "SELECT string_agg(id::text, ',' ORDER BY id) FROM record WHERE kind = 4"
@@ -47,11 +47,17 @@ static void begin(struct fixture *fixture)
     fixture_start_sync(fixture);
 }
 
-static void run(struct fixture *fixture)
+static void run_of(struct fixture *fixture, enum sync_mode mode, unsigned task)
 {
     fake_forget_requests();
-    fixture_ask(fixture, DOCUMENTS_TASK);
+    fixture->mode = mode;
+    fixture_ask(fixture, task);
     assert_int_equal(fixture_wait(fixture), RUN_SUCCEEDED);
+}
+
+static void run(struct fixture *fixture)
+{
+    run_of(fixture, SYNC_MODE_FULL, DOCUMENTS_TASK);
 }
 
 static void each_folder_is_asked_for(void **state)
@@ -132,7 +138,49 @@ static void nothing_is_doubted_once_another_organization_told(void **state)
     fake_set_hook(no_folders);
     run(fixture);
     assert_sql(fixture, STORED, "1,2,3,11,12,13");
-    assert_sql(fixture, ISSUES, "");
+    assert_sql(fixture, ISSUES, "documentFolders");
+}
+
+#define LOST                                                                                 \
+    "SELECT string_agg(subject || ' ' || state || ': ' || split_part(message, ' ', 1), ', '" \
+    " ORDER BY create_time) FROM sync_issue WHERE kind = 6"
+
+// Accounts that give what lies in folders, and not the folders: all of it is hidden.
+static void what_lies_in_unknown_folders_is_an_issue(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture);
+    fake_set_folders(FAKE_FOLDERS_NULL_IS_ALL);
+    fake_set_hook(no_folders);
+    run(fixture);
+    assert_sql(fixture, STORED, "1,2,3,11,12,13");
+    assert_sql(fixture, LOST, "documentFolders 1: 3");
+    put(SOURCE_DOCUMENTS, 14, 20, 0);
+    run(fixture);
+    assert_sql(fixture, LOST, "documentFolders 1: 4");
+    // Put aside, it is for full runs to tell again.
+    (void)fixture_sql(fixture, "UPDATE sync_issue SET state = 3 WHERE kind = 6");
+    run_of(fixture, SYNC_MODE_QUICK, DOCUMENTS_TASK);
+    assert_sql(fixture, LOST, "documentFolders 3: 4");
+    run(fixture);
+    assert_sql(fixture, LOST, "documentFolders 3: 4, documentFolders 1: 4");
+    fake_set_hook(NULL);
+    run(fixture);
+    assert_sql(fixture, LOST, "documentFolders 3: 4, documentFolders 2: 4");
+}
+
+static void a_password_in_an_unknown_folder_is_an_issue(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture);
+    put(SOURCE_PASSWORDS, 3001, 50, 0);
+    put(SOURCE_PASSWORDS, 3002, 51, 0);
+    put(SOURCE_PASSWORD_FOLDERS, 51, 0, 0);
+    run_of(fixture, SYNC_MODE_QUICK, PASSWORDS_TASK);
+    assert_sql(fixture, LOST, "passwordFolders 1: 1");
+    put(SOURCE_PASSWORD_FOLDERS, 50, 0, 0);
+    run_of(fixture, SYNC_MODE_QUICK, PASSWORDS_TASK);
+    assert_sql(fixture, LOST, "passwordFolders 2: 1");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
@@ -145,6 +193,8 @@ int main(void)
         TEST(a_folder_that_says_more_is_an_issue),
         TEST(folders_that_are_not_given_are_an_issue),
         TEST(nothing_is_doubted_once_another_organization_told),
+        TEST(what_lies_in_unknown_folders_is_an_issue),
+        TEST(a_password_in_an_unknown_folder_is_an_issue),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

@@ -144,7 +144,8 @@ static void sync_tasks(void **state)
                    {SYNC_ISSUE_DELETION_GUARD, "DELETION_GUARD"},
                    {SYNC_ISSUE_SCOPE_VIOLATION, "SCOPE_VIOLATION"},
                    {SYNC_ISSUE_ORDER_IGNORED, "ORDER_IGNORED"},
-                   {SYNC_ISSUE_LIST_INCOMPLETE, "LIST_INCOMPLETE"});
+                   {SYNC_ISSUE_LIST_INCOMPLETE, "LIST_INCOMPLETE"},
+                   {SYNC_ISSUE_FOLDERS_UNKNOWN, "FOLDERS_UNKNOWN"});
     ASSERT_NUMBERS(sync_mode, "SYNC_MODE_", true, {SYNC_MODE_QUICK, "QUICK"},
                    {SYNC_MODE_FULL, "FULL"});
     ASSERT_NUMBERS(sync_issue__state, "STATE_", true, {SYNC_ISSUE_OPEN, "OPEN"},
