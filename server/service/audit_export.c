@@ -10,7 +10,15 @@
 #include "server/service/begin.h"
 #include "server/store/audit_mark.h"
 
-enum { EVENTS_EACH = 500, CHANGES_BYTES = 256 * 1024, LINES_BYTES = 2900 * 1024, MARKS_EACH = 600 };
+// A part ends behind the event that fills PART_BYTES; the rest of LINES_BYTES is room for the
+// largest one, whose megabyte of changes may take two.
+enum {
+    EVENTS_EACH = 500,
+    CHANGES_BYTES = 256 * 1024,
+    PART_BYTES = 512 * 1024,
+    LINES_BYTES = 2900 * 1024,
+    MARKS_EACH = 600,
+};
 
 struct state {
     int64_t first, last; // of the stretch; last < first: it is empty
@@ -118,17 +126,19 @@ static enum err_code export_open(struct request *request, const void *message,
     return ERR_OK;
 }
 
-// Each head stands behind the event that it is about.
-static void write_lines(struct buffer *lines, const char *tenant,
-                        const struct audit_event_row *rows, size_t count,
-                        const struct audit_mark *marks, size_t mark_count)
+// Each head stands behind the event that it is about. Returns how many events have got room.
+static size_t write_lines(struct buffer *lines, const char *tenant,
+                          const struct audit_event_row *rows, size_t count,
+                          const struct audit_mark *marks, size_t mark_count)
 {
-    size_t mark = 0;
-    for (size_t i = 0; i < count; i++) {
-        audit_line_write_event(lines, &rows[i]);
-        for (; mark < mark_count && marks[mark].sequence <= rows[i].sequence; mark++)
+    size_t mark = 0, written = 0;
+    while (written < count && !lines->failed && lines->len < PART_BYTES) {
+        const struct audit_event_row *row = &rows[written++];
+        audit_line_write_event(lines, row);
+        for (; mark < mark_count && marks[mark].sequence <= row->sequence; mark++)
             audit_line_write_mark(lines, tenant, &marks[mark]);
     }
+    return written;
 }
 
 static void write_beginning(struct buffer *lines, const char *tenant, const struct state *state)
@@ -151,8 +161,8 @@ static enum err_code write_part(struct request *request, struct state *state, st
     int64_t upto = count == 0 ? state->last : rows[count - 1].sequence;
     try_(audit_mark_list(tx, state->next, upto, MARKS_EACH, arena, &marks, &mark_count, reterr));
     try_(tx_commit(&tx, reterr));
-    write_lines(lines, request->caller->tenant, rows, count, marks, mark_count);
-    state->next = upto + 1;
+    size_t written = write_lines(lines, request->caller->tenant, rows, count, marks, mark_count);
+    state->next = (written < count ? rows[written - 1].sequence : upto) + 1;
     return ERR_OK;
 }
 

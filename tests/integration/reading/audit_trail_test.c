@@ -14,7 +14,7 @@
 #include "server/service/services.h"
 #include "tests/integration/reading/fixture.h"
 
-enum { EXPORT_BYTES = 1024 * 1024, DAY_S = 24 * 3600 };
+enum { EXPORT_BYTES = 8 * 1024 * 1024, DAY_S = 24 * 3600 };
 
 static struct err err;
 static char text[EXPORT_BYTES];
@@ -163,6 +163,26 @@ static void an_export_is_bounded_by_times(void **state)
         if (bounds[i].code == ERR_OK)
             assert_int_equal(text_len, 0);
     }
+}
+
+// Of texts whose every byte takes six in a line.
+static void an_export_holds_the_longest_texts(void **state)
+{
+    enum { COUNT = 520, REASON = 1024, TICKET = 256 };
+    struct fixture *fixture = *state;
+    static char reason[REASON + 1], ticket[TICKET + 1];
+    memset(reason, 1, REASON);
+    memset(ticket, 1, TICKET);
+    const struct audit_event event = {
+        .type = AUDIT_PASSWORD_REVEAL, .phase = AUDIT_INTENT, .reason = reason, .ticket = ticket};
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(
+            trail_write(fixture->trail, &fixture->request, &event, deadline_in(5000), NULL, &err),
+            ERR_OK);
+    assert_int_equal(export_events(fixture, 0, 0), ERR_OK);
+    struct audit_file verified = verify(fixture);
+    assert_string_equal(verified.fault, "");
+    assert_int_equal(verified.event_count, COUNT + 1);
 }
 
 // Nor does it keep anybody from writing on.
@@ -434,6 +454,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_export_verifies, fixture_fresh, fixture_drop),
         cmocka_unit_test_setup_teardown(an_export_is_bounded_by_times, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(an_export_holds_the_longest_texts, fixture_fresh,
+                                        fixture_drop),
         cmocka_unit_test_setup_teardown(a_mark_waits_for_nobody, fixture_fresh, fixture_drop),
         cmocka_unit_test_setup_teardown(tampering_is_named, fixture_fresh, fixture_drop),
         cmocka_unit_test_setup_teardown(the_chain_is_verified_in_parts, fixture_fresh,
