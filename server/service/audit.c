@@ -13,6 +13,10 @@
 #include "server/service/services.h"
 #include "server/store/audit_event.h"
 
+// A page ends with the event that fills so many bytes: an answer has three megabytes, an event one
+// at most, and quick matches of many organizations come near to that.
+enum { PAGE_BYTES = 3 * 512 * 1024 };
+
 HANDLER(list_audit_events, ListAuditEventsRequest, ListAuditEventsResponse)
 HANDLER(get_audit_event, GetAuditEventRequest, AuditEvent)
 HANDLER(get_audit_signing_key, GetAuditSigningKeyRequest, AuditSigningKey)
@@ -64,14 +68,15 @@ static enum err_code list_audit_events(struct request *request,
     Docbridge__V1__AuditEvent *all = arena_calloc(arena, shown + 1, sizeof(*all));
     if (out->audit_events == NULL || all == NULL)
         return err_no_memory(reterr);
-    for (size_t i = 0; i < shown; i++) {
+    for (size_t bytes = 0; out->n_audit_events < shown && bytes < PAGE_BYTES;) {
+        size_t i = out->n_audit_events++;
         out->audit_events[i] = &all[i];
         docbridge__v1__audit_event__init(&all[i]);
         try_(audit_message_fill(arena, &rows[i], &all[i], reterr));
+        bytes += protobuf_c_message_get_packed_size(&all[i].base);
     }
-    out->n_audit_events = shown;
-    if (count > shown) {
-        const char *next = arena_printf(arena, "%" PRId64, rows[shown - 1].sequence);
+    if (count > out->n_audit_events) {
+        const char *next = arena_printf(arena, "%" PRId64, rows[out->n_audit_events - 1].sequence);
         if (next == NULL)
             return err_no_memory(reterr);
         try_(page_make(request, &list, next, &out->next_page_token, reterr));

@@ -115,6 +115,33 @@ static void lists_the_latest_first_in_pages(void **state)
     assert_int_equal(list(fixture, "outcome = DENIED", 2, token), ERR_PAGE_TOKEN_INVALID);
 }
 
+// What does not fit into an answer comes with the next page.
+static void a_page_fits_into_an_answer(void **state)
+{
+    enum { COUNT = 9, VALUE_BYTES = 400 * 1024, ANSWER_BYTES = 3 * 1024 * 1024 };
+    struct fixture *fixture = *state;
+    static char value[VALUE_BYTES + 1];
+    memset(value, 'v', VALUE_BYTES);
+    const struct audit_change change = {"field", NULL, value};
+    const char *token = "";
+    int64_t wanted = COUNT;
+    for (int i = 0; i < COUNT; i++)
+        append(fixture, &(struct audit_event){.type = AUDIT_QUICK_MATCH,
+                                              .phase = AUDIT_SINGLE,
+                                              .outcome = AUDIT_SUCCEEDED,
+                                              .changes = &change,
+                                              .change_count = 1});
+    do {
+        assert_int_equal(list(fixture, "", 0, token), ERR_OK);
+        assert_true(protobuf_c_message_get_packed_size(&events.base) <= ANSWER_BYTES);
+        assert_true(events.n_audit_events > 0);
+        for (size_t i = 0; i < events.n_audit_events; i++)
+            assert_int_equal(events.audit_events[i]->sequence, wanted--);
+        token = events.next_page_token;
+    } while (token[0] != '\0');
+    assert_int_equal(wanted, 0);
+}
+
 static void filters(void **state)
 {
     struct fixture *fixture = *state;
@@ -186,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(shows_an_event_whole),
         TEST(lists_the_latest_first_in_pages),
+        TEST(a_page_fits_into_an_answer),
         TEST(filters),
         TEST(an_old_intent_without_an_outcome_is_unresolved),
         TEST(a_scoped_caller_reads_of_its_companies_alone),
