@@ -54,9 +54,17 @@ static enum err_code find_start(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
     try_(audit_event_end(tx, &head, reterr));
+    try_(tx_commit(&tx, reterr));
     if (cursor[0] == '\0')
         *ret_cursor = head.sequence;
-    return tx_commit(&tx, reterr);
+    if (*ret_cursor <= head.sequence)
+        return ERR_OK;
+    // A database that was put back, or a chain that was cut short: what comes in their place would
+    // be taken for seen.
+    (void)err_set(reterr, ERR_PAGE_TOKEN_INVALID,
+                  "the trail ends before the event that the resume token is behind");
+    err_field(reterr, "resume_token");
+    return ERR_PAGE_TOKEN_INVALID;
 }
 
 static enum err_code watch_open(struct request *request, const void *message,

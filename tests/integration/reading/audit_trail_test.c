@@ -426,6 +426,26 @@ static void a_watcher_sees_what_comes(void **state)
     handler->close(moves);
 }
 
+// Of a trail that was longer once, such as before a restore: what is written anew up to there would
+// be left out without a word.
+static void a_watcher_does_not_go_on_in_a_shorter_trail(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct stream_handler *handler = method("WatchAuditEvents")->stream;
+    void *watched;
+    append_some(fixture, 2);
+    assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
+    append_some(fixture, 1);
+    assert_int_equal(next(fixture, watched), 3);
+    handler->close(watched);
+    assert_int_equal(watch(fixture, "", token, &watched), ERR_OK);
+    handler->close(watched);
+    (void)fixture_sql(fixture, "DELETE FROM audit_event WHERE sequence = 3;"
+                               "UPDATE audit_head SET sequence = 2, hash = (SELECT hash"
+                               " FROM audit_event WHERE sequence = 2)");
+    assert_int_equal(watch(fixture, "", token, &watched), ERR_PAGE_TOKEN_INVALID);
+}
+
 static void a_watcher_sees_its_companies(void **state)
 {
     struct fixture *fixture = *state;
@@ -466,6 +486,8 @@ int main(void)
                                         fixture_drop),
         cmocka_unit_test_setup_teardown(the_past_is_closed, fixture_fresh, fixture_drop),
         cmocka_unit_test_setup_teardown(a_watcher_sees_what_comes, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(a_watcher_does_not_go_on_in_a_shorter_trail, fixture_fresh,
+                                        fixture_drop),
         cmocka_unit_test_setup_teardown(a_watcher_sees_its_companies, fixture_fresh, fixture_drop),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
