@@ -158,6 +158,24 @@ static void a_later_value_of_the_sync_closes(void **state)
     assert_int_equal(listed.exposures[0]->rotate_time->seconds, MARCH_US / 1000000);
 }
 
+// Also of an entry that was gone meanwhile: archived, or purged, or deleted by mistake.
+static void a_later_value_of_an_entry_that_comes_back_closes(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char come_back[] =
+        "CREATE TEMPORARY TABLE kept AS SELECT * FROM record WHERE id = 9001;"
+        "DELETE FROM record WHERE id = 9001; UPDATE kept SET password_update_time = %s;"
+        "INSERT INTO record_password SELECT * FROM kept; DROP TABLE kept";
+    upstream.live.password_update_time_us = MARCH_US;
+    reveal_as(fixture, "tom", A);
+    reveal_as(fixture, "tom", B);
+    (void)fixture_sql(fixture, arena_printf(&fixture->arena, come_back, "NULL"));
+    (void)fixture_sql(fixture, arena_printf(&fixture->arena, come_back, "'2026-03-01T12:00:00Z'"));
+    assert_string_equal(list(fixture, ""), "tom:9002 1 1, tom:9001 1 1");
+    (void)fixture_sql(fixture, arena_printf(&fixture->arena, come_back, "'2026-03-02Z'"));
+    assert_string_equal(list(fixture, ""), "tom:9002 1 1, tom:9001 2 1");
+}
+
 // Without a time of upstream's for what was seen, what came to be after the reveal is another.
 static void a_value_of_unknown_age_closes_by_the_time_of_its_reveal(void **state)
 {
@@ -367,6 +385,7 @@ int main(void)
         TEST(notes_who_saw_what),
         TEST(notes_only_what_was_given_out),
         TEST(a_later_value_of_the_sync_closes),
+        TEST(a_later_value_of_an_entry_that_comes_back_closes),
         TEST(a_value_of_unknown_age_closes_by_the_time_of_its_reveal),
         TEST(the_answer_of_a_reveal_closes_what_others_saw),
         TEST(what_is_entered_together_closes_as_if_one_by_one),
