@@ -69,10 +69,30 @@ static enum err_code parse_query(struct request *request,
     return ERR_OK;
 }
 
-// The reason that a reveal of a listed entry would give this caller; ERR_OK: none.
-static enum err_code blocked_by(const struct request *request, const struct sight *sight,
-                                const struct password_page *page, const struct password_row *row)
+// Which budget has no room for each entry of a page.
+static enum err_code look_at_budgets(struct tx *tx, const struct request *request,
+                                     const struct password_query *query,
+                                     const struct password_page *page, int *ret_full_scopes,
+                                     struct err *reterr)
 {
+    const struct reveal_usage usage = {.subject = query->subject,
+                                       .company_id = query->company_id,
+                                       .connection_id = query->connection_id};
+    int64_t *ids = arena_calloc(request->arena, page->count + 1, sizeof(*ids));
+    if (ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < page->count; i++)
+        ids[i] = page->rows[i].id;
+    return reveal_budget_full(tx, &page->policy, &usage, ids, page->count, ret_full_scopes, reterr);
+}
+
+// The reason that a reveal of a listed entry would give this caller; ERR_OK: none. `full_scope`: of
+// the budget that has no room for it, or 0.
+static enum err_code blocked_by(const struct request *request, const struct sight *sight,
+                                const struct password_page *page, const struct password_row *row,
+                                int full_scope)
+{
+    const struct reveal_excess excess = {.scope = full_scope};
     // What lists let through passed the other gates.
     const struct password_gates gates = {.sight = *sight,
                                          .found = true,
@@ -83,8 +103,12 @@ static enum err_code blocked_by(const struct request *request, const struct sigh
                                          .web_url = row->web_url,
                                          .policy = page->policy,
                                          .frozen = page->frozen};
-    const struct reveal_case what = {
-        .caller = request->caller, .in_sight = true, .company = "", .name = "", .gates = &gates};
+    const struct reveal_case what = {.caller = request->caller,
+                                     .in_sight = true,
+                                     .company = "",
+                                     .name = "",
+                                     .gates = &gates,
+                                     .excess = &excess};
     return reveal_judge(&what, NULL, NULL);
 }
 
@@ -111,7 +135,7 @@ static bool fill_flags(struct arena *arena, const struct password_row *row,
 
 static enum err_code fill_password(const struct request *request, const struct sight *sight,
                                    const struct password_page *page, const char *parent,
-                                   const struct password_row *row,
+                                   const struct password_row *row, int full_scope,
                                    Docbridge__V1__Password *password, struct err *reterr)
 {
     struct arena *arena = request->arena;
@@ -133,7 +157,7 @@ static enum err_code fill_password(const struct request *request, const struct s
         password->password_category_display_name == NULL || password->password_category == NULL ||
         password->embedded_in_display_name == NULL || !fill_flags(arena, row, password))
         return err_no_memory(reterr);
-    enum err_code blocked = blocked_by(request, sight, page, row);
+    enum err_code blocked = blocked_by(request, sight, page, row, full_scope);
     password->revealable = blocked == ERR_OK;
     if (blocked != ERR_OK)
         password->blocked_reason = arena_strdup(arena, err_reason(blocked));
@@ -171,6 +195,15 @@ static enum err_code list_passwords(struct request *request,
         try_(password_list(tx, &query, arena, &page, reterr));
     }
     try_(tx_commit(&tx, reterr));
+    int *full_scopes = arena_calloc(arena, page.count + 1, sizeof(*full_scopes));
+    if (full_scopes == NULL)
+        return err_no_memory(reterr);
+    if (reveal_budget_any(&page.policy)) {
+        try_(request_begin(request, &tx, reterr));
+        tx_commit_with_next(tx);
+        try_(look_at_budgets(tx, request, &query, &page, full_scopes, reterr));
+        try_(tx_commit(&tx, reterr));
+    }
 
     size_t shown = page.count > (size_t)size ? (size_t)size : page.count;
     out->passwords = arena_calloc(arena, shown + 1, sizeof(*out->passwords));
@@ -180,7 +213,8 @@ static enum err_code list_passwords(struct request *request,
         return err_no_memory(reterr);
     for (size_t i = 0; i < shown; i++) {
         out->passwords[i] = &all[i];
-        try_(fill_password(request, &sight, &page, in->parent, &page.rows[i], &all[i], reterr));
+        try_(fill_password(request, &sight, &page, in->parent, &page.rows[i], full_scopes[i],
+                           &all[i], reterr));
     }
     out->n_passwords = shown;
     out->total_size = (int32_t)page.total_size;
@@ -218,10 +252,13 @@ static enum err_code get_password(struct request *request,
         try_(password_list(tx, &query, request->arena, &page, reterr));
     if (page.count == 0)
         return err_not_found(reterr, in->name);
+    int full_scope = 0;
+    if (reveal_budget_any(&page.policy))
+        try_(look_at_budgets(tx, request, &query, &page, &full_scope, reterr));
     const char *parent = arena_printf(request->arena, "companies/%s", name.company);
     if (parent == NULL)
         return err_no_memory(reterr);
-    return fill_password(request, &sight, &page, parent, &page.rows[0], out, reterr);
+    return fill_password(request, &sight, &page, parent, &page.rows[0], full_scope, out, reterr);
 }
 
 static enum err_code reveal_password(struct request *request,

@@ -4,6 +4,20 @@ static const struct statement use_sql = {
     "reveal_budget_use",
     "SELECT full_scope, retry_ms FROM take_reveal_budget($1, $2, $3, $4, $5, $6, $7, $8)"};
 
+// What take_reveal_budget() would say of many secrets: which budgets are used up is counted once.
+static const struct statement full_sql = {
+    "reveal_budget_full",
+    "WITH used_up AS MATERIALIZED (SELECT b.scope, b.scope_id, t.since"
+    "  FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::bigint[])"
+    "       AS b(scope, scope_id, most, window_s)"
+    "  CROSS JOIN LATERAL (SELECT clock_timestamp() - make_interval(secs => b.window_s)) t(since)"
+    "  WHERE (SELECT count(*) FROM reveal_use u WHERE u.tenant = $1 AND u.scope = b.scope"
+    "          AND u.scope_id = b.scope_id AND u.use_time > t.since) >= b.most)"
+    " SELECT (SELECT min(b.scope) FROM used_up b WHERE NOT EXISTS (SELECT FROM reveal_use u"
+    "   WHERE u.tenant = $1 AND u.scope = b.scope AND u.scope_id = b.scope_id"
+    "     AND u.connection_id = $2 AND u.password_id = i.id AND u.use_time > b.since))"
+    " FROM unnest($7::bigint[]) WITH ORDINALITY AS i(id, place) ORDER BY i.place"};
+
 static const struct statement put_sql = {
     "reveal_freeze_put",
     "INSERT INTO reveal_freeze (tenant, scope, scope_id, id, scope_display_name, cause_subject,"
@@ -38,36 +52,65 @@ bool reveal_budget_any(const struct reveal_policy *policy)
     return false;
 }
 
-enum err_code reveal_budget_use(struct tx *tx, const struct reveal_policy *policy,
-                                const struct reveal_usage *usage, bool take,
-                                struct reveal_excess *ret_excess, struct err *reterr)
-{
-    const char *const all_ids[REVEAL_SCOPE_COUNT] = {usage->subject, usage->company_id, ""};
+// The budgets that there are, as statements take them.
+struct budgets {
     int64_t scopes[REVEAL_SCOPE_COUNT], limits[REVEAL_SCOPE_COUNT], windows[REVEAL_SCOPE_COUNT];
     const char *ids[REVEAL_SCOPE_COUNT];
-    size_t count = 0;
-    *ret_excess = (struct reveal_excess){0};
+    size_t count;
+};
+
+static struct budgets budgets_of(const struct reveal_policy *policy,
+                                 const struct reveal_usage *usage)
+{
+    const char *const ids[REVEAL_SCOPE_COUNT] = {usage->subject, usage->company_id, ""};
+    struct budgets all = {.count = 0};
     for (int i = 0; i < REVEAL_SCOPE_COUNT; i++) {
         bool nobody = i + 1 == REVEAL_SCOPE_USER && usage->subject[0] == '\0';
         if (policy->budgets[i].limit == 0 || nobody)
             continue;
-        scopes[count] = i + 1;
-        ids[count] = all_ids[i];
-        limits[count] = policy->budgets[i].limit;
-        windows[count++] = policy->budgets[i].window_s;
+        all.scopes[all.count] = i + 1;
+        all.ids[all.count] = ids[i];
+        all.limits[all.count] = policy->budgets[i].limit;
+        all.windows[all.count++] = policy->budgets[i].window_s;
     }
-    if (count == 0)
-        return ERR_OK;
+    return all;
+}
+
+#define BUDGETS_ARGS(all)                                                     \
+    ARG_INT64S((all).scopes, (all).count), ARG_TEXTS((all).ids, (all).count), \
+        ARG_INT64S((all).limits, (all).count), ARG_INT64S((all).windows, (all).count)
+
+enum err_code reveal_budget_use(struct tx *tx, const struct reveal_policy *policy,
+                                const struct reveal_usage *usage, bool take,
+                                struct reveal_excess *ret_excess, struct err *reterr)
+{
+    const struct budgets all = budgets_of(policy, usage);
     struct rows rows _cleanup_(rows_done) = {0};
+    *ret_excess = (struct reveal_excess){0};
+    if (all.count == 0)
+        return ERR_OK;
     try_(tx_query(tx, &use_sql,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(usage->connection_id),
-                       ARG_INT64(usage->password_id), ARG_INT64S(scopes, count),
-                       ARG_TEXTS(ids, count), ARG_INT64S(limits, count), ARG_INT64S(windows, count),
-                       ARG_BOOL(take)),
+                       ARG_INT64(usage->password_id), BUDGETS_ARGS(all), ARG_BOOL(take)),
                   &rows, reterr));
     if (rows_count(&rows) > 0)
         *ret_excess = (struct reveal_excess){.scope = (int)rows_int64(&rows, 0, 0),
                                              .retry_ms = rows_int64(&rows, 0, 1)};
+    return ERR_OK;
+}
+
+enum err_code reveal_budget_full(struct tx *tx, const struct reveal_policy *policy,
+                                 const struct reveal_usage *usage, const int64_t *password_ids,
+                                 size_t count, int *ret_scopes, struct err *reterr)
+{
+    const struct budgets all = budgets_of(policy, usage);
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &full_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(usage->connection_id), BUDGETS_ARGS(all),
+                       ARG_INT64S(password_ids, count)),
+                  &rows, reterr));
+    for (size_t i = 0; i < count; i++)
+        ret_scopes[i] = (int)i < rows_count(&rows) ? (int)rows_int64(&rows, (int)i, 0) : 0;
     return ERR_OK;
 }
 

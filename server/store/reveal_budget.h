@@ -32,6 +32,11 @@ bool reveal_budget_any(const struct reveal_policy *policy);
 enum err_code reveal_budget_use(struct tx *tx, const struct reveal_policy *policy,
                                 const struct reveal_usage *usage, bool take,
                                 struct reveal_excess *ret_excess, struct err *reterr) _must_check_;
+// For each of some secrets, whatever `usage` says of one, the first budget that has no room for it:
+// REVEAL_SCOPE_*, or 0. Only looks.
+enum err_code reveal_budget_full(struct tx *tx, const struct reveal_policy *policy,
+                                 const struct reveal_usage *usage, const int64_t *password_ids,
+                                 size_t count, int *ret_scopes, struct err *reterr) _must_check_;
 
 // Whether reveals are frozen for somebody: the widest scope, 0 if they are not.
 struct reveal_frozen {

@@ -10,6 +10,7 @@
 #include "docbridge/v1/reveal_policy.pb-c.h"
 #include "server/service/services.h"
 #include "server/store/reveal_budget.h"
+#include "tests/integration/reading/listed.h"
 #include "tests/integration/reading/reveals.h"
 
 // The three that the fixture's caller can reveal.
@@ -55,6 +56,55 @@ static void counts_distinct_secrets_in_a_sliding_window(void **state)
     reveals_set_policy(fixture, "user_limit = 0");
     fixture->caller.subject = "tom";
     assert_int_equal(reveal(fixture, B), ERR_OK);
+}
+
+// What the list says of the caller's passwords, by their last digit: revealable, or why not.
+static const char *listed_reasons(struct fixture *fixture)
+{
+    Docbridge__V1__ListPasswordsRequest in = DOCBRIDGE__V1__LIST_PASSWORDS_REQUEST__INIT;
+    Docbridge__V1__ListPasswordsResponse out;
+    Docbridge__V1__GetPasswordRequest get = DOCBRIDGE__V1__GET_PASSWORD_REQUEST__INIT;
+    Docbridge__V1__Password one;
+    const char *text = "";
+    in.parent = arena_strdup(&fixture->arena, "companies/acme");
+    listed_call(fixture, &password_service, "ListPasswords", &in, &out);
+    for (size_t i = 0; i < out.n_passwords; i++) {
+        const Docbridge__V1__Password *password = out.passwords[i];
+        get.name = password->name;
+        listed_call(fixture, &password_service, "GetPassword", &get, &one);
+        assert_string_equal(one.blocked_reason, password->blocked_reason);
+        text = arena_printf(&fixture->arena, "%s%c:%s ", text,
+                            password->name[strlen(password->name) - 1],
+                            password->revealable ? "yes" : password->blocked_reason);
+    }
+    return text;
+}
+
+static void lists_say_what_has_no_room(void **state)
+{
+#define FULL ":REVEAL_BUDGET_EXCEEDED "
+    struct fixture *fixture = *state;
+    static const char all[] = "1:yes 1:yes 2:yes 3:PASSWORD_VAULTED_UPSTREAM ";
+    static const char *const policies[] = {"user_limit = 1, user_window_s = 3600",
+                                           "user_limit = 9, company_limit = 1,"
+                                           " company_window_s = 3600",
+                                           "company_limit = 2, tenant_limit = 1,"
+                                           " tenant_window_s = 3600"};
+    for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+        reveals_set_policy(fixture, policies[i]);
+        (void)fixture_sql(fixture, "DELETE FROM reveal_use");
+        assert_string_equal(listed_reasons(fixture), all);
+        assert_int_equal(reveal(fixture, A), ERR_OK);
+        assert_string_equal(listed_reasons(fixture),
+                            "1:yes 1" FULL "2" FULL "3:PASSWORD_VAULTED_UPSTREAM ");
+    }
+    // What is counted of one user, or of another company, is not of another one.
+    reveals_set_policy(fixture, "tenant_limit = 0, company_limit = 0, user_limit = 1");
+    fixture->caller.subject = "tina";
+    assert_string_equal(listed_reasons(fixture), all);
+    fixture->caller.subject = "tom";
+    (void)fixture_sql(fixture, "UPDATE reveal_use SET use_time = use_time - interval '61 minutes'");
+    assert_string_equal(listed_reasons(fixture), all);
 }
 
 static void counts_a_company_and_a_tenant_over_their_users(void **state)
@@ -336,13 +386,10 @@ static void holds_over_all_servers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(counts_distinct_secrets_in_a_sliding_window),
-        TEST(counts_a_company_and_a_tenant_over_their_users),
-        TEST(counts_in_all_or_none),
-        TEST(freezes_until_another_person_ends_it),
-        TEST(freezes_companies_and_tenants),
-        TEST(a_freeze_in_the_middle_closes_the_gate),
-        TEST(holds_over_all_servers),
+        TEST(counts_distinct_secrets_in_a_sliding_window),    TEST(lists_say_what_has_no_room),
+        TEST(counts_a_company_and_a_tenant_over_their_users), TEST(counts_in_all_or_none),
+        TEST(freezes_until_another_person_ends_it),           TEST(freezes_companies_and_tenants),
+        TEST(a_freeze_in_the_middle_closes_the_gate),         TEST(holds_over_all_servers),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
