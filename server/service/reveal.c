@@ -132,7 +132,7 @@ enum err_code password_reveal_denied(struct request *request,
     reveal.company_id = name.company;
     struct audit_event event = {
         .phase = AUDIT_SINGLE, .outcome = AUDIT_DENIED, .error = ERR_MISSING_PERMISSION};
-    reveal_fill_event(&reveal, &event);
+    reveal_fill_event(&reveal, &reveal.gates, &event);
     try_(request_check(request, reterr));
     return reveal_record(&reveal, &event, request->deadline, NULL, reterr);
 }

@@ -31,8 +31,9 @@ struct reveal {
     struct source_attempt attempt;
 };
 
-// What an event says of the reveal, whatever it is.
-void reveal_fill_event(const struct reveal *reveal, struct audit_event *event);
+// What an event says of the reveal, whatever it is, and of the gates that it is of.
+void reveal_fill_event(const struct reveal *reveal, const struct password_gates *gates,
+                       struct audit_event *event);
 // Makes an event durable. No transaction is open meanwhile: many reveals share one commit. Errors:
 // AUDIT_UNAVAILABLE.
 enum err_code reveal_record(const struct reveal *reveal, const struct audit_event *event,

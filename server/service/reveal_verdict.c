@@ -14,12 +14,12 @@
 // The outcome is written even if the caller has gone and the call's deadline has passed.
 enum { OUTCOME_MS = 5000 };
 
-void reveal_fill_event(const struct reveal *reveal, struct audit_event *event)
+void reveal_fill_event(const struct reveal *reveal, const struct password_gates *gates,
+                       struct audit_event *event)
 {
     // An event of a reveal by hand-off names it as what it takes away.
     event->changes = &reveal->handoff_change;
     event->change_count = reveal->handoff.id == NULL ? 0 : 1;
-    const struct password_gates *gates = &reveal->gates;
     event->type = AUDIT_PASSWORD_REVEAL;
     event->resource = reveal->in->name;
     event->company_id = reveal->company_id;
@@ -31,9 +31,10 @@ void reveal_fill_event(const struct reveal *reveal, struct audit_event *event)
         return;
     event->resource_display_name = gates->display_name;
     event->password_category_display_name = gates->category_display_name;
+    // The one that upstream is asked about.
     event->organization =
         arena_printf(reveal->request->arena, "connections/%s/organizations/%" PRId64,
-                     gates->sight.connection_id, gates->organization_id);
+                     reveal->gates.sight.connection_id, reveal->gates.organization_id);
 }
 
 static enum err_code pass_on(const struct err *err, struct err *reterr)
@@ -133,7 +134,7 @@ static void fill_verdict(struct reveal *reveal, enum err_code verdict)
 {
     reveal->verdict = verdict;
     reveal->event = (struct audit_event){.phase = AUDIT_INTENT};
-    reveal_fill_event(reveal, &reveal->event);
+    reveal_fill_event(reveal, &reveal->gates, &reveal->event);
     if (verdict != ERR_OK) {
         reveal->event.phase = AUDIT_SINGLE;
         reveal->event.outcome = reveal->refusal;
@@ -232,8 +233,10 @@ static enum audit_outcome outcome_of(enum err_code code, bool served)
     return unknown ? AUDIT_UNKNOWN : AUDIT_FAILED;
 }
 
-// The outcome; `served`: upstream gave a value. An empty one shows nobody anything.
-static void fill_outcome(struct reveal *reveal, enum err_code verdict, bool served)
+// The outcome; `judged`: by which gates, NULL if they were not read again; `served`: upstream gave
+// a value. An empty one shows nobody anything.
+static void fill_outcome(struct reveal *reveal, const struct password_gates *judged,
+                         enum err_code verdict, bool served)
 {
     const struct source_password *live = &reveal->live;
     reveal->verdict = verdict;
@@ -247,7 +250,11 @@ static void fill_outcome(struct reveal *reveal, enum err_code verdict, bool serv
         .shown = verdict == ERR_OK && live->value != NULL && secret_len(live->value) > 0,
         .shown_update_time_us = live->password_update_time_us,
     };
-    reveal_fill_event(reveal, &reveal->event);
+    // An entry that is no longer there is told as it was.
+    bool there = judged != NULL && judged->found;
+    reveal_fill_event(reveal, there ? judged : &reveal->gates, &reveal->event);
+    if (judged != NULL)
+        reveal->event.policy_version = judged->policy.revision;
 }
 
 // The record as it is now decides: another organization, category, folder or vault than a moment
@@ -278,7 +285,7 @@ static void judge_live(void *context, struct gate_look *look, enum err_code read
         verdict = err_not_found(reveal->why, reveal->in->name);
     else
         (void)pass_on(why, reveal->why);
-    fill_outcome(reveal, verdict, /* served= */ true);
+    fill_outcome(reveal, read == ERR_OK ? &look->gates : NULL, verdict, /* served= */ true);
     look->entry.event = &reveal->event;
 }
 
@@ -350,7 +357,7 @@ enum err_code reveal_conclude(struct reveal *reveal, enum err_code fetched, stru
         return pass_live_gates(reveal, deadline, reterr);
     if (served)
         fetched = err_not_found(reterr, reveal->in->name);
-    fill_outcome(reveal, fetched, served);
+    fill_outcome(reveal, NULL, fetched, served);
     try_(reveal_record(reveal, &reveal->event, deadline, &reveal->outcome_sequence, reterr));
     if (fetched == ERR_UPSTREAM_TIMEOUT || fetched == ERR_DEADLINE_EXCEEDED)
         err_meta(reterr, "audit_event", "auditEvents/%" PRId64, reveal->outcome_sequence);

@@ -252,6 +252,30 @@ static void asks_for_a_reason_and_a_ticket(void **state)
     assert_int_equal(revealed.value_case, 0);
 }
 
+// An outcome tells of the policy and the category that decided it, not of those before.
+static void an_outcome_tells_what_decided_it(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char told[] = "SELECT concat_ws('|', phase, resource_display_name,"
+                               " password_category_display_name, policy_version)"
+                               " FROM audit_event ORDER BY sequence DESC LIMIT 1";
+    const void *pair[] = {fixture, "UPDATE reveal_policy SET ticket_required = true, revision = 5"};
+    reveals_set_policy(fixture, "revision = 4");
+    upstream.live.category_id = 8;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_CATEGORY_NOT_ALLOWED);
+    assert_string_equal(fixture_sql(fixture, told), "2|Firewall admin|Banking|4");
+    upstream.live.category_id = 7;
+    upstream.while_asked = fixture_run_sql;
+    upstream.context = pair;
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_TICKET_REQUIRED);
+    assert_string_equal(fixture_sql(fixture, told), "2|Firewall admin|Infrastructure|5");
+    // What is no longer there is told as it was.
+    reveals_set_policy(fixture, "ticket_required = false");
+    pair[1] = "DELETE FROM mapping WHERE company_id = 'acme'";
+    assert_int_equal(reveal(fixture, PASSWORD_PLAIN), ERR_RESOURCE_NOT_FOUND);
+    assert_string_equal(fixture_sql(fixture, told), "2|Firewall admin|Infrastructure|5");
+}
+
 // Agents need a reason and a key whatever the policy says; services as it says.
 static void asks_more_of_agents(void **state)
 {
@@ -370,6 +394,7 @@ int main(void)
         TEST(refuses_what_is_no_policy),
         TEST(keeps_budgets),
         TEST(asks_for_a_reason_and_a_ticket),
+        TEST(an_outcome_tells_what_decided_it),
         TEST(asks_more_of_agents),
         TEST(seals_the_value),
         TEST(refuses_keys_that_keep_no_secret),
