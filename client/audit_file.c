@@ -81,7 +81,8 @@ static bool check_export(struct audit_file *verified, const struct audit_line *l
 {
     if (verified->line != 1)
         return fault(verified, "another export begins here");
-    if (strlen(line->tenant) >= sizeof(verified->tenant) || line->first < 1)
+    if (strlen(line->tenant) >= sizeof(verified->tenant) || line->first < 1 ||
+        line->first == INT64_MAX || line->last == INT64_MAX)
         return fault(verified, "it is no line of an export");
     (void)snprintf(verified->tenant, sizeof(verified->tenant), "%s", line->tenant);
     verified->first = verified->next = line->first;
@@ -95,7 +96,7 @@ static bool check_retained(struct audit_file *verified, const struct audit_line 
 {
     if (verified->line != 2)
         return fault(verified, "a statement of retention stands in the middle");
-    if (line->mark.sequence + 1 != verified->first)
+    if (line->mark.sequence != verified->first - 1)
         return fault(verified, "retention reached event %" PRId64 ", the file begins with %" PRId64,
                      line->mark.sequence, verified->first);
     memcpy(verified->hash, line->mark.hash, sizeof(verified->hash));

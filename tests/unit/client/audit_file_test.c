@@ -459,6 +459,27 @@ static void what_is_no_export_is_refused(void **state)
     assert_non_null(strstr(verified.fault, "holds no event"));
 }
 
+// Behind the last number there is no next one.
+static void the_last_number_is_no_sequence(void **state)
+{
+    (void)state;
+    struct audit_file verified;
+    struct audit_event_row row = event_of(1);
+    row.sequence = INT64_MAX;
+    audit_hash(&row, row.hash);
+    struct buffer buffer _cleanup_(buffer_done), line _cleanup_(buffer_done);
+    buffer_init(&buffer, TEXT_BYTES);
+    buffer_init(&line, TEXT_BYTES);
+    audit_line_write_export(&buffer, "t1", INT64_MAX, INT64_MAX);
+    keep(&buffer);
+    audit_line_write_event(&line, &row);
+    keep(&line);
+    make_mark(AUDIT_MARK_HEAD, INT64_MAX, row.hash);
+    assert_false(verify_lines(&verified));
+    assert_int_equal(verified.line, 1);
+    drop_export();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +493,7 @@ int main(void)
         cmocka_unit_test(who_writes_all_anew_lacks_the_key),
         cmocka_unit_test(unsigned_heads_prove_nothing_and_break_nothing),
         cmocka_unit_test(what_is_no_export_is_refused),
+        cmocka_unit_test(the_last_number_is_no_sequence),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
