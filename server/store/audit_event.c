@@ -71,9 +71,15 @@ static const struct statement range = {
     " WHERE e.before < $5::bigint ORDER BY e.sequence"};
 static const struct statement end = {"audit_end",
                                      "SELECT sequence, hash FROM audit_head WHERE tenant = $1"};
+// Clocks of servers differ, so before the event that is first by time there may stand a later one:
+// looked for as far back as any clock may be off, and no farther, for chains are long.
 static const struct statement since = {
-    "audit_since", "SELECT sequence FROM audit_event WHERE tenant = $1 AND event_time >= $2"
-                   " ORDER BY event_time, sequence LIMIT 1"};
+    "audit_since",
+    "SELECT min(e.sequence) FROM (SELECT sequence FROM audit_event"
+    "   WHERE tenant = $1 AND event_time >= $2 ORDER BY event_time, sequence LIMIT 1) f,"
+    "  LATERAL (SELECT sequence, event_time FROM audit_event"
+    "   WHERE tenant = $1 AND sequence <= f.sequence ORDER BY sequence DESC LIMIT 10000) e"
+    " WHERE e.event_time >= $2"};
 
 static bool take_hash(const struct rows *rows, int row, int column, struct arena *arena,
                       unsigned char ret_hash[AUDIT_HASH_BYTES])
@@ -303,7 +309,7 @@ enum err_code audit_event_since(struct tx *tx, int64_t time_us, int64_t *ret_seq
 {
     _cleanup_(rows_done) struct rows rows = {NULL};
     try_(tx_query(tx, &since, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TIME(time_us)), &rows, reterr));
-    *ret_sequence = rows_count(&rows) == 0 ? 0 : rows_int64(&rows, 0, 0);
+    *ret_sequence = rows_int64(&rows, 0, 0);
     return ERR_OK;
 }
 

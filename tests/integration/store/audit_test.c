@@ -374,6 +374,37 @@ static void filters_and_pages(void **state)
     arena_done(&arena);
 }
 
+static int64_t since(int64_t time_us)
+{
+    struct tx *tx _cleanup_(tx_abortp) = fixture_begin(store, "skewed");
+    int64_t sequence = -1;
+    assert_ok(audit_event_since(tx, time_us, &sequence, reterr));
+    return sequence;
+}
+
+// Servers' clocks differ, so times do not quite follow sequences: what is from a time on begins
+// with the first event of the chain that is of that time or later, so that of two stretches that
+// follow each other the second leaves nothing out, whatever was written between the looks.
+static void a_time_stands_for_a_place(void **state)
+{
+    (void)state;
+    static const int64_t start_us = 1772366400000000;
+    static const int offsets[] = {-2, 5, -1, 2, 6};
+    const struct audit_event event = {
+        .type = AUDIT_MAPPING, .phase = AUDIT_SINGLE, .outcome = AUDIT_SUCCEEDED};
+    assert_int_equal(since(start_us), 0);
+    for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+        clock_fake(true, start_us + offsets[i], clock_steady_ms());
+        assert_ok(append("skewed", &event, NULL, reterr));
+        clock_fake(false, 0, 0);
+        assert_int_equal(since(start_us), i == 0 ? 0 : 2);
+    }
+    assert_int_equal(since(start_us - 1), 2);
+    assert_int_equal(since(start_us - 2), 1);
+    assert_int_equal(since(start_us + 6), 5);
+    assert_int_equal(since(start_us + 7), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +416,7 @@ int main(void)
         cmocka_unit_test(tenants_have_chains_of_their_own),
         cmocka_unit_test(the_serving_role_cannot_change_the_past),
         cmocka_unit_test(filters_and_pages),
+        cmocka_unit_test(a_time_stands_for_a_place),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }
