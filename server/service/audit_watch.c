@@ -144,9 +144,10 @@ static enum err_code watch_next(struct request *request, void *context, struct a
     struct state *state = context;
     struct audit_event_row *row;
     bool more = true;
+    // Not past the time for a sign of life, which tells how far it has come.
     do
         try_(find_next(request, state, arena, &row, &more, reterr));
-    while (row == NULL && more);
+    while (row == NULL && more && !trail_watch_silent(state->watch));
     bool speak = row != NULL || trail_watch_silent(state->watch);
     trail_watch_note(state->watch, state->cursor, speak);
     *ret_step = speak ? STREAM_MESSAGE : STREAM_IDLE;

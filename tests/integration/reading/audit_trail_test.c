@@ -1,5 +1,4 @@
-// The trail out of the database: exported and verified, watched, marked, and shortened by
-// retention.
+// The trail out of the database: exported and verified, marked, and shortened by retention.
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +18,6 @@ enum { EXPORT_BYTES = 8 * 1024 * 1024, DAY_S = 24 * 3600 };
 static struct err err;
 static char text[EXPORT_BYTES];
 static size_t text_len;
-static atomic_int wakes;
 
 static const struct method *method(const char *name)
 {
@@ -349,126 +347,6 @@ static void the_past_is_closed(void **state)
     }
 }
 
-static void count_wake(void *context)
-{
-    (void)context;
-    atomic_fetch_add(&wakes, 1);
-}
-
-static const struct stream_waker waker = {count_wake, NULL};
-static char token[2000];
-
-static enum err_code watch(struct fixture *fixture, const char *filter, const char *resume_token,
-                           void **ret_state)
-{
-    Docbridge__V1__WatchAuditEventsRequest in = DOCBRIDGE__V1__WATCH_AUDIT_EVENTS_REQUEST__INIT;
-    in.filter = arena_strdup(&fixture->arena, filter);
-    in.resume_token = arena_strdup(&fixture->arena, resume_token);
-    err = (struct err){0};
-    return method("WatchAuditEvents")
-        ->stream->open(&fixture->request, &in, &waker, ret_state, &err);
-}
-
-// The sequence of the next event; 0: idle; -1: a sign of life.
-static int64_t next(struct fixture *fixture, void *watched)
-{
-    Docbridge__V1__WatchAuditEventsResponse out = DOCBRIDGE__V1__WATCH_AUDIT_EVENTS_RESPONSE__INIT;
-    enum stream_step step = STREAM_END;
-    assert_int_equal(
-        method("WatchAuditEvents")
-            ->stream->next(&fixture->request, watched, &fixture->arena, &out, &step, &err),
-        ERR_OK);
-    if (step == STREAM_IDLE)
-        return 0;
-    assert_int_equal(step, STREAM_MESSAGE);
-    (void)snprintf(token, sizeof(token), "%s", out.resume_token);
-    return out.audit_event == NULL ? -1 : out.audit_event->sequence;
-}
-
-static void a_watcher_sees_what_comes(void **state)
-{
-    struct fixture *fixture = *state;
-    const struct stream_handler *handler = method("WatchAuditEvents")->stream;
-    void *all, *moves;
-    append_some(fixture, 2);
-    assert_int_equal(watch(fixture, "", "", &all), ERR_OK);
-    assert_int_equal(watch(fixture, "type = CONNECTION_STATE", "", &moves), ERR_OK);
-    assert_int_equal(next(fixture, all), 0);
-    atomic_store(&wakes, 0);
-    append(fixture, "acme", AUDIT_PASSWORD_REVEAL);
-    assert_int_equal(atomic_load(&wakes), 2);
-    assert_int_equal(next(fixture, all), 3);
-    char after_three[sizeof(token)];
-    memcpy(after_three, token, sizeof(token));
-    assert_int_equal(next(fixture, all), 0);
-    assert_int_equal(next(fixture, moves), 0);
-    // Of another process, or in a change's own transaction: the look finds it.
-    struct tx *tx = NULL;
-    const struct audit_event event = {
-        .type = AUDIT_CONNECTION_STATE, .phase = AUDIT_SINGLE, .outcome = AUDIT_SUCCEEDED};
-    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
-    assert_int_equal(audit_append(tx, &fixture->request, &event, NULL, &err), ERR_OK);
-    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
-    assert_int_equal(atomic_load(&wakes), 2);
-    // trail_look() is the thread's; starting and stopping runs it once at least.
-    assert_int_equal(trail_start(fixture->trail, &err), ERR_OK);
-    trail_stop(fixture->trail);
-    assert_int_equal(atomic_load(&wakes), 4);
-    assert_int_equal(next(fixture, moves), 4);
-    assert_int_equal(next(fixture, all), 4);
-    handler->close(all);
-    // A later stream goes on where the first was, and only with its own filter.
-    assert_int_equal(watch(fixture, "", after_three, &all), ERR_OK);
-    assert_int_equal(next(fixture, all), 4);
-    handler->close(all);
-    assert_int_equal(watch(fixture, "type = SYNC", after_three, &all), ERR_PAGE_TOKEN_INVALID);
-    assert_int_equal(watch(fixture, "type = NOTHING", "", &all), ERR_FIELD_INVALID);
-    handler->close(moves);
-}
-
-// Of a trail that was longer once, such as before a restore: what is written anew up to there would
-// be left out without a word.
-static void a_watcher_does_not_go_on_in_a_shorter_trail(void **state)
-{
-    struct fixture *fixture = *state;
-    const struct stream_handler *handler = method("WatchAuditEvents")->stream;
-    void *watched;
-    append_some(fixture, 2);
-    assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
-    append_some(fixture, 1);
-    assert_int_equal(next(fixture, watched), 3);
-    handler->close(watched);
-    assert_int_equal(watch(fixture, "", token, &watched), ERR_OK);
-    handler->close(watched);
-    (void)fixture_sql(fixture, "DELETE FROM audit_event WHERE sequence = 3;"
-                               "UPDATE audit_head SET sequence = 2, hash = (SELECT hash"
-                               " FROM audit_event WHERE sequence = 2)");
-    assert_int_equal(watch(fixture, "", token, &watched), ERR_PAGE_TOKEN_INVALID);
-}
-
-static void a_watcher_sees_its_companies(void **state)
-{
-    struct fixture *fixture = *state;
-    static const char *const companies[] = {"beta"};
-    fixture->caller.all_companies = false;
-    fixture->caller.companies = companies;
-    fixture->caller.company_count = 1;
-    void *watched;
-    assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
-    append(fixture, "acme", AUDIT_PASSWORD_REVEAL);
-    append(fixture, "beta", AUDIT_PASSWORD_REVEAL);
-    append(fixture, NULL, AUDIT_SYNC);
-    assert_int_equal(next(fixture, watched), 2);
-    assert_int_equal(next(fixture, watched), 0);
-    // Its silence is broken now and then.
-    clock_fake(true, clock_wall_us(), clock_steady_ms() + 11000);
-    fixture->request.deadline = deadline_in(10000);
-    assert_int_equal(next(fixture, watched), -1);
-    assert_int_equal(next(fixture, watched), 0);
-    clock_fake(false, 0, 0);
-    method("WatchAuditEvents")->stream->close(watched);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,10 +363,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_setting_removes_the_last_30_days, fixture_fresh,
                                         fixture_drop),
         cmocka_unit_test_setup_teardown(the_past_is_closed, fixture_fresh, fixture_drop),
-        cmocka_unit_test_setup_teardown(a_watcher_sees_what_comes, fixture_fresh, fixture_drop),
-        cmocka_unit_test_setup_teardown(a_watcher_does_not_go_on_in_a_shorter_trail, fixture_fresh,
-                                        fixture_drop),
-        cmocka_unit_test_setup_teardown(a_watcher_sees_its_companies, fixture_fresh, fixture_drop),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
