@@ -302,6 +302,29 @@ static void retention_leaves_a_chain_that_verifies(void **state)
     assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 6);
 }
 
+// What is removed while it is exported would be a gap in the file, such as one that somebody cut.
+static void retention_in_the_middle_ends_an_export(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct stream_handler *handler = method("ExportAuditEvents")->stream;
+    const struct stream_waker waker = {NULL, NULL};
+    const Docbridge__V1__ExportAuditEventsRequest in =
+        DOCBRIDGE__V1__EXPORT_AUDIT_EVENTS_REQUEST__INIT;
+    Docbridge__V1__ExportAuditEventsResponse out =
+        DOCBRIDGE__V1__EXPORT_AUDIT_EVENTS_RESPONSE__INIT;
+    enum stream_step step;
+    void *opened;
+    append_old(fixture, 3, 500);
+    append_some(fixture, 2);
+    assert_int_equal(handler->open(&fixture->request, &in, &waker, &opened, &err), ERR_OK);
+    trail_retain_all(fixture->trail);
+    assert_int_equal(handler->next(&fixture->request, opened, &fixture->arena, &out, &step, &err),
+                     ERR_CONFLICT);
+    handler->close(opened);
+    assert_int_equal(export_events(fixture, 0, 0), ERR_OK);
+    assert_string_equal(verify(fixture).fault, "");
+}
+
 static void no_setting_removes_the_last_30_days(void **state)
 {
     struct fixture *fixture = *state;
@@ -359,6 +382,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_chain_is_verified_in_parts, fixture_fresh,
                                         fixture_drop),
         cmocka_unit_test_setup_teardown(retention_leaves_a_chain_that_verifies, fixture_fresh,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(retention_in_the_middle_ends_an_export, fixture_fresh,
                                         fixture_drop),
         cmocka_unit_test_setup_teardown(no_setting_removes_the_last_30_days, fixture_fresh,
                                         fixture_drop),
