@@ -85,6 +85,10 @@ static int follow(struct watch *watch, struct stream *stream, bool *ret_again)
         switch (stream_next(stream, DELAY_FIRST_MS, &arena, &message, &failure)) {
         case STREAM_MESSAGE:
             take(watch, message);
+            // What cannot be written is not passed over: nobody would ask for it again.
+            *ret_again = !ferror(stdout);
+            if (!*ret_again)
+                return output_flush(watch->session);
             silence = deadline_in(SILENCE_MAX_MS);
             break;
         case STREAM_IDLE:

@@ -1313,6 +1313,19 @@ class CliTest(unittest.TestCase):
                                       stdout=full, stderr=subprocess.DEVNULL, timeout=60)
             self.assertEqual(done.returncode, 1)
 
+    def test_a_watch_that_cannot_write_ends(self):
+        """Before it passes over events that nobody gets."""
+        self.answer("WatchAuditEvents", [
+            [self.message("WatchAuditEventsResponse", resume_token="t1",
+                          audit_event=dict(name="auditEvents/1", sequence=1))],
+            Refusal(CODE.PERMISSION_DENIED, "no", "MISSING_PERMISSION")])
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([PROGRAM] + self.words(["-ojsonl", "audit", "watch"]),
+                                  env=self.environment, stdout=full, stderr=subprocess.PIPE,
+                                  text=True, timeout=60)
+        self.expect(done, 1, "standard output cannot be written")
+        self.assertEqual(len(self.server.requests("WatchAuditEvents")), 1)
+
     def test_usage_errors(self):
         for words, text in ((["conection"], "did you mean connection?"), (["sync"], "sync watch RUN"),
                             (["map", "set", "1"], "needs ORG COMPANY"), ([], "Exit codes"),
