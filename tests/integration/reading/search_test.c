@@ -112,6 +112,34 @@ static void only_what_is_in_sight_is_found_and_counted(void **state)
     assert_string_equal(titles(fixture, "-", "zebra"), "Of beta");
 }
 
+// Signs within a word part it for people, if not for Postgres.
+static void a_part_of_a_compound_finds_it(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const found_by[] = {
+        "firewall",         "vpn/firewall", "srv-dc-01", "srv-dc-01.corp.local", "corp",
+        "sshd_config",      "sshd",         "acme",      "ops@acme.example",     "ops",
+        "portal",           "login",        "Temp",      "setup_new.exe",        "setup",
+        "\"vpn firewall\"", "M\u00fcller"};
+    static const char *const found_by_none[] = {"srv-dc-02", "firew", "dc-01.corp", "exe.setup"};
+    (void)fixture_sql(
+        fixture,
+        "UPDATE search_entry SET words = search_words('Notes', 'VPN/Firewall on"
+        " srv-dc-01.corp.local, see /etc/ssh/sshd_config; mail ops@acme.example,"
+        " https://portal.example.com/login?next=1, C:\\Temp\\setup_new.exe, (Router/M\u00fcller)')"
+        " WHERE kind = 4 AND id = 1");
+    for (size_t i = 0; i < ARRAY_LEN(found_by); i++) {
+        (void)titles(fixture, "acme", found_by[i]);
+        bool seen = false;
+        for (size_t k = 0; k < found.n_hits; k++)
+            seen |= strcmp(found.hits[k]->display_name, "Backup plan") == 0;
+        if (!seen)
+            fail_msg("not found by %s", found_by[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(found_by_none); i++)
+        assert_string_equal(titles(fixture, "acme", found_by_none[i]), "");
+}
+
 // Where the companies have very many records beside the hits, hits are looked up one by one.
 static void among_very_many_records_no_other_is_found(void **state)
 {
@@ -214,7 +242,7 @@ static void titles_come_first_also_among_many_organizations(void **state)
 static void pieces_are_found_when_words_are_not(void **state)
 {
     struct fixture *fixture = *state;
-    assert_string_equal(titles(fixture, "acme", "DC01"), "srv-dc01.acme.local");
+    assert_string_equal(titles(fixture, "acme", "RV-DC0"), "srv-dc01.acme.local");
     assert_true(found.matched_fragment);
     assert_string_equal(titles(fixture, "acme", "20.30"),
                         "Backup plan,Network,Onboarding,Template,srv-dc01.acme.local");
@@ -408,6 +436,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, fixture_drop)
     const struct CMUnitTest tests[] = {
         TEST(only_what_is_in_sight_is_found_and_counted),
+        TEST(a_part_of_a_compound_finds_it),
         TEST(among_very_many_records_no_other_is_found),
         TEST(what_decides_on_sight_is_in_the_indexes),
         TEST(what_a_company_hides_is_not_found),
