@@ -347,6 +347,34 @@ static void a_token_that_is_too_old_says_so(void **state)
     changes_watch_handler.close(feed.state);
 }
 
+// Half of a statement's changes were told when the rest of them was forgotten.
+static void a_token_within_what_is_forgotten_is_too_old(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    enum stream_step step_now;
+    begin(fixture);
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    fake_put_many(
+        &(struct fake_record){
+            .kind = SOURCE_CHECKLISTS, .id = 30000, .organization_id = 3, .name = "Many"},
+        3);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    assert_int_equal(step(fixture, &feed, &step_now), ERR_OK);
+    arena_done(&feed.arena);
+    char *within = arena_strdup(&fixture->arena, feed.token);
+    changes_watch_handler.close(feed.state);
+    (void)fixture_sql(fixture, "UPDATE record_change SET change_time = now() - interval '8 days'");
+    put(SOURCE_CHECKLISTS, 3000, 3, "Changed");
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
+    fixture_wait_for(fixture, "SELECT count(*) FROM record_change", "1");
+    open_feed(fixture, &feed, within);
+    assert_int_equal(step(fixture, &feed, &step_now), ERR_RESUME_TOKEN_EXPIRED);
+    arena_done(&feed.arena);
+    changes_watch_handler.close(feed.state);
+}
+
 static void a_caller_out_of_sight_is_told_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -409,6 +437,7 @@ int main(void)
         TEST(what_was_hidden_leaves_no_trace),
         TEST(what_is_hidden_is_told_as_removed),
         TEST(a_token_that_is_too_old_says_so),
+        TEST(a_token_within_what_is_forgotten_is_too_old),
         TEST(a_caller_out_of_sight_is_told_nothing),
         TEST(waiting_watchers_are_woken),
     };
