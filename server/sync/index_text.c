@@ -125,19 +125,20 @@ static bool make_plain(const struct search_text *text, struct buffer *plain)
     return true;
 }
 
-// Masks the fields, without their names. Those that a label tells are left out: they are HTML.
-static void mask_fields(char *fields)
+// The fields as masked text, without their names. Those that a label tells are left out. A field
+// may be HTML, in which a tag stands between a label and its value.
+static char *make_fields(const char *fields, struct arena *arena)
 {
+    struct buffer plain _cleanup_(buffer_done);
     const char *at = fields;
-    size_t left = strlen(fields), len = 0;
+    size_t left = strlen(fields);
     struct value value = {0};
-    while (next_value(&at, &left, &value)) {
-        if (value.labelled)
-            continue;
-        memmove(fields + len, value.text, value.len);
-        len += value.len;
-    }
-    fields[embedded_secret_mask(fields, len)] = '\0';
+    buffer_init(&plain, 4 * left + 1);
+    while (next_value(&at, &left, &value))
+        if (!value.labelled && !html_text(value.text, value.len, &plain))
+            return NULL;
+    size_t len = plain.len == 0 ? 0 : embedded_secret_mask(plain.data, plain.len);
+    return arena_strndup(arena, len == 0 ? "" : plain.data, len);
 }
 
 bool index_text_make(struct search_text *text, struct index_findings *findings, struct arena *arena)
@@ -145,12 +146,11 @@ bool index_text_make(struct search_text *text, struct index_findings *findings, 
     struct buffer plain _cleanup_(buffer_done);
     int64_t place = 0;
     buffer_init(&plain, 4 * text->content_len + 1);
-    char *fields = arena_strdup(arena, text->short_fields);
+    char *fields = make_fields(text->short_fields, arena);
     char *title = arena_strdup(arena, text->title);
     if (fields == NULL || title == NULL)
         return false;
     title[embedded_secret_mask(title, strlen(title))] = '\0';
-    mask_fields(fields);
     if (!make_plain(text, &plain) ||
         !note_secrets(text, text->title, strlen(text->title), title, &place, findings, arena) ||
         !note_secrets(text, plain.data, plain.len, NULL, &place, findings, arena))

@@ -136,6 +136,8 @@ static void texts_below_a_passwords_name_are_masked(void **state)
     // Empty, or cut from its value by what somebody wrote.
     put(SOURCE_FLEXIBLE_ASSETS, 3902, "Empty",
         "{\"traits\":{\"ip\":\" \",\"site\":\"Hannover\\u001d\",\"wifi\":\"sesame\"}}");
+    put(SOURCE_FLEXIBLE_ASSETS, 3903, "Html",
+        "{\"traits\":{\"site\":\"<p>Root <b>password</b>: Tr0ub4dor</p>\"}}");
     fixture_start_sync(fixture);
     sync_all(fixture);
     assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3901",
@@ -143,12 +145,15 @@ static void texts_below_a_passwords_name_are_masked(void **state)
     assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901",
                "edge\nmuenster\n123456\n");
     assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3902", "Hannover ****");
-    static const char *const never[] = {"geheim", "offen", "sesame"};
+    // A short text is HTML too.
+    assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3903",
+               "html\n\nroot password: ****\n");
+    static const char *const never[] = {"geheim", "offen", "sesame", "Tr0ub4dor"};
     for (size_t i = 0; i < ARRAY_LEN(never); i++)
         assert_string_equal(having(fixture, never[i]), "0");
     assert_sql(fixture,
                "SELECT string_agg(id || ':' || place, ',' ORDER BY id, place) FROM embedded_secret",
-               "3901:1,3901:2,3902:1");
+               "3901:1,3901:2,3902:1,3903:1");
 }
 
 static void credentials_in_titles_are_masked(void **state)
