@@ -300,6 +300,12 @@ enum err_code trait_fill(struct content *content, const char *parent,
     if (taken)
         return ERR_OK;
     trait->value_case = VALUE(UNRECOGNIZED_JSON);
+    // Where in it the value of a label stands is not known.
+    if (content->labelled) {
+        content->secret_count++;
+        return content_text(content, EMBEDDED_SECRET_MASK, sizeof(EMBEDDED_SECRET_MASK) - 1,
+                            &trait->unrecognized_json, reterr);
+    }
     return content_text(content, stored->value, stored->value_len, &trait->unrecognized_json,
                         reterr);
 }

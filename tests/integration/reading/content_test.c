@@ -343,7 +343,7 @@ static void a_text_below_a_passwords_name_is_masked(void **state)
     assert_string_equal(asset.traits[5]->unrecognized_json, "\"later\"");
     assert_int_equal(asset.masked_count, 3);
     // Of another shape it is no less of one.
-    (void)fixture_sql(fixture, "UPDATE record SET body = '{\"traits\": {\"host\": 31415926}}'"
+    (void)fixture_sql(fixture, "UPDATE record SET body = '{\"traits\": {\"host\": [\"geheim\"]}}'"
                                " WHERE kind = 5 AND id = 1");
     assert_int_equal(get_asset(fixture, "companies/acme/flexibleAssets/1"), ERR_OK);
     assert_string_equal(asset.traits[0]->unrecognized_json, "****");
