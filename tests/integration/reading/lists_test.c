@@ -309,16 +309,19 @@ static void filters_do_not_look_behind_a_mask(void **state)
     assert_int_equal(found_by(fixture, "wifi"), 2);
     (void)fixture_sql(fixture, "UPDATE search_progress SET rebuild_kind = 5");
     assert_int_equal(found_by(fixture, "wifi"), 0);
-    static const char *const telling[] = {"'Password IS hunter22'",
-                                          "'Passwort lautet' || chr(160) || 'hunter22'",
-                                          "' | Password | hunter22 |'", "chr(31) || 'hunter22'"};
+    static const char *const telling[] = {
+        "'Password IS hunter22'",     "'Passwort lautet' || chr(160) || 'hunter22'",
+        "' | Password | hunter22 |'", "chr(31) || 'hunter22'",
+        "'PW â hunter22'",       "'PassÂ­word - hunter22'",
+        "'enable secret 0 hunter22'"};
     for (size_t i = 0; i < ARRAY_LEN(telling); i++) {
         (void)fixture_sql(fixture, arena_printf(&fixture->arena,
                                                 "UPDATE record SET display_name = %s WHERE id = 1",
                                                 telling[i]));
         assert_int_equal(found_by(fixture, "hunter"), 0);
     }
-    (void)fixture_sql(fixture, "UPDATE record SET display_name = 'Wifi, this | one' WHERE id = 1");
+    (void)fixture_sql(fixture,
+                      "UPDATE record SET display_name = 'Wifi - 5 GHz, this | one' WHERE id = 1");
     assert_int_equal(found_by(fixture, "wifi"), 1);
 }
 
