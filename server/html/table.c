@@ -29,8 +29,13 @@ static bool is_empty(const struct html_cell *cell, const struct buffer *plain)
 // Whether it could be a heading: no digit, and no sign that headings do not have.
 static bool is_words(const struct html_cell *cell, const struct buffer *plain)
 {
+    bool letters = false;
     for (size_t i = cell->start; i < cell->end; i++) {
         unsigned char c = (unsigned char)plain->data[i];
+        letters = letters || c >= 'A';
+        if (c == '#' && !letters &&
+            (i + 1 == cell->end || (unsigned char)plain->data[i + 1] <= ' '))
+            continue; // of a column of numbers
         if (c > ' ' && c < 'A' && memchr("-/.:()&',", c, 9) == NULL)
             return false;
     }

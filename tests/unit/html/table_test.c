@@ -45,6 +45,9 @@ static void masks_what_a_table_tells(void **state)
                    ROW("User", "Notes", "Passwort") ROW("ann", "Bonn", "see vault")),
          TABLE(ROW("User", "Notes", "<b>Passwort:</b>") ROW("joe", "Berlin", "****")
                    ROW("User", "Notes", "Passwort") ROW("ann", "Bonn", "see vault"))},
+        // A column of numbers has a sign for its head.
+        {TABLE(ROW("#", "User", "Adminpasswort") ROW("1", "joe", "geheim")),
+         TABLE(ROW("#", "User", "Adminpasswort") ROW("1", "joe", "****"))},
         // Cells over several rows and columns.
         {"<table><tr><td>Site</td><td colspan=\"2\">User</td><td>Password</td></tr>"
          "<tr><td rowspan=\"2\">Bonn</td><td>joe</td><td>Joey</td><td>hunter22</td></tr>"
