@@ -173,23 +173,33 @@ static bool find_url(const struct text *text, size_t at, struct embedded_secret 
 }
 
 // Which rules begin with a byte: nearly every byte of a text is passed over by one look.
-enum { URL = 1, DASH = 2, PREFIXED = 4, JWT = 8, SCHEME = 16, LABELLED = 32, CELL = 64 };
+enum {
+    URL = 1,
+    DASH = 2,
+    PREFIXED = 4,
+    JWT = 8,
+    SCHEME = 16,
+    LABELLED = 32,
+    CELL = 64,
+    FORM = 128
+};
 static const unsigned char rules_of[256] = {
     [(unsigned char)EMBEDDED_SECRET_CELL] = CELL,
     [':'] = URL,
     ['-'] = DASH,
     ['A'] = PREFIXED | LABELLED,
     ['B'] = SCHEME,
-    ['C'] = LABELLED,
+    ['C'] = LABELLED | FORM,
     ['I'] = PREFIXED,
     ['K'] = LABELLED,
     ['P'] = LABELLED,
     ['S'] = LABELLED,
     ['T'] = LABELLED,
+    ['W'] = FORM,
     ['Z'] = LABELLED,
     ['a'] = LABELLED,
     ['b'] = SCHEME,
-    ['c'] = LABELLED,
+    ['c'] = LABELLED | FORM,
     ['e'] = JWT,
     ['g'] = PREFIXED,
     ['k'] = LABELLED,
@@ -213,8 +223,13 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
         if (is_alnum(data[i]))
             while (next < len && is_lower(data[next]))
                 next++;
+        const size_t word_end = next;
         if (next < len && data[next] == ' ')
             next++;
+        const char last = data[word_end - 1];
+        if ((last == 'D' || last == 'T' || ((last == 'd' || last == 't') && word_end - i >= 8)) &&
+            embedded_find_compound(&text, word_end, ret_secret))
+            return true;
         if (rules == 0)
             continue;
         if ((rules == URL && find_url(&text, i, ret_secret)) ||
@@ -228,6 +243,8 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
             ((rules & JWT) != 0 && find_jwt(&text, i, &jwt, ret_secret)) ||
             ((rules & SCHEME) != 0 &&
              (find_bearer(&text, i, ret_secret) || find_basic(&text, i, ret_secret))) ||
+            ((rules & FORM) != 0 && (embedded_find_secure_string(&text, i, ret_secret) ||
+                                     embedded_find_wifi(&text, i, ret_secret))) ||
             ((rules & LABELLED) != 0 && embedded_find_labelled(&text, i, ret_secret)))
             return true;
     }

@@ -10,18 +10,29 @@ static const char key[] = "key", schluessel[] = "schl\xC3\xBCssel";
 // The labels that begin with a letter, in lower case; NULL behind the last.
 static const char *const *labels_of(char first)
 {
-    static const char *const
-        of_a[] = {"api key",    "api_key",   "api-key",    "apikey", "access key",
-                  "access_key", "accesskey", "accountkey", NULL},
-        *const of_c[] = {"credential", "cred", NULL}, *const of_k[] = {"kennwort", key, NULL},
-        *const of_p[] = {"password",    "passwd", "passphrase",    "passcode",
-                         "passwort",    "pass",   "pwd",           "psk",
-                         "private key", "pw",     "preshared key", "passw\xC3\xB6rter",
-                         NULL},
-        *const of_s[] = {"secret key", "secret_key",    "secretkey",      "secret",   "shared key",
-                         "sharedkey",  "shared secret", "snmp community", schluessel, NULL},
-        *const of_t[] = {"token", NULL}, *const of_z[] = {"zugangsdaten", NULL},
-        *const none[] = {NULL};
+    static const char *const of_a[] = {"api key",   "api_key",    "api-key",
+                                       "apikey",    "access key", "access_key",
+                                       "accesskey", "accountkey", NULL},
+                             *const of_c[] = {"credential", "cred", "community string", NULL},
+                             *const of_k[] = {"kennwort", key, NULL},
+                             *const of_p[] = {"password", "passwd",        "passphrase",
+                                              "passcode", "passwort",      "pass",
+                                              "pwd",      "psk",           "private key",
+                                              "pw",       "preshared key", "passw\xC3\xB6rter",
+                                              NULL},
+                             *const of_s[] = {"secret key",
+                                              "secret_key",
+                                              "secretkey",
+                                              "secret",
+                                              "shared key",
+                                              "sharedkey",
+                                              "shared secret",
+                                              "snmp community",
+                                              "snmp server community",
+                                              schluessel,
+                                              NULL},
+                             *const of_t[] = {"token", NULL},
+                             *const of_z[] = {"zugangsdaten", NULL}, *const none[] = {NULL};
     switch (first) {
     case 'a':
         return of_a;
@@ -46,7 +57,7 @@ static const char *const *labels_of(char first)
 #define LETTER(letter) (1u << ((letter)&0x1F))
 static const unsigned seconds_of[32] = {
     ['a' & 0x1F] = LETTER('p') | LETTER('c'),
-    ['c' & 0x1F] = LETTER('r'),
+    ['c' & 0x1F] = LETTER('r') | LETTER('o'),
     ['k' & 0x1F] = LETTER('e'),
     ['p' & 0x1F] = LETTER('a') | LETTER('w') | LETTER('s') | LETTER('r'),
     ['s' & 0x1F] = LETTER('e') | LETTER('h') | LETTER('n') | LETTER('c'),
@@ -67,7 +78,8 @@ static size_t unseen(const struct text *text, size_t at)
     return 0;
 }
 
-// As starts(), but what is not seen counts for nothing within; returns the length, or 0.
+// As starts(), but what is not seen counts for nothing within, and words are joined by '-' too;
+// returns the length, or 0.
 static size_t spells(const struct text *text, size_t at, const char *word)
 {
     const size_t begin = at;
@@ -75,7 +87,7 @@ static size_t spells(const struct text *text, size_t at, const char *word)
         for (size_t step; (step = unseen(text, at)) > 0;)
             at += step;
         const char letter[] = {*word, '\0'};
-        if (!starts(text, at, letter, true))
+        if (!starts(text, at, letter, true) && !(*word == ' ' && starts(text, at, "-", false)))
             return 0;
     }
     return at - begin;
@@ -84,8 +96,9 @@ static size_t spells(const struct text *text, size_t at, const char *word)
 // Whether a word before "key" says that it is a secret one.
 static bool is_of_secret(const struct text *text, size_t at)
 {
-    static const char *const words[] = {"wifi", "wlan",    "wpa",      "wpa2",
-                                        "wpa3", "network", "recovery", "encryption"};
+    static const char *const words[] = {"wifi",     "wi-fi",    "wireless",  "wlan",
+                                        "wpa",      "wpa2",     "wpa3",      "network",
+                                        "netzwerk", "recovery", "encryption"};
     if (at == 0 || (text->data[at - 1] != ' ' && text->data[at - 1] != '-'))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -121,6 +134,19 @@ static size_t label(const struct text *text, size_t at, bool plural)
             return len;
     }
     return 0;
+}
+
+// The words that are labels at the end of others too.
+enum { COMPOUND_LEN = 8 };
+static bool ends_compound(const struct text *text, size_t end)
+{
+    static const char *const words[] = {"password", "passwort", "kennwort"};
+    if (end <= COMPOUND_LEN || !is_alnum(text->data[end - COMPOUND_LEN - 1]))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (starts(text, end - COMPOUND_LEN, words[i], true))
+            return true;
+    return false;
 }
 
 // The value of a label that ends its line: what stands alone on the next one, if it is no word.
@@ -183,7 +209,7 @@ static bool is_hex(char c)
 
 // Whether it is no word that a sentence could go on with: it has a digit, or a sign within. That
 // "12-stellig", "8-12" and "100%" are measures costs the passwords that begin alike.
-static bool is_unlike_words(const struct text *text, size_t value, size_t end)
+bool embedded_is_unlike_words(const struct text *text, size_t value, size_t end)
 {
     size_t digits = run(text, value, is_digit, end - value);
     char next = value + digits < end ? text->data[value + digits] : '\0';
@@ -272,11 +298,12 @@ static bool find_marked(const struct text *text, size_t at, size_t behind,
     size_t value = sign.joins == '\0' ? first : second_value(text, at, first);
     const bool alone = value == first && sign.joins != '\0';
     size_t end = embedded_value_end(text, &value, sign.joins);
-    if (end == value || embedded_is_no_value(text, value, end))
+    if (end == value || embedded_is_no_value(text, value, end) ||
+        (sign.joins == '=' && embedded_is_command(text, at, value, end)))
         return false;
     // Behind a dash a title goes on too.
     if (sign.dash &&
-        !(ends_line(text, skip_blanks(text, end)) && is_unlike_words(text, value, end)))
+        !(ends_line(text, skip_blanks(text, end)) && embedded_is_unlike_words(text, value, end)))
         return false;
     end = alone ? embedded_pair_end(text, value, end) : end;
     return end - value >= VALUE_MIN && take(secret, EMBEDDED_PASSWORD, value, end);
@@ -305,7 +332,8 @@ static bool find_said(const struct text *text, size_t at, size_t behind,
     value = colon ? next_line_value(text, value) : value;
     size_t end = embedded_value_end(text, &value, '\0');
     // "lautet folgendermaßen:"
-    if (end == value || text->data[end - 1] == ':' || !(plain || is_unlike_words(text, value, end)))
+    if (end == value || text->data[end - 1] == ':' ||
+        !(plain || embedded_is_unlike_words(text, value, end)))
         return false;
     return take_value(text, value, end, secret);
 }
@@ -323,7 +351,7 @@ static bool find_typed(const struct text *text, size_t behind, struct embedded_s
     bool good = false;
     switch (text->data[type]) {
     case '0':
-        good = is_unlike_words(text, value, end);
+        good = embedded_is_unlike_words(text, value, end);
         break;
     case '5':
     case '8':
@@ -363,7 +391,16 @@ bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_
     size_t behind = at + label(text, at, true);
     return behind > at &&
            (find_marked(text, at, behind, secret) || find_said(text, at, behind, secret) ||
-            find_typed(text, behind, secret) || find_in_row(text, at, behind, secret));
+            find_typed(text, behind, secret) || find_in_row(text, at, behind, secret) ||
+            embedded_find_in_command(text, at, behind, secret));
+}
+
+bool embedded_find_compound(const struct text *text, size_t end, struct embedded_secret *secret)
+{
+    size_t at = end - COMPOUND_LEN;
+    return ends_compound(text, end) &&
+           (find_marked(text, at, end, secret) || find_said(text, at, end, secret) ||
+            embedded_find_in_command(text, at, end, secret));
 }
 
 bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret)
@@ -392,6 +429,8 @@ bool embedded_secret_is_label(const char *data, size_t len)
     size_t from = skip_space(&text, 0);
     if (text.len - from > HEADING_MAX)
         return false;
+    if (text.len > from && ends_compound(&text, text.len))
+        return true;
     for (size_t at = from; at < text.len; at++)
         if (word_begins(&text, at) && label(&text, at, false) == text.len - at)
             return true;

@@ -132,9 +132,23 @@ static inline bool word_begins(const struct text *text, size_t at)
     return is_lower(text->data[at - 1]) && is_upper(text->data[at]);
 }
 
+// Whether a word ends here in one that is a label within another too: "Adminpasswort",
+// "PGPASSWORD".
+bool embedded_find_compound(const struct text *text, size_t end, struct embedded_secret *secret);
 // Whether a label begins at `at` and tells a value, and the value of a cell that begins there.
 bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_secret *secret);
 bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret);
+// What is known by the command or the configuration that it stands in; `behind` the label at `at`.
+bool embedded_find_in_command(const struct text *text, size_t at, size_t behind,
+                              struct embedded_secret *secret);
+// "ConvertTo-SecureString 'x'", and "WIFI:T:WPA;S:name;P:x;;" of a QR code.
+bool embedded_find_secure_string(const struct text *text, size_t at,
+                                 struct embedded_secret *secret);
+bool embedded_find_wifi(const struct text *text, size_t at, struct embedded_secret *secret);
+// Whether a variable whose label is at `at` gets what a command returns: "$cred = Get-Credential".
+bool embedded_is_command(const struct text *text, size_t at, size_t value, size_t end);
+// Whether it is no word that a sentence could go on with.
+bool embedded_is_unlike_words(const struct text *text, size_t value, size_t end);
 // Whether a value ends at `at`. `until`: the quote that it stands in, or the sign before it, '='
 // being what joins it to others: "PWD=x;Server=y".
 bool embedded_ends_value(const struct text *text, size_t at, char until);

@@ -4,12 +4,21 @@
 #include "server/base/cleanup.h"
 #include "server/base/embedded_secret_private.h"
 
+// Whether a quote is one of the value, as JSON writes it.
+static bool is_escaped(const struct text *text, size_t at)
+{
+    size_t before = at;
+    while (before > 0 && text->data[before - 1] == '\\')
+        before--;
+    return text->data[at] == '"' && (at - before) % 2 == 1;
+}
+
 bool embedded_ends_value(const struct text *text, size_t at, char until)
 {
     enum { SIGNS_MAX = 8 };
     char c = text->data[at];
     if (until == '"' || until == '\'')
-        return c == until || c == '\n' || is_border(c);
+        return (c == until && !is_escaped(text, at)) || c == '\n' || is_border(c);
     if (ends_line(text, at) || blank(text, at) > 0)
         return true;
     if (c != ';' && c != '"' && c != '\'')
@@ -97,7 +106,8 @@ static bool is_word(const struct text *text, size_t value, size_t end)
         "enabled",   "disabled",    "failed",       "passed",    "expired",
         "unknown",   "laps",        "yes",          "no",        "empty",
         "blank",     "keine",       "keines",       "leer",      "unver\xC3\xA4ndert",
-        "aktiviert", "deaktiviert", "erforderlich", "unbekannt", "abgelaufen"};
+        "aktiviert", "deaktiviert", "erforderlich", "unbekannt", "abgelaufen",
+        "true",      "false",       "null"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strlen(words[i]) == end - value && starts(text, value, words[i], true))
             return true;
@@ -169,10 +179,12 @@ bool embedded_is_no_value(const struct text *text, size_t value, size_t end)
     const char *data = text->data;
     bool letters = true, same = true;
     if (embedded_begins_no_value(text, value) || is_placeholder(text, value, end) ||
-        is_word(text, value, end))
+        is_word(text, value + (data[value] == '('), end))
         return true;
     for (size_t i = value; i < end; i++) {
-        letters = letters && is_letter(data[i]);
+        // "(see the vault)", "the user's own"
+        bool sign = i == value ? data[i] == '(' : data[i] == '\'' && i + 1 < end;
+        letters = letters && (is_letter(data[i]) || sign);
         same = same && (data[i] == data[value] || data[i] == '*');
     }
     if (same || starts(text, value, "\xE2\x80\xA2\xE2\x80\xA2", false)) // bullets

@@ -53,7 +53,7 @@
 // The title of the record r as it is shown, by which lists go and are filtered: neither tells what
 // the mask hides. What the indexer found in titles says so exactly. It may still be behind: a title
 // in which there could be a credential by any rule of base/embedded_secret.h is none until it has
-// looked. Without a sign behind it, a label only tells what has a digit or a sign within.
+// looked. Without a sign behind it, a label only tells what has a digit, a sign or a quote.
 #define SIGHT_NAME(connection)                                                                 \
     " CASE WHEN r.change_sequence <= (SELECT w.sequence FROM search_progress w"                \
     "        WHERE w.tenant = $1 AND w.connection_id = " connection " AND w.rebuild_kind = 0)" \
@@ -61,5 +61,5 @@
     "  WHEN r.display_name !~* '[:=\t\x1F]|(^|\n) *[|]|\\m(ist?|lautet)\\M|-----BEGIN'"        \
     "   AND r.display_name !~ '[A-Za-z0-9_.~+/=-]{16}'"                                        \
     "   AND r.display_name !~* '(pass|pw|psk|kenn|key|ssel|cred|secret|token|communit|zugang"  \
-    "|string|[\u00AD\u200B-\u200D\u2060\uFEFF]).*[0-9!#$%&?@^]' THEN r.display_name"           \
+    "|string|[\u00AD\u200B-\u200D\u2060\uFEFF]).*[0-9!#$%&?@^<\"'']' THEN r.display_name"      \
     "  ELSE '' END"

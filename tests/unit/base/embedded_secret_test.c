@@ -254,6 +254,63 @@ static const struct {
     {"sk-ant-abcdefghij0123456789", "****", EMBEDDED_TOKEN},
     {"sk-svcacct-abcdefghij0123456789", "****", EMBEDDED_TOKEN},
     {"sk-projects are many and have names", NULL, 0},
+    // In scripts, commands and configurations.
+    {"$pw = ConvertTo-SecureString \"hunter22\" -AsPlainText",
+     "$pw = ConvertTo-SecureString \"****\" -AsPlainText", EMBEDDED_PASSWORD},
+    {"(ConvertTo-SecureString -String 'geheim' -Force)",
+     "(ConvertTo-SecureString -String '****' -Force)", EMBEDDED_PASSWORD},
+    {"ConvertTo-SecureString $plain -Force", NULL, 0},
+    {"$script:cred = Get-Credential", NULL, 0},
+    {"$Password = Read-Host -AsSecureString \"Enter it\"", NULL, 0},
+    {"$pw = Summer-Winter1", "$pw = ****", EMBEDDED_PASSWORD},
+    {"password = Summer-Winter", "password = ****", EMBEDDED_PASSWORD},
+    {"x -AdminPassword hunter22 -y", "x -AdminPassword **** -y", EMBEDDED_PASSWORD},
+    {"(--db-password 'geheim')", "(--db-password '****')", EMBEDDED_PASSWORD},
+    {"x -pw hunter22", "x -pw ****", EMBEDDED_PASSWORD},
+    {"x --password-file hunter22", NULL, 0},
+    {"x --password --user22", NULL, 0},
+    {"x -Password $adminPassword", NULL, 0},
+    {"x -Credential acme\\joe22", NULL, 0},
+    {"Use -Password to be asked", NULL, 0},
+    {"Non-password 2FA", NULL, 0},
+    {"\n enable secret hunter22", "\n enable secret ****", EMBEDDED_PASSWORD},
+    {"username joe privilege 15 secret hunter22\r\n", "username joe privilege 15 secret ****\r\n",
+     EMBEDDED_PASSWORD},
+    {"snmp-server community hunter22 RO\n", "snmp-server community **** RO\n", EMBEDDED_PASSWORD},
+    {"Enable password 2FA1 for all", NULL, 0},
+    {"enable password reset", NULL, 0},
+    {"<AdminPassword>geheim</AdminPassword>", "<AdminPassword>****</AdminPassword>",
+     EMBEDDED_PASSWORD},
+    {"<password>$x</password> <password>geheim", NULL, 0},
+    {"<add key=\"DbPassword\" value=\"geheim\"/>", "<add key=\"DbPassword\" value=\"****\"/>",
+     EMBEDDED_PASSWORD},
+    {"{\"password\": \"ab\\\"c22\", \"x\": 1}", "{\"password\": \"****\", \"x\": 1}",
+     EMBEDDED_PASSWORD},
+    {"\"password\": \"hunter22\\\\\", \"x\": 1", "\"password\": \"****\", \"x\": 1",
+     EMBEDDED_PASSWORD},
+    {"WIFI:T:WPA;S:Acme;P:ab\\;c22;;", "WIFI:T:WPA;S:Acme;P:****;;", EMBEDDED_PASSWORD},
+    {"WIFI:P:geheim;S:Acme;;", "WIFI:P:****;S:Acme;;", EMBEDDED_PASSWORD},
+    {"WIFI:T:nopass;S:Acme;;", NULL, 0},
+    {"WIFI: Acme; UP:link22", NULL, 0},
+    // Labels that are the end of a word, or joined by a hyphen.
+    {"Adminpasswort: geheim", "Adminpasswort: ****", EMBEDDED_PASSWORD},
+    {"ADMINKENNWORT = geheim", "ADMINKENNWORT = ****", EMBEDDED_PASSWORD},
+    {"PGPASSWORD=hunter22 psql", "PGPASSWORD=**** psql", EMBEDDED_PASSWORD},
+    {"Das Srv1passwort lautet geheim", "Das Srv1passwort lautet ****", EMBEDDED_PASSWORD},
+    {"Adminpasswort\tgeheim", "Adminpasswort\t****", EMBEDDED_PASSWORD},
+    {"Adminpasswortes: geheim", NULL, 0},
+    {"Adminpasswort geheim", NULL, 0},
+    {"Pre-Shared-Key: geheim", "Pre-Shared-Key: ****", EMBEDDED_PASSWORD},
+    {"SNMP-Community: geheim", "SNMP-Community: ****", EMBEDDED_PASSWORD},
+    {"Community string: geheim", "Community string: ****", EMBEDDED_PASSWORD},
+    {"Community: Acme", NULL, 0},
+    {"Wi-Fi key: hunter22", "Wi-Fi key: ****", EMBEDDED_PASSWORD},
+    // What is said of one.
+    {"Password: (see the vault)", NULL, 0},
+    {"Password: (none)", NULL, 0},
+    {"Password: user's own", NULL, 0},
+    {"\"allowEmptyPassword\": false,", NULL, 0},
+    {"hasPassword=true", NULL, 0},
     {"passwords are rotated", NULL, 0},
     {"passwordless login: enabled", NULL, 0},
     {"password: abc", NULL, 0},
@@ -291,8 +348,10 @@ static void every_label_is_known(void **state)
 
 static void headings_end_with_a_label(void **state)
 {
-    static const char *const labels[] = {"Password", " WLAN-Passwort:\n", "Admin password\xC2\xA0",
-                                         "PW", "\xC2\xA0shared secret"};
+    static const char *const labels[] = {
+        "Password",  " WLAN-Passwort:\n",     "Admin password\xC2\xA0",
+        "PW",        "\xC2\xA0shared secret", "Adminkennwort:",
+        "PGPASSWORD"};
     static const char *const others[] = {"",
                                          "  ",
                                          ":",
@@ -300,6 +359,7 @@ static void headings_end_with_a_label(void **state)
                                          "Password age",
                                          "Bypass",
                                          "Pass 1",
+                                         "Adminpasswortes",
                                          "my-p",
                                          "no secrets",
                                          "Compasspw",
@@ -367,9 +427,13 @@ static void hostile_texts_are_looked_through_once(void **state)
     // times as long; one that is looked through for each unit takes thousands of times.
     enum { LEN = 2 * 1024 * 1024, TIMES_MAX = 1000 };
     static const char *const units[] = {
-        "-eyJ",     "eyJaaaaaaaa.", "pw=<",  "pass:$", "pw:{\"",      "pw:http://", "pw:[x",
-        "pw:;",     "pw:<pw:> ",    "pw:\"", "pw:' ",  "pw (",        "pw for a ",  "pw - a1 ",
-        "key key-", "123456-",      "pw 7 ", "basic ", "pass\xC2\xAD"};
+        "-eyJ",      "eyJaaaaaaaa.", "pw=<",         "pass:$",
+        "pw:{\"",    "pw:http://",   "pw:[x",        "pw:;",
+        "pw:<pw:> ", "pw:\"",        "pw:' ",        "pw (",
+        "pw for a ", "pw - a1 ",     "key key-",     "123456-",
+        "pw 7 ",     "basic ",       "pass\xC2\xAD", "<pw>",
+        "-pw a1 ",   "pw:\"\\\\",    "WIFI:",        "ConvertTo-SecureString ",
+        "apassword", "enable pw a1 "};
     _cleanup_(freep) char *text = malloc(LEN);
     assert_non_null(text);
     repeat("lorem ipsum ", text, LEN);
