@@ -421,11 +421,32 @@ bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_s
            take(secret, EMBEDDED_PASSWORD, value, cell_end);
 }
 
+// Where the text before "(local)" or "(WPA2)" at its end ends. What is said there of a date or of a
+// period is no password's.
+static size_t without_note(const struct text *text)
+{
+    static const char *const others[] = {"chang", "expir", "date",   "day",
+                                         "age",   "y/n",   "ablauf", "ge\xC3\xA4ndert"};
+    size_t open = text->len;
+    if (open == 0 || text->len > 2 * HEADING_MAX || text->data[open - 1] != ')')
+        return text->len;
+    while (open > 0 && text->data[open - 1] != '(')
+        open--;
+    for (size_t at = open; at < text->len; at++)
+        for (size_t i = 0; i < ARRAY_LEN(others); i++)
+            if (starts(text, at, others[i], true))
+                return text->len;
+    while (open > 0 && strchr("( ", text->data[open - 1]) != NULL)
+        open--;
+    return open == 0 ? text->len : open;
+}
+
 bool embedded_secret_is_label(const char *data, size_t len)
 {
     struct text text = {data, len};
     while (text.len > 0 && memchr(" \t\r\n:\xC2\xA0", data[text.len - 1], 7) != NULL)
         text.len--;
+    text.len = without_note(&text);
     size_t from = skip_space(&text, 0);
     if (text.len - from > HEADING_MAX)
         return false;

@@ -50,16 +50,19 @@ static bool all_heads(const struct html_table *table)
     return true;
 }
 
-// A first row that only has words. Where `Password` is the first of them it is rather the label of
-// the next one.
+// A first row that only has words, or whose last cell is its only label. Where `Password` is the
+// first of them it is rather the label of the next one.
 static bool reads_like_head(const struct html_table *table, const struct buffer *plain)
 {
     if (table->is_list || table->begun || (table->count > 1 && is_label(table->cells, plain)))
         return false;
-    for (size_t i = 0; i < table->count; i++)
-        if (!is_words(&table->cells[i], plain))
-            return false;
-    return true;
+    size_t words = 0, labels = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        words += is_words(&table->cells[i], plain);
+        labels += is_label(&table->cells[i], plain);
+    }
+    return words == table->count ||
+           (table->count > 1 && labels == 1 && is_label(&table->cells[table->count - 1], plain));
 }
 
 static void note_head(struct html_table *table, struct buffer *plain)

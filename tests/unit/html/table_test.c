@@ -48,6 +48,10 @@ static void masks_what_a_table_tells(void **state)
         // A column of numbers has a sign for its head.
         {TABLE(ROW("#", "User", "Adminpasswort") ROW("1", "joe", "geheim")),
          TABLE(ROW("#", "User", "Adminpasswort") ROW("1", "joe", "****"))},
+        {TABLE(ROW("VLAN 1", "SSID", "PSK (WPA2)") ROW("10", "Acme", "geheim")),
+         TABLE(ROW("VLAN 1", "SSID", "PSK (WPA2)") ROW("10", "Acme", "****"))},
+        {TABLE(ROW("Token", "geheim", "Password") ROW("Site 1", "Acme", "none")),
+         TABLE(ROW("Token", "****", "Password") ROW("Site 1", "Acme", "none"))},
         // Cells over several rows and columns.
         {"<table><tr><td>Site</td><td colspan=\"2\">User</td><td>Password</td></tr>"
          "<tr><td rowspan=\"2\">Bonn</td><td>joe</td><td>Joey</td><td>hunter22</td></tr>"
