@@ -1,7 +1,9 @@
 #include "server/html/table.h"
 
 #include <string.h>
+#include <strings.h>
 
+#include "server/base/cleanup.h"
 #include "server/base/embedded_secret.h"
 #include "server/base/encoding.h"
 
@@ -50,11 +52,36 @@ static bool all_heads(const struct html_table *table)
     return true;
 }
 
+// Whether it is the head of a column that often stands beside passwords, and hardly one itself.
+static bool is_beside_passwords(const struct html_cell *cell, const struct buffer *plain)
+{
+    static const char *const words[] = {
+        "user",    "username",  "user name",   "login",    "email",        "e-mail",
+        "url",     "link",      "note",        "notes",    "comment",      "comments",
+        "host",    "hostname",  "description", "site",     "location",     "device",
+        "account", "role",      "name",        "benutzer", "benutzername", "notiz",
+        "notizen", "bemerkung", "standort",    "konto",    "beschreibung", "ger\xC3\xA4t"};
+    static const char space[] = " \t\r\n:\xC2\xA0";
+    const char *text = plain->data + cell->start, *end = plain->data + cell->end;
+    while (text < end && memchr(space, *text, sizeof(space) - 1) != NULL)
+        text++;
+    while (text < end && memchr(space, end[-1], sizeof(space) - 1) != NULL)
+        end--;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strlen(words[i]) == (size_t)(end - text) &&
+            strncasecmp(words[i], text, (size_t)(end - text)) == 0)
+            return true;
+    return false;
+}
+
 // A first row that only has words, or whose last cell is its only label. Where `Password` is the
 // first of them it is rather the label of the next one.
 static bool reads_like_head(const struct html_table *table, const struct buffer *plain)
 {
-    if (table->is_list || table->begun || (table->count > 1 && is_label(table->cells, plain)))
+    if (table->is_list || table->begun)
+        return false;
+    if (table->count > 1 && is_label(table->cells, plain) &&
+        !is_beside_passwords(&table->cells[1], plain))
         return false;
     size_t words = 0, labels = 0;
     for (size_t i = 0; i < table->count; i++) {
@@ -74,7 +101,9 @@ static void note_head(struct html_table *table, struct buffer *plain)
         if (!is_label(cell, plain))
             continue;
         labelled |= UINT32_C(1) << cell->column;
-        if (heads) // the next one is no value of it
+        const bool more = i + 1 < table->count;
+        if (heads ||
+            (more && is_beside_passwords(cell + 1, plain))) // the next one is no value of it
             plain->data[cell->end] = '\n';
     }
     // A head over all columns is one of a section.
@@ -103,7 +132,11 @@ static void end_row(struct html_table *table, struct buffer *plain)
         note_head(table, plain);
     else
         mark_values(table, plain);
-    table->begun |= table->count > 1;
+    // A head whose cells go on below has another row.
+    bool goes_on = false;
+    for (int i = 0; i < HTML_COLUMNS_MAX && table->labelled == 0; i++)
+        goes_on = goes_on || table->covered[i] > table->row + 1;
+    table->begun |= table->count > 1 && !goes_on;
     table->row++;
     table->count = 0;
 }

@@ -24,7 +24,7 @@ struct html_cell {
 
 struct html_table {
     bool is_list;      // of terms, without a head
-    bool begun;        // a row of more than one cell was seen
+    bool begun;        // the first row of more than one cell was seen, and what it goes on in
     uint32_t labelled; // columns, a bit each
     int row;
     int covered[HTML_COLUMNS_MAX];            // up to before which row, by cells of that column

@@ -52,6 +52,17 @@ static void masks_what_a_table_tells(void **state)
          TABLE(ROW("VLAN 1", "SSID", "PSK (WPA2)") ROW("10", "Acme", "****"))},
         {TABLE(ROW("Token", "geheim", "Password") ROW("Site 1", "Acme", "none")),
          TABLE(ROW("Token", "****", "Password") ROW("Site 1", "Acme", "none"))},
+        {TABLE(ROW("Password", "User", "Rack") ROW("geheim", "joe", "Bonn")),
+         TABLE(ROW("Password", "User", "Rack") ROW("****", "joe", "Bonn"))},
+        {TABLE(ROW("Site", "Password:", "Notes") ROW("Bonn", "geheim", "of all")),
+         TABLE(ROW("Site", "Password:", "Notes") ROW("Bonn", "****", "of all"))},
+        // A head of two rows.
+        {"<table><tr><td rowspan=\"2\">Server</td><td colspan=\"2\">Login</td></tr>"
+         "<tr><td>User</td><td>Password</td></tr>"
+         "<tr><td>web</td><td>joe</td><td>geheim</td></tr></table>",
+         "<table><tr><td rowspan=\"2\">Server</td><td colspan=\"2\">Login</td></tr>"
+         "<tr><td>User</td><td>Password</td></tr>"
+         "<tr><td>web</td><td>joe</td><td>****</td></tr></table>"},
         // Cells over several rows and columns.
         {"<table><tr><td>Site</td><td colspan=\"2\">User</td><td>Password</td></tr>"
          "<tr><td rowspan=\"2\">Bonn</td><td>joe</td><td>Joey</td><td>hunter22</td></tr>"
