@@ -259,6 +259,7 @@ static bool find_sign(const struct text *text, size_t behind, struct sign *sign)
     *sign = (struct sign){0};
     for (size_t step; (step = unseen(text, at)) > 0;)
         at += step;
+    at += starts(text, at, "\\\"", false);
     if (at < text->len && (text->data[at] == '"' || text->data[at] == '\''))
         at++;
     for (size_t step; (step = blank(text, at)) > 0; at += step)

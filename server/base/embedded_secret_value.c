@@ -46,6 +46,15 @@ size_t embedded_pair_end(const struct text *text, size_t value, size_t end)
 
 size_t embedded_value_end(const struct text *text, size_t *value, char until)
 {
+    // Within a text that is quoted itself: {\"password\":\"x\"}.
+    if (starts(text, *value, "\\\"", false)) {
+        size_t close = *value += 2;
+        while (close < text->len && close - *value < VALUE_MAX && !ends_line(text, close) &&
+               !starts(text, close, "\\\"", false))
+            close++;
+        if (starts(text, close, "\\\"", false))
+            return close;
+    }
     bool quoted = *value < text->len && (text->data[*value] == '"' || text->data[*value] == '\'');
     if (quoted)
         until = text->data[(*value)++];

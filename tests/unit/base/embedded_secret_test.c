@@ -288,6 +288,8 @@ static const struct {
      EMBEDDED_PASSWORD},
     {"\"password\": \"hunter22\\\\\", \"x\": 1", "\"password\": \"****\", \"x\": 1",
      EMBEDDED_PASSWORD},
+    {"-d \"{\\\"password\\\": \\\"geheim\\\", \\\"x\\\":1}\"",
+     "-d \"{\\\"password\\\": \\\"****\\\", \\\"x\\\":1}\"", EMBEDDED_PASSWORD},
     {"WIFI:T:WPA;S:Acme;P:ab\\;c22;;", "WIFI:T:WPA;S:Acme;P:****;;", EMBEDDED_PASSWORD},
     {"WIFI:P:geheim;S:Acme;;", "WIFI:P:****;S:Acme;;", EMBEDDED_PASSWORD},
     {"WIFI:T:nopass;S:Acme;;", NULL, 0},
@@ -431,13 +433,12 @@ static void hostile_texts_are_looked_through_once(void **state)
     // times as long; one that is looked through for each unit takes thousands of times.
     enum { LEN = 2 * 1024 * 1024, TIMES_MAX = 1000 };
     static const char *const units[] = {
-        "-eyJ",      "eyJaaaaaaaa.", "pw=<",         "pass:$",
-        "pw:{\"",    "pw:http://",   "pw:[x",        "pw:;",
-        "pw:<pw:> ", "pw:\"",        "pw:' ",        "pw (",
-        "pw for a ", "pw - a1 ",     "key key-",     "123456-",
-        "pw 7 ",     "basic ",       "pass\xC2\xAD", "<pw>",
-        "-pw a1 ",   "pw:\"\\\\",    "WIFI:",        "ConvertTo-SecureString ",
-        "apassword", "enable pw a1 "};
+        "-eyJ",       "eyJaaaaaaaa.", "pw=<",      "pass:$",       "pw:{\"",
+        "pw:http://", "pw:[x",        "pw:;",      "pw:<pw:> ",    "pw:\"",
+        "pw:' ",      "pw (",         "pw for a ", "pw - a1 ",     "key key-",
+        "123456-",    "pw 7 ",        "basic ",    "pass\xC2\xAD", "<pw>",
+        "-pw a1 ",    "pw:\\\"",      "pw:\"\\\\", "WIFI:",        "ConvertTo-SecureString ",
+        "apassword",  "enable pw a1 "};
     _cleanup_(freep) char *text = malloc(LEN);
     assert_non_null(text);
     repeat("lorem ipsum ", text, LEN);
