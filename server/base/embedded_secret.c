@@ -227,7 +227,9 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
         if (next < len && data[next] == ' ')
             next++;
         const char last = data[word_end - 1];
-        if ((last == 'D' || last == 'T' || ((last == 'd' || last == 't') && word_end - i >= 8)) &&
+        const size_t run_len = word_end - i;
+        if ((last == 'D' || last == 'T' || ((last == 'd' || last == 't') && run_len >= 8) ||
+             (last == 'l' && run_len == 4)) &&
             embedded_find_compound(&text, word_end, ret_secret))
             return true;
         if (rules == 0)

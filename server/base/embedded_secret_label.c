@@ -136,17 +136,19 @@ static size_t label(const struct text *text, size_t at, bool plural)
     return 0;
 }
 
-// The words that are labels at the end of others too.
-enum { COMPOUND_LEN = 8 };
-static bool ends_compound(const struct text *text, size_t end)
+// The length of a label that is the end of a longer word, which ends at `end`; 0: there is none.
+static size_t compound(const struct text *text, size_t end)
 {
-    static const char *const words[] = {"password", "passwort", "kennwort"};
-    if (end <= COMPOUND_LEN || !is_alnum(text->data[end - COMPOUND_LEN - 1]))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (starts(text, end - COMPOUND_LEN, words[i], true))
-            return true;
-    return false;
+    static const char *const words[] = {"password", "passwort", "kennwort",
+                                        "netzwerkschl\xC3\xBCssel", "sicherheitsschl\xC3\xBCssel"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t len = strlen(words[i]);
+        bool whole = strchr("ns", words[i][0]) != NULL; // no label but so
+        if (end >= len && starts(text, end - len, words[i], true) &&
+            (whole || (end > len && is_alnum(text->data[end - len - 1]))))
+            return len;
+    }
+    return 0;
 }
 
 // The value of a label that ends its line: what stands alone on the next one, if it is no word.
@@ -398,10 +400,9 @@ bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_
 
 bool embedded_find_compound(const struct text *text, size_t end, struct embedded_secret *secret)
 {
-    size_t at = end - COMPOUND_LEN;
-    return ends_compound(text, end) &&
-           (find_marked(text, at, end, secret) || find_said(text, at, end, secret) ||
-            embedded_find_in_command(text, at, end, secret));
+    size_t len = compound(text, end), at = end - len;
+    return len > 0 && (find_marked(text, at, end, secret) || find_said(text, at, end, secret) ||
+                       embedded_find_in_command(text, at, end, secret));
 }
 
 bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret)
@@ -451,7 +452,7 @@ bool embedded_secret_is_label(const char *data, size_t len)
     size_t from = skip_space(&text, 0);
     if (text.len - from > HEADING_MAX)
         return false;
-    if (text.len > from && ends_compound(&text, text.len))
+    if (text.len > from && compound(&text, text.len) > 0)
         return true;
     for (size_t at = from; at < text.len; at++)
         if (word_begins(&text, at) && label(&text, at, false) == text.len - at)
