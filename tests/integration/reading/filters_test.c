@@ -1,4 +1,5 @@
-// Filters that name what belongs to a connection: another one may have the same ids.
+// Filters that name what belongs to a connection: another one may have the same ids. And pages that
+// have become empty.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,12 +58,36 @@ static void another_connections_type_has_no_assets(void **state)
     assert_int_equal(count_assets(fixture, "other"), 0);
 }
 
+// What a token leads to can go before it is asked for: how many there are is told all the same.
+static void a_page_of_nothing_tells_how_many_there_are(void **state)
+{
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListChecklistsRequest in = DOCBRIDGE__V1__LIST_CHECKLISTS_REQUEST__INIT;
+    Docbridge__V1__ListChecklistsResponse out;
+    (void)fixture_sql(
+        fixture, "UPDATE connection_config SET checklists_enabled = true;"
+                 "INSERT INTO record (tenant, connection_id, kind, id, organization_id,"
+                 " display_name, body, content_hash) VALUES ('t1','c1',6,901,41,'Joining','{}',''),"
+                 "  ('t1','c1',6,902,41,'Leaving','{}','')");
+    in.parent = acme;
+    in.page_size = 1;
+    listed_call(fixture, &documentation_service, "ListChecklists", &in, &out);
+    assert_int_equal(out.total_size, 2);
+    in.page_token = out.next_page_token;
+    (void)fixture_sql(fixture, "DELETE FROM record WHERE kind = 6 AND id = 902");
+    listed_call(fixture, &documentation_service, "ListChecklists", &in, &out);
+    assert_int_equal(out.n_checklists, 0);
+    assert_int_equal(out.total_size, 1);
+    assert_string_equal(out.next_page_token, "");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
     const struct CMUnitTest tests[] = {
         TEST(another_connections_category_has_no_passwords),
         TEST(another_connections_type_has_no_assets),
+        TEST(a_page_of_nothing_tells_how_many_there_are),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
