@@ -89,7 +89,7 @@ stack_port() {
 
 stack_docbridged_start() {
   : >"$STACK/docbridged.log"
-  "$stack_docbridged" --config "$STACK/docbridged.ini" 2>>"$STACK/docbridged.log" &
+  "$stack_docbridged" --config "$STACK/docbridged.ini" >>"$STACK/docbridged.log" 2>&1 &
   echo $! >"$STACK/docbridged.pid"
   stack_wait 20 docbridged stack_port || { cat "$STACK/docbridged.log" >&2; return 1; }
   SERVER=localhost:$(stack_port)
