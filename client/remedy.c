@@ -32,7 +32,7 @@ static const struct remedy table[] = {
     {"TICKET_REQUIRED", EXIT_USAGE, NULL, "name the ticket: --ticket TICKET"},
     {"SEALED_REVEAL_REQUIRED", EXIT_USAGE, NULL,
      "send a recipient_public_key of your own and open the value with its secret half"},
-    {"HANDOFF_NOT_ALLOWED", EXIT_PRECONDITION, "limit",
+    {"HANDOFF_NOT_ALLOWED", EXIT_PRECONDITION, "policy",
      "see for how long passwords may be handed on: docbridge policy show; an administrator can "
      "change that: docbridge policy set --handoffs 1h"},
     {"HANDOFF_NOT_OPEN", EXIT_PRECONDITION, NULL,
@@ -100,7 +100,7 @@ static const struct remedy table[] = {
      "restore the entry in IT Glue first"},
     {"PASSWORD_PERSONAL_UPSTREAM", EXIT_PRECONDITION, "upstream_uri",
      "a personal entry is for its owner alone; have it moved to the organization in IT Glue"},
-    {"INTERVAL_TOO_SHORT", EXIT_USAGE, "minimum", "choose at least the minimum"},
+    {"INTERVAL_TOO_SHORT", EXIT_USAGE, NULL, "choose at least the minimum"},
     {"ETAG_MISMATCH", EXIT_PRECONDITION, "resource",
      "someone changed it meanwhile: look again, then repeat"},
     {"CONFLICT", EXIT_PRECONDITION, "resource", "someone changed it meanwhile: repeat the command"},
