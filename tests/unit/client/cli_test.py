@@ -1251,6 +1251,12 @@ class CliTest(unittest.TestCase):
         self.answer("ListConnections", self.message("ListConnectionsResponse"))
         self.assertEqual(self.doctor(0)["connection"],
                          ("WARN", "there is none yet", "docbridge connection create"))
+        # Who reads documentation alone has a good token all the same.
+        self.answer("ListConnections", Refusal(CODE.PERMISSION_DENIED, "no", "MISSING_PERMISSION",
+                                               {"permission": "read_integrations"}))
+        found = self.doctor(0)
+        self.assertEqual((found["clock"][0], found["caller"][0]), ("OK", "OK"))
+        self.assertEqual(found["connection"][:2], ("WARN", "not looked at"))
 
     def test_doctor_finds_what_is_wrong_with_the_token(self):
         self.healthy()
