@@ -150,6 +150,10 @@ static int only_connection(struct session *session, const char **ret_name)
                                .method = "ListConnections",
                                .request = &request.base},
         &answer);
+    // Who reads documentation need not see connections, but may name one.
+    if (class == EXIT_DENIED)
+        session_note(session, "only to find the connection: with --connection CONNECTION it is not "
+                              "needed");
     if (class != EXIT_OK)
         return class;
     const Docbridge__V1__ListConnectionsResponse *list = (const void *)answer;

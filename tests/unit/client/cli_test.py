@@ -382,6 +382,13 @@ class CliTest(unittest.TestCase):
         self.answer("ListConnections", self.message("ListConnectionsResponse"))
         self.expect(self.run_cli("sync", "list"), 5, "no connection yet")
 
+    def test_a_reader_who_may_not_list_connections_is_told_to_name_one(self):
+        self.answer("ListConnections", Refusal(CODE.PERMISSION_DENIED, "no", "MISSING_PERMISSION",
+                                               {"permission": "read_integrations"}))
+        self.expect(self.run_cli("templates", "list"), 3, "with --connection CONNECTION it is not needed")
+        self.answer("ListChecklistTemplates", self.message("ListChecklistTemplatesResponse"))
+        self.expect(self.run_cli("templates", "list", "--connection", "main"), 0)
+
     def test_create_reads_the_key_from_standard_input(self):
         self.answer("CreateConnection", self.message(
             "Connection", name="connections/x", latest_sync_run="connections/x/syncRuns/1"))
