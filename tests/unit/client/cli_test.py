@@ -1368,6 +1368,11 @@ class CliTest(unittest.TestCase):
             if words.split()[0] not in ("done", "another"):
                 self.expect(self.run_cli(*words.split(), "--help"), 0)
 
+    def test_the_sentences_of_a_help_fit_a_terminal(self):
+        long = [line for line in self.run_cli("passwords", "reveal", "--help").stdout.splitlines()
+                if len(line) > 100]
+        self.assertEqual(long, [])
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1] + sys.argv[3:])
