@@ -4,6 +4,7 @@
 
 #include "client/group.h"
 #include "client/json.h"
+#include "client/listing.h"
 #include "client/output.h"
 #include "client/session.h"
 #include "client/text.h"
@@ -18,9 +19,18 @@ enum {
     TOKEN_MAX_BYTES = 2048,
 };
 
+static const struct filter_term terms[] = {
+    {"type", "type", "=", FILTER_ENUM, NULL},
+    {"outcome", "outcome", "=", FILTER_ENUM, NULL},
+    {"actor", "actor.subject", "=", FILTER_TEXT, NULL},
+    {"resource", "subject.resource", "=", FILTER_TEXT, NULL},
+    {"company", "subject.company", "=", FILTER_NAME, "companies/{company}"},
+    {.flag = NULL},
+};
+
 struct watch {
     struct session *session;
-    const char *filter;
+    Docbridge__V1__WatchAuditEventsRequest request;
     char resume_token[TOKEN_MAX_BYTES];
     int attempts; // in a row without a message
     int64_t left; // events of --limit that are still to come; negative: no limit
@@ -102,26 +112,24 @@ static int follow(struct watch *watch, struct stream *stream, bool *ret_again)
     return EXIT_OK;
 }
 
-static struct stream *open_stream(const struct watch *watch)
+static struct stream *open_stream(struct watch *watch)
 {
-    Docbridge__V1__WatchAuditEventsRequest request =
-        DOCBRIDGE__V1__WATCH_AUDIT_EVENTS_REQUEST__INIT;
-    field_set_text(&request.base, "filter", watch->filter);
-    field_set_text(&request.base, "resume_token", watch->resume_token);
+    field_set_text(&watch->request.base, "resume_token", watch->resume_token);
     return stream_open(watch->session->channel,
                        &(struct channel_call){.service = watch->session->command->service,
                                               .method = watch->session->command->method,
-                                              .request = &request.base,
+                                              .request = &watch->request.base,
                                               .arena = &watch->session->arena});
 }
 
 int audit_watch_run(struct session *session)
 {
-    const char *filter = parse_text(session->arguments, "filter");
     struct watch watch = {.session = session,
-                          .filter = filter == NULL ? "" : filter,
+                          .request = DOCBRIDGE__V1__WATCH_AUDIT_EVENTS_REQUEST__INIT,
                           .left = parse_number(session->arguments, "limit", -1)};
-    int class = session_connect(session);
+    int class = listing_filter(session, terms, &watch.request.base);
+    if (class == EXIT_OK)
+        class = session_connect(session);
     for (bool again = class == EXIT_OK; again;) {
         struct stream *stream = open_stream(&watch);
         if (stream == NULL)

@@ -128,6 +128,12 @@
 #define DRY_RUN_FLAG SET("dry-run", "report what would change, change nothing")
 #define SEARCH_FLAG TEXT("search", "TEXT", "only names that contain TEXT")
 #define FILTER_FLAG TEXT("filter", "EXPRESSION", "further terms, as the server reads them")
+#define EVENT_FLAGS                                                                 \
+    ENUM("type", "TYPE", audit_event__type, "only of this type"),                   \
+        ENUM("outcome", "OUTCOME", audit_event__outcome, "only with this outcome"), \
+        TEXT("actor", "SUBJECT", "only by this subject of a token"),                \
+        TEXT("resource", "NAME", "only about this resource"),                       \
+        TEXT("company", "COMPANY", "only about this company")
 #define SEARCH_TERM                                \
     {                                              \
         "search", "display_name", ":", FILTER_TEXT \

@@ -55,9 +55,9 @@ static int add_term(struct session *session, const struct filter_term *term, str
     return class;
 }
 
-static int set_filter(struct session *session, ProtobufCMessage *request)
+int listing_filter(struct session *session, const struct filter_term *term,
+                   ProtobufCMessage *request)
 {
-    const struct filter_term *term = session->command->listing->terms;
     if (term == NULL)
         return EXIT_OK;
     struct buffer filter _cleanup_(buffer_done);
@@ -194,7 +194,7 @@ int listing_run(struct session *session)
     if (class == EXIT_OK)
         class = set_parent(session, request);
     if (class == EXIT_OK)
-        class = set_filter(session, request);
+        class = listing_filter(session, listing->terms, request);
     if (class != EXIT_OK)
         return class;
     const char *order = parse_text(session->arguments, "order-by");

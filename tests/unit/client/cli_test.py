@@ -1299,6 +1299,19 @@ class CliTest(unittest.TestCase):
         self.assertEqual((found["server"][0], list(found)[-1]), ("FAIL", "server"))
         self.assertIn("--server", found["server"][2])
 
+    # The trail.
+
+    def test_audit_watch_takes_the_options_of_the_list(self):
+        self.answer("WatchAuditEvents", lambda request, context: iter([
+            self.message("WatchAuditEventsResponse", audit_event=dict(sequence=7))]))
+        done = self.run_cli("audit", "watch", "--limit", "1", "--filter", "actor.subject = x", "--type",
+                            "password-reveal", "--outcome", "denied", "--resource", "r", "--company", "acme")
+        self.expect(done, 0)
+        self.assertEqual(done.stdout, "7\n")
+        self.assertEqual(self.server.requests("WatchAuditEvents")[0].filter,
+                         'actor.subject = x AND type = PASSWORD_REVEAL AND outcome = DENIED '
+                         'AND subject.resource = "r" AND subject.company = "companies/acme"')
+
     # The rest.
 
     def test_health(self):
