@@ -25,7 +25,7 @@ bool json_name(struct buffer *buffer, const char *name)
 {
     bool good = true, upper = false;
     for (; good && *name != '\0'; name++) {
-        if (*name == '_') {
+        if (*name == '_' || *name == ' ') {
             upper = true;
             continue;
         }

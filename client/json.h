@@ -16,7 +16,7 @@ enum json_style {
 
 // Appends `message`. False: the buffer failed.
 bool json_write(struct buffer *buffer, const ProtobufCMessage *message, enum json_style style);
-// Appends the lowerCamelCase of a field's name, such as displayName of display_name.
+// Appends the lowerCamelCase of a field's name, such as displayName of display_name, or of words.
 bool json_name(struct buffer *buffer, const char *name);
 // Appends RFC 3339 with 0, 3, 6 or 9 digits of a second, without quotes. False too for what is out
 // of the type's range; then nothing is appended.

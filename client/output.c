@@ -144,9 +144,9 @@ static int pairs_as_json(struct session *session, const struct output_pair *pair
     for (size_t i = 0; i < count; i++) {
         if (pairs[i].value == NULL || pairs[i].value[0] == '\0')
             continue;
-        (void)buffer_text(&text, text.len == 0 ? "{" : ",");
-        (void)buffer_json_string(&text, pairs[i].name, strlen(pairs[i].name));
-        (void)buffer_text(&text, ":");
+        (void)buffer_text(&text, text.len == 0 ? "{\"" : ",\"");
+        (void)json_name(&text, pairs[i].name);
+        (void)buffer_text(&text, "\":");
         (void)buffer_json_string(&text, pairs[i].value, strlen(pairs[i].value));
     }
     (void)buffer_text(&text, text.len == 0 ? "{}\n" : "}\n");

@@ -72,7 +72,7 @@ class Trail(e2e.Case):
         cls.password = next(one for company in sorted(cls.mapping.values()) for one in
                             cls.api.all("PasswordService.ListPasswords", "passwords", parent=company)
                             if one.revealable)
-        cls.key = cls.stack.json("audit", "key")["public key"]
+        cls.key = cls.stack.json("audit", "key")["publicKey"]
 
     def reveal(self):
         return self.api("PasswordService.RevealPassword", name=self.password.name, timeout=14)
@@ -92,13 +92,13 @@ class Trail(e2e.Case):
         with open(path, encoding="utf-8") as file:
             lines = file.read().splitlines()
         done = self.stack.json("audit", "verify", path, "--public-key", self.key)
-        self.assertEqual(done["events behind the last head"], "0")
+        self.assertEqual(done["eventsBehindTheLastHead"], "0")
         # Somebody else's thirty lines say the same.
         self.assertIsNone(verify(lines, bytes.fromhex(self.key)))
         self.assertEqual(sum('"line":"event"' in line for line in lines),
                          self.stack.sql("SELECT count(*) AS n FROM audit_event")[0]["n"])
         said = json.loads(self.stack.cli("audit", "verify", output="json").out)
-        self.assertGreaterEqual(int(said["signed heads"]), 1)
+        self.assertGreaterEqual(int(said["signedHeads"]), 1)
         # A later one contains it, and one that was cut short does not.
         self.reveal()
         later = self.export("later.jsonl")

@@ -114,7 +114,7 @@ chapter "Who did what"
 show_some 12 audit list
 tell "The trail as lines, which anybody verifies who has the key that its heads are signed with:"
 cli audit export >"$STACK/audit.jsonl"
-show audit verify "$STACK/audit.jsonl" --public-key "$(cli -o json audit key | jq -r '."public key"')"
+show audit verify "$STACK/audit.jsonl" --public-key "$(cli -o json audit key | jq -r .publicKey)"
 
 chapter "All is well"
 show doctor

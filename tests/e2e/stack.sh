@@ -179,7 +179,7 @@ docbridge is up at $SERVER (TLS), IT Glue's emulator at $EU, its admin port at $
   docbridge sync run --watch
   docbridge audit list
   docbridge audit export >$STACK/audit.jsonl
-  docbridge audit verify $STACK/audit.jsonl --public-key \$(docbridge -o json audit key | jq -r '."public key"')
+  docbridge audit verify $STACK/audit.jsonl --public-key \$(docbridge -o json audit key | jq -r .publicKey)
 
 A token lives for 15 minutes. A new one:
 

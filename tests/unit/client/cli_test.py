@@ -1312,6 +1312,13 @@ class CliTest(unittest.TestCase):
                          'actor.subject = x AND type = PASSWORD_REVEAL AND outcome = DENIED '
                          'AND subject.resource = "r" AND subject.company = "companies/acme"')
 
+    def test_what_is_put_together_here_has_names_of_json(self):
+        self.answer("GetAuditSigningKey", self.message(
+            "AuditSigningKey", name="auditSigningKey", key_id="ab", public_key=bytes(32)))
+        told = json.loads(self.run_cli("audit", "key", "-o", "json").stdout)
+        self.assertEqual(told, {"key": "ab", "publicKey": "00" * 32})
+        self.assertIn("public key", self.run_cli("audit", "key").stdout)
+
     # The rest.
 
     def test_health(self):
