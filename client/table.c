@@ -15,6 +15,8 @@ struct table_width {
     size_t least;
     size_t full;
     size_t now;
+    bool filled; // some cell has a text
+    bool hidden;
 };
 
 struct table {
@@ -125,6 +127,7 @@ bool table_row(struct table *table, const char *const *cells, size_t count)
             return false;
         struct table_width *column = &table->columns[i];
         column->full = larger(column->full, text_width(text, SIZE_MAX, NULL));
+        column->filled = column->filled || text[0] != '\0';
         const char *color = table->settings.color ? color_of(cells[i]) : NULL;
         if (color != NULL)
             (void)scols_cell_set_color(scols_line_get_cell(line, i), color);
@@ -139,6 +142,8 @@ static size_t narrow(struct table *table, size_t count, bool titles_only)
     for (size_t i = 0; i < count; i++) {
         struct table_width *column = &table->columns[i];
         column->now = column->full;
+        if (column->hidden)
+            continue;
         if (column->fit == TABLE_CUT && titles_only)
             column->now = smaller(column->full, larger(column->title, 1));
         else if (column->fit == TABLE_CUT)
@@ -174,6 +179,19 @@ static bool leave_out(struct table *table, size_t i)
            scols_column_set_flags(column, SCOLS_FL_HIDDEN) == 0;
 }
 
+// Takes the columns that say nothing out of a report: it stays whole, and is less wide.
+static bool hide_empty(struct table *table)
+{
+    for (size_t i = 1; i < table->count; i++) {
+        if (table->columns[i].filled)
+            continue;
+        table->columns[i] = (struct table_width){.hidden = true};
+        if (scols_column_set_flags(scols_table_get_column(table->scols, i), SCOLS_FL_HIDDEN) != 0)
+            return false;
+    }
+    return true;
+}
+
 static bool cut_cell(struct libscols_line *line, size_t i, size_t width)
 {
     const char *text = scols_cell_get_data(scols_line_get_cell(line, i));
@@ -195,6 +213,11 @@ static bool lay_out(struct table *table)
         table->settings.width > 0 ? table->settings.width : scols_table_get_termwidth(table->scols);
     size_t shown = table->count, taken = narrow(table, shown, false);
     bool every = table->settings.every_column;
+    if (taken > width && every) {
+        if (!hide_empty(table))
+            return false;
+        taken = narrow(table, shown, false);
+    }
     // What a record is called stays beside its name, however little of it.
     while (taken > width && shown > 2 && !every)
         taken = narrow(table, --shown, false);

@@ -15,7 +15,8 @@ struct table_settings {
     bool color;
     bool terminal;
     size_t width; // of the terminal; 0: as it says itself
-    // What a terminal has no room for goes on in the next line instead of being left out.
+    // What a terminal has no room for goes on in the next line instead of being left out, but for
+    // columns without any text.
     bool every_column;
 };
 

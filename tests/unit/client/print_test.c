@@ -151,6 +151,36 @@ static void a_narrow_terminal_leaves_titles(void **state)
                               "without none\n");
 }
 
+static void a_report_that_is_too_wide_loses_what_is_empty(void **state)
+{
+    (void)state;
+    char text[256];
+    for (size_t width = 20; width <= 40; width += 20) {
+        FILE *stream = fmemopen(text, sizeof(text), "w");
+        assert_non_null(stream);
+        struct table *table = table_new(&(struct table_settings){.stream = stream,
+                                                                 .header = true,
+                                                                 .terminal = true,
+                                                                 .width = width,
+                                                                 .every_column = true});
+        assert_true(table_column(table, "ORG", TABLE_KEEP));
+        assert_true(table_column(table, "COMPANY", TABLE_KEEP));
+        assert_true(table_column(table, "CANDIDATES", TABLE_KEEP));
+        assert_true(table_row(table, (const char *[]){"1", "", "c1008"}, 3));
+        assert_true(table_row(table, (const char *[]){"2", "", "c9"}, 3));
+        assert_true(table_print(table));
+        assert_null(table_left_out(table));
+        table_free(table);
+        (void)fclose(stream);
+        assert_string_equal(text, width == 20 ? "ORG  CANDIDATES\n"
+                                                "1    c1008\n"
+                                                "2    c9\n"
+                                              : "ORG  COMPANY  CANDIDATES\n"
+                                                "1             c1008\n"
+                                                "2             c9\n");
+    }
+}
+
 static void a_cut_counts_columns(void **state)
 {
     (void)state;
@@ -407,6 +437,7 @@ int main(void)
         cmocka_unit_test(classes_follow_the_reason),
         cmocka_unit_test(table_escapes_and_aligns),
         cmocka_unit_test(table_does_not_cut_off_a_terminal),
+        cmocka_unit_test(a_report_that_is_too_wide_loses_what_is_empty),
         cmocka_unit_test(a_narrow_terminal_leaves_titles),
         cmocka_unit_test(a_cut_counts_columns),
         cmocka_unit_test(fields_are_read_by_path),
