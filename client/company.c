@@ -67,7 +67,10 @@ static int fill_psa(struct push *push, const json_t *object, const char *where,
     if (type == NULL || id == NULL)
         return session_usage(push->session, "%s: psa_type and psa_id come together", where);
     if (!field_enum_number(&docbridge__v1__psa_type__descriptor, type, &number))
-        return session_usage(push->session, "%s: psa_type %s is not known", where, type);
+        return session_usage(
+            push->session,
+            "%s: psa_type %s is not known: docbridge connection update --help has them", where,
+            type);
     company->psa = arena_alloc(&push->session->arena, sizeof(*company->psa));
     if (company->psa == NULL)
         return session_no_memory(push->session);

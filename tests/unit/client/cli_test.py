@@ -669,7 +669,7 @@ class CliTest(unittest.TestCase):
         for bad, text in (("{", "line 2"), ('{"id": "b"}', "id and name"), ("7", "expected"), ("[]", "not an object"),
                           ('{"id": "b c", "name": "B"}', "no name like"),
                           ('{"id": "b", "name": "B", "psa_id": "1"}', "come together"),
-                          ('{"id": "b", "name": "B", "psa_type": "x", "psa_id": "1"}', "not known"),
+                          ('{"id": "b", "name": "B", "psa_type": "x", "psa_id": "1"}', "connection update --help"),
                           ('{"id": "b", "name": "B", "email": ""}', "unknown member email")):
             self.expect(self.run_cli("company", "push", "-", stdin=good + bad), 2, text, "line 2")
         self.expect(self.run_cli("company", "push", "-", stdin=" "), 2, "no company")
