@@ -56,7 +56,8 @@ static const struct remedy table[] = {
      "see what a move shows and hides: docbridge map set ORG COMPANY --dry-run; then send its "
      "etag"},
     {"DOCUMENTATION_PROVIDER_ACTIVE", EXIT_PRECONDITION, "connection",
-     "only one documentation system can be active: disconnect the other one first"},
+     "only one can be active: for another key, docbridge connection rotate; for another system, "
+     "disconnect this one first"},
     {"CONNECTION_NOT_ACTIVE", EXIT_PRECONDITION, "connection",
      "see why: docbridge connection show; then docbridge connection test"},
     {"DELETION_GUARD", EXIT_PRECONDITION, NULL,

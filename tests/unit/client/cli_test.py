@@ -543,6 +543,8 @@ class CliTest(unittest.TestCase):
              "  minimum: 900s\n"),
             (Refusal(CODE.FAILED_PRECONDITION, "many", "HANDOFF_NOT_ALLOWED", {"limit": "20"}), 4,
              "  limit: 20\n"),
+            (Refusal(CODE.FAILED_PRECONDITION, "taken", "DOCUMENTATION_PROVIDER_ACTIVE"), 4,
+             "docbridge connection rotate"),
             (Refusal(CODE.RESOURCE_EXHAUSTED, "wait", "UPSTREAM_RATE_LIMITED", retry_s=9), 7,
              "retry: in 9 s"),
             (Refusal(CODE.UNAVAILABLE, "no audit", "AUDIT_UNAVAILABLE"), 8, "AUDIT_UNAVAILABLE"),
