@@ -95,6 +95,10 @@ static enum err_code check_value(const struct flag *flag, const char *value, str
     struct buffer words _cleanup_(buffer_done);
     buffer_init(&words, 4096);
     field_enum_words(&words, flag->type, ", ");
+    // An error's text has an end: half a list would pass for a whole one.
+    if (words.len > ERR_TEXT_BYTES / 2)
+        return err_set(reterr, ERR_FIELD_INVALID,
+                       "--%s does not take %s: its help lists what it takes", flag->name, value);
     return err_set(reterr, ERR_FIELD_INVALID, "--%s takes one of %s, not %s", flag->name,
                    words.failed ? "?" : words.data, value);
 }

@@ -156,6 +156,9 @@ static void errors_are_told(void **state)
     assert_string_equal(parse("org list --state mapping-state-unspecified"),
                         "--state takes one of mapped, unmapped, ignored, orphaned, "
                         "not mapping-state-unspecified");
+    // More than the text of an error holds.
+    assert_string_equal(parse("audit list --type foo"),
+                        "--type does not take foo: its help lists what it takes");
     assert_string_equal(parse("-o xml health"), "--output takes one of table|json|jsonl, not xml");
     // A key is never an argument.
     assert_string_equal(parse("connection create --api-key secret"), "unknown option --api-key");
