@@ -84,6 +84,30 @@ static bool check_batch(struct pass *pass, const struct audit_event_row *rows, s
     return true;
 }
 
+// Goes on behind what retention removed.
+static void pass_over(struct pass *pass, const struct audit_mark *retained)
+{
+    pass->out->retained_sequence = retained->sequence;
+    pass->next = retained->sequence + 1;
+    pass->linked = true;
+    memcpy(pass->previous, retained->hash, sizeof(pass->previous));
+}
+
+// Each statement sees what was committed when it began: what is missing now may have been removed
+// by retention since the last look. `*ret_holds`: it was.
+static enum err_code look_again(struct pass *pass, bool *ret_holds, struct err *reterr)
+{
+    struct audit_mark retained;
+    try_(audit_retained_get(pass->tx, pass->request->arena, &retained, reterr));
+    *ret_holds = retained.sequence >= pass->next;
+    if (!*ret_holds)
+        return ERR_OK;
+    pass_over(pass, &retained);
+    pass->out->broken_sequence = 0;
+    pass->out->problem = PROBLEM(UNSPECIFIED);
+    return ERR_OK;
+}
+
 // Follows the chain up to `last`. `*ret_holds`: nothing is wrong up to there.
 static enum err_code follow(struct pass *pass, int64_t last, bool *ret_holds, struct err *reterr)
 {
@@ -98,23 +122,31 @@ static enum err_code follow(struct pass *pass, int64_t last, bool *ret_holds, st
                                &rows, &count, reterr));
         if (count == 0) {
             *ret_holds = broken(pass, pass->next, PROBLEM(MISSING));
-            return ERR_OK;
+        } else {
+            try_(audit_mark_list(pass->tx, pass->next, rows[count - 1].sequence, MARKS_EACH, &arena,
+                                 &marks, &mark_count, reterr));
+            *ret_holds = check_batch(pass, rows, count, marks, mark_count);
         }
-        try_(audit_mark_list(pass->tx, pass->next, rows[count - 1].sequence, MARKS_EACH, &arena,
-                             &marks, &mark_count, reterr));
-        *ret_holds = check_batch(pass, rows, count, marks, mark_count);
+        if (!*ret_holds && pass->out->problem == PROBLEM(MISSING))
+            try_(look_again(pass, ret_holds, reterr));
     }
     return ERR_OK;
 }
 
-// What the end of the chain and the last head say, when all events hold.
+// What the end of the chain and the last head say, when all events hold. That head may be of an end
+// that came since the end was read: it is read again before anything is said to be missing.
 static enum err_code check_end(struct pass *pass, struct err *reterr)
 {
     int64_t marked;
+    struct audit_head now = pass->head;
     try_(audit_mark_last(pass->tx, &marked, reterr));
     if (marked > pass->head.sequence)
-        (void)broken(pass, pass->head.sequence + 1, PROBLEM(MISSING));
-    else if (pass->linked && memcmp(pass->previous, pass->head.hash, sizeof(pass->previous)) != 0)
+        try_(audit_event_end(pass->tx, &now, reterr));
+    // What retention removed beyond the end that was read says nothing of that end.
+    bool at_end = pass->linked && pass->next == pass->head.sequence + 1;
+    if (marked > now.sequence)
+        (void)broken(pass, now.sequence + 1, PROBLEM(MISSING));
+    else if (at_end && memcmp(pass->previous, pass->head.hash, sizeof(pass->previous)) != 0)
         (void)broken(pass, pass->head.sequence, PROBLEM(UNLINKED));
     return ERR_OK;
 }
@@ -126,12 +158,11 @@ static enum err_code find_start(struct pass *pass, int64_t asked, struct err *re
     struct audit_event_row *before;
     try_(audit_retained_get(pass->tx, pass->request->arena, &retained, reterr));
     pass->out->retained_sequence = retained.sequence;
-    pass->next = asked > retained.sequence + 1 ? asked : retained.sequence + 1;
-    pass->linked = true;
-    if (pass->next == retained.sequence + 1) {
-        memcpy(pass->previous, retained.hash, sizeof(pass->previous));
+    if (asked <= retained.sequence + 1) {
+        pass_over(pass, &retained);
         return ERR_OK;
     }
+    pass->next = asked;
     enum err_code code = audit_event_get(pass->tx, pass->next - 1, AUDIT_UNRESOLVED_SECONDS,
                                          pass->request->arena, &before, reterr);
     pass->linked = code == ERR_OK;

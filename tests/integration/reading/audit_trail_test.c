@@ -1,5 +1,6 @@
 // The trail out of the database: exported and verified, marked, and shortened by retention.
 #include <inttypes.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -263,6 +264,79 @@ static void the_chain_is_verified_in_parts(void **state)
     assert_int_equal(verify_stored(fixture, 3, 100).broken_sequence, 3);
 }
 
+static void *verify_aside(void *context)
+{
+    static Docbridge__V1__VerifyAuditChainResponse out;
+    out = verify_stored(context, 0, 0);
+    return &out;
+}
+
+// What is done while a verification has begun and waits for the table.
+static const Docbridge__V1__VerifyAuditChainResponse *
+verify_while(struct fixture *fixture, const char *table, const char *deeds)
+{
+    const struct statement lock = {
+        NULL, arena_printf(&fixture->arena, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", table)};
+    const struct statement change = {
+        NULL, arena_printf(&fixture->arena,
+                           "DO $$ BEGIN FOR i IN 1 .. 1000 LOOP EXIT WHEN EXISTS ("
+                           " SELECT FROM pg_locks"
+                           "  WHERE NOT granted AND relation = '%s'::regclass);"
+                           " PERFORM pg_sleep(0.01); END LOOP; %s; END $$",
+                           table, deeds)};
+    const struct store_settings settings = {.dsn = fixture->database->admin_dsn,
+                                            .connections_max = 1};
+    struct store *store _cleanup_(store_closep) = NULL;
+    struct tx *tx;
+    pthread_t thread;
+    void *out;
+    assert_int_equal(store_open(&settings, &store, &err), ERR_OK);
+    assert_int_equal(store_begin(store, NULL, deadline_in(20000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(tx_run(tx, &lock, NULL, 0, &err), ERR_OK);
+    assert_int_equal(pthread_create(&thread, NULL, verify_aside, fixture), 0);
+    assert_int_equal(tx_run(tx, &change, NULL, 0, &err), ERR_OK);
+    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+    (void)pthread_join(thread, &out);
+    return out;
+}
+
+// Between its look at what was removed and its first look at events.
+static void retention_meanwhile_is_no_gap(void **state)
+{
+    struct fixture *fixture = *state;
+    append_some(fixture, 5);
+    const Docbridge__V1__VerifyAuditChainResponse *out =
+        verify_while(fixture, "audit_event",
+                     "INSERT INTO audit_retained (tenant, sequence, hash, mark_time, key_id,"
+                     "  signature)"
+                     " SELECT tenant, sequence, hash, now(), '', decode(repeat('00', 64), 'hex')"
+                     "  FROM audit_event WHERE sequence = 3;"
+                     "DELETE FROM audit_event WHERE sequence <= 3");
+    assert_int_equal(out->broken_sequence, 0);
+    assert_int_equal(out->retained_sequence, 3);
+    assert_int_equal(out->verified_event_count, 2);
+    // Nor does it hide one.
+    (void)fixture_sql(fixture, "DELETE FROM audit_event WHERE sequence = 4");
+    assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 4);
+}
+
+// Behind the end that it began with.
+static void a_head_signed_meanwhile_is_no_gap(void **state)
+{
+    struct fixture *fixture = *state;
+    append_some(fixture, 5);
+    const Docbridge__V1__VerifyAuditChainResponse *out =
+        verify_while(fixture, "audit_mark",
+                     "UPDATE audit_head SET sequence = 6;"
+                     "INSERT INTO audit_mark (tenant, sequence, hash, mark_time, key_id, signature)"
+                     " SELECT tenant, 6, hash, now(), '', decode(repeat('00', 64), 'hex')"
+                     "  FROM audit_head");
+    assert_int_equal(out->broken_sequence, 0);
+    assert_int_equal(out->verified_event_count, 5);
+    (void)fixture_sql(fixture, "UPDATE audit_head SET sequence = 5");
+    assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 6);
+}
+
 // Events of so many days ago.
 static void append_old(struct fixture *fixture, int count, int days)
 {
@@ -380,6 +454,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mark_waits_for_nobody, fixture_fresh, fixture_drop),
         cmocka_unit_test_setup_teardown(tampering_is_named, fixture_fresh, fixture_drop),
         cmocka_unit_test_setup_teardown(the_chain_is_verified_in_parts, fixture_fresh,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(retention_meanwhile_is_no_gap, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(a_head_signed_meanwhile_is_no_gap, fixture_fresh,
                                         fixture_drop),
         cmocka_unit_test_setup_teardown(retention_leaves_a_chain_that_verifies, fixture_fresh,
                                         fixture_drop),
