@@ -5,6 +5,7 @@
 #include "server/service/begin.h"
 #include "server/service/field.h"
 #include "server/service/services.h"
+#include "server/store/password_handoff.h"
 #include "server/store/revocation.h"
 
 HANDLER(revoke_subject, RevokeSubjectRequest, RevokeSubjectResponse)
@@ -45,6 +46,8 @@ static enum err_code revoke_subject(struct request *request,
     if (time_us < request->caller->issue_time_us)
         time_us = request->caller->issue_time_us;
     try_(request_begin(request, &tx, reterr));
+    // The revocation ends what the subject handed on, if it is committed by then.
+    try_(password_handoff_hold(tx, in->subject, reterr));
     try_(revocation_put(tx, in->subject, time_us, &time_us, reterr));
     try_(audit_revoked(tx, request, in->subject, time_us, reterr));
     out->revoke_time = field_time(request->arena, time_us);

@@ -16,7 +16,7 @@
 #include "server/service/reveal_freeze.h"
 #include "server/store/password_handoff.h"
 
-enum { TTL_MIN_S = 60, TTL_MAX_S = 86400, TTL_DEFAULT_S = 15 * 60, CHANGES = 3 };
+enum { TTL_MIN_S = 60, TTL_MAX_S = 86400, TTL_DEFAULT_S = 15 * 60, CHANGES = 3, TRIES = 5 };
 
 // One on its way.
 struct handing {
@@ -199,12 +199,16 @@ static enum err_code tell(const struct handing *handing, enum err_code verdict, 
     return audit_append(tx, handing->request, &event, ret_sequence, reterr);
 }
 
-// Judges, stores and tells it in the trail, which a refusal is too.
-static enum err_code hand_off(struct handing *handing, int64_t *ret_sequence, struct err *reterr)
+// Judges, stores and tells it in the trail, which a refusal is too. `*ret_again`: nothing was done,
+// for what it was judged by has changed in a way that ends hand-offs. What ended them did not see
+// this one, which may have waited for a budget or for the end of the chain meanwhile.
+static enum err_code try_hand_off(struct handing *handing, int64_t *ret_sequence, bool *ret_again,
+                                  struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct request *request = handing->request;
     struct err cause;
+    *ret_again = false;
     const struct password_gates_query query = {.company_id = handing->company_id,
                                                .password_id = handing->password_id,
                                                .issue_time_us = request->caller->issue_time_us};
@@ -224,11 +228,26 @@ static enum err_code hand_off(struct handing *handing, int64_t *ret_sequence, st
             return verdict;
     }
     enum err_code told = tell(handing, verdict, tx, ret_sequence, &cause);
-    if (told == ERR_OK)
+    if (told == ERR_OK && verdict == ERR_OK)
+        told = password_handoff_barred(tx, request->caller->subject, request->caller->issue_time_us,
+                                       handing->gates.policy.revision, ret_again, &cause);
+    if (told == ERR_OK && !*ret_again)
         told = tx_commit(&tx, &cause);
     if (told != ERR_OK && reterr != NULL)
         *reterr = cause;
     return told != ERR_OK ? told : verdict;
+}
+
+static enum err_code hand_off(struct handing *handing, int64_t *ret_sequence, struct err *reterr)
+{
+    bool again = true;
+    for (int i = 0; i < TRIES && again; i++) {
+        handing->excess = (struct reveal_excess){0};
+        enum err_code code = try_hand_off(handing, ret_sequence, &again, reterr);
+        if (!again)
+            return code;
+    }
+    return err_set(reterr, ERR_CONFLICT, "the policy of reveals is being changed");
 }
 
 enum err_code password_hand_off(struct request *request,

@@ -1,6 +1,7 @@
 #include "server/store/password_handoff.h"
 
-// Whoever hands on at the same time waits for the lock, so that the count is of what is committed.
+// Whoever hands on at the same time waits for the lock, so that the count is of what is committed;
+// who revokes the sender does, so that none is on its way then.
 static const struct statement lock_sql = {
     "password_handoff_lock",
     "SELECT pg_advisory_xact_lock(hashtextextended(format('handoff %L %L', $1::text, $2::text),"
@@ -14,6 +15,13 @@ static const struct statement put_sql = {
     " SELECT $1, gen_random_uuid()::text, $2, $3, $4, $5, $6, $7 WHERE (SELECT count(*)"
     "  FROM password_handoff WHERE tenant = $1 AND sender = $5"
     "   AND expire_time > clock_timestamp()) < $8 RETURNING id"};
+
+static const struct statement barred_sql = {
+    "password_handoff_barred",
+    "SELECT EXISTS (SELECT FROM subject_revocation WHERE tenant = $1 AND subject = $2"
+    "   AND revoke_time >= $3)"
+    "  OR EXISTS (SELECT FROM reveal_freeze WHERE tenant = $1 AND scope = 1 AND scope_id = $2)"
+    "  OR coalesce((SELECT revision FROM reveal_policy WHERE tenant = $1), 0) <> $4::bigint"};
 
 #define OPEN                                                                                   \
     " FROM password_handoff WHERE tenant = $1 AND id = $2 AND company_id = $3 AND password_id" \
@@ -29,12 +37,17 @@ static const struct statement withdraw_sql = {
     "  (SELECT r.display_name FROM record r WHERE r.tenant = $1"
     "    AND r.connection_id = password_handoff.connection_id AND r.kind = 9 AND r.id = $4)"};
 
+enum err_code password_handoff_hold(struct tx *tx, const char *sender, struct err *reterr)
+{
+    return tx_run(tx, &lock_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(sender)), reterr);
+}
+
 enum err_code password_handoff_put(struct tx *tx, const struct password_handoff *handoff,
                                    struct arena *arena, const char **ret_id, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
     *ret_id = NULL;
-    try_(tx_run(tx, &lock_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(handoff->sender)), reterr));
+    try_(password_handoff_hold(tx, handoff->sender, reterr));
     try_(tx_query(tx, &put_sql,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(handoff->connection_id),
                        ARG_TEXT(handoff->company_id), ARG_INT64(handoff->password_id),
@@ -45,6 +58,18 @@ enum err_code password_handoff_put(struct tx *tx, const struct password_handoff 
         return ERR_OK;
     *ret_id = rows_text_copy(&rows, 0, 0, arena);
     return *ret_id == NULL ? err_no_memory(reterr) : ERR_OK;
+}
+
+enum err_code password_handoff_barred(struct tx *tx, const char *sender, int64_t issue_time_us,
+                                      int64_t policy_revision, bool *ret_barred, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(tx, &barred_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(sender), ARG_TIME(issue_time_us),
+                       ARG_INT64(policy_revision)),
+                  &rows, reterr));
+    *ret_barred = rows_bool(&rows, 0, 0);
+    return ERR_OK;
 }
 
 enum err_code password_handoff_find(struct tx *tx, const struct password_handoff *handoff,

@@ -22,11 +22,21 @@ struct password_handoff {
 // As many of one sender can be open.
 enum { PASSWORD_HANDOFFS_OPEN_MAX = 100 };
 
+// Keeps `sender` from handing on until the transaction ends, and waits for what the sender is
+// handing on: what is deleted afterwards is all there is. The first thing to lock in a transaction.
+enum err_code password_handoff_hold(struct tx *tx, const char *sender,
+                                    struct err *reterr) _must_check_;
 // Stores it under an id of its own, unless as many of its sender are open: then `*ret_id` is NULL.
 // `id` is not looked at. Drops the tenant's that are over.
 enum err_code password_handoff_put(struct tx *tx, const struct password_handoff *handoff,
                                    struct arena *arena, const char **ret_id,
                                    struct err *reterr) _must_check_;
+// For who put one and holds the end of the chain, as the last statement: whether the sender's
+// tokens of that time were revoked meanwhile, the sender frozen, or the policy is another than was
+// judged by, whose budgets are what a freeze and a hand-off wait for each other with.
+enum err_code password_handoff_barred(struct tx *tx, const char *sender, int64_t issue_time_us,
+                                      int64_t policy_revision, bool *ret_barred,
+                                      struct err *reterr) _must_check_;
 // Whether its recipient can open it now; `connection_id` is not looked at.
 enum err_code password_handoff_find(struct tx *tx, const struct password_handoff *handoff,
                                     bool *ret_open, struct err *reterr) _must_check_;

@@ -1,11 +1,15 @@
 // A password handed on: opens once, for one person, and lends sight of the company and nothing
 // else.
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "docbridge/v1/access.pb-c.h"
 #include "docbridge/v1/reveal_policy.pb-c.h"
 #include "server/audit/trail.h"
 #include "server/service/password_handoff.h"
@@ -349,6 +353,110 @@ static void a_sender_has_so_many_open(void **state)
     assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM password_handoff"), "100");
 }
 
+// A call aside, and what became of it.
+struct aside {
+    struct fixture *fixture;
+    pthread_t thread;
+    enum err_code code;
+};
+
+static void *hand_off_aside(void *context)
+{
+    struct aside *aside = context;
+    aside->code = hand_off_for(aside->fixture, A, "tina", 0);
+    return NULL;
+}
+
+static void *revoke_aside(void *context)
+{
+    struct aside *aside = context;
+    const struct principal admin = {.tenant = "t1", .subject = "ada", .display_name = "Ada"};
+    struct request request = aside->fixture->request;
+    struct arena arena _cleanup_(arena_done);
+    char subject[] = "tom";
+    Docbridge__V1__RevokeSubjectRequest in = DOCBRIDGE__V1__REVOKE_SUBJECT_REQUEST__INIT;
+    Docbridge__V1__RevokeSubjectResponse out = DOCBRIDGE__V1__REVOKE_SUBJECT_RESPONSE__INIT;
+    struct err err;
+    arena_init(&arena, 1 << 20);
+    request.caller = &admin;
+    request.arena = &arena;
+    in.subject = subject;
+    aside->code = access_service.methods[0].unary(&request, &in, &out, &err);
+    return NULL;
+}
+
+static void await_waiting(struct fixture *fixture, int wanted)
+{
+    const char *sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    struct deadline deadline = deadline_in(5000);
+    while (atoi(fixture_sql(fixture, sql)) < wanted && deadline_left_ms(deadline) > 0)
+        (void)usleep(10000);
+    assert_int_equal(atoi(fixture_sql(fixture, sql)), wanted);
+}
+
+// Tom hands on, and is left waiting for the end of the chain, which `*ret_tx` holds.
+static void hand_off_late(struct fixture *fixture, struct aside *aside, struct tx **ret_tx)
+{
+    struct audit_head head;
+    struct err err;
+    be_tom(fixture);
+    fixture->caller.issue_time_us = clock_wall_us() - 1000000;
+    *aside = (struct aside){.fixture = fixture};
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(20000), NULL, ret_tx, &err),
+                     ERR_OK);
+    assert_int_equal(audit_event_lock_head(*ret_tx, &head, &err), ERR_OK);
+    assert_int_equal(pthread_create(&aside->thread, NULL, hand_off_aside, aside), 0);
+    await_waiting(fixture, 1);
+}
+
+// What ends the sender's reveals sees no hand-off that is not committed yet.
+static void is_not_made_by_whom_it_ended_meanwhile(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *sql;
+        enum err_code code;
+    } causes[] = {
+        {"INSERT INTO reveal_freeze VALUES ('t1', 1, 'tom', 'f1', '', 'x', 'X', 1, 1, 60, now())",
+         ERR_REVEALS_FROZEN},
+        {"UPDATE reveal_policy SET handoff_max_s = 0, revision = revision + 1",
+         ERR_HANDOFF_NOT_ALLOWED},
+        {"INSERT INTO subject_revocation (tenant, subject, revoke_time) VALUES ('t1', 'tom', "
+         "now())",
+         ERR_TOKEN_REVOKED},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
+        struct aside aside;
+        struct tx *tx;
+        (void)fixture_sql(fixture, "DELETE FROM reveal_freeze");
+        reveals_set_policy(fixture, "handoff_max_s = 3600");
+        hand_off_late(fixture, &aside, &tx);
+        (void)fixture_sql(fixture, causes[i].sql);
+        tx_abortp(&tx);
+        (void)pthread_join(aside.thread, NULL);
+        assert_int_equal(aside.code, causes[i].code);
+        assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM password_handoff"), "0");
+        assert_string_equal(
+            fixture_sql(fixture, "SELECT count(*) FROM audit_event WHERE outcome = 1"), "0");
+    }
+}
+
+static void a_revocation_waits_for_one_on_its_way(void **state)
+{
+    struct fixture *fixture = *state;
+    struct aside sender, admin = {.fixture = fixture};
+    struct tx *tx;
+    hand_off_late(fixture, &sender, &tx);
+    assert_int_equal(pthread_create(&admin.thread, NULL, revoke_aside, &admin), 0);
+    await_waiting(fixture, 2);
+    tx_abortp(&tx);
+    (void)pthread_join(sender.thread, NULL);
+    (void)pthread_join(admin.thread, NULL);
+    assert_int_equal(sender.code, ERR_OK);
+    assert_int_equal(admin.code, ERR_OK);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM password_handoff"), "0");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handoffs_fresh, fixture_drop)
@@ -365,6 +473,8 @@ int main(void)
         TEST(whoever_hands_on_could_reveal),
         TEST(takes_room_in_the_senders_budget),
         TEST(a_sender_has_so_many_open),
+        TEST(is_not_made_by_whom_it_ended_meanwhile),
+        TEST(a_revocation_waits_for_one_on_its_way),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
