@@ -14,6 +14,7 @@
 enum {
     ATTEMPTS_MAX = 8,
     DELAY_FIRST_MS = 500,
+    DELAY_MAX_MS = 10000,
     SILENCE_MAX_MS = 60000,
     EVENT_MAX_BYTES = 4 * 1024 * 1024,
     TOKEN_MAX_BYTES = 2048,
@@ -122,6 +123,15 @@ static struct stream *open_stream(struct watch *watch)
                                               .arena = &watch->session->arena});
 }
 
+// The pause doubles up to its bound: a server may be silent for as often as it likes.
+static void pause_a_while(struct watch *watch)
+{
+    int doublings = watch->attempts < ATTEMPTS_MAX ? watch->attempts : ATTEMPTS_MAX;
+    int64_t delay_ms = (int64_t)DELAY_FIRST_MS << doublings;
+    channel_pause(watch->session->channel, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS);
+    watch->attempts = doublings + 1;
+}
+
 int audit_watch_run(struct session *session)
 {
     struct watch watch = {.session = session,
@@ -138,7 +148,7 @@ int audit_watch_run(struct session *session)
         (void)stream_close(stream);
         if (again) {
             session_note(session, "the stream was lost; resuming");
-            channel_pause(session->channel, DELAY_FIRST_MS << watch.attempts++);
+            pause_a_while(&watch);
         }
     }
     return class == EXIT_OK ? output_flush(session) : class;
