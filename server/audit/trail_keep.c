@@ -2,6 +2,8 @@
 // over, looks for events of other processes.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "server/audit/trail_private.h"
 #include "server/base/log.h"
@@ -44,6 +46,14 @@ static enum err_code enter_exposures(struct trail *trail, const char *tenant, st
     return tx_commit(&tx, reterr);
 }
 
+// What is gone through in the order of tenants goes on behind this one; NULL: it ends.
+static enum err_code go_on_behind(char **after, const char *tenant, struct err *reterr)
+{
+    free(*after);
+    *after = tenant == NULL ? NULL : strdup(tenant);
+    return tenant == NULL || *after != NULL ? ERR_OK : err_no_memory(reterr);
+}
+
 static enum err_code list_due(struct trail *trail, const char *after, struct arena *arena,
                               const char *const **ret_tenants, size_t *ret_count,
                               struct err *reterr)
@@ -55,26 +65,34 @@ static enum err_code list_due(struct trail *trail, const char *after, struct are
     return tx_commit(&tx, reterr);
 }
 
+// Those of a page. `*after` is where it begins, and then where the next does; NULL: there is none.
+static enum err_code mark_some(struct trail *trail, char **after, struct err *reterr)
+{
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, ARENA_BYTES);
+    const char *const *tenants;
+    struct err err;
+    size_t count;
+    try_(list_due(trail, *after, &arena, &tenants, &count, reterr));
+    for (size_t i = 0; i < count && !is_stopping(trail); i++) {
+        if (enter_exposures(trail, tenants[i], &err) != ERR_OK)
+            log_event(LOG_WARN, "exposures were not entered", LOG_ERR(&err));
+        if (mark_tenant(trail, tenants[i], &err) != ERR_OK)
+            log_event(LOG_WARN, "a chain was not marked", LOG_ERR(&err));
+    }
+    bool more = count == TENANTS_EACH;
+    return go_on_behind(after, more ? tenants[count - 1] : NULL, reterr);
+}
+
 void trail_mark_all(struct trail *trail)
 {
     struct err err;
-    struct arena arena _cleanup_(arena_done);
-    arena_init(&arena, ARENA_BYTES);
-    const char *const *tenants, *after = "";
-    size_t count = TENANTS_EACH;
-    while (count == TENANTS_EACH && !is_stopping(trail)) {
-        if (list_due(trail, after, &arena, &tenants, &count, &err) != ERR_OK) {
-            log_event(LOG_WARN, "chains to mark cannot be found", LOG_ERR(&err));
-            return;
-        }
-        for (size_t i = 0; i < count && !is_stopping(trail); i++) {
-            if (enter_exposures(trail, tenants[i], &err) != ERR_OK)
-                log_event(LOG_WARN, "exposures were not entered", LOG_ERR(&err));
-            if (mark_tenant(trail, tenants[i], &err) != ERR_OK)
-                log_event(LOG_WARN, "a chain was not marked", LOG_ERR(&err));
-        }
-        after = count == 0 ? "" : tenants[count - 1];
-    }
+    char *after _cleanup_(freep) = NULL;
+    enum err_code code = go_on_behind(&after, "", &err);
+    while (code == ERR_OK && after != NULL && !is_stopping(trail))
+        code = mark_some(trail, &after, &err);
+    if (code != ERR_OK)
+        log_event(LOG_WARN, "chains to mark cannot be found", LOG_ERR(&err));
 }
 
 // One batch. `*ret_mark` has sequence 0 if nothing is left to remove.

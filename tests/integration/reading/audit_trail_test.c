@@ -199,6 +199,17 @@ static void a_mark_waits_for_nobody(void **state)
     tx_abortp(&tx);
 }
 
+// However many tenants there are, and however long their names.
+static void marks_reach_all_tenants(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(fixture, "INSERT INTO audit_head (tenant, sequence, hash)"
+                               " SELECT repeat('x', 2000) || i, 1, decode(repeat('00', 32), 'hex')"
+                               "  FROM generate_series(1, 650) i");
+    trail_mark_all(fixture->trail);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM audit_mark"), "650");
+}
+
 static void tampering_is_named(void **state)
 {
     struct fixture *fixture = *state;
@@ -446,25 +457,21 @@ static void the_past_is_closed(void **state)
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_export_verifies, fixture_fresh, fixture_drop),
-        cmocka_unit_test_setup_teardown(an_export_is_bounded_by_times, fixture_fresh, fixture_drop),
-        cmocka_unit_test_setup_teardown(an_export_holds_the_longest_texts, fixture_fresh,
-                                        fixture_drop),
-        cmocka_unit_test_setup_teardown(a_mark_waits_for_nobody, fixture_fresh, fixture_drop),
-        cmocka_unit_test_setup_teardown(tampering_is_named, fixture_fresh, fixture_drop),
-        cmocka_unit_test_setup_teardown(the_chain_is_verified_in_parts, fixture_fresh,
-                                        fixture_drop),
-        cmocka_unit_test_setup_teardown(retention_meanwhile_is_no_gap, fixture_fresh, fixture_drop),
-        cmocka_unit_test_setup_teardown(a_head_signed_meanwhile_is_no_gap, fixture_fresh,
-                                        fixture_drop),
-        cmocka_unit_test_setup_teardown(retention_leaves_a_chain_that_verifies, fixture_fresh,
-                                        fixture_drop),
-        cmocka_unit_test_setup_teardown(retention_in_the_middle_ends_an_export, fixture_fresh,
-                                        fixture_drop),
-        cmocka_unit_test_setup_teardown(no_setting_removes_the_last_30_days, fixture_fresh,
-                                        fixture_drop),
-        cmocka_unit_test_setup_teardown(the_past_is_closed, fixture_fresh, fixture_drop),
+        TEST(an_export_verifies),
+        TEST(an_export_is_bounded_by_times),
+        TEST(an_export_holds_the_longest_texts),
+        TEST(a_mark_waits_for_nobody),
+        TEST(marks_reach_all_tenants),
+        TEST(tampering_is_named),
+        TEST(the_chain_is_verified_in_parts),
+        TEST(retention_meanwhile_is_no_gap),
+        TEST(a_head_signed_meanwhile_is_no_gap),
+        TEST(retention_leaves_a_chain_that_verifies),
+        TEST(retention_in_the_middle_ends_an_export),
+        TEST(no_setting_removes_the_last_30_days),
+        TEST(the_past_is_closed),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
