@@ -143,13 +143,13 @@ static enum err_code retain_tenant(struct trail *trail, const char *tenant, int6
     return last == 0 ? ERR_OK : tell_removal(trail, tenant, last, reterr);
 }
 
-static enum err_code find_due(struct trail *trail, int64_t cutoff_us, struct arena *arena,
-                              const char **ret_tenant, struct err *reterr)
+static enum err_code find_due(struct trail *trail, int64_t cutoff_us, const char *after,
+                              struct arena *arena, const char **ret_tenant, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(store_begin(trail->janitor_store, NULL, deadline_in(TX_MS), NULL, &tx, reterr));
     tx_commit_with_next(tx);
-    try_(audit_retained_due(tx, cutoff_us, arena, ret_tenant, reterr));
+    try_(audit_retained_due(tx, cutoff_us, after, arena, ret_tenant, reterr));
     return tx_commit(&tx, reterr);
 }
 
@@ -162,25 +162,33 @@ static enum err_code forget_gate_changes(struct trail *trail, struct err *reterr
     return tx_commit(&tx, reterr);
 }
 
+// That of the next tenant, as mark_some() goes on. One that fails is tried again in an hour, and
+// holds up nobody else.
+static enum err_code retain_next(struct trail *trail, int64_t cutoff_us, char **after,
+                                 struct err *reterr)
+{
+    struct arena arena _cleanup_(arena_done);
+    arena_init(&arena, ARENA_BYTES);
+    const char *tenant;
+    struct err err;
+    try_(find_due(trail, cutoff_us, *after, &arena, &tenant, reterr));
+    if (tenant != NULL && retain_tenant(trail, tenant, cutoff_us, &err) != ERR_OK)
+        log_event(LOG_WARN, "old audit events of a tenant were not removed", LOG_ERR(&err));
+    return go_on_behind(after, tenant, reterr);
+}
+
 void trail_retain_all(struct trail *trail)
 {
     struct err err;
     if (forget_gate_changes(trail, &err) != ERR_OK)
         log_event(LOG_WARN, "old changes of gates were not removed", LOG_ERR(&err));
     int64_t cutoff_us = clock_wall_us() - trail->retention_days * 24 * 3600 * INT64_C(1000000);
-    for (bool more = true; more && !is_stopping(trail);) {
-        const char *tenant;
-        struct arena arena _cleanup_(arena_done);
-        arena_init(&arena, ARENA_BYTES);
-        enum err_code code = find_due(trail, cutoff_us, &arena, &tenant, &err);
-        if (code == ERR_OK && tenant != NULL)
-            code = retain_tenant(trail, tenant, cutoff_us, &err);
-        if (code != ERR_OK) {
-            log_event(LOG_WARN, "old audit events were not removed", LOG_ERR(&err));
-            return;
-        }
-        more = tenant != NULL;
-    }
+    char *after _cleanup_(freep) = NULL;
+    enum err_code code = go_on_behind(&after, "", &err);
+    while (code == ERR_OK && after != NULL && !is_stopping(trail))
+        code = retain_next(trail, cutoff_us, &after, &err);
+    if (code != ERR_OK)
+        log_event(LOG_WARN, "old audit events were not removed", LOG_ERR(&err));
 }
 
 static void *keep(void *context)

@@ -118,17 +118,18 @@ enum err_code audit_mark_ends(struct tx *tx, const char *const *tenants, size_t 
     return ERR_OK;
 }
 
-enum err_code audit_retained_due(struct tx *tx, int64_t cutoff_us, struct arena *arena,
-                                 const char **ret_tenant, struct err *reterr)
+enum err_code audit_retained_due(struct tx *tx, int64_t cutoff_us, const char *after,
+                                 struct arena *arena, const char **ret_tenant, struct err *reterr)
 {
     static const struct statement statement = {
         "audit_retained_due",
         "SELECT h.tenant FROM audit_head h"
         " LEFT JOIN audit_retained r ON r.tenant = h.tenant"
         " JOIN audit_event e ON e.tenant = h.tenant AND e.sequence = coalesce(r.sequence, 0) + 1"
-        " WHERE e.event_time < $1::timestamptz LIMIT 1"};
+        " WHERE h.tenant > $2::text AND e.event_time < $1::timestamptz"
+        " ORDER BY h.tenant LIMIT 1"};
     struct rows rows _cleanup_(rows_done) = {NULL};
-    try_(tx_query(tx, &statement, ARGS(ARG_TIME(cutoff_us)), &rows, reterr));
+    try_(tx_query(tx, &statement, ARGS(ARG_TIME(cutoff_us), ARG_TEXT(after)), &rows, reterr));
     *ret_tenant = NULL;
     if (rows_count(&rows) == 0)
         return ERR_OK;

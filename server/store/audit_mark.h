@@ -27,9 +27,10 @@ enum err_code audit_mark_due(struct tx *tx, const char *after, int limit, struct
 // The ends of the chains of these tenants, in their order; 0: no events.
 enum err_code audit_mark_ends(struct tx *tx, const char *const *tenants, size_t count,
                               int64_t *ret_sequences, struct err *reterr) _must_check_;
-// A tenant whose oldest event is from before `cutoff_us`; NULL: none.
-enum err_code audit_retained_due(struct tx *tx, int64_t cutoff_us, struct arena *arena,
-                                 const char **ret_tenant, struct err *reterr) _must_check_;
+// The first tenant behind `after` whose oldest event is from before `cutoff_us`; NULL: none.
+enum err_code audit_retained_due(struct tx *tx, int64_t cutoff_us, const char *after,
+                                 struct arena *arena, const char **ret_tenant,
+                                 struct err *reterr) _must_check_;
 // The last event, of at most `limit`, that may go with all before it: sequence and hash; sequence
 // 0: none may. Keeps other processes from the tenant's retention until the transaction ends.
 enum err_code audit_retained_find(struct tx *tx, const char *tenant, int64_t cutoff_us, int limit,

@@ -387,6 +387,24 @@ static void retention_leaves_a_chain_that_verifies(void **state)
     assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 6);
 }
 
+static void retention_that_fails_holds_up_no_other(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const tenants[] = {"t1", "t2", "t3"};
+    for (size_t i = 0; i < ARRAY_LEN(tenants); i++) {
+        fixture->caller.tenant = tenants[i];
+        append_old(fixture, 2, 500);
+    }
+    (void)fixture_sql(fixture, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+                               " $$ BEGIN RAISE 'no'; END $$;"
+                               "CREATE TRIGGER refuse BEFORE DELETE ON audit_event FOR EACH ROW"
+                               " WHEN (OLD.tenant IN ('t1', 't2')) EXECUTE FUNCTION refuse()");
+    trail_retain_all(fixture->trail);
+    assert_string_equal(fixture_sql(fixture, "SELECT string_agg(tenant || sequence, ' ' ORDER BY"
+                                             " tenant, sequence) FROM audit_event"),
+                        "t11 t12 t21 t22 t33");
+}
+
 // What is removed while it is exported would be a gap in the file, such as one that somebody cut.
 static void retention_in_the_middle_ends_an_export(void **state)
 {
@@ -469,6 +487,7 @@ int main(void)
         TEST(retention_meanwhile_is_no_gap),
         TEST(a_head_signed_meanwhile_is_no_gap),
         TEST(retention_leaves_a_chain_that_verifies),
+        TEST(retention_that_fails_holds_up_no_other),
         TEST(retention_in_the_middle_ends_an_export),
         TEST(no_setting_removes_the_last_30_days),
         TEST(the_past_is_closed),
