@@ -74,6 +74,10 @@ int audit_export_run(struct session *session)
     request.end_time = text == NULL ? NULL : &until;
     request.start_sequence = parse_number(session->arguments, "from", 0);
     request.end_sequence = parse_number(session->arguments, "to", 0);
+    if (request.start_time != NULL && request.start_sequence != 0)
+        return session_usage(session, "give --from or --since, not both");
+    if (request.end_time != NULL && request.end_sequence != 0)
+        return session_usage(session, "give --to or --until, not both");
     int class = session_connect(session);
     if (class != EXIT_OK)
         return class;

@@ -49,8 +49,10 @@ static enum err_code resolve(struct tx *tx, int64_t sequence,
 {
     int64_t us = 0;
     *ret_sequence = sequence == 0 ? otherwise : sequence;
-    if (sequence < 0 || (time != NULL && sequence != 0))
-        return err_invalid(reterr, field, "must be a sequence or a time");
+    if (sequence < 0)
+        return err_invalid(reterr, field, "must not be negative");
+    if (time != NULL && sequence != 0)
+        return err_invalid(reterr, field, "give a sequence or a time, not both");
     if (time == NULL)
         return ERR_OK;
     try_(read_time(time, field, &us, reterr));

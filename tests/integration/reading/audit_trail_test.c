@@ -162,6 +162,9 @@ static void an_export_is_bounded_by_times(void **state)
         if (bounds[i].code == ERR_OK)
             assert_int_equal(text_len, 0);
     }
+    in.end_sequence = 1;
+    assert_int_equal(export_as(fixture, &in), ERR_FIELD_INVALID);
+    assert_string_equal(err.text, "end_sequence: give a sequence or a time, not both");
 }
 
 // Of texts whose every byte takes six in a line.

@@ -1365,6 +1365,12 @@ class CliTest(unittest.TestCase):
         self.expect(done, 1, "standard output cannot be written")
         self.assertEqual(len(self.server.requests("WatchAuditEvents")), 1)
 
+    def test_a_bound_of_an_export_is_given_in_one_way(self):
+        for number, time in (("--from", "--since"), ("--to", "--until")):
+            done = self.run_cli("audit", "export", number, "3", time, "2026-01-02T00:00:00Z")
+            self.expect(done, 2, "give %s or %s, not both" % (number, time))
+        self.assertEqual(self.server.requests("ExportAuditEvents"), [])
+
     def test_usage_errors(self):
         for words, text in ((["conection"], "did you mean connection?"), (["sync"], "sync watch RUN"),
                             (["map", "set", "1"], "needs ORG COMPANY"), ([], "Exit codes"),
