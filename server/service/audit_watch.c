@@ -44,12 +44,11 @@ static enum err_code find_start(struct request *request,
     struct audit_head head;
     const char *cursor;
     try_(audit_filter_parse(request, in->filter, &filter, reterr));
-    enum err_code code = page_open(request, &list, in->resume_token, &cursor, reterr);
-    if (code == ERR_OK && cursor[0] != '\0' && !encoding_int64(cursor, strlen(cursor), ret_cursor))
-        code = err_set(reterr, ERR_PAGE_TOKEN_INVALID, "the resume token is of another version");
-    if (code != ERR_OK) {
+    try_(page_resume(request, &list, in->resume_token, &cursor, reterr));
+    if (cursor[0] != '\0' && !encoding_int64(cursor, strlen(cursor), ret_cursor)) {
+        (void)err_set(reterr, ERR_PAGE_TOKEN_INVALID, "the resume token is of another version");
         err_field(reterr, "resume_token");
-        return code;
+        return ERR_PAGE_TOKEN_INVALID;
     }
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));

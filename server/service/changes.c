@@ -99,7 +99,7 @@ static enum err_code watch_open(struct request *request, const void *message,
     struct page_list list = token_list(state);
     enum err_code code = state->parent == NULL
                              ? err_no_memory(reterr)
-                             : page_open(request, &list, in->resume_token, &cursor, reterr);
+                             : page_resume(request, &list, in->resume_token, &cursor, reterr);
     if (code == ERR_OK && cursor[0] != '\0') {
         state->begun = read_token(state, cursor);
         if (!state->begun)

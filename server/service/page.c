@@ -69,6 +69,17 @@ enum err_code page_open(const struct request *request, const struct page_list *l
     return *ret_cursor == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
+enum err_code page_resume(const struct request *request, const struct page_list *list,
+                          const char *token, const char **ret_cursor, struct err *reterr)
+{
+    enum err_code code = page_open(request, list, token, ret_cursor, reterr);
+    if (code != ERR_PAGE_TOKEN_INVALID)
+        return code;
+    (void)err_set(reterr, code, "the resume token is not one of this caller, stream and filter");
+    err_field(reterr, "resume_token");
+    return code;
+}
+
 enum err_code page_make(const struct request *request, const struct page_list *list,
                         const char *cursor, char **ret_token, struct err *reterr)
 {

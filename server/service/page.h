@@ -27,6 +27,10 @@ enum err_code page_size(int32_t asked, int *ret_size, struct err *reterr) _must_
 enum err_code page_open(const struct request *request, const struct page_list *list,
                         const char *token, const char **ret_cursor,
                         struct err *reterr) _must_check_;
+// The same of a stream's resume token, which the error speaks of.
+enum err_code page_resume(const struct request *request, const struct page_list *list,
+                          const char *token, const char **ret_cursor,
+                          struct err *reterr) _must_check_;
 // Makes the token of the page after `cursor`, the caller's own words for a position of at most
 // PAGE_CURSOR_MAX bytes.
 enum err_code page_make(const struct request *request, const struct page_list *list,

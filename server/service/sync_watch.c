@@ -62,21 +62,18 @@ static enum err_code watch_open(struct request *request, const void *message,
     const char *cursor;
     try_(name_parse(in->name, "connections/{connection}/syncRuns/{sync_run}", "name",
                     request->arena, &name, reterr));
-    enum err_code code = page_open(request, &list, in->resume_token, &cursor, reterr);
-    if (code != ERR_OK) {
-        err_field(reterr, "resume_token");
-        return code;
-    }
+    try_(page_resume(request, &list, in->resume_token, &cursor, reterr));
     try_(request_check(request, reterr));
     struct state *state = calloc(1, sizeof(*state));
     if (state == NULL)
         return err_no_memory(reterr);
     state->check_at_ms = clock_steady_ms() + CHECK_MS;
     state->name = strdup(in->name);
-    code = state->name == NULL
-               ? err_no_memory(reterr)
-               : sync_watch_open(request->backend->sync, request->caller->tenant, name.connection,
-                                 name.sync_run, waker, &state->watch, reterr);
+    enum err_code code =
+        state->name == NULL
+            ? err_no_memory(reterr)
+            : sync_watch_open(request->backend->sync, request->caller->tenant, name.connection,
+                              name.sync_run, waker, &state->watch, reterr);
     if (code == ERR_OK && cursor[0] != '\0' && !sync_watch_resume(state->watch, cursor)) {
         code = err_set(reterr, ERR_PAGE_TOKEN_INVALID, "the resume token is malformed");
         err_field(reterr, "resume_token");

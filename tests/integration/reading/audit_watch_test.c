@@ -112,6 +112,8 @@ static void a_watcher_sees_what_comes(void **state)
     assert_int_equal(next(fixture, all), 4);
     handler->close(all);
     assert_int_equal(watch(fixture, "type = SYNC", after_three, &all), ERR_PAGE_TOKEN_INVALID);
+    assert_string_equal(err.text, "the resume token is not one of this caller, stream and filter");
+    assert_string_equal(err.field, "resume_token");
     assert_int_equal(watch(fixture, "type = NOTHING", "", &all), ERR_FIELD_INVALID);
     handler->close(moves);
 }

@@ -164,6 +164,7 @@ static void a_token_goes_on_where_its_message_was(void **state)
     // Of one caller and one company.
     assert_int_equal(try_open(fixture, &feed, "company-5", token), ERR_PAGE_TOKEN_INVALID);
     assert_string_equal(err.field, "resume_token");
+    assert_string_equal(err.text, "the resume token is not one of this caller, stream and filter");
     assert_int_equal(try_open(fixture, &feed, "company-3", "x"), ERR_PAGE_TOKEN_INVALID);
     fixture->caller.subject = "eve";
     assert_int_equal(try_open(fixture, &feed, "company-3", token), ERR_PAGE_TOKEN_INVALID);

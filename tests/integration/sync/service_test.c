@@ -313,7 +313,11 @@ static void a_watch_is_told_in_messages(void **state)
     assert_int_equal(step, STREAM_END);
     watch->close(stream);
     caller.subject = "eve";
-    ASSERT_CODE(watch->open(&request, &in, &waker, &stream, reterr), ERR_PAGE_TOKEN_INVALID);
+    struct err refused = {0};
+    assert_int_equal(watch->open(&request, &in, &waker, &stream, &refused), ERR_PAGE_TOKEN_INVALID);
+    assert_string_equal(refused.text,
+                        "the resume token is not one of this caller, stream and filter");
+    assert_string_equal(refused.field, "resume_token");
     in.resume_token = in.name + strlen(in.name);
     caller.tenant = "t2";
     ASSERT_CODE(watch->open(&request, &in, &waker, &stream, reterr), ERR_RESOURCE_NOT_FOUND);
