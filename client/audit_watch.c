@@ -105,7 +105,8 @@ static int follow(struct watch *watch, struct stream *stream, bool *ret_again)
         case STREAM_IDLE:
             break;
         case STREAM_ENDED:
-            *ret_again = may_resume(&failure) && watch->attempts < ATTEMPTS_MAX;
+            *ret_again = watch->attempts < ATTEMPTS_MAX &&
+                         (may_resume(&failure) || session_renew_token(watch->session, &failure));
             return *ret_again ? EXIT_OK : session_fail(watch->session, &failure);
         }
     }

@@ -73,10 +73,12 @@ bool outgoing_init(struct outgoing *outgoing, struct channel *channel,
     grpc_slice_unref(method);
     encoding_random_id(outgoing->request_id);
     add_metadata(outgoing, "x-request-id", grpc_slice_from_static_string(outgoing->request_id));
-    if (channel->authorization != NULL)
-        add_metadata(outgoing, "authorization",
-                     grpc_slice_from_static_buffer(secret_bytes(channel->authorization),
-                                                   secret_len(channel->authorization)));
+    if (channel->authorization == NULL)
+        return true;
+    outgoing->authorization = secret_share(channel->authorization);
+    add_metadata(outgoing, "authorization",
+                 grpc_slice_from_static_buffer(secret_bytes(outgoing->authorization),
+                                               secret_len(outgoing->authorization)));
     return true;
 }
 
@@ -86,6 +88,7 @@ void outgoing_done(struct outgoing *outgoing)
         grpc_byte_buffer_destroy(outgoing->message);
     if (outgoing->grpc != NULL)
         grpc_call_unref(outgoing->grpc);
+    outgoing->authorization = secret_free(outgoing->authorization);
     if (outgoing->queue == NULL)
         return;
     grpc_completion_queue_shutdown(outgoing->queue);

@@ -19,6 +19,7 @@ struct outgoing {
     grpc_metadata metadata[2];
     size_t metadata_count;
     grpc_byte_buffer *message;
+    struct secret *authorization; // what the metadata points to
     char request_id[ENCODING_ID_BYTES];
 };
 

@@ -98,7 +98,9 @@ static int follow(struct changes *changes, struct stream *stream)
         case STREAM_IDLE:
             break;
         case STREAM_ENDED:
-            return can_resume(&failure) ? EXIT_OK : session_fail(changes->session, &failure);
+            return can_resume(&failure) || session_renew_token(changes->session, &failure)
+                       ? EXIT_OK
+                       : session_fail(changes->session, &failure);
         }
     }
     return EXIT_OK;

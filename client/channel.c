@@ -176,6 +176,24 @@ enum err_code channel_open(const struct options *options, struct channel **ret_c
     return ERR_OK;
 }
 
+enum err_code channel_renew_token(struct channel *channel, const char *token_file,
+                                  bool *ret_renewed, struct err *reterr)
+{
+    struct secret *token _cleanup_(secret_freep) = NULL;
+    *ret_renewed = false;
+    if (token_file == NULL)
+        return ERR_OK;
+    try_(read_token(token_file, &token, reterr));
+    const struct secret *old = channel->authorization;
+    *ret_renewed = old == NULL || secret_len(old) != secret_len(token) ||
+                   sodium_memcmp(secret_bytes(old), secret_bytes(token), secret_len(token)) != 0;
+    if (!*ret_renewed)
+        return ERR_OK;
+    secret_free(channel->authorization);
+    channel->authorization = steal(token);
+    return ERR_OK;
+}
+
 void channel_pause(struct channel *channel, int64_t wait_ms)
 {
     gpr_timespec until =

@@ -1,8 +1,8 @@
 // gRPC's C core from the calling side: one channel, unary calls and server streams.
 //
 // TLS with the authorities of a file, except for Unix sockets and loopback addresses, which are in
-// plaintext unless a CA is named. No call is ever retried here. The token is read once into a
-// secret. Single-threaded: whoever calls also polls.
+// plaintext unless a CA is named. No call is ever retried here. The token is read into a
+// secret, and anew only when asked for. Single-threaded: whoever calls also polls.
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -19,6 +19,10 @@ struct channel;
 enum err_code channel_open(const struct options *options, struct channel **ret_channel,
                            struct err *reterr) _must_check_;
 struct channel *channel_close(struct channel *channel);
+// Reads the token file anew, for calls made from now on. `*ret_renewed`: it has another token than
+// the one in use. Errors: FIELD_INVALID for the user.
+enum err_code channel_renew_token(struct channel *channel, const char *token_file,
+                                  bool *ret_renewed, struct err *reterr) _must_check_;
 // Whether an address is a Unix socket or a literal loopback address, or "localhost".
 bool channel_is_local(const char *server);
 

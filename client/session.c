@@ -87,6 +87,19 @@ int session_connect(struct session *session)
     return EXIT_OK;
 }
 
+bool session_renew_token(struct session *session, const struct failure *failure)
+{
+    bool renewed;
+    struct err err = {0};
+    if (strcmp(failure->reason, "TOKEN_EXPIRED") != 0)
+        return false;
+    if (channel_renew_token(session->channel, session->options.token_file, &renewed, &err) ==
+        ERR_OK)
+        return renewed;
+    session_note(session, "the token file cannot be read anew: %s", err.text);
+    return false;
+}
+
 static bool call_channel(struct session *session, const struct session_call *call,
                          const ProtobufCMessage **ret_response, struct failure *ret_failure)
 {

@@ -41,6 +41,9 @@ int session_call_own(struct session *session, const ProtobufCMessage *request,
                      const ProtobufCMessage **ret_response);
 // Opens the channel if it is not open.
 int session_connect(struct session *session);
+// Whether a call that failed may be made again with another token: the old one has expired, and the
+// file has a new one, which is used from now on.
+bool session_renew_token(struct session *session, const struct failure *failure);
 
 // The name of the connection: --connection, the context's, or the only one there is.
 int session_connection(struct session *session, const char **ret_name);

@@ -152,7 +152,7 @@ static enum lost judge(struct watch *watch, const struct failure *failure)
         watch->resume_token[0] = '\0';
         return LOST_AGAIN;
     }
-    return LOST_FAILED;
+    return session_renew_token(watch->session, failure) ? LOST_AGAIN : LOST_FAILED;
 }
 
 // Reads one stream to its end. Of the failure only the numbers outlive this.

@@ -732,6 +732,38 @@ class CliTest(unittest.TestCase):
         self.assertEqual([r.resume_token for r in self.server.requests("WatchSyncRun")],
                          ["", "t1", ""])
 
+    def test_watches_go_on_with_the_new_token_of_the_file(self):
+        expired = Refusal(CODE.UNAUTHENTICATED, "the token has expired", "TOKEN_EXPIRED")
+        watches = (
+            ("WatchSyncRun", ["sync", "watch", "r1"], [self.start()],
+             [self.finish("STATE_SUCCEEDED")]),
+            ("WatchAuditEvents", ["audit", "watch", "--limit", "1"],
+             [self.message("WatchAuditEventsResponse", resume_token="t1")],
+             [self.message("WatchAuditEventsResponse", audit_event=dict(sequence=7))]),
+            ("WatchCompanyChanges", ["changes", "watch", "acme"],
+             [self.message("WatchCompanyChangesResponse", resume_token="t1", heartbeat={})],
+             [Refusal(CODE.PERMISSION_DENIED, "seen", "MISSING_PERMISSION")]))
+
+        def renew(request, context):
+            self.file("token", "new.new.new")
+            yield from first
+            yield expired
+
+        for method, words, first, then in watches:
+            self.file("token", "abc.def.ghi")
+            self.answer(method, [renew, then])
+            done = self.run_cli(*words)
+            self.assertNotIn("TOKEN_EXPIRED", done.stderr)
+            calls = [call for call in self.server.calls if call[0] == method]
+            self.assertEqual([(call[1].resume_token, call[2]["authorization"]) for call in calls],
+                             [("", "Bearer abc.def.ghi"), ("t1", "Bearer new.new.new")], method)
+            # The same token is not tried again, nor is a file that others can read.
+            self.answer(method, [first + [expired]])
+            self.expect(self.run_cli(*words), 9, "the token has expired", "get a new token")
+            self.answer(method, lambda *_: (os.chmod(self.token, 0o644), iter([expired]))[1])
+            self.expect(self.run_cli(*words), 9, "chmod 600", "the token has expired")
+            os.chmod(self.token, 0o600)
+
     def test_watch_ends_with_the_outcome(self):
         for state, code in (("STATE_PARTIAL", 6), ("STATE_CANCELLED", 1), ("STATE_SUCCEEDED", 0)):
             self.answer("WatchSyncRun", [[self.start(), self.finish(state)]])

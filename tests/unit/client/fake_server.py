@@ -131,7 +131,7 @@ class FakeServer:
                     self._refuse(item, context)
                 yield item
 
-        streams = method.name in ("WatchSyncRun", "WatchAuditEvents", "Watch")
+        streams = method.name in ("WatchSyncRun", "WatchAuditEvents", "WatchCompanyChanges", "Watch")
         make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
         return make(stream if streams else unary, read, write)
 
