@@ -114,7 +114,7 @@ enum err_code acceptor_listen(struct acceptor *acceptor, const char *address, bo
     int sockets[ADDRESS_SOCKETS_MAX];
     size_t count;
     if (acceptor->listener_count + ADDRESS_SOCKETS_MAX > ACCEPT_LISTENERS_MAX)
-        return err_invalid(reterr, "address", "too many addresses to listen on");
+        return err_invalid(reterr, "listen", "too many addresses to listen on");
     try_(address_listen(address, sockets, &count, ret_port, reterr));
     for (size_t i = 0; i < count; i++)
         acceptor->listeners[acceptor->listener_count++] =

@@ -45,14 +45,14 @@ static enum err_code resolve(const char *address, struct addrinfo **ret_found, s
     char host[HOST_MAX_BYTES];
     const char *colon = strrchr(address, ':');
     if (colon == NULL || colon == address || (size_t)(colon - address) >= HOST_MAX_BYTES)
-        return err_invalid(reterr, "address", "the address %s is not host:port", address);
+        return err_invalid(reterr, "listen", "the address %s is not host:port", address);
     const char *start = address;
     size_t len = (size_t)(colon - address);
     if (start[0] == '[' && start[len - 1] == ']') {
         start++;
         len -= 2;
     } else if (memchr(start, ':', len) != NULL) {
-        return err_invalid(reterr, "address", "the address %s lacks brackets around its host",
+        return err_invalid(reterr, "listen", "the address %s lacks brackets around its host",
                            address);
     }
     memcpy(host, start, len);
@@ -60,7 +60,7 @@ static enum err_code resolve(const char *address, struct addrinfo **ret_found, s
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     int error = getaddrinfo(host, colon + 1, &hints, ret_found);
     if (error != 0)
-        return err_invalid(reterr, "address", "the address %s cannot be resolved: %s", address,
+        return err_invalid(reterr, "listen", "the address %s cannot be resolved: %s", address,
                            gai_strerror(error));
     return ERR_OK;
 }
@@ -81,7 +81,7 @@ enum err_code address_is_local(const char *address, bool *ret_local, struct err 
 
 static enum err_code cannot_listen(const char *address, const char *why, struct err *reterr)
 {
-    return err_invalid(reterr, "address", "cannot listen on %s: %s", address, why);
+    return err_invalid(reterr, "listen", "cannot listen on %s: %s", address, why);
 }
 
 static bool unix_address(const char *address, struct sockaddr_un *ret_name, socklen_t *ret_len)

@@ -28,14 +28,14 @@ static enum err_code check_wanted(const struct rpc_listener *wanted, struct err 
     try_(address_is_local(wanted->address, &local, reterr));
     bool tls = wanted->certificate_file != NULL;
     if (tls != (wanted->key_file != NULL))
-        return err_invalid(reterr, "key_file", "%s needs a certificate and its key, or neither",
+        return err_invalid(reterr, "tls_key_file", "%s needs a certificate and its key, or neither",
                            wanted->address);
     if (!tls && wanted->client_ca_file != NULL)
-        return err_invalid(reterr, "client_ca_file",
+        return err_invalid(reterr, "tls_client_ca_file",
                            "%s asks for client certificates but has none of its own",
                            wanted->address);
     if (!local && wanted->client_ca_file == NULL)
-        return err_invalid(reterr, "client_ca_file",
+        return err_invalid(reterr, "tls_client_ca_file",
                            "%s is not a loopback address or Unix socket: it needs TLS with client "
                            "certificates (a certificate, its key and a client CA)",
                            wanted->address);
@@ -160,7 +160,7 @@ static enum err_code open_tls(struct listener *listener, grpc_server *server,
     bool opened = intake_open(&listener->intake, server, credentials);
     grpc_server_credentials_release(credentials);
     return opened ? ERR_OK
-                  : err_invalid(reterr, "certificate_file",
+                  : err_invalid(reterr, "tls_certificate_file",
                                 "the certificate and key for %s are not valid", wanted->address);
 }
 

@@ -19,7 +19,8 @@ struct listener {
 
 // Has `acceptor` listen for `server`, which was made with the argument of the intake and has not
 // been started.
-// Errors: FIELD_INVALID with a text that names the address or the file.
+// Errors: FIELD_INVALID of the setting of docbridged, with a text that names the address or the
+// file.
 enum err_code listener_add(struct listener *listener, grpc_server *server,
                            struct acceptor *acceptor, const struct rpc_listener *wanted,
                            struct err *reterr) _must_check_;

@@ -219,7 +219,8 @@ static enum err_code check_hosts(const char *hosts, struct err *reterr)
     for (const char *host = hosts; host != NULL && *host != '\0';) {
         size_t len = strcspn(host, ",");
         if (len == 0 || strspn(host, letters) < len || (len == 1 && host[0] == '.'))
-            return err_invalid(reterr, "image_hosts", "must be names of hosts, comma-separated");
+            return err_invalid(reterr, "upstream_image_hosts",
+                               "must be names of hosts, comma-separated");
         host += len + (host[len] == ',');
     }
     return ERR_OK;
@@ -227,20 +228,24 @@ static enum err_code check_hosts(const char *hosts, struct err *reterr)
 
 enum err_code source_settings_check(const struct source_settings *settings, struct err *reterr)
 {
-    char field[24];
-    for (size_t i = 0; i < ARRAY_LEN(settings->base_url); i++) {
-        if (settings->base_url[i] == NULL)
-            continue;
-        (void)snprintf(field, sizeof(field), "base_url[%zu]", i);
-        try_(check_url(field, settings->base_url[i], false, reterr));
-    }
+    static const struct {
+        enum source_region region;
+        const char *name;
+    } urls[] = {
+        {SOURCE_REGION_US, "itglue_us_url"},
+        {SOURCE_REGION_EU, "itglue_eu_url"},
+        {SOURCE_REGION_AU, "itglue_au_url"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++)
+        if (settings->base_url[urls[i].region] != NULL)
+            try_(check_url(urls[i].name, settings->base_url[urls[i].region], false, reterr));
     if (settings->proxy != NULL)
-        try_(check_url("proxy", settings->proxy, true, reterr));
+        try_(check_url("upstream_proxy", settings->proxy, true, reterr));
     try_(check_hosts(settings->image_hosts, reterr));
     if (settings->ca_file != NULL && access(settings->ca_file, R_OK) != 0)
-        return err_invalid(reterr, "ca_file", "cannot be read");
+        return err_invalid(reterr, "itglue_ca_file", "cannot be read");
     if (settings->connect_timeout_ms < 0 || settings->request_timeout_ms < 0)
-        return err_invalid(reterr, "request_timeout_ms", "must not be negative");
+        return err_invalid(reterr, "upstream_timeout_ms", "must not be negative");
     return ERR_OK;
 }
 

@@ -85,8 +85,8 @@ struct source_settings {
     size_t image_max_bytes; // 0: 10 MiB
 };
 
-// Checks the settings: FIELD_INVALID for a URL that is not https, or http off the loopback, and for
-// a host that can be none.
+// Checks the settings, by their names in docbridged's file: FIELD_INVALID for a URL that is not
+// https, or http off the loopback, and for a host that can be none.
 enum err_code source_settings_check(const struct source_settings *settings,
                                     struct err *reterr) _must_check_;
 

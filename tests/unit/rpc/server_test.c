@@ -234,18 +234,18 @@ static void refuses_addresses(void **state)
         struct rpc_listener listener;
         const char *text;
     } vectors[] = {
-        {{.address = "0.0.0.0:0"}, "not a loopback address"},
+        {{.address = "0.0.0.0:0"}, "tls_client_ca_file: 0.0.0.0:0 is not a loopback address"},
         {{.address = "[::]:0"}, "not a loopback address"},
         {{.address = "192.0.2.1:0"}, "not a loopback address"},
         {{.address = "0.0.0.0:0", .certificate_file = "c", .key_file = "k"}, "not a loopback"},
-        {{.address = "127.0.0.1:0", .certificate_file = "c"}, "a certificate and its key"},
-        {{.address = "127.0.0.1:0", .client_ca_file = "c"}, "none of its own"},
+        {{.address = "127.0.0.1:0", .certificate_file = "c"}, "tls_key_file: 127.0.0.1:0"},
+        {{.address = "127.0.0.1:0", .client_ca_file = "c"}, "tls_client_ca_file: 127.0.0.1:0"},
         {{.address = "127.0.0.1:0", .certificate_file = "/none", .key_file = "/none"}, "/none"},
-        {{.address = "127.0.0.1"}, "not host:port"},
+        {{.address = "127.0.0.1"}, "listen: the address 127.0.0.1 is not host:port"},
         {{.address = ""}, "not host:port"},
         {{.address = ":80"}, "not host:port"},
-        {{.address = "::1:80"}, "lacks brackets"},
-        {{.address = "unix:/nonexistent/folder/s"}, "cannot listen"},
+        {{.address = "::1:80"}, "listen: the address ::1:80 lacks brackets"},
+        {{.address = "unix:/nonexistent/folder/s"}, "listen: cannot listen"},
     };
     for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
         static struct parts parts;

@@ -143,7 +143,7 @@ static void test_settings(void **state)
         struct source_settings settings = {.base_url[SOURCE_REGION_EU] = bad[i]};
         struct err err;
         assert_int_equal(source_settings_check(&settings, &err), ERR_FIELD_INVALID);
-        assert_string_equal(err.field, "base_url[2]");
+        assert_string_equal(err.field, "itglue_eu_url");
     }
     struct source_settings settings = {.ca_file = "/nowhere/ca.pem"};
     assert_int_equal(source_settings_check(&settings, NULL), ERR_FIELD_INVALID);
