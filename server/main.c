@@ -101,6 +101,39 @@ static enum err_code required(const char *value, const char *name, struct err *r
     return value != NULL && value[0] != '\0' ? ERR_OK : err_invalid(reterr, name, "must be set");
 }
 
+// Cuts "a,b" into listeners. All share the certificate; a Unix socket stays plain.
+static enum err_code cut_addresses(struct server *server, const struct settings *settings,
+                                   struct err *reterr)
+{
+    server->listen = strdup(settings->listen);
+    if (server->listen == NULL)
+        return err_no_memory(reterr);
+    for (char *rest = server->listen, *address; (address = strsep(&rest, ",")) != NULL;) {
+        address += strspn(address, " ");
+        if (address[0] == '\0' || server->listener_count == RPC_LISTENERS_MAX)
+            return err_invalid(reterr, "listen", "must name 1 to %d addresses", RPC_LISTENERS_MAX);
+        bool local = strncmp(address, "unix:", 5) == 0;
+        server->listeners[server->listener_count++] = (struct rpc_listener){
+            .address = address,
+            .certificate_file = local ? NULL : settings->tls_certificate_file,
+            .key_file = local ? NULL : settings->tls_key_file,
+            .client_ca_file = local ? NULL : settings->tls_client_ca_file,
+        };
+    }
+    return ERR_OK;
+}
+
+// What can be told from the settings alone: for --check-config, and before anything is opened.
+static enum err_code check_settings(struct server *server, const struct settings *settings,
+                                    struct err *reterr)
+{
+    try_(required(settings->token_jwks_file, "token_jwks_file", reterr));
+    try_(required(settings->token_issuer, "token_issuer", reterr));
+    try_(required(settings->token_audience, "token_audience", reterr));
+    try_(required(settings->database_url, "database_url", reterr));
+    return cut_addresses(server, settings, reterr);
+}
+
 // Cuts "a,b" into files of keys that open.
 static enum err_code add_read_keys(struct vault *vault, const char *files, struct err *reterr)
 {
@@ -123,8 +156,6 @@ static enum err_code open_vault_and_auth(struct server *server, const struct set
                                        .issuer = settings->token_issuer,
                                        .audience = settings->token_audience};
     try_(required(settings->master_key_file, "master_key_file", reterr));
-    try_(required(settings->token_jwks_file, "token_jwks_file", reterr));
-    try_(required(settings->token_issuer, "token_issuer", reterr));
     try_(vault_open(settings->master_key_file, &server->vault, reterr));
     try_(add_read_keys(server->vault, settings->master_key_read_files, reterr));
     return auth_new(&auth, &server->auth, reterr);
@@ -180,7 +211,6 @@ static int background_connections(const struct settings *settings)
 static enum err_code open_stores(struct server *server, const struct settings *settings,
                                  struct err *reterr)
 {
-    try_(required(settings->database_url, "database_url", reterr));
     bool shared = strcmp(settings->pooler, "transaction") == 0;
     const struct store_settings serving = {.dsn = settings->database_url,
                                            .connections_max = (int)settings->database_connections,
@@ -239,28 +269,6 @@ static enum err_code make_sync(struct server *server, const struct settings *set
     return sync_new(&sync, &server->sync, reterr);
 }
 
-// Cuts "a,b" into listeners. All share the certificate; a Unix socket stays plain.
-static enum err_code cut_addresses(struct server *server, const struct settings *settings,
-                                   struct err *reterr)
-{
-    server->listen = strdup(settings->listen);
-    if (server->listen == NULL)
-        return err_no_memory(reterr);
-    for (char *rest = server->listen, *address; (address = strsep(&rest, ",")) != NULL;) {
-        address += strspn(address, " ");
-        if (address[0] == '\0' || server->listener_count == RPC_LISTENERS_MAX)
-            return err_invalid(reterr, "listen", "must name 1 to %d addresses", RPC_LISTENERS_MAX);
-        bool local = strncmp(address, "unix:", 5) == 0;
-        server->listeners[server->listener_count++] = (struct rpc_listener){
-            .address = address,
-            .certificate_file = local ? NULL : settings->tls_certificate_file,
-            .key_file = local ? NULL : settings->tls_key_file,
-            .client_ca_file = local ? NULL : settings->tls_client_ca_file,
-        };
-    }
-    return ERR_OK;
-}
-
 static enum err_code make_rpc(struct server *server, const struct settings *settings,
                               struct err *reterr)
 {
@@ -276,7 +284,6 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
                                        .settings = settings};
     server->backend.token_key_count =
         vault_subkeys(server->vault, "page-token", server->backend.token_keys);
-    try_(cut_addresses(server, settings, reterr));
     const struct rpc_settings rpc = {
         .listeners = server->listeners,
         .listener_count = server->listener_count,
@@ -308,6 +315,7 @@ static enum log_level level_of(const char *name)
 static enum err_code start(struct server *server, const struct settings *settings,
                            struct err *reterr)
 {
+    try_(check_settings(server, settings, reterr));
     try_(open_vault_and_auth(server, settings, reterr));
     try_(open_source(server, settings, reterr));
     try_(open_stores(server, settings, reterr));
@@ -393,6 +401,20 @@ static enum err_code serve(const struct settings *settings, struct err *reterr)
     return code;
 }
 
+// Not the master key: it may come from systemd, which hands it to the service alone.
+static enum err_code check_only(const struct settings *settings, struct err *reterr)
+{
+    struct server server = {0};
+    enum err_code code = check_settings(&server, settings, reterr);
+    free(server.listen);
+    if (code == ERR_OK)
+        printf("the settings are well-formed%s\n",
+               settings->master_key_file != NULL
+                   ? ""
+                   : "; the service must be handed its master key, as master_key_file names none");
+    return code;
+}
+
 static enum err_code run(const struct settings *settings, const struct settings_command *command,
                          struct err *reterr)
 {
@@ -403,7 +425,7 @@ static enum err_code run(const struct settings *settings, const struct settings_
     else if (command->print)
         settings_print(settings, stdout);
     else if (command->check)
-        printf("the settings are well-formed\n");
+        return check_only(settings, reterr);
     else if (command->word == NULL)
         return serve(settings, reterr);
     else if (strcmp(command->word, "migrate") == 0)

@@ -194,6 +194,14 @@ class Refusal(e2e.Case):
         """What needs no start tells no secret."""
         code, out, err = self.start("--check-config")
         self.assertEqual((code, err), (0, ""))
+        for name, value in (("token_issuer", None), ("token_jwks_file", None), ("token_audience", ""),
+                            ("database_url", None), ("listen", "")):
+            line = self.refused(name + ": must", **{name: value})
+            self.assertEqual(self.refused(arguments=("--check-config",), **{name: value}), line)
+        # systemd may have it for the service alone.
+        code, out, err = self.start("--check-config", master_key_file=None)
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("master_key_file", out)
         code, out, err = self.start("--print-config")
         self.assertEqual((code, err), (0, ""))
         self.assertIn("master_key_file = " + self.stack.path("master-key"), out)
