@@ -11,6 +11,7 @@
 #include "server/base/log.h"
 #include "server/store/migration.h"
 #include "server/store/pg.h"
+#include "server/store/pool.h"
 
 enum {
     MIGRATE_MS = 600000,
@@ -132,6 +133,30 @@ static enum err_code apply_next(struct pg *pg, const struct pg_wait *wait,
     return code;
 }
 
+static enum err_code apply_all(struct pg *pg, const struct pg_wait *wait,
+                               const struct migrations *migrations, int *ret_applied,
+                               struct err *reterr)
+{
+    int applied = 0;
+    for (bool done = false; !done; applied += !done)
+        try_(apply_next(pg, wait, migrations, &done, reterr));
+    *ret_applied = applied;
+    return ERR_OK;
+}
+
+// Who may not do this is mostly the serving login, where the owner's is wanted.
+static enum err_code say_owner(enum err_code code, struct err *reterr)
+{
+    if (reterr == NULL || strstr(reterr->text, "(SQLSTATE 42501)") == NULL)
+        return code;
+    char text[ERR_TEXT_BYTES];
+    (void)snprintf(text, sizeof(text), "%s", reterr->text);
+    return err_set(reterr, code,
+                   "%.200s: this login may not do that; name the login that owns the schema in "
+                   "--owner-database-url",
+                   text);
+}
+
 enum err_code migrations_apply(const struct migrations *migrations, const char *owner_dsn,
                                bool dry_run, int *ret_applied, struct err *reterr)
 {
@@ -142,16 +167,16 @@ enum err_code migrations_apply(const struct migrations *migrations, const char *
         return err_no_memory(reterr);
     const struct pg_wait wait = {deadline_in(MIGRATE_MS), NULL};
     const struct pg_wait connect_wait = {deadline_in(10000), NULL};
-    try_(pg_connect(pg, target, /* pipeline= */ false, &connect_wait, reterr));
-    int applied = 0;
-    if (dry_run) {
-        try_(count_missing(pg, &wait, migrations, &applied, reterr));
-    } else {
-        for (bool done = false; !done; applied += !done)
-            try_(apply_next(pg, &wait, migrations, &done, reterr));
-    }
-    *ret_applied = applied;
-    return ERR_OK; // closing the connection rolls back whatever a failure left open
+    enum err_code code = pg_connect(pg, target, /* pipeline= */ false, &connect_wait, reterr);
+    if (code != ERR_OK)
+        return pg_say_place(pg->place, code, reterr);
+    code = dry_run ? count_missing(pg, &wait, migrations, ret_applied, reterr)
+                   : apply_all(pg, &wait, migrations, ret_applied, reterr);
+    return code == ERR_OK
+               ? ERR_OK
+               : say_owner(
+                     code,
+                     reterr); // closing the connection rolls back whatever a failure left open
 }
 
 enum err_code migrations_check(const struct migrations *migrations, struct store *store,
@@ -184,5 +209,10 @@ enum err_code store_migrate(const char *owner_dsn, bool dry_run, int *ret_applie
 
 enum err_code store_check_schema(struct store *store, struct deadline deadline, struct err *reterr)
 {
-    return migrations_check(&migrations_embedded, store, deadline, reterr);
+    enum err_code code = migrations_check(&migrations_embedded, store, deadline, reterr);
+    char place[PG_PLACE_BYTES];
+    if (code == ERR_OK)
+        return code;
+    pool_place(store, place);
+    return pg_say_place(place, code, reterr);
 }

@@ -23,6 +23,16 @@ enum err_code pg_unavailable(struct err *reterr, const char *text)
     return ERR_STORE_UNAVAILABLE;
 }
 
+enum err_code pg_say_place(const char *place, enum err_code code, struct err *reterr)
+{
+    bool unreached = code == ERR_STORE_UNAVAILABLE || code == ERR_DEADLINE_EXCEEDED;
+    if (!unreached || place[0] == '\0' || reterr == NULL)
+        return code;
+    char text[ERR_TEXT_BYTES];
+    (void)snprintf(text, sizeof(text), "%s", reterr->text);
+    return err_set(reterr, code, "%.200s: %s", text, place);
+}
+
 // Server messages may quote data.
 static void drop_notice(void *context, const char *message)
 {
@@ -103,6 +113,9 @@ static enum err_code connect_host(struct pg *pg, const struct pg_target *target,
     pg->conn = pg_target_start(target, host);
     if (pg->conn == NULL)
         return err_no_memory(reterr);
+    const char *name = PQhost(pg->conn), *port = PQport(pg->conn);
+    if (name != NULL && name[0] != '\0')
+        (void)snprintf(pg->place, sizeof(pg->place), "%s, port %s", name, port == NULL ? "" : port);
     (void)PQsetErrorVerbosity(pg->conn, PQERRORS_SQLSTATE);
     (void)PQsetNoticeProcessor(pg->conn, drop_notice, NULL);
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;

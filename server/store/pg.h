@@ -28,6 +28,7 @@ enum {
     PG_PREPARED_MAX = 256, // statements prepared on one connection; more run unnamed
     PG_PREPARED_SLOTS = 2 * PG_PREPARED_MAX,
     PG_CONSTRAINT_BYTES = 64, // NAMEDATALEN
+    PG_PLACE_BYTES = 160,
 };
 
 // The place of a connection; each is a list of the pool, but the first. Only pool.c moves one.
@@ -42,6 +43,7 @@ enum pg_state {
 
 struct pg {
     PGconn *conn;                            // NULL until connected
+    char place[PG_PLACE_BYTES];              // host or socket, and port, that was tried last
     bool broken;                             // out of step or gone: only good for closing
     bool retire;                             // in step, but not to be used for another transaction
     bool unnamed;                            // never prepares
@@ -105,6 +107,10 @@ enum err_code pg_fly(struct pg *pg, const struct pg_query *queries, size_t count
 // NULL) is the last one's. Errors as pg_fly.
 enum err_code pg_script(struct pg *pg, const char *sql, const struct pg_wait *wait,
                         PGresult **ret_result, struct err *reterr) _must_check_;
+
+// Adds to the error of a connection where it was sought: for operators alone, as callers of the
+// service need not know. Returns `code`. It holds no secret: of the DSN only host and port.
+enum err_code pg_say_place(const char *place, enum err_code code, struct err *reterr);
 
 // STORE_UNAVAILABLE with its retry delay.
 enum err_code pg_unavailable(struct err *reterr, const char *text);

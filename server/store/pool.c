@@ -33,8 +33,9 @@ struct store {
     struct pg_list lists[PG_STATE_COUNT];
     struct waiter *first, *last;
     int waiting;
-    int failures;        // to connect, in a row
-    int64_t retry_at_ms; // no attempt before; steady clock
+    int failures;               // to connect, in a row
+    int64_t retry_at_ms;        // no attempt before; steady clock
+    char place[PG_PLACE_BYTES]; // where the last attempt failed
 
     struct pg_target *target;
     char *role;
@@ -215,10 +216,19 @@ static enum err_code connect_granted(struct store *store, struct pg *pg, const s
         store->failures = 0;
     else if (code == ERR_STORE_UNAVAILABLE)
         connect_failed(store);
+    if (code != ERR_OK)
+        memcpy(store->place, pg->place, sizeof(store->place));
     pool_move(store, pg, code == ERR_OK ? PG_BUSY : PG_CLOSING);
     pool_dispatch(store);
     pool_unlock(store);
     return code;
+}
+
+void pool_place(struct store *store, char ret_place[PG_PLACE_BYTES])
+{
+    pthread_mutex_lock(&store->lock);
+    memcpy(ret_place, store->place, PG_PLACE_BYTES);
+    pool_unlock(store);
 }
 
 enum err_code pool_take(struct store *store, const struct pg_wait *wait, struct pg **ret_pg,

@@ -15,6 +15,8 @@ enum err_code pool_take(struct store *store, const struct pg_wait *wait, struct 
                         struct err *reterr) _must_check_;
 // Gives it back, whatever became of it. Does not block.
 void pool_give(struct store *store, struct pg *pg);
+// Where the last attempt to connect failed; "": none has.
+void pool_place(struct store *store, char ret_place[PG_PLACE_BYTES]);
 // What the settings say.
 bool pool_unnamed(const struct store *store);
 const char *pool_role(const struct store *store);

@@ -115,7 +115,8 @@ class Refusal(e2e.Case):
             self.refused("database_url", "passfile", database_url=url, secret="hush-hush")
 
     def test_database_is_not_there(self):
-        self.refused(database_url="host=%s/nowhere user=docbridged dbname=docbridge" % self.stack.dir)
+        self.refused("%s/nowhere, port 5432" % self.stack.dir,
+                     database_url="host=%s/nowhere user=docbridged dbname=docbridge" % self.stack.dir)
 
     def test_certificates(self):
         self.refused("no-such.pem", tls_certificate_file=self.stack.path("no-such.pem"))
