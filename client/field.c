@@ -329,6 +329,22 @@ static void any_text(struct buffer *buffer, const ProtobufCMessage *message,
         value_text(buffer, field, (const char *)message + field->offset, style);
 }
 
+// As options take it: 90s, 15m, 2h or 1d, in the largest unit that it is whole in.
+static void duration_text(struct buffer *buffer, const Google__Protobuf__Duration *duration)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}};
+    for (size_t i = 0; i < ARRAY_LEN(units) && duration->seconds > 0 && duration->nanos == 0; i++)
+        if (duration->seconds % units[i].seconds == 0) {
+            buffer_printf(buffer, "%" PRId64 "%c", duration->seconds / units[i].seconds,
+                          units[i].unit);
+            return;
+        }
+    (void)json_duration(buffer, duration->seconds, duration->nanos);
+}
+
 // A message in one cell: its set fields one after the other.
 static void message_text(struct buffer *buffer, const ProtobufCMessage *message,
                          enum field_style style)
@@ -339,8 +355,7 @@ static void message_text(struct buffer *buffer, const ProtobufCMessage *message,
         return;
     }
     if (message->descriptor == &google__protobuf__duration__descriptor) {
-        const Google__Protobuf__Duration *duration = (const void *)message;
-        (void)json_duration(buffer, duration->seconds, duration->nanos);
+        duration_text(buffer, (const void *)message);
         return;
     }
     if (message->descriptor == &google__type__date__descriptor) {

@@ -37,7 +37,8 @@ enum field_style {
     FIELD_IDS,   // its ids joined by slashes, as commands take them
 };
 // Appends the value at `path` for a person: enums without their prefix, times to the second,
-// yes or no, lists joined by commas, unset as nothing. Not yet escaped. False: no such path.
+// durations as 15m or 2h, yes or no, lists joined by commas, unset as nothing. Not yet escaped.
+// False: no such path.
 bool field_text(struct buffer *buffer, const ProtobufCMessage *message, const char *path,
                 enum field_style style);
 // The field at the end of `path`; NULL if there is none.

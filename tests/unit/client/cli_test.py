@@ -782,6 +782,20 @@ class CliTest(unittest.TestCase):
         self.assertEqual(list(request.organizations), ["connections/main/organizations/7"])
         self.assertRegex(request.request_id, "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab]")
 
+    def test_intervals_are_shown_as_they_are_typed(self):
+        seconds = (90, 900, 5400, 7200, 86400, 0)
+        self.answer("GetSyncSchedule", self.message("SyncSchedule", tasks=[
+            dict(kind="SYNC_TASK_KIND_DOCUMENTS", interval=dict(seconds=s)) for s in seconds]))
+        done = self.run_cli("config", "schedule", "show", "--columns", "INTERVAL")
+        self.expect(done, 0)
+        self.assertEqual(done.stdout.split(), ["INTERVAL", "90s", "15m", "90m", "2h", "1d", "0s"])
+        shown = json.loads(self.run_cli("-ojson", "config", "schedule", "show").stdout)["tasks"]
+        self.assertEqual([task["interval"] for task in shown], ["%ds" % s for s in seconds])
+        self.answer("UpdateSyncSchedule", self.message("SyncSchedule", documents_interval=dict(
+            seconds=7200)))
+        done = self.run_cli("config", "schedule", "set", "--documents", "2h")
+        self.assertRegex(done.stdout, r"(?m)^documents_interval +2h$")
+
     def test_estimate(self):
         self.answer("EstimateSync", self.message(
             "EstimateSyncResponse", request_count=240, window_count=3, counting_request_count=1,
