@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "client/field.h"
 #include "client/json.h"
 #include "client/output.h"
 #include "client/progress.h"
@@ -14,6 +15,8 @@
 // A server sends a heartbeat well within the silence; one that does not is taken for lost.
 enum {
     ATTEMPTS_MAX = 8,
+    ISSUES_SHOWN = 3,
+    ISSUES_MS = 5000,
     DELAY_FIRST_MS = 500,
     DELAY_MAX_MS = 10000,
     SILENCE_MAX_MS = 90000,
@@ -213,6 +216,39 @@ static int outcome(const struct progress *progress)
     }
 }
 
+// What the run leaves open, for a person: a picture has no room for it, and an issue that an
+// earlier run opened is no event of this one.
+static void tell_issues(struct watch *watch)
+{
+    struct session *session = watch->session;
+    const char *slash = strstr(watch->progress.name, "/syncRuns/");
+    Docbridge__V1__ListSyncIssuesRequest request = DOCBRIDGE__V1__LIST_SYNC_ISSUES_REQUEST__INIT;
+    const ProtobufCMessage *answer;
+    if (slash == NULL || session->options.format != OUTPUT_TABLE)
+        return;
+    request.parent = arena_strndup(&session->arena, watch->progress.name,
+                                   (size_t)(slash - watch->progress.name));
+    request.filter =
+        arena_printf(&session->arena, "state = OPEN AND sync_run = \"%s\"", watch->progress.name);
+    request.page_size = ISSUES_SHOWN;
+    const struct session_call call = {.service = &docbridge__v1__sync_service__descriptor,
+                                      .method = "ListSyncIssues",
+                                      .request = &request.base,
+                                      .timeout_ms = ISSUES_MS};
+    if (request.parent == NULL || request.filter == NULL || !session_try(session, &call, &answer))
+        return;
+    const Docbridge__V1__ListSyncIssuesResponse *list = (const void *)answer;
+    for (size_t i = 0; i < list->n_sync_issues && i < ISSUES_SHOWN; i++) {
+        const Docbridge__V1__SyncIssue *issue = list->sync_issues[i];
+        const char *kind =
+            field_enum_name(&docbridge__v1__sync_issue__kind__descriptor, (int)issue->kind);
+        session_note(session, "open issue %s: %s", kind == NULL ? "?" : kind, issue->message);
+    }
+    if (list->n_sync_issues > 0)
+        session_note(session, "%ssee docbridge sync issues --state open",
+                     list->next_page_token[0] != '\0' ? "there are more; " : "");
+}
+
 static int follow_all(struct watch *watch)
 {
     for (;;) {
@@ -224,8 +260,10 @@ static int follow_all(struct watch *watch)
             return session_no_memory(watch->session);
         enum lost lost = follow(watch, stream, &failure);
         (void)stream_close(stream);
-        if (lost == LOST_FINISHED)
+        if (lost == LOST_FINISHED) {
+            tell_issues(watch);
             return outcome(&watch->progress);
+        }
         if (lost == LOST_FAILED)
             return watch->class;
         if (lost == LOST_SIGNAL)

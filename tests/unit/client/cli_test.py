@@ -773,6 +773,24 @@ class CliTest(unittest.TestCase):
         self.answer("WatchSyncRun", Refusal(CODE.NOT_FOUND, "no run", "RESOURCE_NOT_FOUND"))
         self.expect(self.run_cli("sync", "watch", "r9"), 5, "no run")
 
+    def test_watch_ends_with_what_is_open(self):
+        """Also what an earlier run opened, which is no event of this one."""
+        self.answer("WatchSyncRun", lambda *_: iter([self.start(), self.finish("STATE_SUCCEEDED")]))
+        self.answer("ListSyncIssues", self.message(
+            "ListSyncIssuesResponse", next_page_token="more", sync_issues=[
+                dict(kind="KIND_FOLDERS_UNKNOWN", message="3 are hidden\x1b[2J")]))
+        done = self.run_cli("sync", "watch", "r1")
+        self.expect(done, 0, "note: open issue FOLDERS_UNKNOWN: 3 are hidden\\u001b[2J\n",
+                    "note: there are more; see docbridge sync issues --state open\n")
+        asked = self.server.requests("ListSyncIssues")
+        self.assertEqual([(one.parent, one.filter) for one in asked],
+                         [("connections/main", 'state = OPEN AND sync_run = "%s"' % self.RUN)])
+        # A program reads events alone.
+        self.assertEqual(self.run_cli("-ojsonl", "sync", "watch", "r1").stderr, "")
+        self.assertEqual(len(self.server.requests("ListSyncIssues")), 1)
+        self.answer("ListSyncIssues", Refusal(CODE.UNAVAILABLE, "gone"))
+        self.assertEqual(self.run_cli("sync", "watch", "r1").stderr, "")
+
     def test_run_and_watch(self):
         self.answer("RunSync", self.message("SyncRun", name=self.RUN))
         self.answer("WatchSyncRun", [[self.start(), self.finish("STATE_SUCCEEDED")]])
