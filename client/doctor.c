@@ -15,7 +15,7 @@
 #define CONNECTION(name) DOCBRIDGE__V1__CONNECTION__STATE__STATE_##name
 #define RUN(name) DOCBRIDGE__V1__SYNC_RUN__STATE__STATE_##name
 
-enum { CALL_MS = 30000, SKEW_S = 60, STALE_S = 7 * 86400 };
+enum { CALL_MS = 30000, SKEW_S = 60, STALE_S = 7 * 86400, ISSUES_SHOWN = 3 };
 
 static const ProtobufCMessage *call(struct doctor *doctor,
                                     const ProtobufCServiceDescriptor *service, const char *method,
@@ -212,6 +212,37 @@ static void check_key(struct doctor *doctor, const Docbridge__V1__Connection *co
                    doctor_span(doctor, seconds_since(credential->last_success_time)));
 }
 
+// What a key may not do, what follows from it, and what helps. Documents, their folders and
+// checklists came into IT Glue's API one after the other, account by account: no key helps where
+// they are not.
+static void say_denied(struct doctor *doctor, const Docbridge__V1__Capability *capability)
+{
+    static const char other_key[] = "ask an administrator of the IT Glue account to widen the key";
+    static const char not_yet[] = "IT Glue's API does not list these for every account yet: ask "
+                                  "IT Glue's support about yours";
+    static const struct {
+        Docbridge__V1__Capability__Kind kind;
+        const char *consequence, *remedy;
+    } known[] = {
+        {DOCBRIDGE__V1__CAPABILITY__KIND__KIND_DOCUMENTS, "", not_yet},
+        {DOCBRIDGE__V1__CAPABILITY__KIND__KIND_CHECKLISTS, "", not_yet},
+        {DOCBRIDGE__V1__CAPABILITY__KIND__KIND_DOCUMENT_FOLDERS,
+         " Documents in folders that it never listed are hidden: a folder may be restricted.",
+         "IT Glue's API does not list folders for every account yet: ask IT Glue's support about "
+         "yours; once it does, docbridge sync run --mode full shows the documents"},
+    };
+    const char *kind =
+        field_enum_name(&docbridge__v1__capability__kind__descriptor, (int)capability->kind);
+    const char *consequence = "", *remedy = other_key;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i].kind == capability->kind) {
+            consequence = known[i].consequence;
+            remedy = known[i].remedy;
+        }
+    doctor_say(doctor, DOCTOR_WARN, EXIT_OK, "capability", remedy, "%s: %s%s",
+               kind == NULL ? "?" : kind, capability->detail, consequence);
+}
+
 // Asks upstream with the stored key.
 static void check_upstream(struct doctor *doctor, const Docbridge__V1__Connection *connection)
 {
@@ -240,14 +271,8 @@ static void check_upstream(struct doctor *doctor, const Docbridge__V1__Connectio
         doctor_say(doctor, DOCTOR_FAIL, EXIT_UPSTREAM, "upstream", report->remedy, "%s",
                    diagnosis == NULL ? "?" : diagnosis);
     for (size_t i = 0; i < report->n_capabilities; i++) {
-        const Docbridge__V1__Capability *capability = report->capabilities[i];
-        if (capability->grant != DOCBRIDGE__V1__CAPABILITY__GRANT__GRANT_DENIED)
-            continue;
-        const char *kind =
-            field_enum_name(&docbridge__v1__capability__kind__descriptor, (int)capability->kind);
-        doctor_say(doctor, DOCTOR_WARN, EXIT_OK, "capability",
-                   "ask an administrator of the IT Glue account to widen the key", "%s: %s",
-                   kind == NULL ? "?" : kind, capability->detail);
+        if (report->capabilities[i]->grant == DOCBRIDGE__V1__CAPABILITY__GRANT__GRANT_DENIED)
+            say_denied(doctor, report->capabilities[i]);
     }
 }
 
@@ -287,9 +312,33 @@ static void judge_run(struct doctor *doctor, const Docbridge__V1__SyncRun *run)
                               : "",
                "last run %s%s%s%s", state == NULL ? "?" : state, over ? ", " : "",
                over ? doctor_span(doctor, age_s) : "", over ? " ago" : "");
-    if (run->issue_count > 0)
-        doctor_say(doctor, DOCTOR_WARN, EXIT_OK, "issues", "docbridge sync issues", "%d",
-                   run->issue_count);
+}
+
+// Those that are open, whichever run met them: a few in full.
+static void check_issues(struct doctor *doctor, const Docbridge__V1__Connection *connection)
+{
+    static const char remedy[] = "docbridge sync issues --state open";
+    Docbridge__V1__ListSyncIssuesRequest request = DOCBRIDGE__V1__LIST_SYNC_ISSUES_REQUEST__INIT;
+    struct failure failure;
+    request.parent = connection->name;
+    request.filter = (char *)(uintptr_t) "state = OPEN";
+    request.page_size = ISSUES_SHOWN;
+    const Docbridge__V1__ListSyncIssuesResponse *list =
+        (const void *)call(doctor, &docbridge__v1__sync_service__descriptor, "ListSyncIssues",
+                           &request.base, &failure);
+    if (list == NULL) {
+        say_failure(doctor, "issue", &failure);
+        return;
+    }
+    for (size_t i = 0; i < list->n_sync_issues && i < ISSUES_SHOWN; i++) {
+        const Docbridge__V1__SyncIssue *issue = list->sync_issues[i];
+        const char *kind =
+            field_enum_name(&docbridge__v1__sync_issue__kind__descriptor, (int)issue->kind);
+        doctor_say(doctor, DOCTOR_WARN, EXIT_OK, "issue", remedy, "%s: %s",
+                   kind == NULL ? "?" : kind, issue->message);
+    }
+    if (list->next_page_token[0] != '\0')
+        doctor_say(doctor, DOCTOR_WARN, EXIT_OK, "issues", remedy, "there are more");
 }
 
 static void check_sync(struct doctor *doctor, const Docbridge__V1__Connection *connection)
@@ -325,6 +374,8 @@ static void examine(struct doctor *doctor)
         check_upstream(doctor, connection);
     check_setup(doctor, connection);
     check_sync(doctor, connection);
+    if (connection->latest_sync_run[0] != '\0')
+        check_issues(doctor, connection);
 }
 
 int doctor_run(struct session *session)

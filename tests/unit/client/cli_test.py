@@ -1253,6 +1253,7 @@ class CliTest(unittest.TestCase):
             "GetSyncRun": self.message("SyncRun", name="connections/main/syncRuns/r1",
                                        state="STATE_SUCCEEDED",
                                        end_time=dict(seconds=now - 2 * 86400 - 60)),
+            "ListSyncIssues": self.message("ListSyncIssuesResponse"),
         }
         self.server.answers.update(well)
         return well
@@ -1302,7 +1303,9 @@ class CliTest(unittest.TestCase):
         well["TestConnection"].capabilities[0].grant = 2
         well["GetSetupProgress"].complete = False
         well["GetSyncRun"].state = 6
-        well["GetSyncRun"].issue_count = 3
+        well["TestConnection"].capabilities.add(kind="KIND_DOCUMENT_FOLDERS", grant="GRANT_DENIED", detail="No.")
+        well["ListSyncIssues"].sync_issues.add(kind="KIND_FOLDERS_UNKNOWN", message="3 are hidden")
+        well["ListSyncIssues"].next_page_token = "more"
         found = self.doctor(6)
         self.assertEqual(found["connection"][0], "FAIL")
         self.assertIn("ERROR, UPSTREAM_KEY_REJECTED: refused\x1b", found["connection"][1])
@@ -1311,11 +1314,18 @@ class CliTest(unittest.TestCase):
         self.assertEqual(found["key age"][:2], ("WARN", "The key is old."))
         self.assertEqual(found["upstream"],
                          ("FAIL", "KEY_REVOKED_OR_EXPIRED", "Ask for a new key."))
+        # The last of two: what follows from it, and what is true of it.
         self.assertEqual(found["capability"][0], "WARN")
-        self.assertIn("ORGANIZATIONS", found["capability"][1])
+        self.assertIn("DOCUMENT_FOLDERS: No. Documents in folders that it never listed are hidden",
+                      found["capability"][1])
+        self.assertIn("for every account yet", found["capability"][2])
+        self.assertRegex(self.run_cli("doctor").stdout, "WARN +ORGANIZATIONS: .* widen the key")
         self.assertEqual(found["setup"], ("WARN", "not complete", "docbridge setup status"))
         self.assertEqual((found["sync"][0], found["sync"][2]), ("WARN", "docbridge sync issues"))
-        self.assertEqual(found["issues"][1], "3")
+        issues = "docbridge sync issues --state open"
+        self.assertEqual(found["issue"], ("WARN", "FOLDERS_UNKNOWN: 3 are hidden", issues))
+        self.assertEqual(found["issues"], ("WARN", "there are more", issues))
+        self.assertEqual(self.server.requests("ListSyncIssues")[0].filter, "state = OPEN")
         self.assertNotIn("\x1b", self.run_cli("doctor").stdout)
         # Who may only read gets all but the test.
         connection.state = 1
