@@ -47,8 +47,8 @@ static enum err_code tell_lost(struct task *task, enum source_kind kind,
                                enum source_kind folder_kind, struct err *reterr)
 {
     const struct walk list = {.kind = folder_kind};
-    int64_t count;
-    bool tell;
+    int64_t count = 0;
+    bool tell = false;
     enum err_code code;
     int tries = 0;
     do
