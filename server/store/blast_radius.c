@@ -9,10 +9,13 @@
 #define PASSWORD_FOLDER_OPEN                                                        \
     "(r.folder_id = 0 OR EXISTS (SELECT FROM record b WHERE b.tenant = $1"          \
     "  AND b.connection_id = r.connection_id AND b.kind = 8 AND b.id = r.folder_id" \
+    "  AND b.organization_id IS NOT DISTINCT FROM r.organization_id"                \
     "  AND NOT b.restricted AND NOT EXISTS ("                                       \
     "   SELECT FROM jsonb_array_elements_text(b.body->'ancestor_ids') e (id)"       \
     "   LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = r.connection_id"  \
-    "    AND p.kind = 8 AND p.id = e.id::bigint WHERE p.id IS NULL OR p.restricted)))"
+    "    AND p.kind = 8 AND p.id = e.id::bigint"                                    \
+    "    AND p.organization_id IS NOT DISTINCT FROM b.organization_id"              \
+    "   WHERE p.id IS NULL OR p.restricted)))"
 
 #define DOCUMENT                                                                       \
     "f.documents_enabled AND NOT coalesce(d.documents_hidden, false)"                  \
@@ -20,6 +23,7 @@
         "r", "f",                                                                      \
         "EXISTS (SELECT FROM record b WHERE b.tenant = $1"                             \
         " AND b.connection_id = r.connection_id AND b.kind = 3 AND b.id = r.folder_id" \
+        " AND b.organization_id IS NOT DISTINCT FROM r.organization_id"                \
         " AND" SIGHT_FOLDER_OPEN("b") ")")
 #define ASSET SIGHT_SHOWN("r", "f") " AND" SIGHT_ASSET_SHOWN("r", "g.company_id")
 #define CHECKLIST \

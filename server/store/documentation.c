@@ -12,7 +12,7 @@
 #define SIGHT(kind, condition)                                                                   \
     " sight AS MATERIALIZED ("                                                                   \
     "  SELECT r.id, left(" SIGHT_NAME(                                                           \
-        SIGHT_CONNECTION) ", 96) AS name_key, r.folder_id"                                       \
+        SIGHT_CONNECTION) ", 96) AS name_key, r.folder_id, r.organization_id"                    \
                           "    FROM mapping m"                                                   \
                           "    JOIN connection_config k ON k.tenant = $1 AND k.connection_id = " \
                           "m.connection_id"                                                      \
@@ -41,9 +41,11 @@
 
 enum { COMMON_COLUMNS = 8 };
 
+#define OPEN_FOLDER \
+    "(r.folder_id, r.organization_id) IN (SELECT id, organization_id FROM folder WHERE open)"
 #define DOCUMENTS(named)                                                                      \
     "WITH folder AS MATERIALIZED ("                                                           \
-    "  SELECT f.id," SIGHT_FOLDER_PATH("f") " AS path," SIGHT_FOLDER_OPEN(                    \
+    "  SELECT f.id, f.organization_id," SIGHT_FOLDER_PATH("f") " AS path," SIGHT_FOLDER_OPEN( \
         "f") " AS open"                                                                       \
              "    FROM mapping m"                                                             \
              "    JOIN record f ON f.tenant = $1 AND f.connection_id = m.connection_id AND "  \
@@ -51,10 +53,10 @@ enum { COMMON_COLUMNS = 8 };
              "         AND f.organization_id = m.organization_id"                             \
              "   WHERE m.tenant = $1 AND m.connection_id = " SIGHT_CONNECTION                 \
              " AND m.company_id = $2)," SIGHT(                                                \
-                 4, " AND" SIGHT_DOCUMENT_SHOWN(                                              \
-                        "r", "k", "r.folder_id IN (SELECT id FROM folder WHERE open)") named) \
-                 COMMON ", o.path, coalesce((r.body->>'is_uploaded')::boolean, false)" PAGE(  \
-                     4) " LEFT JOIN folder o ON o.id = s.folder_id" ORDER
+                 4, " AND" SIGHT_DOCUMENT_SHOWN("r", "k", OPEN_FOLDER) named) COMMON          \
+        ", o.path, coalesce((r.body->>'is_uploaded')::boolean, false)" PAGE(                  \
+            4) " LEFT JOIN folder o ON o.id = s.folder_id AND o.organization_id = "           \
+               "s.organization_id" ORDER
 
 static const struct statement LIST_DOCUMENTS[] = {
     {"documentation_list_documents", DOCUMENTS("")},
@@ -219,6 +221,7 @@ static const struct statement GET_DOCUMENT = {
                  " s.place, s.value->>'kind', s.value->>'level', s.value->>'html'",
         " LEFT JOIN record f ON f.tenant = $1 AND f.connection_id = m.connection_id AND f.kind = 3"
         "      AND f.id = r.folder_id"
+        "      AND f.organization_id IS NOT DISTINCT FROM r.organization_id"
         " LEFT JOIN LATERAL jsonb_array_elements(r.body->'sections') WITH ORDINALITY"
         "      s(value, place) ON true",
         " AND" SIGHT_DOCUMENT_SHOWN("r", "k", SIGHT_FOLDER_OPEN("f"))) " ORDER BY s.place",

@@ -14,11 +14,16 @@
 
 // Whether a folder, by its row or NULLs if it is not known, is open: neither it nor any folder
 // above it is restricted or unknown.
+//
+// A folder of another organization counts as unknown, that of a record too: while a move is half
+// synced its name is another company's. IS NOT DISTINCT FROM, so that folders are looked up by
+// their key: for an equation the planner may take all of an organization's.
 #define SIGHT_FOLDER_OPEN(folder)                                                             \
     " (NOT " folder ".restricted AND NOT EXISTS ("                                            \
     "   SELECT FROM jsonb_array_elements_text(" folder ".body->'ancestor_ids') a(id)"         \
     "     LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = " folder ".connection_id" \
     "          AND p.kind = 3 AND p.id = a.id::bigint"                                        \
+    "          AND p.organization_id IS NOT DISTINCT FROM " folder ".organization_id"         \
     "    WHERE p.id IS NULL OR p.restricted))"
 
 // The folders above a folder and itself, by name, outermost first.
@@ -27,7 +32,9 @@
     "   SELECT p.display_name FROM jsonb_array_elements_text(" folder ".body->'ancestor_ids')" \
     "          WITH ORDINALITY a(id, place)"                                                   \
     "     JOIN record p ON p.tenant = $1 AND p.connection_id = " folder ".connection_id"       \
-    "          AND p.kind = 3 AND p.id = a.id::bigint ORDER BY a.place), " folder ".display_name)"
+    "          AND p.kind = 3 AND p.id = a.id::bigint"                                         \
+    "          AND p.organization_id IS NOT DISTINCT FROM " folder ".organization_id"          \
+    "    ORDER BY a.place), " folder ".display_name)"
 
 // Holds for a document beside SIGHT_SHOWN; `open` says whether its folder is.
 #define SIGHT_DOCUMENT_SHOWN(record, config, open)                           \

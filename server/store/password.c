@@ -14,12 +14,16 @@
     "   SELECT FROM jsonb_array_elements_text(f.body->'ancestor_ids') a(id)"     \
     "     LEFT JOIN record p ON p.tenant = $1 AND p.connection_id = " connection \
     "          AND p.kind = 8 AND p.id = a.id::bigint"                           \
+    "          AND p.organization_id IS NOT DISTINCT FROM f.organization_id"     \
     "    WHERE p.id IS NULL OR p.restricted))"
-// Whether one of some folders is; 0 is none.
+
+// Whether one of some folders is for the record r; 0 is none. One of another organization is not
+// known, as in documentation_sight.h.
 #define FOLDERS_SHUT(folders, connection)                                      \
     " EXISTS (SELECT FROM unnest(" folders ") u(id)"                           \
     "   LEFT JOIN record f ON f.tenant = $1 AND f.connection_id = " connection \
     "        AND f.kind = 8 AND f.id = u.id"                                   \
+    "        AND f.organization_id IS NOT DISTINCT FROM r.organization_id"     \
     "  WHERE u.id <> 0 AND" FOLDER_SHUT(connection) ")"
 
 #define STORED_FOLDER_SHUT FOLDERS_SHUT("ARRAY[r.folder_id]", "$3")

@@ -15,10 +15,12 @@
     "  AND d.company_id = m.company_id"                                                  \
     " WHERE m.tenant = $1 AND m.connection_id = $2" condition ")"
 
-// A folder that is not known is not open.
+// A folder that is not known, or another organization's, is not open.
 #define RECORD_SIGHT_FOLDER                                                     \
     "EXISTS (SELECT FROM record f WHERE f.tenant = $1 AND f.connection_id = $2" \
-    " AND f.kind = 3 AND f.id = r.folder_id AND" SIGHT_FOLDER_OPEN("f") ")"
+    " AND f.kind = 3 AND f.id = r.folder_id"                                    \
+    " AND f.organization_id IS NOT DISTINCT FROM r.organization_id"             \
+    " AND" SIGHT_FOLDER_OPEN("f") ")"
 
 // Whether the kind of the record r is shared with the company of its place p, which is NULL where
 // there is none. Templates of the account (organization 0) are for everybody who sees checklists.

@@ -324,6 +324,23 @@ static void what_is_hidden_is_told_as_removed(void **state)
     changes_watch_handler.close(feed.state);
 }
 
+// It is another company's, and may be named by nothing.
+static void what_moves_into_a_folder_of_another_organization_is_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    begin(fixture);
+    (void)fixture_sql(fixture,
+                      "INSERT INTO record (tenant, connection_id, kind, id, organization_id,"
+                      " display_name, body, content_hash) VALUES ('t1', 'c1', 3, 78, 5, 'Theirs',"
+                      " '{\"ancestor_ids\": []}', '')");
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    mark(fixture, "folder_id = 78", "kind = 4 AND id = 3000");
+    assert_string_equal(told(fixture, &feed), "removed:3000:");
+    changes_watch_handler.close(feed.state);
+}
+
 static void a_token_that_is_too_old_says_so(void **state)
 {
     struct fixture *fixture = *state;
@@ -437,6 +454,7 @@ int main(void)
         TEST(sight_that_changes_as_a_whole_is_told),
         TEST(what_was_hidden_leaves_no_trace),
         TEST(what_is_hidden_is_told_as_removed),
+        TEST(what_moves_into_a_folder_of_another_organization_is_gone),
         TEST(a_token_that_is_too_old_says_so),
         TEST(a_token_within_what_is_forgotten_is_too_old),
         TEST(a_caller_out_of_sight_is_told_nothing),
