@@ -1,10 +1,12 @@
 #include "server/html/element.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "server/base/cleanup.h"
+#include "server/html/html.h"
 
 #define KEPT(name, border)                               \
     {                                                    \
@@ -198,10 +200,34 @@ bool html_link_stays(const char *uri)
     return false;
 }
 
-char *html_link_tidy(const char *uri)
+size_t html_origin(const char *uri)
+{
+    enum { ORIGIN_MAX = 80 };
+    static const char scheme[] = "https://";
+    if (!html_link_stays(uri) || strncmp(uri, scheme, sizeof(scheme) - 1) != 0)
+        return 0;
+    const char *host = uri + sizeof(scheme) - 1;
+    size_t len = strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:");
+    bool whole = len > 0 && (host[len] == '\0' || strchr("/?#", host[len]) != NULL);
+    len += sizeof(scheme) - 1;
+    return whole && len <= ORIGIN_MAX ? len : 0;
+}
+
+char *html_link_tidy(const char *uri, const char *origin)
 {
     static const char space[] = " \t\n\f\r";
     const char *from = uri + strspn(uri, space), *host = strstr(from, "://");
+    // Browsers read "/\\host" as "//host".
+    if (origin != NULL && from[0] == '/' && from[1] != '/' && from[1] != '\\') {
+        char *whole = NULL;
+        if (asprintf(&whole, "%s%s", origin, from) < 0)
+            return NULL;
+        char *tidy = html_link_tidy(whole, NULL);
+        if (tidy == NULL)
+            return whole;
+        free(whole);
+        return tidy;
+    }
     size_t len = strlen(from);
     while (len > 0 && strchr(space, from[len - 1]) != NULL)
         len--;

@@ -16,7 +16,7 @@ static bool fits(struct content *content, size_t len)
 enum err_code content_html(struct content *content, const char *html, size_t len, char **ret_html,
                            struct err *reterr)
 {
-    const struct html_options options = {content->image_prefix, content->labelled};
+    const struct html_options options = {content->image_prefix, content->origin, content->labelled};
     struct buffer safe _cleanup_(buffer_done);
     struct html_result result;
     // Escaping and the names of images make more of it.
@@ -35,6 +35,12 @@ enum err_code content_html(struct content *content, const char *html, size_t len
     content->altered |= result.altered || result.cut;
     content->secret_count += (int)result.secret_count;
     return ERR_OK;
+}
+
+const char *content_origin(struct arena *arena, const char *web_url)
+{
+    size_t len = html_origin(web_url);
+    return len == 0 ? NULL : arena_strndup(arena, web_url, len);
 }
 
 char *content_title(struct arena *arena, const char *title)

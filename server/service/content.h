@@ -10,6 +10,7 @@ enum { CONTENT_MAX_BYTES = 5 * 512 * 1024 };
 struct content {
     struct arena *arena;
     const char *image_prefix; // html_options
+    const char *origin;       // html_options
     bool labelled;            // what is next is the value of a label: "Admin password"
     size_t used_bytes;
     bool full;        // a text was left out: it would have been too much
@@ -21,6 +22,9 @@ struct content {
 // full.
 enum err_code content_html(struct content *content, const char *html, size_t len, char **ret_html,
                            struct err *reterr) _must_check_;
+// The origin of the links within IT Glue, from that of a record's page; NULL: it is not known, or
+// there is no memory.
+const char *content_origin(struct arena *arena, const char *web_url);
 // A title, with the credentials in it masked. NULL for want of memory.
 char *content_title(struct arena *arena, const char *title);
 // Plain text; else as content_html.

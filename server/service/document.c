@@ -175,6 +175,7 @@ static enum err_code get_document(struct request *request,
     content.image_prefix = documentation_image_prefix(request->arena, &reading);
     if (content.image_prefix == NULL)
         return err_no_memory(reterr);
+    content.origin = content_origin(request->arena, reading.row.web_url);
     try_(documentation_fill_document(request->arena, reading.parent, &reading.row, out, reterr));
     out->freshness = reading.freshness;
     return fill_sections(&content, &reading.row, in->view == RAW, out, reterr);
@@ -182,10 +183,10 @@ static enum err_code get_document(struct request *request,
 
 // The section's content, made safe, in a buffer that is initialised here.
 static enum err_code make_safe(const struct documentation_section *section,
-                               const char *image_prefix, struct buffer *ret_safe,
-                               struct err *reterr)
+                               const char *image_prefix, const char *origin,
+                               struct buffer *ret_safe, struct err *reterr)
 {
-    const struct html_options options = {image_prefix};
+    const struct html_options options = {image_prefix, origin};
     struct html_result result;
     size_t most = 16 * section->html_len + 4096; // escaping and the names of images make more of it
     buffer_init(ret_safe, most);
@@ -213,7 +214,7 @@ static enum err_code shows_image(const struct documentation_section *section,
     // Most sections do not even have the number.
     if (memmem(section->html, section->html_len, id, strlen(id)) == NULL)
         return ERR_OK;
-    try_(make_safe(section, image_prefix, &safe, reterr));
+    try_(make_safe(section, image_prefix, NULL, &safe, reterr));
     if (asprintf(&attribute, "<img data-image=\"%s%s\"", image_prefix, id) < 0)
         return err_no_memory(reterr);
     *ret_shown = safe.len > 0 && strstr(safe.data, attribute) != NULL;
@@ -234,7 +235,7 @@ enum err_code documentation_shows_image(const struct documentation_reading *read
 // A body on its way out: one section at a time is made safe.
 struct state {
     struct documentation_reading reading;
-    const char *image_prefix;
+    const char *image_prefix, *origin; // html_options
     bool raw;
     size_t next;        // the section after the current one
     struct buffer safe; // the current section's content, made safe
@@ -264,6 +265,7 @@ static enum err_code read_open(struct request *request, const void *request_in,
     enum err_code code = open_document(request, in->name, in->view, &state->reading, reterr);
     if (code == ERR_OK) {
         state->image_prefix = documentation_image_prefix(request->arena, &state->reading);
+        state->origin = content_origin(request->arena, state->reading.row.web_url);
         code = state->image_prefix == NULL ? err_no_memory(reterr) : ERR_OK;
     }
     if (code != ERR_OK) {
@@ -283,7 +285,7 @@ static enum err_code next_section(struct state *state, struct err *reterr)
     if (state->raw)
         return ERR_OK;
     buffer_done(&state->safe);
-    try_(make_safe(section, state->image_prefix, &state->safe, reterr));
+    try_(make_safe(section, state->image_prefix, state->origin, &state->safe, reterr));
     state->content = state->safe.data;
     state->len = state->safe.len;
     return ERR_OK;

@@ -14,7 +14,8 @@
 
 enum { MAX_BYTES = 64 << 20, VECTORS_MAX = 300, MUTANTS = 1500 };
 
-static const struct html_options options = {"companies/acme/documents/1/images/"};
+static const struct html_options options = {"companies/acme/documents/1/images/",
+                                            "https://acme.example"};
 
 static char *corpus;
 static char *vectors[VECTORS_MAX];
@@ -150,6 +151,69 @@ static void mutants_become_harmless(void **state)
         }
         check(text_of(&mutant), mutant.len, &once, &twice);
     }
+}
+
+// Links between documents, as IT Glue's editor writes them, lead to the site that they are of.
+static void links_within_the_site_are_made_whole(void **state)
+{
+    static const struct {
+        const char *href, *made; // NULL: dropped
+    } rows[] = {
+        {"/41/docs/2", "https://acme.example/41/docs/2"},
+        {" /41/docs/2#a b ", "https://acme.example/41/docs/2#a%20b"},
+        {"/", "https://acme.example/"},
+        {"/@evil.example/", "https://acme.example/@evil.example/"},
+        {"//evil.example/x", NULL},
+        {" //evil.example/x", NULL},
+        {"/\\evil.example/x", NULL},
+        {"/x\\y", NULL},
+        {"\\/evil.example/x", NULL},
+        {"/\t/evil.example/x", NULL},
+        {"41/docs/2", NULL},
+        {"", NULL},
+    };
+    static const struct html_options nowhere = {"companies/acme/documents/1/images/"};
+    struct buffer out _cleanup_(buffer_done);
+    (void)state;
+    buffer_init(&out, MAX_BYTES);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char html[256], wanted[256];
+        (void)snprintf(html, sizeof(html), "<a href=\"%s\">x</a>", rows[i].href);
+        (void)snprintf(wanted, sizeof(wanted),
+                       rows[i].made == NULL
+                           ? "<a>x</a>"
+                           : "<a href=\"%s\" rel=\"noopener noreferrer nofollow\">x</a>",
+                       rows[i].made);
+        sanitize(html, strlen(html), &out);
+        assert_string_equal(text_of(&out), wanted);
+        assert_true(result.altered);
+        buffer_reset(&out);
+        assert_true(html_sanitize(html, strlen(html), &nowhere, MAX_BYTES, &out, &result));
+        (void)buffer_append(&out, "", 0);
+        assert_string_equal(text_of(&out), "<a>x</a>");
+    }
+}
+
+static void an_origin_is_of_a_link_that_may_stay(void **state)
+{
+    static const char *const none[] = {"",
+                                       "/41/docs/1",
+                                       "http://acme.example/41",
+                                       "https://",
+                                       "https:///x",
+                                       "https://joe:x@acme.example/",
+                                       "https://acme.example\\x",
+                                       "https://a&b.example/",
+                                       "https://a b.example/",
+                                       "javascript:alert(1)",
+                                       "https://a234567890123456789012345678901234567890.a234567890"
+                                       "12345678901234567890.example/"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        assert_int_equal(html_origin(none[i]), 0);
+    assert_int_equal(html_origin("https://acme.example/41/docs/1"), 20);
+    assert_int_equal(html_origin("https://acme.example:8443?x"), 25);
+    assert_int_equal(html_origin("https://acme.example"), 20);
 }
 
 static void keeps_what_documents_are_made_of(void **state)
@@ -420,6 +484,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors_become_harmless),
         cmocka_unit_test(mutants_become_harmless),
+        cmocka_unit_test(links_within_the_site_are_made_whole),
+        cmocka_unit_test(an_origin_is_of_a_link_that_may_stay),
         cmocka_unit_test(keeps_what_documents_are_made_of),
         cmocka_unit_test(escapes_at_every_place),
         cmocka_unit_test(words_are_kept_from_the_parser_without_a_difference),

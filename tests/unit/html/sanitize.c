@@ -7,7 +7,8 @@ enum { MAX_BYTES = 1 << 20 };
 
 int main(void)
 {
-    const struct html_options options = {"companies/acme/documents/1/images/"};
+    const struct html_options options = {"companies/acme/documents/1/images/",
+                                         "https://acme.example"};
     struct html_result result;
     char *line = NULL;
     size_t size = 0;
