@@ -326,7 +326,8 @@ static bool walk_over(struct walk *walk, const char *html, size_t len)
 
 bool html_text(const char *html, size_t len, struct buffer *out)
 {
-    struct walk walk = {.plain = out};
+    bool new_line = out->len > 0 && out->data[out->len - 1] == '\n';
+    struct walk walk = {.plain = out, .line = new_line ? LINE_IS_EMPTY : LINE_HAS_TEXT};
     return walk_over(&walk, html, len);
 }
 

@@ -110,12 +110,14 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
 #define TEXTS_FROM(records)                                                                       \
     "SELECT r.kind, r.id, r.organization_id, r.update_time, left(r.display_name, 4000),"          \
     " left(CASE r.kind"                                                                           \
-    "  WHEN 4 THEN (SELECT string_agg(left(s.v->>'html', 262144), E'\\n' ORDER BY s.place)"       \
+    "  WHEN 4 THEN (SELECT string_agg(translate(left(s.v->>'html', 262144), E'\\x1D', ''),"       \
+    "    E'\\x1D\\x1D' ORDER BY s.place)"                                                         \
     "   FROM jsonb_path_query(r.body, '$.sections[*]') WITH ORDINALITY AS s (v, place))"          \
-    "  WHEN 5 THEN t.long ELSE concat_ws(E'\\n', r.body->>'description',"                         \
-    "   (SELECT string_agg(concat_ws(E'\\n', k.v->>'name', k.v->>'description'), E'\\n'"          \
-    "     ORDER BY k.place) FROM jsonb_path_query(r.body, '$.tasks[*]')"                          \
-    "     WITH ORDINALITY AS k (v, place))) END, 262144),"                                        \
+    "  WHEN 5 THEN t.long ELSE (SELECT string_agg(translate(k.x, E'\\x1D', ''), E'\\x1D\\x1D'"    \
+    "    ORDER BY k.place, k.part) FROM (SELECT 0, 0, r.body->>'description' UNION ALL"           \
+    "    SELECT p.place, q.part, q.x FROM jsonb_path_query(r.body, '$.tasks[*]')"                 \
+    "     WITH ORDINALITY AS p (v, place) CROSS JOIN LATERAL (VALUES (1, p.v->>'name'),"          \
+    "     (2, p.v->>'description')) AS q (part, x)) AS k (place, part, x)) END, 262144),"         \
     " left(t.short, 4000)"                                                                        \
     " FROM " records " LEFT JOIN LATERAL (SELECT string_agg(n.names || x, E'\\n') AS long,"       \
     "   string_agg(n.names || x, E'\\n') FILTER (WHERE length(x) <= 64) AS short"                 \

@@ -77,8 +77,8 @@ static size_t squeeze(char *text, size_t len)
     return out > 0 && text[out - 1] == ' ' ? out - 1 : out;
 }
 
-// The value of a field, and the border that stands before it in a text: that of a cell if its name
-// is a label.
+// The value of a field, or a part of a text without one, and the border that stands before it in a
+// text: that of a cell if its name is a label.
 struct value {
     const char *text;
     size_t len;
@@ -117,11 +117,15 @@ static bool make_plain(const struct search_text *text, struct buffer *plain)
     const char *at = text->content;
     size_t left = text->content_len;
     struct value value = {0};
-    if (text->kind != SOURCE_FLEXIBLE_ASSETS)
-        return html_text(at, left, plain);
-    while (next_value(&at, &left, &value))
-        if (!buffer_text(plain, value.border) || !html_text(value.text, value.len, plain))
+    // Each by itself, as readers get it: a tag that one leaves open hides nothing of the next.
+    while (next_value(&at, &left, &value)) {
+        while (plain->len > 0 && plain->data[plain->len - 1] == ' ')
+            plain->len--;
+        bool goes_on = plain->len > 0 && plain->data[plain->len - 1] != '\n';
+        if (!buffer_text(plain, goes_on && value.border[0] == '\0' ? "\n" : value.border) ||
+            !html_text(value.text, value.len, plain))
             return false;
+    }
     return true;
 }
 

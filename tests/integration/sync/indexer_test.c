@@ -87,6 +87,25 @@ static void a_batch_is_merged_into_the_index(void **state)
     assert_sql(fixture, "SELECT pending_tuples FROM pgstatginindex('search_entry_by_word')", "0");
 }
 
+// What one leaves open ends with it, as it does for readers; what belongs together still does.
+static void each_part_of_a_text_is_looked_through_by_itself(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    put(SOURCE_DOCUMENTS, 3950, "Backup",
+        "{\"sections\":[{\"html\":\"<p>Nightly <script>x\"},{\"html\":\"tapes<!-- \"},"
+        "{\"html\":\"<table><tr><td>Bank\"},{\"html\":\"<p>rotate\\u001d\\u001dly</p>\"},"
+        "{\"html\":\"<p>Password:</p> \"},{\"html\":\"<p>Tr0ub4dor</p>\"}]}");
+    put(SOURCE_CHECKLISTS, 3902, "Onboarding",
+        "{\"description\":\"For <style>\",\"tasks\":[{\"name\":\"Order\",\"description\":\"with"
+        " <textarea>dock\"},{\"name\":\"Pay\"}]}");
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3950",
+               "Nightly tapes Bank rotately Password: ****");
+    assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3902", "For Order with Pay");
+}
+
 // What is pasted into a text is neither found nor shown, and where it is can be told.
 static void credentials_are_masked_and_noted(void **state)
 {
@@ -416,6 +435,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
     const struct CMUnitTest tests[] = {
         TEST(every_kind_is_found_by_its_text),
+        TEST(each_part_of_a_text_is_looked_through_by_itself),
         TEST(a_batch_is_merged_into_the_index),
         TEST(credentials_are_masked_and_noted),
         TEST(texts_below_a_passwords_name_are_masked),
