@@ -192,6 +192,7 @@ static const unsigned char rules_of[256] = {
     ['C'] = LABELLED | FORM,
     ['I'] = PREFIXED,
     ['K'] = LABELLED,
+    ['N'] = FORM,
     ['P'] = LABELLED,
     ['S'] = LABELLED,
     ['T'] = LABELLED,
@@ -203,9 +204,10 @@ static const unsigned char rules_of[256] = {
     ['e'] = JWT,
     ['g'] = PREFIXED,
     ['k'] = LABELLED,
+    ['n'] = FORM,
     ['p'] = LABELLED,
     ['r'] = PREFIXED,
-    ['s'] = PREFIXED | LABELLED,
+    ['s'] = PREFIXED | LABELLED | FORM,
     ['t'] = LABELLED,
     ['x'] = PREFIXED,
     ['z'] = LABELLED,
@@ -227,9 +229,12 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
         if (next < len && data[next] == ' ')
             next++;
         const char last = data[word_end - 1];
+        const char before = word_end > 1 ? data[word_end - 2] : '\0';
         const size_t run_len = word_end - i;
-        if ((last == 'D' || last == 'T' || ((last == 'd' || last == 't') && run_len >= 8) ||
-             (last == 'l' && run_len == 4)) &&
+        const bool short_label = ((last | 0x20) == 'w' && (before | 0x20) == 'p') ||
+                                 ((last | 0x20) == 's' && (before | 0x20) == 's');
+        if ((last == 'D' || last == 'T' || last == 'L' || short_label ||
+             ((last == 'd' || last == 't') && run_len >= 8) || (last == 'l' && run_len == 4)) &&
             embedded_find_compound(&text, word_end, ret_secret))
             return true;
         if (rules == 0)
@@ -246,7 +251,8 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
             ((rules & SCHEME) != 0 &&
              (find_bearer(&text, i, ret_secret) || find_basic(&text, i, ret_secret))) ||
             ((rules & FORM) != 0 && (embedded_find_secure_string(&text, i, ret_secret) ||
-                                     embedded_find_wifi(&text, i, ret_secret))) ||
+                                     embedded_find_wifi(&text, i, ret_secret) ||
+                                     embedded_find_argument(&text, i, ret_secret))) ||
             ((rules & LABELLED) != 0 && embedded_find_labelled(&text, i, ret_secret)))
             return true;
     }

@@ -4,7 +4,7 @@
 #include "server/base/cleanup.h"
 #include "server/base/embedded_secret_private.h"
 
-enum { OPTION_MAX = 40, CONTEXT_MAX = 64, WIFI_MAX = 256 };
+enum { OPTION_MAX = 40, CONTEXT_MAX = 64, WIFI_MAX = 256, LINE_MAX_BYTES = 256 };
 
 static bool take_unlike_words(const struct text *text, size_t value, struct embedded_secret *secret)
 {
@@ -39,21 +39,25 @@ static bool find_option(const struct text *text, size_t at, size_t behind,
            take(secret, EMBEDDED_PASSWORD, value, end);
 }
 
-// "enable secret x", "snmp-server community x RO", "username joe privilege 15 password x": of
-// network devices, all of a line.
+// "enable secret x", "snmp-server community x RO", "username joe privilege 15 password x",
+// "set psksecret x", "pre-shared-key x": of network devices, all of a line.
 static bool find_of_device(const struct text *text, size_t at, size_t behind,
                            struct embedded_secret *secret)
 {
-    static const char *const beginnings[] = {"enable ", "username ", "snmp-server "};
+    static const char *const beginnings[] = {"enable ", "username ", "snmp-server ", "set "};
+    static const char *const forms[] = {"ENC ", "ascii-text "};
     size_t line = at, value = skip_blanks(text, behind), end = value;
     while (line > 0 && at - line < CONTEXT_MAX && !ends_line(text, line - 1))
         line--;
     line = skip_blanks(text, line);
-    bool begins = false;
+    bool begins = at >= 4 && starts(text, at - 4, "pre-", true);
     for (size_t i = 0; i < ARRAY_LEN(beginnings); i++)
         begins = begins || starts(text, line, beginnings[i], true);
     if (!begins || value == behind)
         return false;
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+        if (starts(text, value, forms[i], false))
+            end = value = skip_blanks(text, value + strlen(forms[i]));
     while (end < text->len && !ends_line(text, end) && blank(text, end) == 0 &&
            end - value < VALUE_MAX)
         end++;
@@ -124,6 +128,107 @@ bool embedded_find_wifi(const struct text *text, size_t at, struct embedded_secr
     return end < most && starts(text, end, ";", false) && end - value >= VALUE_MIN &&
            !starts(text, value, EMBEDDED_SECRET_MASK, false) &&
            take(secret, EMBEDDED_PASSWORD, value, end);
+}
+
+// Behind the words of a command, whatever blanks are between; 0: it is another one.
+static size_t words_end(const struct text *text, size_t at, const char *words)
+{
+    for (; *words != '\0'; words++) {
+        const char letter[] = {*words, '\0'};
+        size_t next = *words == ' ' ? skip_blanks(text, at) : at + starts(text, at, letter, true);
+        if (next == at)
+            return 0;
+        at = next;
+    }
+    return at;
+}
+
+// An argument at `*value`, which is moved behind a quote; returns where what follows begins.
+static size_t argument(const struct text *text, size_t *value, size_t *ret_end)
+{
+    const size_t begin = *value;
+    *ret_end = embedded_value_end(text, value, '\0');
+    bool quoted = *value > begin && *ret_end < text->len && !ends_line(text, *ret_end);
+    return skip_blanks(text, *ret_end + quoted);
+}
+
+// Here a word is one too, although other words follow.
+static bool take_argument(const struct text *text, size_t value, size_t end,
+                          struct embedded_secret *secret)
+{
+    bool word = run(text, value, is_letter, end - value) == end - value;
+    const struct text part = {text->data, word ? end : text->len};
+    return end - value >= VALUE_MIN && !embedded_is_no_value(&part, value, end) &&
+           take(secret, EMBEDDED_PASSWORD, value, end);
+}
+
+static bool find_of_curl(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    size_t option = words_end(text, at, "curl "), most = option + LINE_MAX_BYTES, value = 0, end;
+    for (; option > 0 && value == 0 && option < most; option++) {
+        if (option >= text->len ||
+            (ends_line(text, option) && text->data[option - 1] != '\\')) // it goes on
+            return false;
+        if (text->data[option] != '-' || !begins_word(text, option))
+            continue;
+        if (starts(text, option, "-u", false))
+            value = skip_blanks(text, option + 2);
+        else if (starts(text, option, "--user ", false) || starts(text, option, "--user=", false))
+            value = skip_blanks(text, option + 7);
+    }
+    if (value == 0 || value >= text->len)
+        return false;
+    (void)argument(text, &value, &end);
+    const char *colon = memchr(text->data + value, ':', end - value);
+    return colon != NULL && take_argument(text, (size_t)(colon + 1 - text->data), end, secret);
+}
+
+static bool find_of_sshpass(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    static const char *const commands[] = {"ssh", "scp", "sftp", "rsync"};
+    size_t value = words_end(text, at, "sshpass -p"), end;
+    if (value == 0)
+        return false;
+    const size_t begin = value = skip_blanks(text, value);
+    size_t rest = argument(text, &value, &end);
+    bool sure = value > begin || embedded_is_unlike_words(text, value, end);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        sure = sure || starts(text, rest, commands[i], false);
+    return sure && take_argument(text, value, end, secret);
+}
+
+static bool find_of_net_user(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    size_t name = words_end(text, at, "net user "), end;
+    if (name == 0)
+        return false;
+    size_t value = argument(text, &name, &end);
+    if (value <= end || starts(text, value, "/", false))
+        return false;
+    size_t rest = argument(text, &value, &end);
+    bool option =
+        starts(text, rest, "/", false) && rest + 1 < text->len && is_letter(text->data[rest + 1]);
+    bool alone = ends_line(text, rest) && embedded_is_unlike_words(text, value, end);
+    return (option || alone) && take_argument(text, value, end, secret);
+}
+
+static bool find_of_isakmp(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    size_t value = words_end(text, at, "crypto isakmp key "), end;
+    if (value == 0)
+        return false;
+    if (value < text->len && is_digit(text->data[value]) && blank(text, value + 1) > 0)
+        value = skip_blanks(text, value + 1);
+    size_t rest = argument(text, &value, &end);
+    bool known = starts(text, rest, "address ", true) || starts(text, rest, "hostname ", true);
+    bool alone = ends_line(text, rest) && embedded_is_unlike_words(text, value, end);
+    return (known || alone) && take_argument(text, value, end, secret);
+}
+
+bool embedded_find_argument(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    return find_of_curl(text, at, secret) || find_of_sshpass(text, at, secret) ||
+           find_of_net_user(text, at, secret) || find_of_isakmp(text, at, secret);
 }
 
 bool embedded_is_command(const struct text *text, size_t at, size_t value, size_t end)

@@ -15,11 +15,13 @@ static const char *const *labels_of(char first)
                                        "accesskey", "accountkey", NULL},
                              *const of_c[] = {"credential", "cred", "community string", NULL},
                              *const of_k[] = {"kennwort", key, NULL},
-                             *const of_p[] = {"password", "passwd",        "passphrase",
-                                              "passcode", "passwort",      "pass",
-                                              "pwd",      "psk",           "private key",
-                                              "pw",       "preshared key", "passw\xC3\xB6rter",
-                                              NULL},
+                             *const of_p[] = {"password",      "passwd",
+                                              "passphrase",    "passcode",
+                                              "passwort",      "pass",
+                                              "pwd",           "psk",
+                                              "private key",   "pw",
+                                              "preshared key", "passw\xC3\xB6rter",
+                                              "psksecret",     NULL},
                              *const of_s[] = {"secret key",
                                               "secret_key",
                                               "secretkey",
@@ -110,6 +112,13 @@ static bool is_of_secret(const struct text *text, size_t at)
     return false;
 }
 
+// Whether it is told how many there may be: "max_token: 4096".
+static bool is_counted(const struct text *text, size_t at)
+{
+    size_t end = at - (at > 0 && memchr("_- ", text->data[at - 1], 3) != NULL);
+    return end >= 3 && starts(text, end - 3, "max", true) && word_begins(text, end - 3);
+}
+
 // The length of a label at `at`, 0 if there is none. Of those that are written so too, `plural`.
 static size_t label(const struct text *text, size_t at, bool plural)
 {
@@ -126,11 +135,29 @@ static size_t label(const struct text *text, size_t at, bool plural)
         bool same =
             (*labels)[1] == second && ((*labels)[2] == third || (*labels)[2] == '\0' || odd);
         size_t len = same ? spells(text, at, *labels) : 0;
-        if (len == 0 || ((*labels == key || *labels == schluessel) && !is_of_secret(text, at)))
+        if (len == 0 || ((*labels == key || *labels == schluessel) && !is_of_secret(text, at)) ||
+            (**labels == 't' && is_counted(text, at)))
             continue;
         plural = plural && strchr("pc", **labels) != NULL;
         len += plural && starts(text, at + len, "s", true);
         if (at + len == text->len || !is_alnum(text->data[at + len]))
+            return len;
+    }
+    return 0;
+}
+
+// The length of one behind the name of an account: "rootpw", "dbpass". Other words end so too.
+static size_t label_of_account(const struct text *text, size_t end)
+{
+    static const char *const names[] = {"root", "admin", "user", "db",  "sql",
+                                        "ftp",  "smtp",  "ldap", "bind"};
+    size_t len = end >= 2 && starts(text, end - 2, "pw", true) ? 2 : 4;
+    if (end < len || (len == 4 && !starts(text, end - len, "pass", true)))
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        size_t name = strlen(names[i]);
+        if (end >= len + name && starts(text, end - len - name, names[i], true) &&
+            (end == len + name || !is_alnum(text->data[end - len - name - 1])))
             return len;
     }
     return 0;
@@ -148,10 +175,11 @@ static size_t compound(const struct text *text, size_t end)
             (whole || (end > len && is_alnum(text->data[end - len - 1]))))
             return len;
     }
-    return 0;
+    return label_of_account(text, end);
 }
 
-// The value of a label that ends its line: what stands alone on the next one, if it is no word.
+// The value of a label that ends its line: what stands alone on the next one, if it is no word, no
+// address, and no next step.
 static size_t next_line_value(const struct text *text, size_t at)
 {
     size_t line = at + starts(text, at, "\r", false);
@@ -164,7 +192,7 @@ static size_t next_line_value(const struct text *text, size_t at)
         letters = letters && is_letter(text->data[end]);
     size_t rest = skip_blanks(text, end);
     bool alone = rest == text->len || text->data[rest] == '\n' || text->data[rest] == '\r';
-    return alone && !letters ? value : at;
+    return alone && !letters && !embedded_is_next_step(text, value, end) ? value : at;
 }
 
 // "user / password: joe / x": the value behind the first one, where the label is a second one too.

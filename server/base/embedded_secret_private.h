@@ -70,7 +70,10 @@ static inline bool starts(const struct text *text, size_t at, const char *word, 
         if (at >= text->len)
             return false;
         char c = text->data[at];
-        if (c != *word && !(fold && is_upper(c) && c - 'A' + 'a' == *word))
+        if (c == *word)
+            continue;
+        // A capital, of umlauts too.
+        if (!fold || (c ^ *word) != 0x20 || !(is_upper(c) || ((unsigned char)c & 0xE0) == 0x80))
             return false;
     }
     return true;
@@ -145,6 +148,8 @@ bool embedded_find_in_command(const struct text *text, size_t at, size_t behind,
 bool embedded_find_secure_string(const struct text *text, size_t at,
                                  struct embedded_secret *secret);
 bool embedded_find_wifi(const struct text *text, size_t at, struct embedded_secret *secret);
+// "curl -u joe:x", "sshpass -p x", "net user joe x /add", "crypto isakmp key x address y".
+bool embedded_find_argument(const struct text *text, size_t at, struct embedded_secret *secret);
 // Whether a variable whose label is at `at` gets what a command returns: "$cred = Get-Credential".
 bool embedded_is_command(const struct text *text, size_t at, size_t value, size_t end);
 // Whether it is no word that a sentence could go on with.
@@ -159,6 +164,8 @@ size_t embedded_pair_end(const struct text *text, size_t value, size_t end);
 // The end of what stands in a cell, and whether that tells where a value is: "see the vault".
 size_t embedded_cell_end(const struct text *text, size_t value);
 bool embedded_is_prose(const struct text *text, size_t value, size_t end);
+// Whether what stands on the line behind a label is rather "Step2" of a manual, or an address.
+bool embedded_is_next_step(const struct text *text, size_t value, size_t end);
 // Whether something stands in the place of a value: a mask, a variable, a word of a sentence; and
 // whether that is seen by how it begins.
 bool embedded_is_no_value(const struct text *text, size_t value, size_t end);

@@ -202,3 +202,20 @@ bool embedded_is_no_value(const struct text *text, size_t value, size_t end)
     return letters && next > end && next < text->len && data[next - 1] != '\t' &&
            is_letter(data[next]);
 }
+
+static bool is_address(const struct text *text, size_t at, size_t end)
+{
+    for (int group = 0; group < 4; group++, at++) {
+        size_t len = run(text, at, is_digit, 4);
+        at += len;
+        if (len == 0 || len == 4 || (group < 3 && !starts(text, at, ".", false)))
+            return false;
+    }
+    return at > end || text->data[at - 1] == ':' || text->data[at - 1] == '/';
+}
+
+bool embedded_is_next_step(const struct text *text, size_t value, size_t end)
+{
+    return starts(text, value, "step", true) || starts(text, value, "schritt", true) ||
+           is_address(text, value, end);
+}

@@ -65,7 +65,8 @@
     " CASE WHEN r.change_sequence <= (SELECT w.sequence FROM search_progress w"                \
     "        WHERE w.tenant = $1 AND w.connection_id = " connection " AND w.rebuild_kind = 0)" \
     "  THEN coalesce(masked.title, r.display_name)"                                            \
-    "  WHEN r.display_name !~* '[:=\t\x1F]|(^|\n) *[|]|\\m(ist?|lautet)\\M|-----BEGIN'"        \
+    "  WHEN r.display_name !~* '[:=\t\x1F]|(^|\n) *[|]|\\m(ist?|lautet)\\M|-----BEGIN"         \
+    "|\\m(sshpass|net\\s+user|isakmp)\\M'"                                                     \
     "   AND r.display_name !~ '[A-Za-z0-9_.~+/=-]{16}'"                                        \
     "   AND r.display_name !~* '(pass|pw|psk|kenn|key|ssel|cred|secret|token|communit|zugang"  \
     "|string|[\u00AD\u200B-\u200D\u2060\uFEFF]).*[0-9!#$%&?@^<\"'']' THEN r.display_name"      \

@@ -313,7 +313,8 @@ static void filters_do_not_look_behind_a_mask(void **state)
         "'Password IS hunter22'",     "'Passwort lautet' || chr(160) || 'hunter22'",
         "' | Password | hunter22 |'", "chr(31) || 'hunter22'",
         "'PW â hunter22'",       "'PassÂ­word - hunter22'",
-        "'enable secret 0 hunter22'", "'-pw \"hunter\"'"};
+        "'enable secret 0 hunter22'", "'-pw \"hunter\"'",
+        "'net user joe hunter22'",    "'sshpass -p hunter ssh x'"};
     for (size_t i = 0; i < ARRAY_LEN(telling); i++) {
         (void)fixture_sql(fixture, arena_printf(&fixture->arena,
                                                 "UPDATE record SET display_name = %s WHERE id = 1",

@@ -438,13 +438,41 @@ static void hostile_texts_are_looked_through_once(void **state)
     // Of words nearly every byte is passed over by one look. None of these texts takes a hundred
     // times as long; one that is looked through for each unit takes thousands of times.
     enum { LEN = 2 * 1024 * 1024, TIMES_MAX = 1000 };
-    static const char *const units[] = {
-        "-eyJ",       "eyJaaaaaaaa.", "pw=<",      "pass:$",       "pw:{\"",
-        "pw:http://", "pw:[x",        "pw:;",      "pw:<pw:> ",    "pw:\"",
-        "pw:' ",      "pw (",         "pw for a ", "pw - a1 ",     "key key-",
-        "123456-",    "pw 7 ",        "basic ",    "pass\xC2\xAD", "<pw>",
-        "-pw a1 ",    "pw:\\\"",      "pw:\"\\\\", "WIFI:",        "ConvertTo-SecureString ",
-        "apassword",  "enable pw a1 "};
+    static const char *const units[] = {"-eyJ",
+                                        "eyJaaaaaaaa.",
+                                        "pw=<",
+                                        "pass:$",
+                                        "pw:{\"",
+                                        "pw:http://",
+                                        "pw:[x",
+                                        "pw:;",
+                                        "pw:<pw:> ",
+                                        "pw:\"",
+                                        "pw:' ",
+                                        "pw (",
+                                        "pw for a ",
+                                        "pw - a1 ",
+                                        "key key-",
+                                        "123456-",
+                                        "pw 7 ",
+                                        "basic ",
+                                        "pass\xC2\xAD",
+                                        "<pw>",
+                                        "-pw a1 ",
+                                        "pw:\\\"",
+                                        "pw:\"\\\\",
+                                        "WIFI:",
+                                        "ConvertTo-SecureString ",
+                                        "apassword",
+                                        "enable pw a1 ",
+                                        "curl ",
+                                        "curl -",
+                                        "net user ",
+                                        "sshpass -p ",
+                                        "set pw a1 ",
+                                        "rootpw",
+                                        "crypto isakmp key a ",
+                                        "pw:\n1.2.3.4 "};
     _cleanup_(freep) char *text = malloc(LEN);
     assert_non_null(text);
     repeat("lorem ipsum ", text, LEN);

@@ -1,0 +1,88 @@
+// What is found in commands and configurations, and what is left alone beside it.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/base/cleanup.h"
+#include "server/base/embedded_secret.h"
+
+static const struct {
+    const char *text, *masked; // NULL: nothing is
+} rows[] = {
+    {"curl -u joe:geheim https://x/", "curl -u joe:**** https://x/"},
+    {"curl -X GET --user \"joe:two words\" x", "curl -X GET --user \"joe:****\" x"},
+    {"curl -k \\\n  -ujoe:hunter22", "curl -k \\\n  -ujoe:****"},
+    {"curl -u \"$USER:$PASS\" x", NULL},
+    {"curl -u joe x:hunter22", NULL},
+    {"curl --user-agent a:hunter22", NULL},
+    {"curl x\n-u joe:hunter22", NULL},
+    {"python -u joe:hunter22", NULL},
+    {"sshpass -p geheim ssh joe@srv", "sshpass -p **** ssh joe@srv"},
+    {"sshpass -p'geheim' x", "sshpass -p'****' x"},
+    {"sshpass -p hunter22", "sshpass -p ****"},
+    {"sshpass -p option of it", NULL},
+    {"sshpass -p \"$PW\" ssh joe@srv", NULL},
+    {"NET  USER joe geheim /add", "NET  USER joe **** /add"},
+    {"net user \"Joe B\" hunter22", "net user \"Joe B\" ****"},
+    {"net user joe /add hunter22", NULL},
+    {"net user joe * /add", NULL},
+    {"net user joe <the password> /add", NULL},
+    {"The net user base grew / fell", NULL},
+    {"net user guide of 2024", NULL},
+    {"ikev1 pre-shared-key hunter22\n", "ikev1 pre-shared-key ****\n"},
+    {"pre-shared-key ascii-text \"hunter22\"", "pre-shared-key ascii-text \"****\""},
+    {"pre-shared-key of 2024 is in use", NULL},
+    {"pre-shared-key authentication", NULL},
+    {"    set psksecret hunter22\nnext", "    set psksecret ****\nnext"},
+    {"set psksecret ENC ab+1/cd==", "set psksecret ENC ****"},
+    {"Set password length 12345678 or", NULL},
+    {"Set password policy", NULL},
+    {"crypto isakmp key geheim address 10.0.0.1", "crypto isakmp key **** address 10.0.0.1"},
+    {"crypto isakmp key 6 hunter22", "crypto isakmp key 6 ****"},
+    {"crypto isakmp key length is 2048", NULL},
+    {"WLAN-SCHL\xC3\x9CSSEL: geheim", "WLAN-SCHL\xC3\x9CSSEL: ****"},
+    {"NETZWERKSCHL\xC3\x9CSSEL: geheim", "NETZWERKSCHL\xC3\x9CSSEL: ****"},
+    {"SCHRAUBENSCHL\xC3\x9CSSEL: geheim", NULL},
+    {"rootpw: geheim", "rootpw: ****"},
+    {"dbpass=hunter22", "dbpass=****"},
+    {"DBPASS: hunter22", "DBPASS: ****"},
+    {"compass: north22", NULL},
+    {"bypass: rule22", NULL},
+    {"userpass1: hunter22", NULL},
+    {"max_token: 4096", NULL},
+    {"maxToken: 4096", NULL},
+    {"climax token: hunter22", "climax token: ****"},
+    {"Enter the password:\nStep-2:\nx", NULL},
+    {"Enter the password:\nStep2\nx", NULL},
+    {"Passwort eingeben:\nSchritt2", NULL},
+    {"Enter the password:\n192.168.1.10", NULL},
+    {"Enter the password:\n192.168.1.10/24\nx", NULL},
+    {"Enter the password:\n192.168.1.1000", "Enter the password:\n****"},
+    {"Enter the password:\n1.2.3.4x", "Enter the password:\n****"},
+    {"Password: 192.168.1.10", "Password: ****"},
+};
+
+static void finds_and_leaves_alone(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct embedded_secret secret;
+        const char *wanted = rows[i].masked == NULL ? rows[i].text : rows[i].masked;
+        char text[256];
+        size_t len = strlen(rows[i].text);
+        memcpy(text, rows[i].text, len);
+        len = embedded_secret_mask(text, len);
+        text[len] = '\0';
+        if (strcmp(text, wanted) != 0)
+            fail_msg("%s: %s", rows[i].text, text);
+        assert_false(embedded_secret_next(text, len, 0, &secret));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(finds_and_leaves_alone)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
