@@ -253,8 +253,10 @@ class Leak(e2e.Case):
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=self.stack.environment)
         try:
             # Opens when the other end is read: settings are read after everything else is forbidden.
-            with open(fifo, "w", encoding="ascii"):
-                return os.stat("/proc/%d/mem" % process.pid).st_uid
+            with open(fifo, "w", encoding="ascii") as file:
+                owner = os.stat("/proc/%d/mem" % process.pid).st_uid
+                file.write("token_jwks_file = /nowhere\ntoken_issuer = x\ndatabase_url = dbname=x\n")
+                return owner
         finally:
             self.assertEqual(process.wait(60), 0)
 
