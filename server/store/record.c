@@ -275,8 +275,10 @@ enum err_code record_count_lost(struct tx *tx, const char *connection_id, int ki
     static const struct statement statement = {
         "record_count_lost",
         "SELECT count(*) FROM record AS r WHERE tenant = $1 AND connection_id = $2"
-        " AND kind = $3::smallint AND folder_id <> 0 AND folder_id NOT IN ("
-        "  SELECT f.id FROM record AS f WHERE f.tenant = $1 AND f.connection_id = $2"
+        " AND kind = $3::smallint AND folder_id <> 0"
+        " AND (folder_id, organization_id) NOT IN ("
+        "  SELECT f.id, f.organization_id FROM record AS f WHERE f.tenant = $1 AND f.connection_id "
+        "= $2"
         "   AND f.kind = $4::smallint)"};
     struct rows rows _cleanup_(rows_done) = {NULL};
     try_(tx_query(tx, &statement,

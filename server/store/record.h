@@ -85,7 +85,7 @@ enum err_code record_foldered(struct tx *tx, const struct record_foldered *asked
                               struct arena *arena, int64_t **ret_ids, size_t *ret_count,
                               struct err *reterr) _must_check_;
 
-// How many rows of a kind lie in folders that are not stored.
+// How many rows of a kind lie in folders that are not stored as their organization's.
 enum err_code record_count_lost(struct tx *tx, const char *connection_id, int kind, int folder_kind,
                                 int64_t *ret_count, struct err *reterr) _must_check_;
 

@@ -178,8 +178,14 @@ static void a_password_in_an_unknown_folder_is_an_issue(void **state)
     put(SOURCE_PASSWORD_FOLDERS, 51, 0, 0);
     run_of(fixture, SYNC_MODE_QUICK, PASSWORDS_TASK);
     assert_sql(fixture, LOST, "passwordFolders 1: 1");
-    put(SOURCE_PASSWORD_FOLDERS, 50, 0, 0);
+    // One of another organization is not known: its name and its rights are of that.
+    (void)fixture_sql(fixture, "INSERT INTO record (tenant, connection_id, kind, id,"
+                               " organization_id, display_name, body, content_hash)"
+                               " SELECT tenant, id, 8, 50, 4, '', '{}', '' FROM connection");
     run_of(fixture, SYNC_MODE_QUICK, PASSWORDS_TASK);
+    assert_sql(fixture, LOST, "passwordFolders 1: 1");
+    put(SOURCE_PASSWORD_FOLDERS, 50, 0, 0);
+    run_of(fixture, SYNC_MODE_FULL, PASSWORDS_TASK);
     assert_sql(fixture, LOST, "passwordFolders 2: 1");
 }
 
