@@ -8,7 +8,7 @@
 
 #include "docbridge/v1/documentation.pb-c.h"
 #include "server/service/services.h"
-#include "tests/integration/reading/fixture.h"
+#include "tests/integration/reading/listed.h"
 
 static const char RECORDS[] =
     "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name, content_hash,"
@@ -30,19 +30,13 @@ static const char RECORDS[] =
 static Docbridge__V1__Freshness *freshness(struct fixture *fixture, const char *method,
                                            const char *name)
 {
-    struct err err;
-    Docbridge__V1__GetDocumentRequest get_document;
-    Docbridge__V1__GetFlexibleAssetRequest get_asset;
-    Docbridge__V1__GetChecklistRequest get_checklist;
+    Docbridge__V1__GetDocumentRequest get_document = DOCBRIDGE__V1__GET_DOCUMENT_REQUEST__INIT;
+    Docbridge__V1__GetFlexibleAssetRequest get_asset =
+        DOCBRIDGE__V1__GET_FLEXIBLE_ASSET_REQUEST__INIT;
+    Docbridge__V1__GetChecklistRequest get_checklist = DOCBRIDGE__V1__GET_CHECKLIST_REQUEST__INIT;
     Docbridge__V1__Document document;
     Docbridge__V1__FlexibleAsset asset;
     Docbridge__V1__Checklist checklist;
-    docbridge__v1__get_document_request__init(&get_document);
-    docbridge__v1__get_flexible_asset_request__init(&get_asset);
-    docbridge__v1__get_checklist_request__init(&get_checklist);
-    docbridge__v1__document__init(&document);
-    docbridge__v1__flexible_asset__init(&asset);
-    docbridge__v1__checklist__init(&checklist);
     get_document.name = get_asset.name = get_checklist.name = arena_strdup(&fixture->arena, name);
     const struct {
         const char *method;
@@ -54,19 +48,12 @@ static Docbridge__V1__Freshness *freshness(struct fixture *fixture, const char *
         {"GetFlexibleAsset", &get_asset, &asset, &asset.freshness},
         {"GetChecklist", &get_checklist, &checklist, &checklist.freshness},
     };
-    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
-        if (strcmp(calls[i].method, method) != 0)
-            continue;
-        for (size_t j = 0; j < documentation_service.method_count; j++)
-            if (strcmp(documentation_service.methods[j].name, method) == 0)
-                assert_int_equal(documentation_service.methods[j].unary(
-                                     &fixture->request, calls[i].in, calls[i].out, &err),
-                                 ERR_OK);
-        assert_non_null(*calls[i].freshness);
-        return *calls[i].freshness;
-    }
-    fail_msg("no method %s", method);
-    return NULL;
+    size_t i = 0;
+    while (strcmp(calls[i].method, method) != 0)
+        i++;
+    listed_call(fixture, &documentation_service, method, calls[i].in, calls[i].out);
+    assert_non_null(*calls[i].freshness);
+    return *calls[i].freshness;
 }
 
 static void what_cannot_be_read_any_more_is_stale(void **state)
