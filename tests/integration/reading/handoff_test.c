@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -385,13 +384,13 @@ static void *revoke_aside(void *context)
     return NULL;
 }
 
-static void await_waiting(struct fixture *fixture, int wanted)
+static void await_waiting(struct fixture *fixture, const char *wanted)
 {
     const char *sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-    struct deadline deadline = deadline_in(5000);
-    while (atoi(fixture_sql(fixture, sql)) < wanted && deadline_left_ms(deadline) > 0)
+    struct deadline deadline = deadline_in(20000);
+    while (strcmp(fixture_sql(fixture, sql), wanted) != 0 && deadline_left_ms(deadline) > 0)
         (void)usleep(10000);
-    assert_int_equal(atoi(fixture_sql(fixture, sql)), wanted);
+    assert_string_equal(fixture_sql(fixture, sql), wanted);
 }
 
 // Tom hands on, and is left waiting for the end of the chain, which `*ret_tx` holds.
@@ -406,7 +405,7 @@ static void hand_off_late(struct fixture *fixture, struct aside *aside, struct t
                      ERR_OK);
     assert_int_equal(audit_event_lock_head(*ret_tx, &head, &err), ERR_OK);
     assert_int_equal(pthread_create(&aside->thread, NULL, hand_off_aside, aside), 0);
-    await_waiting(fixture, 1);
+    await_waiting(fixture, "1");
 }
 
 // What ends the sender's reveals sees no hand-off that is not committed yet.
@@ -448,7 +447,7 @@ static void a_revocation_waits_for_one_on_its_way(void **state)
     struct tx *tx;
     hand_off_late(fixture, &sender, &tx);
     assert_int_equal(pthread_create(&admin.thread, NULL, revoke_aside, &admin), 0);
-    await_waiting(fixture, 2);
+    await_waiting(fixture, "2");
     tx_abortp(&tx);
     (void)pthread_join(sender.thread, NULL);
     (void)pthread_join(admin.thread, NULL);
