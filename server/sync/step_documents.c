@@ -116,20 +116,6 @@ static enum err_code choose(struct task *task, const int64_t *organization_id,
     return ERR_OK;
 }
 
-static struct walk walk_of(const int64_t *organization_id)
-{
-    return (struct walk){
-        .kind = SOURCE_DOCUMENTS,
-        .key = *organization_id,
-        .organization_id = *organization_id,
-        .folder_filter = SOURCE_FOLDER_NULL,
-        .organizations = organization_id,
-        .organization_count = 1,
-        .parts = 1,
-        .last_part = true,
-    };
-}
-
 // The organizations from the i-th on, as far as readers are idle and the form is known.
 static void read_ahead(struct task *task, const struct document_order *order, size_t i)
 {
@@ -140,7 +126,7 @@ static void read_ahead(struct task *task, const struct document_order *order, si
         int64_t id = task->organizations[k];
         if (k == i ? document_order_covers(task, order, id) : document_order_may_cover(order, id))
             continue;
-        struct walk next = walk_of(&task->organizations[k]);
+        struct walk next = walk_of_organization(SOURCE_DOCUMENTS, &task->organizations[k]);
         if (folders != PLAN_FOLDERS_NULL)
             next.folder_filter = SOURCE_FOLDER_NONE;
         if (!walk_hint(task, &next))
@@ -186,7 +172,7 @@ static enum err_code walk_organization(struct task *task, const int64_t *organiz
     if (code == ERR_UPSTREAM_RECORD_GONE)
         return ERR_OK;
     try_(code);
-    struct walk walk = walk_of(organization_id);
+    struct walk walk = walk_of_organization(SOURCE_DOCUMENTS, organization_id);
     if (approach.folders == PLAN_FOLDERS_EACH)
         return walk_each(task, &approach.list, &walk, reterr);
     if (approach.folders == PLAN_FOLDERS_NULL)

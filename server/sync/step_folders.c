@@ -9,17 +9,10 @@
 
 static struct walk folder_walk(enum source_kind kind, const int64_t *organization_id)
 {
-    return (struct walk){
-        .kind = kind,
-        .key = *organization_id,
-        .organization_id = *organization_id,
-        .organizations = organization_id,
-        .organization_count = 1,
-        .parts = 1,
-        .last_part = true,
-        .stage = 1,
-        .optional = true,
-    };
+    struct walk walk = walk_of_organization(kind, organization_id);
+    walk.stage = 1;
+    walk.optional = true;
+    return walk;
 }
 
 // How many lie in folders that are not known, and whether that is to be told: once put aside, it is

@@ -4,29 +4,16 @@
 #include "server/sync/plan.h"
 #include "server/sync/walk.h"
 
-static struct walk walk_of(enum source_kind kind, const int64_t *organization_id)
-{
-    return (struct walk){
-        .kind = kind,
-        .key = *organization_id,
-        .organization_id = *organization_id,
-        .organizations = organization_id,
-        .organization_count = 1,
-        .parts = 1,
-        .last_part = true,
-    };
-}
-
 // `peeked`: the account's first page was seen just before.
 static enum err_code by_organizations(struct task *task, enum source_kind kind, bool peeked,
                                       struct err *reterr)
 {
     for (size_t i = 0; i < task->organization_count; i++) {
-        struct walk walk = walk_of(kind, &task->organizations[i]);
+        struct walk walk = walk_of_organization(kind, &task->organizations[i]);
         walk.begins_pass = i == 0 && !peeked;
         walk.ends_pass = i + 1 == task->organization_count;
         for (size_t k = i; k < task->organization_count; k++) {
-            struct walk next = walk_of(kind, &task->organizations[k]);
+            struct walk next = walk_of_organization(kind, &task->organizations[k]);
             if (!walk_hint(task, &next))
                 break;
         }

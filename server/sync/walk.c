@@ -35,6 +35,19 @@ const char *walk_collection(enum source_kind kind)
     return names[kind];
 }
 
+struct walk walk_of_organization(enum source_kind kind, const int64_t *organization_id)
+{
+    return (struct walk){
+        .kind = kind,
+        .key = *organization_id,
+        .organization_id = *organization_id,
+        .organizations = organization_id,
+        .organization_count = 1,
+        .parts = 1,
+        .last_part = true,
+    };
+}
+
 char *walk_scope(const struct walk *walk, enum source_folder_filter filter, int64_t folder_id,
                  bool confirm, struct arena *arena)
 {

@@ -57,6 +57,9 @@ struct walk {
     const char *basis; // of the cursor; "" if NULL
 };
 
+// That of one organization's whole list, in one part; what is pointed at must live as long.
+struct walk walk_of_organization(enum source_kind kind, const int64_t *organization_id);
+
 // Walks from where the checkpoint is; does nothing if it is past this walk. `*ret_left` (NULL if it
 // cannot be) tells that the plan has become PLAN_ORGANIZATIONS, that a walk of changes must give
 // way to one of the whole, or a filtered one to one of all. Errors: see run.h.
