@@ -11,8 +11,7 @@
 #include "client/audit_file.h"
 #include "docbridge/v1/audit.pb-c.h"
 #include "server/audit/trail.h"
-#include "server/service/services.h"
-#include "tests/integration/reading/fixture.h"
+#include "tests/integration/reading/events.h"
 
 enum { EXPORT_BYTES = 8 * 1024 * 1024, DAY_S = 24 * 3600 };
 
@@ -20,34 +19,10 @@ static struct err err;
 static char text[EXPORT_BYTES];
 static size_t text_len;
 
-static const struct method *method(const char *name)
-{
-    for (size_t i = 0; i < audit_service.method_count; i++)
-        if (strcmp(audit_service.methods[i].name, name) == 0)
-            return &audit_service.methods[i];
-    fail_msg("no method %s", name);
-    return NULL;
-}
-
-static void append(struct fixture *fixture, const char *company, enum audit_type type)
-{
-    const struct audit_event event = {
-        .type = type, .phase = AUDIT_INTENT, .company_id = company, .resource_display_name = "Ü"};
-    assert_int_equal(
-        trail_write(fixture->trail, &fixture->request, &event, deadline_in(5000), NULL, &err),
-        ERR_OK);
-}
-
-static void append_some(struct fixture *fixture, int count)
-{
-    for (int i = 0; i < count; i++)
-        append(fixture, "acme", AUDIT_PASSWORD_REVEAL);
-}
-
 static enum err_code export_as(struct fixture *fixture,
                                const Docbridge__V1__ExportAuditEventsRequest *in)
 {
-    const struct stream_handler *handler = method("ExportAuditEvents")->stream;
+    const struct stream_handler *handler = event_method("ExportAuditEvents")->stream;
     const struct stream_waker waker = {NULL, NULL};
     enum stream_step step = STREAM_MESSAGE;
     void *state;
@@ -94,7 +69,8 @@ static Docbridge__V1__VerifyAuditChainResponse verify_stored(struct fixture *fix
     Docbridge__V1__VerifyAuditChainResponse out = DOCBRIDGE__V1__VERIFY_AUDIT_CHAIN_RESPONSE__INIT;
     in.start_sequence = from;
     in.max_event_count = most;
-    assert_int_equal(method("VerifyAuditChain")->unary(&fixture->request, &in, &out, &err), ERR_OK);
+    assert_int_equal(event_method("VerifyAuditChain")->unary(&fixture->request, &in, &out, &err),
+                     ERR_OK);
     return out;
 }
 
@@ -412,7 +388,7 @@ static void retention_that_fails_holds_up_no_other(void **state)
 static void retention_in_the_middle_ends_an_export(void **state)
 {
     struct fixture *fixture = *state;
-    const struct stream_handler *handler = method("ExportAuditEvents")->stream;
+    const struct stream_handler *handler = event_method("ExportAuditEvents")->stream;
     const struct stream_waker waker = {NULL, NULL};
     const Docbridge__V1__ExportAuditEventsRequest in =
         DOCBRIDGE__V1__EXPORT_AUDIT_EVENTS_REQUEST__INIT;

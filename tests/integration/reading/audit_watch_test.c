@@ -9,35 +9,10 @@
 
 #include "docbridge/v1/audit.pb-c.h"
 #include "server/audit/trail.h"
-#include "server/service/services.h"
-#include "tests/integration/reading/fixture.h"
+#include "tests/integration/reading/events.h"
 
 static struct err err;
 static atomic_int wakes;
-
-static const struct method *method(const char *name)
-{
-    for (size_t i = 0; i < audit_service.method_count; i++)
-        if (strcmp(audit_service.methods[i].name, name) == 0)
-            return &audit_service.methods[i];
-    fail_msg("no method %s", name);
-    return NULL;
-}
-
-static void append(struct fixture *fixture, const char *company, enum audit_type type)
-{
-    const struct audit_event event = {
-        .type = type, .phase = AUDIT_INTENT, .company_id = company, .resource_display_name = "Ü"};
-    assert_int_equal(
-        trail_write(fixture->trail, &fixture->request, &event, deadline_in(5000), NULL, &err),
-        ERR_OK);
-}
-
-static void append_some(struct fixture *fixture, int count)
-{
-    for (int i = 0; i < count; i++)
-        append(fixture, "acme", AUDIT_PASSWORD_REVEAL);
-}
 
 static void count_wake(void *context)
 {
@@ -55,7 +30,7 @@ static enum err_code watch(struct fixture *fixture, const char *filter, const ch
     in.filter = arena_strdup(&fixture->arena, filter);
     in.resume_token = arena_strdup(&fixture->arena, resume_token);
     err = (struct err){0};
-    return method("WatchAuditEvents")
+    return event_method("WatchAuditEvents")
         ->stream->open(&fixture->request, &in, &waker, ret_state, &err);
 }
 
@@ -65,7 +40,7 @@ static int64_t next(struct fixture *fixture, void *watched)
     Docbridge__V1__WatchAuditEventsResponse out = DOCBRIDGE__V1__WATCH_AUDIT_EVENTS_RESPONSE__INIT;
     enum stream_step step = STREAM_END;
     assert_int_equal(
-        method("WatchAuditEvents")
+        event_method("WatchAuditEvents")
             ->stream->next(&fixture->request, watched, &fixture->arena, &out, &step, &err),
         ERR_OK);
     if (step == STREAM_IDLE)
@@ -78,7 +53,7 @@ static int64_t next(struct fixture *fixture, void *watched)
 static void a_watcher_sees_what_comes(void **state)
 {
     struct fixture *fixture = *state;
-    const struct stream_handler *handler = method("WatchAuditEvents")->stream;
+    const struct stream_handler *handler = event_method("WatchAuditEvents")->stream;
     void *all, *moves;
     append_some(fixture, 2);
     assert_int_equal(watch(fixture, "", "", &all), ERR_OK);
@@ -123,7 +98,7 @@ static void a_watcher_sees_what_comes(void **state)
 static void a_watcher_does_not_go_on_in_a_shorter_trail(void **state)
 {
     struct fixture *fixture = *state;
-    const struct stream_handler *handler = method("WatchAuditEvents")->stream;
+    const struct stream_handler *handler = event_method("WatchAuditEvents")->stream;
     void *watched;
     append_some(fixture, 2);
     assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
@@ -158,7 +133,7 @@ static void a_watcher_sees_its_companies(void **state)
     assert_int_equal(next(fixture, watched), -1);
     assert_int_equal(next(fixture, watched), 0);
     clock_fake(false, 0, 0);
-    method("WatchAuditEvents")->stream->close(watched);
+    event_method("WatchAuditEvents")->stream->close(watched);
 }
 
 // What is looked through for long is no silence: whoever looks for what is rare from far back gets
@@ -171,7 +146,7 @@ static void a_long_look_is_no_silence(void **state)
     assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
     append_some(fixture, 1);
     assert_int_equal(next(fixture, watched), 2);
-    method("WatchAuditEvents")->stream->close(watched);
+    event_method("WatchAuditEvents")->stream->close(watched);
     assert_int_equal(watch(fixture, "type = SYNC", "", &watched), ERR_OK);
     (void)fixture_sql(fixture, "INSERT INTO audit_event (tenant, sequence, event_time, type, phase,"
                                " outcome, actor_subject, actor_display_name, actor_kind,"
@@ -183,12 +158,12 @@ static void a_long_look_is_no_silence(void **state)
     clock_fake(true, clock_wall_us(), clock_steady_ms() + 11000);
     fixture->request.deadline = deadline_in(10000);
     assert_int_equal(next(fixture, watched), -1);
-    method("WatchAuditEvents")->stream->close(watched);
+    event_method("WatchAuditEvents")->stream->close(watched);
     assert_int_equal(watch(fixture, "type = SYNC", token, &watched), ERR_OK);
     assert_int_equal(next(fixture, watched), 12002);
     assert_int_equal(next(fixture, watched), 0);
     clock_fake(false, 0, 0);
-    method("WatchAuditEvents")->stream->close(watched);
+    event_method("WatchAuditEvents")->stream->close(watched);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
