@@ -61,11 +61,15 @@ static void has_full_tables_counted(void **state)
     (void)fixture_sql(
         fixture,
         "INSERT INTO company (tenant, id, display_name, name_key, create_time,"
-        " update_time) SELECT 't2', n, n, n, now(), now() FROM generate_series(1, 2000) n");
+        " update_time) SELECT 't2', n, n, n, now(), now() FROM generate_series(1, 2000) n;"
+        "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name, body,"
+        "  content_hash) SELECT 't2', 'c9', 9, n, 1, n, '{}', '' FROM generate_series(1, 2000) n");
     fixture_start_sync(fixture);
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     fixture_stop_sync(fixture);
     assert_sql(fixture, "SELECT reltuples >= 2000 FROM pg_class WHERE relname = 'company'", "t");
+    assert_sql(fixture, "SELECT reltuples >= 2000 FROM pg_class WHERE relname = 'record_password'",
+               "t");
     assert_sql(fixture, "SELECT reltuples FROM pg_class WHERE relname = 'organization'", "-1");
 }
 
