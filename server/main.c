@@ -15,6 +15,7 @@
 #include "server/base/log.h"
 #include "server/notify.h"
 #include "server/rpc/server.h"
+#include "server/service/gate_memory.h"
 #include "server/service/gate_reader.h"
 #include "server/service/services.h"
 #include "server/settings/settings.h"
@@ -59,6 +60,7 @@ struct server {
     struct store *janitor_store;
     struct trail *trail;
     struct gate_reader *gate_reader;
+    struct gate_memory *gate_memory;
     struct sync *sync;
     struct backend backend;
     struct rpc_server *rpc;
@@ -273,12 +275,14 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
                               struct err *reterr)
 {
     try_(gate_reader_new(&server->gate_reader, reterr));
+    try_(gate_memory_new(GATE_MEMORY_MS, &server->gate_memory, reterr));
     server->backend = (struct backend){.store = server->store,
                                        .janitor_store = server->janitor_store,
                                        .vault = server->vault,
                                        .sync = server->sync,
                                        .trail = server->trail,
                                        .gate_reader = server->gate_reader,
+                                       .gate_memory = server->gate_memory,
                                        .source = &server->source,
                                        .idle_sources = server->idle_sources,
                                        .settings = settings};
@@ -347,6 +351,7 @@ static void stop(struct server *server, const struct settings *settings)
     server->rpc = rpc_server_free(server->rpc);
     server->sync = sync_free(server->sync);
     server->trail = trail_free(server->trail);
+    server->gate_memory = gate_memory_free(server->gate_memory);
     server->gate_reader = gate_reader_free(server->gate_reader);
     server->janitor_store = store_close(server->janitor_store);
     server->background_store = store_close(server->background_store);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "server/service/begin.h"
+#include "server/service/gate_memory.h"
 #include "server/service/name.h"
 #include "server/service/password.h"
 #include "server/service/reading.h"
@@ -207,11 +208,18 @@ static enum err_code read_gates(struct request *request, const char *subject,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
     try_(request_check_sight(tx, request, company_id, name, reterr));
-    struct password_gates_ask ask = {
-        .query = {.company_id = company_id, .password_id = password_id, .subject = subject},
-        .arena = request->arena};
+    struct password_gates_ask ask = {.query = {.company_id = company_id,
+                                               .password_id = password_id,
+                                               .subject = subject,
+                                               .company_set = request->caller->company_set,
+                                               .issue_time_us = request->caller->issue_time_us,
+                                               .with_key = true},
+                                     .arena = request->arena};
     try_(password_gates_get(tx, (struct password_gates_ask *const[]){&ask}, 1, reterr));
     *ret_gates = ask.gates;
+    // Who is told that he may reveal it will do so next.
+    if (subject == request->caller->subject)
+        gate_memory_keep(request, company_id, password_id, ret_gates);
     if (!ask.gates.known)
         return err_not_found(reterr, name);
     const struct reveal_usage usage = {subject, company_id, ret_gates->sight.connection_id,

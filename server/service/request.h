@@ -14,6 +14,7 @@
 
 enum { TOKEN_KEYS_MAX = 8 }; // as many as a vault has master keys
 
+struct gate_memory;
 struct gate_reader;
 struct idle_sources;
 struct settings;
@@ -31,6 +32,7 @@ struct backend {
     struct sync *sync;
     struct trail *trail;
     struct gate_reader *gate_reader; // for reveals
+    struct gate_memory *gate_memory; // for reveals; NULL: each reads its gates
     const struct source_settings *source;
     struct idle_sources *idle_sources; // for reveals; NULL: each opens a connection of its own
     const struct settings *settings;

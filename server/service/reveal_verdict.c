@@ -7,6 +7,7 @@
 #include "server/audit/trail.h"
 #include "server/base/log.h"
 #include "server/service/begin.h"
+#include "server/service/gate_memory.h"
 #include "server/service/gate_reader.h"
 #include "server/service/password_handoff.h"
 #include "server/service/reveal_freeze.h"
@@ -193,6 +194,28 @@ static enum err_code find_handoff(struct reveal *reveal, struct err *reterr)
     return verdict;
 }
 
+// By what is remembered, if it stands until the intent is durable, else as it is read now. What a
+// hand-off opens is another matter.
+static enum err_code look_locally(struct reveal *reveal, struct gate_look *look, struct err *reterr)
+{
+    const struct request *request = reveal->request;
+    struct gate_reader *reader = request->backend->gate_reader;
+    bool own = reveal->handoff.id == NULL;
+    if (own && gate_memory_find(request, reveal->company_id, reveal->password_id, &reveal->gates)) {
+        look->as_read = &reveal->gates;
+        look->bound = true;
+        enum err_code code = gate_reader_look(reader, look, reterr);
+        if (look->entry.event == NULL || look->entry.code != ERR_CONFLICT)
+            return code;
+        look->as_read = NULL;
+        look->bound = false;
+    }
+    try_(gate_reader_look(reader, look, reterr));
+    if (own)
+        gate_memory_keep(request, reveal->company_id, reveal->password_id, &reveal->gates);
+    return ERR_OK;
+}
+
 enum err_code reveal_pass_local_gates(struct reveal *reveal, struct err *reterr)
 {
     const struct request *request = reveal->request;
@@ -209,7 +232,7 @@ enum err_code reveal_pass_local_gates(struct reveal *reveal, struct err *reterr)
                              .judge = judge_local,
                              .context = reveal,
                              .entry.reterr = &cause};
-    enum err_code read = gate_reader_look(request->backend->gate_reader, &look, &cause);
+    enum err_code read = look_locally(reveal, &look, &cause);
     if (read != ERR_OK && read != ERR_RESOURCE_NOT_FOUND)
         return pass_on(&cause, reterr);
     if (look.entry.event == NULL)

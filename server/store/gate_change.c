@@ -20,6 +20,8 @@ const char *gate_snapshot_older(const char *a, const char *b)
     int64_t a_min, a_max, b_min, b_max;
     if (a == NULL || b == NULL)
         return a == NULL ? b : a;
+    if (strcmp(a + strcspn(a, "@"), b + strcspn(b, "@")) != 0)
+        return "1:1:@none";
     read_snapshot(a, &a_min, &a_max);
     read_snapshot(b, &b_min, &b_max);
     if (a_max != b_max)

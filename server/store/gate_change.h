@@ -7,15 +7,23 @@
 
 #include "server/store/store.h"
 
-// For statements: whether there was one since a snapshot, which is NULL for no. In the order of the
-// key: without statistics the planner would read all of the table.
-#define GATE_CHANGED(snapshot)                                                    \
-    " ((SELECT true FROM gate_change g WHERE g.tenant = $1"                       \
-    "   AND g.transaction >= pg_snapshot_xmin(" snapshot "::pg_snapshot)"         \
-    "   AND NOT pg_visible_in_snapshot(g.transaction, " snapshot "::pg_snapshot)" \
+// For statements: what has been seen by one that reads gates. Transactions have their numbers of
+// the server: one that takes over from it may give some of them to others, so it is told which it
+// is.
+#define GATE_SNAPSHOT " (pg_current_snapshot() || '@' || " GATE_SERVER ")"
+#define GATE_SERVER "extract(epoch FROM pg_postmaster_start_time())"
+// Whether there was a change since a snapshot, which is NULL for no. In the order of the key:
+// without statistics the planner would read all of the table.
+#define GATE_CHANGED(snapshot)                                                                \
+    " ((split_part(" snapshot ", '@', 2) <> " GATE_SERVER "::text) IS TRUE"                   \
+    "  OR (SELECT true FROM gate_change g WHERE g.tenant = $1"                                \
+    "   AND g.transaction >= pg_snapshot_xmin(split_part(" snapshot ", '@', 1)::pg_snapshot)" \
+    "   AND NOT pg_visible_in_snapshot(g.transaction,"                                        \
+    "                                  split_part(" snapshot ", '@', 1)::pg_snapshot)"        \
     "   ORDER BY g.transaction LIMIT 1) IS NOT NULL)"
 
-// Of two snapshots the one that saw less: what it saw, both did. One may be NULL.
+// Of two snapshots the one that saw less: what it saw, both did. One may be NULL. Of two servers'
+// there is none: one is given since which there always was a change.
 const char *gate_snapshot_older(const char *a, const char *b);
 // Removes those of all tenants that no reveal can ask for any more; `tx` is the janitor's.
 enum err_code gate_change_purge(struct tx *tx, struct err *reterr) _must_check_;

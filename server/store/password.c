@@ -1,6 +1,7 @@
 #include "server/store/password.h"
 
 #include "server/store/composite.h"
+#include "server/store/gate_change.h"
 #include "server/store/vault_record.h"
 
 // What it is part of upstream, and the name of that; '' if it stands by itself.
@@ -140,8 +141,7 @@ static const struct statement GATES = {
     "WITH one AS MATERIALIZED (SELECT c.*, f.password_sharing_enabled,"
     "       c.key_last_success_time < now() - interval '1 day'"
     "         OR c.capabilities @> '[{\"kind\": 6, \"grant\": 3}]' AS unproven,"
-    "       v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext,"
-    "       pg_current_snapshot() AS snapshot"
+    "       v.scheme, v.master_key_id, v.wrapped_key, v.ciphertext," GATE_SNAPSHOT " AS snapshot"
     "  FROM (SELECT) x LEFT JOIN LATERAL (" SIGHT_CHOSEN ") c ON true"
     "  LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"
     "  LEFT JOIN vault_record v ON $3::boolean AND v.tenant = $1"
@@ -306,4 +306,32 @@ enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const
         try_(read_gates(&rows, row, ask->arena, &ask->gates, reterr));
     }
     return ERR_OK;
+}
+
+// NULL stays NULL.
+static bool copy_text(const char **text, struct arena *arena)
+{
+    const char *copy = arena_strdup(arena, *text);
+    bool copied = copy != NULL || *text == NULL;
+    *text = copy;
+    return copied;
+}
+
+bool password_gates_copy(const struct password_gates *gates, struct arena *arena,
+                         struct password_gates *ret_copy)
+{
+    struct password_gates copy = *gates;
+    struct sealed *key = NULL;
+    bool copied = copy_text(&copy.sight.company_display_name, arena) &&
+                  copy_text(&copy.sight.connection_id, arena) &&
+                  copy_text(&copy.display_name, arena) && copy_text(&copy.web_url, arena) &&
+                  copy_text(&copy.category_display_name, arena) &&
+                  copy_text(&copy.embedded_in, arena) && copy_text(&copy.snapshot, arena);
+    if (copied && gates->key != NULL) {
+        key = arena_alloc(arena, sizeof(*key));
+        copied = key != NULL && vault_record_copy(gates->key, arena, key);
+    }
+    copy.key = key;
+    *ret_copy = copy;
+    return copied;
 }

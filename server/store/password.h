@@ -95,6 +95,10 @@ struct password_gates_ask {
     struct password_gates gates;
 };
 
+// Copies them with all texts to another arena; false: it is full.
+bool password_gates_copy(const struct password_gates *gates, struct arena *arena,
+                         struct password_gates *ret_copy) _must_check_;
+
 // Reads the gates of some entries in one statement.
 enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const *asks,
                                  size_t count, struct err *reterr) _must_check_;

@@ -34,6 +34,23 @@ enum err_code vault_record_read(const struct rows *rows, int row, int first, str
     return read ? ERR_OK : err_no_memory(reterr);
 }
 
+static const unsigned char *copy_bytes(const unsigned char *bytes, size_t len, struct arena *arena)
+{
+    return (const unsigned char *)arena_strndup(arena, (const char *)bytes, len);
+}
+
+bool vault_record_copy(const struct sealed *sealed, struct arena *arena, struct sealed *ret_copy)
+{
+    struct sealed copy = *sealed;
+    copy.scheme = arena_strdup(arena, sealed->scheme);
+    copy.master_key_id = arena_strdup(arena, sealed->master_key_id);
+    copy.wrapped_key = copy_bytes(sealed->wrapped_key, sealed->wrapped_key_len, arena);
+    copy.ciphertext = copy_bytes(sealed->ciphertext, sealed->ciphertext_len, arena);
+    *ret_copy = copy;
+    return copy.scheme != NULL && copy.master_key_id != NULL && copy.wrapped_key != NULL &&
+           copy.ciphertext != NULL;
+}
+
 enum err_code vault_record_get(struct tx *tx, const char *connection_id, int64_t version,
                                struct arena *arena, struct sealed *ret_sealed, struct err *reterr)
 {

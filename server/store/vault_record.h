@@ -12,6 +12,9 @@
 enum { VAULT_RECORD_COLUMNS = 4 };
 enum err_code vault_record_read(const struct rows *rows, int row, int first, struct arena *arena,
                                 struct sealed *ret_sealed, struct err *reterr) _must_check_;
+// Copies it to another arena; false: it is full.
+bool vault_record_copy(const struct sealed *sealed, struct arena *arena,
+                       struct sealed *ret_copy) _must_check_;
 // Stores a version. Errors: INTERNAL if it is there already.
 enum err_code vault_record_insert(struct tx *tx, const char *connection_id, int64_t version,
                                   const struct sealed *sealed, struct err *reterr) _must_check_;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "server/audit/trail.h"
+#include "server/service/gate_memory.h"
 #include "server/service/gate_reader.h"
 #include "server/store/store.h"
 #include "server/sync/sync.h"
@@ -213,8 +214,10 @@ int fixture_fresh(void **state)
                                          .signing_key_file = fixture->key_path};
     assert_int_equal(trail_new(&trail, &fixture->trail, &err), ERR_OK);
     assert_int_equal(gate_reader_new(&fixture->gate_reader, &err), ERR_OK);
+    assert_int_equal(gate_memory_new(GATE_MEMORY_MS, &fixture->gate_memory, &err), ERR_OK);
     fixture->backend = (struct backend){.trail = fixture->trail,
                                         .gate_reader = fixture->gate_reader,
+                                        .gate_memory = fixture->gate_memory,
                                         .store = fixture->store,
                                         .vault = fixture->vault,
                                         .sync = fixture->sync,
@@ -251,6 +254,7 @@ int fixture_drop(void **state)
 {
     struct fixture *fixture = *state;
     fixture->sync = sync_free(fixture->sync);
+    fixture->gate_memory = gate_memory_free(fixture->gate_memory);
     fixture->gate_reader = gate_reader_free(fixture->gate_reader);
     fixture->trail = trail_free(fixture->trail);
     fixture->janitor_store = store_close(fixture->janitor_store);

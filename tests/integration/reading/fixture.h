@@ -34,6 +34,7 @@ struct fixture {
     struct store *janitor_store;
     struct trail *trail;
     struct gate_reader *gate_reader;
+    struct gate_memory *gate_memory;
     struct vault *vault;
     struct source_settings source;
     struct sync *sync; // not started: it counts requests and runs nothing

@@ -1,6 +1,12 @@
 #include "tests/integration/reading/reveals.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
 #include "server/service/password.h"
+#include "server/store/store.h"
 
 struct asks asks;
 Docbridge__V1__RevealPasswordResponse revealed;
@@ -44,4 +50,17 @@ const char *last_event(struct fixture *fixture)
                        "SELECT concat_ws(' ', phase, outcome, error_reason, upstream_status,"
                        " upstream_served, intent_sequence) FROM audit_event WHERE tenant = 't1'"
                        " ORDER BY sequence DESC LIMIT 1");
+}
+
+int gate_looks(struct fixture *fixture)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct rows rows _cleanup_(rows_done) = {NULL};
+    static const struct statement statement = {
+        "looks", "SELECT coalesce(sum(generic_plans + custom_plans), 0)"
+                 " FROM pg_prepared_statements WHERE name = 'password_gates_get'"};
+    struct err err;
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(tx_query(tx, &statement, NULL, 0, &rows, &err), ERR_OK);
+    return (int)rows_int64(&rows, 0, 0);
 }

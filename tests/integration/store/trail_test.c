@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/audit/trail.h"
+#include "server/store/gate_change.h"
 #include "tests/integration/store/fixture.h"
 
 enum { WRITERS = 16, EVENTS_EACH = 20, WAIT_MS = 30000 };
@@ -268,8 +269,7 @@ static void each_of_a_turn_has_its_own_place(void **state)
 
 static const char *snapshot(struct arena *arena)
 {
-    return arena_strdup(arena,
-                        test_postgres_value(database->admin_dsn, "SELECT pg_current_snapshot()"));
+    return arena_strdup(arena, test_postgres_value(database->admin_dsn, "SELECT" GATE_SNAPSHOT));
 }
 
 // Of a group that depends on what was read at different times, the earliest of them counts.
@@ -285,12 +285,15 @@ static void what_depends_on_gates_is_written_if_they_stand(void **state)
     const char *before = snapshot(&arena);
     (void)test_postgres_value(database->admin_dsn, "DELETE FROM company; SELECT 1");
     const char *after = snapshot(&arena);
+    // Of a server that was started at another time.
+    const char *other = arena_printf(&arena, "%s0", after);
     const struct {
         const char *snapshots[3];
         const char *codes; // of each: '-' is written
     } rows[] = {{{after, after, NULL}, "---"},     {{before, NULL, NULL}, "c--"},
                 {{after, before, NULL}, "cc-"},    {{before, after, NULL}, "cc-"},
-                {{before, before, before}, "ccc"}, {{after, NULL, after}, "---"}};
+                {{before, before, before}, "ccc"}, {{after, NULL, after}, "---"},
+                {{other, NULL, NULL}, "c--"},      {{after, other, NULL}, "cc-"}};
     // Behind an end that is believed in, and with the end locked.
     for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
         struct trail_entry all[3], *entries[3];
@@ -314,7 +317,7 @@ static void what_depends_on_gates_is_written_if_they_stand(void **state)
             writer = trail_free(writer);
     }
     assert_int_equal(breaks_of("gated"), 0);
-    assert_int_equal(number("SELECT count(*) FROM audit_event WHERE tenant = 'gated'"), 1 + 6 + 20);
+    assert_int_equal(number("SELECT count(*) FROM audit_event WHERE tenant = 'gated'"), 1 + 8 + 26);
 }
 
 // Planning what writes an event takes longer than writing it.

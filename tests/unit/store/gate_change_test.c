@@ -29,8 +29,23 @@ static void the_older_saw_less(void **state)
     assert_null(gate_snapshot_older(NULL, NULL));
 }
 
+// What another server has seen, nobody knows: neither is given.
+static void of_two_servers_none_is_older(void **state)
+{
+    (void)state;
+    static const char *const snapshots[] = {"9:9:@1.5", "9:9:@1.50", "9:9:@", "9:9:"};
+    for (size_t i = 0; i < ARRAY_LEN(snapshots); i++) {
+        const char *first = snapshots[i];
+        assert_string_equal(gate_snapshot_older(first, "7:7:@2.5"), "1:1:@none");
+        assert_string_equal(gate_snapshot_older("7:7:@2.5", first), "1:1:@none");
+        assert_string_equal(gate_snapshot_older("1:1:@none", first), "1:1:@none");
+    }
+    assert_string_equal(gate_snapshot_older("9:9:@2.5", "7:7:@2.5"), "7:7:@2.5");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_older_saw_less)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_older_saw_less),
+                                       cmocka_unit_test(of_two_servers_none_is_older)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

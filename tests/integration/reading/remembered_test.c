@@ -1,0 +1,198 @@
+// Who was just told that he may reveal an entry, or just did, is judged by what was read then, as
+// long as nothing of it has changed; nobody else is.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "server/service/gate_memory.h"
+#include "server/service/password.h"
+#include "tests/integration/reading/reveals.h"
+
+enum { A = PASSWORD_PLAIN, B = PASSWORD_UNCATEGORIZED };
+
+static bool explained(struct fixture *fixture, int password, bool assumed)
+{
+    Docbridge__V1__ExplainPasswordAccessRequest in;
+    Docbridge__V1__ExplainPasswordAccessResponse out;
+    Docbridge__V1__ExplainPasswordAccessRequest__AssumedSubject subject;
+    docbridge__v1__explain_password_access_request__init(&in);
+    docbridge__v1__explain_password_access_response__init(&out);
+    docbridge__v1__explain_password_access_request__assumed_subject__init(&subject);
+    in.name = arena_printf(&fixture->arena, "companies/acme/passwords/%d", password);
+    in.assumed_subject = assumed ? &subject : NULL;
+    struct err err;
+    assert_int_equal(password_explain(&fixture->request, &in, &out, &err), ERR_OK);
+    return out.allowed;
+}
+
+static int looks_of(struct fixture *fixture, int password, enum err_code expected)
+{
+    int before = gate_looks(fixture);
+    assert_int_equal(reveal(fixture, password), expected);
+    return gate_looks(fixture) - before;
+}
+
+static void who_was_told_is_judged_by_that(void **state)
+{
+    struct fixture *fixture = *state;
+    reveals_set_policy(fixture, "revision = 4");
+    assert_true(explained(fixture, A, false));
+    assert_int_equal(looks_of(fixture, A, ERR_OK), 0);
+    assert_string_equal(revealed.plaintext, "s3cret-c4nary");
+    assert_string_equal(
+        fixture_sql(fixture,
+                    "SELECT string_agg(concat_ws('|', phase, outcome, resource_display_name,"
+                    " company_display_name, organization, password_category_display_name,"
+                    " policy_version), ' ' ORDER BY sequence) FROM audit_event"),
+        "1|0|Firewall admin|Acme GmbH|connections/c1/organizations/41|Infrastructure|4 "
+        "2|1|Firewall admin|Acme GmbH|connections/c1/organizations/41|Infrastructure|4");
+    // Of another entry nothing is known; of it then there is.
+    upstream.live.category_id = 0;
+    assert_int_equal(looks_of(fixture, B, ERR_OK), 1);
+    assert_int_equal(looks_of(fixture, B, ERR_OK), 0);
+    // A refusal is as good.
+    asks.handoff = NULL;
+    assert_false(explained(fixture, PASSWORD_VAULTED, false));
+    assert_int_equal(looks_of(fixture, PASSWORD_VAULTED, ERR_PASSWORD_VAULTED_UPSTREAM), 0);
+    assert_string_equal(last_event(fixture), "3 2 PASSWORD_VAULTED_UPSTREAM 0 f 0");
+    assert_int_equal(upstream.calls, 3);
+}
+
+static void any_change_is_heeded(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *change, *undo;
+        enum err_code code;
+    } rows[] = {
+        {"UPDATE connection SET reveals_paused = true",
+         "UPDATE connection SET reveals_paused = false", ERR_REVEALS_PAUSED},
+        {"UPDATE connection_config SET password_sharing_enabled = false",
+         "UPDATE connection_config SET password_sharing_enabled = true",
+         ERR_PASSWORD_SHARING_DISABLED},
+        {"UPDATE company_password_access SET level = 1",
+         "UPDATE company_password_access SET level = 2", ERR_COMPANY_NO_ACCESS},
+        {"UPDATE company_password_category SET category_id = 8",
+         "UPDATE company_password_category SET category_id = 7", ERR_CATEGORY_NOT_ALLOWED},
+        {"DELETE FROM mapping WHERE organization_id = 41",
+         "INSERT INTO mapping (tenant, connection_id, organization_id, company_id, source,"
+         "  actor_subject, actor_display_name, actor_kind, create_time)"
+         " VALUES ('t1', 'c1', 41, 'acme', 1, 'ada', 'Ada', 1, now())",
+         ERR_RESOURCE_NOT_FOUND},
+        {"UPDATE record SET archived = true WHERE id = 9001",
+         "UPDATE record SET archived = false WHERE id = 9001", ERR_PASSWORD_ARCHIVED_UPSTREAM},
+        {"UPDATE record SET vaulted = true WHERE id = 9001",
+         "UPDATE record SET vaulted = false WHERE id = 9001", ERR_PASSWORD_VAULTED_UPSTREAM},
+        {"DELETE FROM record WHERE id = 9011", "SELECT 1", ERR_OK},
+        {"INSERT INTO reveal_freeze VALUES ('t1', 3, '', 'f1', '', 'x', 'x', 1, 1, 60, now())",
+         "DELETE FROM reveal_freeze", ERR_REVEALS_FROZEN},
+        {"UPDATE reveal_policy SET reason_required = true",
+         "UPDATE reveal_policy SET reason_required = false", ERR_REVEAL_REASON_REQUIRED},
+        {"UPDATE reveal_policy SET user_limit = 1, user_window_s = 3600",
+         "UPDATE reveal_policy SET user_limit = 0, user_window_s = 0", ERR_OK},
+        {"DELETE FROM vault_record WHERE false; UPDATE vault_record SET version = 2",
+         "UPDATE vault_record SET version = 1", ERR_VAULT_RECORD_UNREADABLE},
+        {"INSERT INTO subject_revocation (tenant, subject, revoke_time)"
+         " VALUES ('t1', 'tom', now() + interval '1 minute')",
+         "DELETE FROM subject_revocation", ERR_TOKEN_REVOKED},
+    };
+    fixture->caller.issue_time_us = clock_wall_us();
+    reveals_set_policy(fixture, "revision = 1");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(reveal(fixture, A), ERR_OK);
+        assert_int_equal(looks_of(fixture, A, ERR_OK), 0);
+        (void)fixture_sql(fixture, rows[i].change);
+        int calls = upstream.calls;
+        assert_int_equal(looks_of(fixture, A, rows[i].code), 1);
+        assert_int_equal(upstream.calls - calls, rows[i].code == ERR_OK);
+        (void)fixture_sql(fixture, rows[i].undo);
+    }
+}
+
+// Each is somebody of whom something else would be read.
+static void nobody_else_is_judged_by_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct principal *caller = &fixture->caller;
+    const struct principal tom = *caller;
+    (void)fixture_sql(fixture, "INSERT INTO reveal_freeze VALUES"
+                               " ('t1', 1, 'ann', 'f1', '', 'x', 'x', 1, 1, 60, now());"
+                               "INSERT INTO company_set VALUES ('t1', 'south', 1, 1, now()),"
+                               "  ('t1', 'north', 1, 0, now());"
+                               "INSERT INTO company_set_member VALUES ('t1', 'south', 'acme');"
+                               "INSERT INTO subject_revocation (tenant, subject, revoke_time)"
+                               " VALUES ('t1', 'tom', now() - interval '1 hour')");
+    caller->issue_time_us = clock_wall_us();
+    caller->all_companies = false;
+    caller->company_set = "south";
+    assert_int_equal(reveal(fixture, A), ERR_OK);
+    assert_int_equal(looks_of(fixture, A, ERR_OK), 0);
+    const struct principal told = *caller;
+    caller->company_set = "north";
+    assert_int_equal(looks_of(fixture, A, ERR_RESOURCE_NOT_FOUND), 1);
+    *caller = told;
+    caller->issue_time_us = clock_wall_us() - INT64_C(7200) * 1000000;
+    assert_int_equal(looks_of(fixture, A, ERR_TOKEN_REVOKED), 1);
+    *caller = told;
+    caller->subject = "ann";
+    assert_int_equal(looks_of(fixture, A, ERR_REVEALS_FROZEN), 1);
+    *caller = told;
+    caller->tenant = "t2";
+    assert_int_equal(looks_of(fixture, A, ERR_RESOURCE_NOT_FOUND), 1);
+    *caller = told;
+    asks.company = "beta";
+    assert_int_equal(looks_of(fixture, A, ERR_RESOURCE_NOT_FOUND), 1);
+    asks.company = NULL;
+    // The same caller with another token may see and do less.
+    caller->company_set = NULL;
+    assert_int_equal(reveal(fixture, A), ERR_RESOURCE_NOT_FOUND);
+    *caller = told;
+    caller->permissions = 1u << PERMISSION_READ_DOCUMENTATION;
+    assert_int_equal(looks_of(fixture, A, ERR_MISSING_PERMISSION), 0);
+    *caller = tom;
+}
+
+static void not_remembered(void **state)
+{
+    struct fixture *fixture = *state;
+    // What is asked about another.
+    fixture->caller.permissions |= 1u << PERMISSION_MANAGE_INTEGRATIONS;
+    (void)explained(fixture, A, true);
+    assert_int_equal(looks_of(fixture, A, ERR_OK), 1);
+    // What is too long.
+    upstream.live.category_id = 0;
+    (void)fixture_sql(fixture, "UPDATE record SET web_url = repeat('x', 20000) WHERE id = 9002");
+    assert_int_equal(looks_of(fixture, B, ERR_OK), 1);
+    assert_int_equal(looks_of(fixture, B, ERR_OK), 1);
+    // What a budget counts.
+    upstream.live.category_id = 7;
+    reveals_set_policy(fixture, "user_limit = 9, user_window_s = 3600");
+    assert_int_equal(looks_of(fixture, A, ERR_OK), 1);
+    assert_int_equal(looks_of(fixture, A, ERR_OK), 1);
+}
+
+static void it_is_forgotten_in_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err;
+    struct gate_memory *short_lived;
+    assert_int_equal(gate_memory_new(0, &short_lived, &err), ERR_OK);
+    fixture->backend.gate_memory = short_lived;
+    assert_int_equal(looks_of(fixture, A, ERR_OK), 1);
+    assert_int_equal(looks_of(fixture, A, ERR_OK), 1);
+    short_lived = gate_memory_free(short_lived);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, reveals_fresh, fixture_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(who_was_told_is_judged_by_that), TEST(any_change_is_heeded),
+        TEST(nobody_else_is_judged_by_it),    TEST(not_remembered),
+        TEST(it_is_forgotten_in_time),
+    };
+    return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
+}
