@@ -1,12 +1,19 @@
 """What a reveal adds to the emulator's own answer, plain and sealed; and how many a tenant gets at once."""
 
+import itertools
 import json
 import os
 import re
 import resource
+import socket
+import struct
+import sys
 import time
 
+sys.path.append(os.path.join(os.environ["BENCH_ROOT"], "tests/integration/rpc"))
+
 import audit
+import http2
 import reading
 import stack
 import sync
@@ -14,9 +21,11 @@ from measure import Broken, cpu_of, latencies_ms, output, quantile
 
 FLOOR = os.path.join(os.environ["BENCH_BIN"], "tests/bench/floor")
 METHOD = "/docbridge.v1.PasswordService/RevealPassword"
+EXPLAIN = "/docbridge.v1.PasswordService/ExplainPasswordAccess"
 # Of a sync, by IT Glue's limit; and reveals beside it, which are so few that the other nine tenths of the settings'
 # limit are never used up.
 PAGES_A_SECOND, PACE = 10, 40
+WINDOW_UPDATE = 8
 # Of whom nobody has the other half: X25519's base point.
 RECIPIENT = bytes([4 << 3 | 2, 32, 9]) + bytes(31)
 
@@ -56,6 +65,61 @@ class Reveals:
         return float(done.group(1)), latencies_ms(log)
 
 
+class Others:
+    """Of many entries, each in its turn, one at a time over one connection, as h2load cannot ask for them."""
+
+    def __init__(self, server, tenant, names):
+        self.names = itertools.cycle(names)
+        window = http2.frame(WINDOW_UPDATE, payload=struct.pack(">I", 1 << 30))
+        self.link = http2.Connection(int(server.address.rsplit(":", 1)[1]),
+                                     http2.PREFACE + http2.frame(http2.SETTINGS) + window)
+        self.link.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"localhost"),
+                        (b"content-type", b"application/grpc"), (b"te", b"trailers"), (b"grpc-timeout", b"10S"),
+                        (b"authorization", b"Bearer " + tenant.token().encode())]
+        self.table, self.stream = [], -1
+
+    def block(self, headers):
+        """What was said before by its place in the table, as clients do."""
+        out = b""
+        for header in headers:
+            if header in self.table:
+                out += bytes([0x80 | 61 + len(self.table) - self.table.index(header)])
+            else:
+                out += b"\x40" + http2.block([header])[1:]
+                self.table.append(header)
+        return out
+
+    def ms(self, method, name):
+        self.stream += 2
+        message = stack.text_field(1, name)
+        headers = self.block([(b":path", method.encode()), *self.headers])
+        call = (http2.frame(http2.HEADERS, http2.END_HEADERS, self.stream, headers) +
+                http2.frame(http2.DATA, http2.END_STREAM, self.stream,
+                            b"\0" + struct.pack(">I", len(message)) + message))
+        began, answered = time.perf_counter(), False
+        self.link.send(call)
+        while True:
+            kind, flags, stream, payload = self.link.next()
+            if kind in (http2.SETTINGS, http2.PING) and not flags & http2.ACK:
+                self.link.send(http2.frame(kind, http2.ACK, payload=payload if kind == http2.PING else b""))
+            answered |= kind == http2.DATA and len(payload) > 5
+            if stream == self.stream and kind in (http2.HEADERS, http2.DATA) and flags & http2.END_STREAM:
+                break
+        if not answered:
+            raise Broken(f"{method} of {name} was refused")
+        return (time.perf_counter() - began) * 1000
+
+    def reveals(self, count, explained):
+        """Milliseconds of reveals, without the explanation's."""
+        times = []
+        for name in itertools.islice(self.names, count):
+            if explained:
+                self.ms(EXPLAIN, name)
+            times.append(self.ms(METHOD, name))
+        return sorted(times)
+
+
 def least(url, callers, seconds):
     """As many callers that do only what no reveal can do without: the two commits, and the GET between them."""
     with open(stack.path("api-key"), encoding="ascii") as key:
@@ -65,8 +129,14 @@ def least(url, callers, seconds):
     return float(output(argv))
 
 
-def serial(report, plain, sealed, url, plan):
-    ways = {"reveal": plain, "sealed reveal": sealed}
+def serial(report, plain, sealed, others, url, plan):
+    """`plain` and `sealed` again and again; `others`: of entries not revealed before, half of them explained first."""
+    ways = {
+        "reveal": lambda count: plain.load(1, count)[1],
+        "sealed reveal": lambda count: sealed.load(1, count)[1],
+        "reveal after its explanation": lambda count: others.reveals(count // 2, explained=True),
+        "reveal out of the blue": lambda count: others.reveals(count // 2, explained=False),
+    }
     rounds = max(3, plan.rounds)
     count = max(50, plan.reveals // rounds)
     shares = (("p50", 0.5, "<= 2"), ("p99", 0.99, "<= 6"))
@@ -78,8 +148,8 @@ def serial(report, plain, sealed, url, plan):
         there = upstream_ms(url, count)
         for label, share, _ in shares:
             floor[label].append(quantile(there, share))
-        for way, reveals in ways.items():
-            _, here = reveals.load(1, count)
+        for way, load in ways.items():
+            here = load(count)
             for label, share, _ in shares:
                 ours[way, label].append(quantile(here, share))
     for way in ways:
@@ -88,7 +158,8 @@ def serial(report, plain, sealed, url, plan):
             report.add("reveal", f"{way}: {label} vs the emulator alone", ours[way, label], floor[label], "ms",
                        inverse=True)
             report.add("reveal", f"{way}: {label} added", added, [], "ms", limit, of="ours", inverse=True,
-                       note=f"fsync on, one at a time, {rounds * count:,} reveals; both sides keep their TLS "
+                       note=f"fsync on, one at a time, {rounds * count:,} reveals of one entry, {rounds * count // 2:,} "
+                       "after its explanation and as many of entries that nobody had asked about; all keep their TLS "
                        "connection")
     report.add("reveal", "reveal: p50 vs the two commits and the GET alone", ours["reveal", "p50"], bare, "ms",
                inverse=True, note="floor.c with one caller: its mean; without gates, vault and gRPC")
@@ -144,11 +215,11 @@ def at_once(report, plain, url, plan):
                note=f"floor.c: libpq and curl, {audit.CALLERS} threads; CPU of a reveal in us: {shares.text()}")
 
 
-def entry_of(tenant):
-    """The name of one that may be revealed."""
+def entries_of(tenant, count):
+    """The names of some of one company that may be revealed."""
     company = reading.open_company(tenant)
-    entries = json.loads(tenant.cli("-o", "json", "passwords", "list", f"companies/{company}", "--limit", "50"))
-    return next(entry["name"] for entry in entries["passwords"] if entry.get("revealable"))
+    entries = json.loads(tenant.cli("-o", "json", "passwords", "list", f"companies/{company}", "--limit", str(count)))
+    return [entry["name"] for entry in entries["passwords"] if entry.get("revealable")]
 
 
 def loads_beside(run, reveals):
@@ -170,7 +241,7 @@ def beside_a_sync(report):
     tenant = stack.Tenant("beside", server)
     tenant.connect()
     sync.passwords_only(tenant)
-    reveals = Reveals(server, tenant, entry_of(tenant), False)
+    reveals = Reveals(server, tenant, entries_of(tenant, 50)[0], False)
     stack.settle(server)
     reveals.load(1, PACE, pace=PACE)
     before, began = sync.last_seq(), time.monotonic()
@@ -188,11 +259,11 @@ def beside_a_sync(report):
 def reveal(report, plan):
     server = stack.docbridged("docbridged-reveal", core=stack.BOTH_CORES)
     tenant = stack.Tenant("bench", server)
-    name = entry_of(tenant)
+    stack.settle(server)
+    name, *names = entries_of(tenant, 1001)
     url = f"{os.environ['EU']}/passwords/{name.rsplit('/', 1)[1]}?show_password=true"
     plain, sealed = (Reveals(server, tenant, name, way) for way in (False, True))
-    stack.settle(server)
-    serial(report, plain, sealed, url, plan)
+    serial(report, plain, sealed, Others(server, tenant, names), url, plan)
     at_once(report, plain, url, plan)
     server.stop()
     beside_a_sync(report)
