@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "server/base/encoding.h"
+
 enum { HOST_MAX_BYTES = 256, BACKLOG = 1024 };
 
 static const char UNIX[] = "unix:", ABSTRACT[] = "unix-abstract:";
@@ -39,6 +41,16 @@ static bool is_loopback(const struct sockaddr *address)
     return IN6_IS_ADDR_LOOPBACK(&ip.sin6_addr);
 }
 
+// getaddrinfo() would take 65536 more for the same port. A port may be the name of a service.
+static bool is_port(const char *text)
+{
+    size_t len = strlen(text);
+    int64_t number;
+    if (len == 0 || strspn(text, "0123456789") != len)
+        return len > 0;
+    return encoding_int64(text, len, &number) && number <= UINT16_MAX;
+}
+
 // What "host:port" or "[host]:port" resolves to; the caller frees it.
 static enum err_code resolve(const char *address, struct addrinfo **ret_found, struct err *reterr)
 {
@@ -46,6 +58,8 @@ static enum err_code resolve(const char *address, struct addrinfo **ret_found, s
     const char *colon = strrchr(address, ':');
     if (colon == NULL || colon == address || (size_t)(colon - address) >= HOST_MAX_BYTES)
         return err_invalid(reterr, "listen", "the address %s is not host:port", address);
+    if (!is_port(colon + 1))
+        return err_invalid(reterr, "listen", "the address %s has no port from 0 to 65535", address);
     const char *start = address;
     size_t len = (size_t)(colon - address);
     if (start[0] == '[' && start[len - 1] == ']') {

@@ -244,6 +244,10 @@ static void refuses_addresses(void **state)
         {{.address = "127.0.0.1"}, "listen: the address 127.0.0.1 is not host:port"},
         {{.address = ""}, "not host:port"},
         {{.address = ":80"}, "not host:port"},
+        {{.address = "127.0.0.1:"}, "listen: the address 127.0.0.1: has no port"},
+        {{.address = "127.0.0.1:65536"}, "has no port from 0 to 65535"},
+        {{.address = "127.0.0.1:99999999999999999999"}, "has no port from 0 to 65535"},
+        {{.address = "127.0.0.1:no-such-service"}, "cannot be resolved"},
         {{.address = "::1:80"}, "listen: the address ::1:80 lacks brackets"},
         {{.address = "unix:/nonexistent/folder/s"}, "listen: cannot listen"},
     };
