@@ -133,7 +133,20 @@ static enum err_code check_settings(struct server *server, const struct settings
     try_(required(settings->token_issuer, "token_issuer", reterr));
     try_(required(settings->token_audience, "token_audience", reterr));
     try_(required(settings->database_url, "database_url", reterr));
-    return cut_addresses(server, settings, reterr);
+    try_(cut_addresses(server, settings, reterr));
+    for (size_t i = 0; i < server->listener_count; i++)
+        try_(rpc_listener_check(&server->listeners[i], reterr));
+    server->source = (struct source_settings){
+        .base_url = {[SOURCE_REGION_US] = settings->itglue_us_url,
+                     [SOURCE_REGION_EU] = settings->itglue_eu_url,
+                     [SOURCE_REGION_AU] = settings->itglue_au_url},
+        .ca_file = settings->itglue_ca_file,
+        .proxy = settings->upstream_proxy,
+        .request_timeout_ms = settings->upstream_timeout_ms,
+        .image_hosts = settings->upstream_image_hosts,
+        .image_key = settings->upstream_image_key,
+    };
+    return source_settings_check(&server->source, reterr);
 }
 
 // Cuts "a,b" into files of keys that open.
@@ -163,20 +176,8 @@ static enum err_code open_vault_and_auth(struct server *server, const struct set
     return auth_new(&auth, &server->auth, reterr);
 }
 
-static enum err_code open_source(struct server *server, const struct settings *settings,
-                                 struct err *reterr)
+static enum err_code open_source(struct server *server, struct err *reterr)
 {
-    server->source = (struct source_settings){
-        .base_url = {[SOURCE_REGION_US] = settings->itglue_us_url,
-                     [SOURCE_REGION_EU] = settings->itglue_eu_url,
-                     [SOURCE_REGION_AU] = settings->itglue_au_url},
-        .ca_file = settings->itglue_ca_file,
-        .proxy = settings->upstream_proxy,
-        .request_timeout_ms = settings->upstream_timeout_ms,
-        .image_hosts = settings->upstream_image_hosts,
-        .image_key = settings->upstream_image_key,
-    };
-    try_(source_settings_check(&server->source, reterr));
     try_(source_global_init(reterr));
     server->idle_sources = idle_sources_new(IDLE_SOURCE_MS);
     return server->idle_sources == NULL ? err_no_memory(reterr) : ERR_OK;
@@ -321,7 +322,7 @@ static enum err_code start(struct server *server, const struct settings *setting
 {
     try_(check_settings(server, settings, reterr));
     try_(open_vault_and_auth(server, settings, reterr));
-    try_(open_source(server, settings, reterr));
+    try_(open_source(server, reterr));
     try_(open_stores(server, settings, reterr));
     try_(make_trail(server, settings, reterr));
     try_(make_sync(server, settings, reterr));

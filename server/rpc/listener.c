@@ -22,7 +22,7 @@ struct listener_files {
     bool failed;                  // that time
 };
 
-static enum err_code check_wanted(const struct rpc_listener *wanted, struct err *reterr)
+enum err_code rpc_listener_check(const struct rpc_listener *wanted, struct err *reterr)
 {
     bool local;
     try_(address_is_local(wanted->address, &local, reterr));
@@ -178,7 +178,7 @@ enum err_code listener_add(struct listener *listener, grpc_server *server,
                            struct err *reterr)
 {
     bool tls = wanted->certificate_file != NULL;
-    try_(check_wanted(wanted, reterr));
+    try_(rpc_listener_check(wanted, reterr));
     if (tls)
         try_(open_tls(listener, server, wanted, reterr));
     else

@@ -26,6 +26,11 @@ struct rpc_listener {
     const char *client_ca_file;
 };
 
+// What can be told without a file and without listening; a name of a host is looked up.
+// Errors: FIELD_INVALID of the setting of docbridged.
+enum err_code rpc_listener_check(const struct rpc_listener *wanted,
+                                 struct err *reterr) _must_check_;
+
 // One call that ended, for metrics. The strings are valid during the call of the observer alone.
 struct rpc_observation {
     const char *service; // full name; "" for a method that does not exist

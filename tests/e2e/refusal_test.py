@@ -199,6 +199,11 @@ class Refusal(e2e.Case):
                             ("database_url", None), ("listen", "")):
             line = self.refused(name + ": must", **{name: value})
             self.assertEqual(self.refused(arguments=("--check-config",), **{name: value}), line)
+        # What would be refused at a start for its form alone.
+        for name, value in (("listen", "0.0.0.0:0"), ("listen", "nonsense"), ("listen", "127.0.0.1:65536"),
+                            ("tls_key_file", None), ("upstream_proxy", "no url"), ("upstream_image_hosts", "*")):
+            line = self.refused(**{name: value})
+            self.assertEqual(self.refused(arguments=("--check-config",), **{name: value}), line)
         # systemd may have it for the service alone.
         code, out, err = self.start("--check-config", master_key_file=None)
         self.assertEqual((code, err), (0, ""))
