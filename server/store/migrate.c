@@ -152,8 +152,8 @@ static enum err_code say_owner(enum err_code code, struct err *reterr)
     char text[ERR_TEXT_BYTES];
     (void)snprintf(text, sizeof(text), "%s", reterr->text);
     return err_set(reterr, code,
-                   "%.200s: this login may not do that; name the login that owns the schema in "
-                   "--owner-database-url",
+                   "%.200s: this login may not do that; --owner-database-url must name one that "
+                   "owns the database and has CREATEROLE",
                    text);
 }
 

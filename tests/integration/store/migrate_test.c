@@ -100,6 +100,7 @@ static void the_wrong_login_is_sent_to_the_owner_s(void **state)
     assert_int_equal(migrations_apply(&all, database->dsn, false, &applied, &err), ERR_INTERNAL);
     assert_text(&err, "42501");
     assert_text(&err, "--owner-database-url");
+    assert_text(&err, "owns the database and has CREATEROLE");
 }
 
 static void a_failing_migration_leaves_nothing(void **state)
