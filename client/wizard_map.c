@@ -268,11 +268,13 @@ static int search(struct wizard *wizard, const char *text, struct choices *choic
     if (class != EXIT_OK)
         return class;
     const Docbridge__V1__ListCompaniesResponse *found = (const void *)answer;
-    choices->count = 0;
-    for (size_t i = 0; i < found->n_companies; i++)
-        offer(wizard, choices, found->companies[i]->name, found->companies[i]->display_name, "");
+    // What was offered before still stands on the screen, with its numbers.
     if (found->n_companies == 0)
         ask_say(&wizard->asker, "    no company has that in its name");
+    else
+        choices->count = 0;
+    for (size_t i = 0; i < found->n_companies; i++)
+        offer(wizard, choices, found->companies[i]->name, found->companies[i]->display_name, "");
     return EXIT_OK;
 }
 

@@ -115,6 +115,22 @@ class Wizard(e2e.Case):
         self.assertIn("`docbridge setup` goes on", screen.text())
         self.assertEqual(len(self.organizations("mapped")), 22)
 
+    def test_04_a_search_that_finds_nothing_keeps_what_was_offered(self):
+        mapped = self.organizations("mapped")[0]["name"]
+        self.stack.cli("map", "clear", mapped)
+        screen = self.screen("--quick-match", "off")
+        screen.answer("left by hand?", "y")
+        picker = "number, text to search for"
+        for one in self.organizations("unmapped"):
+            if one["name"] == mapped:
+                break
+            screen.answer(picker, "")
+        screen.answer(picker, "no such company")
+        screen.answer(picker, "1")
+        self.assertIn(mapped, [one["name"] for one in self.organizations("mapped")])
+        screen.tmux("send-keys", "-t", "wizard", "C-d")
+        screen.until("ended with 1")
+
     def test_04_the_rest_is_mapped_by_hand(self):
         self.stack.cli("map", "clear", self.organizations("mapped")[0]["name"])
         screen = self.screen("--quick-match", "off")
