@@ -8,9 +8,10 @@
 
 enum { LINE_MAX_BYTES = 1024, SAY_MAX_BYTES = 16 * 1024 };
 
-void ask_open(struct asker *asker, struct session *session)
+void ask_open(struct asker *asker, struct session *session, const char *stopped)
 {
-    *asker = (struct asker){.session = session, .terminal = fopen("/dev/tty", "r+e")};
+    *asker = (struct asker){
+        .session = session, .terminal = fopen("/dev/tty", "r+e"), .stopped = stopped};
 }
 
 void ask_close(struct asker *asker)
@@ -80,7 +81,7 @@ static int read_line(struct asker *asker, const char *label, const char *otherwi
     put(asker, ": ");
     if (fgets(line, sizeof(line), asker->terminal) == NULL) {
         put_newline(asker);
-        session_note(asker->session, "stopped; what was done stays, `docbridge setup` goes on");
+        session_note(asker->session, "%s", asker->stopped);
         return EXIT_OTHER;
     }
     bool whole = strchr(line, '\n') != NULL;

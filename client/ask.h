@@ -12,10 +12,12 @@
 
 struct asker {
     struct session *session;
-    FILE *terminal; // NULL: there is none
+    FILE *terminal;      // NULL: there is none
+    const char *stopped; // the note at the end of the terminal's input
 };
 
-void ask_open(struct asker *asker, struct session *session);
+// `stopped` says what an end of the terminal's input means; it is borrowed.
+void ask_open(struct asker *asker, struct session *session, const char *stopped);
 void ask_close(struct asker *asker);
 // Prints a line for the person who answers.
 void ask_say(const struct asker *asker, const char *format, ...) _printf_(2, 3);

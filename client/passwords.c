@@ -165,7 +165,7 @@ static int read_reason_and_ticket(struct session *session, const char *name,
         return class;
     learn_wants(session, name, &reason, &ticket);
     struct asker asker;
-    ask_open(&asker, session);
+    ask_open(&asker, session, "stopped; nothing was revealed");
     if (reason)
         class = ask_text(&asker, "reason", "--reason TEXT", "Reason", NULL, ret_reason);
     if (class == EXIT_OK && ticket)

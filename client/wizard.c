@@ -252,7 +252,7 @@ int setup_run(struct session *session)
         return session_usage(session, "setup talks to people: it has no -o json");
     int class = session_connect(session);
     struct wizard wizard = {.session = session};
-    ask_open(&wizard.asker, session);
+    ask_open(&wizard.asker, session, "stopped; what was done stays, `docbridge setup` goes on");
     for (size_t i = 0; class == EXIT_OK && i < ARRAY_LEN(steps); i++)
         class = steps[i](&wizard);
     if (class == EXIT_OK)

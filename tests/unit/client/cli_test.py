@@ -1000,6 +1000,13 @@ class CliTest(unittest.TestCase):
         terminal.until("s3cr")
         self.assertEqual(terminal.end(), 0)
         self.assertNotIn(b"Ticket:", terminal.output)
+        # Whoever gives no reason reveals nothing, and is told no word of another command.
+        terminal = Terminal(self, ["passwords", "reveal", self.NAME])
+        terminal.until("Reason: ")
+        terminal.type("\x04")
+        self.assertEqual(terminal.end(), 1)
+        self.assertIn(b"nothing was revealed", terminal.output)
+        self.assertNotIn(b"setup", terminal.output)
         # Without a terminal nothing is asked of anybody: the option is named.
         self.expect(self.run_cli("passwords", "reveal", self.NAME, "--fd", "1"), 2, "--reason TEXT")
         self.assertEqual(len(self.server.requests("RevealPassword")), 2)
