@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "client/call.h"
+#include "server/base/encoding.h"
 
 enum { TOKEN_MAX_BYTES = 16 * 1024, PEM_MAX_BYTES = 4 * 1024 * 1024 };
 
@@ -70,6 +71,30 @@ static enum err_code read_pem(const char *path, char **ret_text, struct err *ret
     return *ret_text == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
+// gRPC would take none for an empty list of addresses, and say so.
+static enum err_code check_pem(const char *path, const char *text, struct err *reterr)
+{
+    return strstr(text, "CERTIFICATE-----") != NULL
+               ? ERR_OK
+               : err_set(reterr, ERR_FIELD_INVALID, "%s holds no certificate in PEM form", path);
+}
+
+// gRPC would look up a URL as a name, and take 65536 more for the same port.
+static enum err_code check_server(const char *server, struct err *reterr)
+{
+    if (strncmp(server, "unix", 4) == 0)
+        return ERR_OK;
+    const char *colon = strrchr(server, ':');
+    size_t len = colon == NULL ? 0 : strlen(colon + 1);
+    int64_t port;
+    if (strstr(server, "://") != NULL || len == 0 || colon == server ||
+        strspn(colon + 1, "0123456789") != len || !encoding_int64(colon + 1, len, &port) ||
+        port < 1 || port > UINT16_MAX)
+        return err_set(reterr, ERR_FIELD_INVALID, "the server %s is not host:port or unix:/path",
+                       server);
+    return ERR_OK;
+}
+
 static void wipe_freep(char **text)
 {
     if (*text != NULL)
@@ -88,9 +113,12 @@ static enum err_code make_credentials(const struct options *options,
     char *ca _cleanup_(freep) = NULL;
     char *cert _cleanup_(freep) = NULL;
     char *key _cleanup_(wipe_freep) = NULL;
-    try_(read_pem(options->ca != NULL ? options->ca : system_authorities, &ca, reterr));
+    const char *authorities = options->ca != NULL ? options->ca : system_authorities;
+    try_(read_pem(authorities, &ca, reterr));
+    try_(check_pem(authorities, ca, reterr));
     if (options->cert != NULL) {
         try_(read_pem(options->cert, &cert, reterr));
+        try_(check_pem(options->cert, cert, reterr));
         try_(read_pem(options->key, &key, reterr));
     }
     grpc_ssl_pem_key_cert_pair pair = {key, cert};
@@ -147,6 +175,7 @@ enum err_code channel_open(const struct options *options, struct channel **ret_c
     if (getenv("GRPC_VERBOSITY") == NULL)
         gpr_set_log_function(drop_log);
     struct secret *token _cleanup_(secret_freep) = NULL;
+    try_(check_server(options->server, reterr));
     if (options->token_file != NULL)
         try_(read_token(options->token_file, &token, reterr));
     grpc_init();

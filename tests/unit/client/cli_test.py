@@ -1211,6 +1211,12 @@ class CliTest(unittest.TestCase):
                      "-out", name + ".pem")
         return [os.path.join(self.folder.name, name + end) for end in (".pem", ".key")]
 
+    def test_the_server_is_a_host_and_a_port_or_a_socket(self):
+        for server in ("localhost", "localhost:", ":7443", "localhost:0", "localhost:65536", "localhost:grpc",
+                       "https://localhost:7443"):
+            done = self.run_cli("connection", "list", "--server", server)
+            self.expect(done, 2, "the server %s is not host:port or unix:/path" % server)
+
     def test_tls_with_client_certificates(self):
         authority, other = self.authority("ca"), self.authority("other")
         certificate, key = self.certificate("server", "ca")
@@ -1233,6 +1239,7 @@ class CliTest(unittest.TestCase):
         self.expect(self.run_cli("connection", "list", *near), 1)
         self.expect(self.run_cli("connection", "list", *near, "--cert", mine), 2, "together")
         self.expect(self.run_cli("connection", "list", "--ca", "/nowhere"), 2, "/nowhere")
+        self.expect(self.run_cli("connection", "list", "--ca", self.token), 2, self.token + " holds no certificate")
         self.assertEqual(len(server.requests("ListConnections")), 1)
         self.healthy()
         self.assertEqual(self.doctor(0, *mutual, "--ca", authority)["server"][0], "OK")
