@@ -8,6 +8,7 @@
 
 #include "server/base/log.h"
 #include "server/base/secret.h"
+#include "server/rpc/certificate.h"
 
 enum { PEM_MAX_BYTES = 60 * 1024, FILE_COUNT = 3 };
 
@@ -102,6 +103,11 @@ static enum err_code read_config(const struct listener_files *files,
     try_(secret_read_file(files->paths[KEY], PEM_MAX_BYTES, &key, reterr));
     if (files->paths[CLIENT_CA] != NULL)
         try_(secret_read_file(files->paths[CLIENT_CA], PEM_MAX_BYTES, &authority, reterr));
+    const struct certificate_file read[FILE_COUNT] = {
+        [CERTIFICATE] = {files->paths[CERTIFICATE], certificate},
+        [KEY] = {files->paths[KEY], key},
+        [CLIENT_CA] = {files->paths[CLIENT_CA], authority}};
+    try_(certificate_check(&read[CERTIFICATE], &read[KEY], &read[CLIENT_CA], reterr));
     grpc_ssl_pem_key_cert_pair pair = {secret_bytes(key), secret_bytes(certificate)};
     // gRPC's fetcher aborts without authorities, also where no client is asked for a certificate.
     *ret_config = grpc_ssl_server_certificate_config_create(

@@ -115,9 +115,14 @@ class Listeners(unittest.TestCase):
                     os.unlink(path(name))
                 elif data is not None:
                     replace(name, data)
+            loaded = len(server.log("certificate loaded"))
             for _ in range(2):
                 self.assertEqual(self.serial(server), old, (certificate, key))
             told = faults()
+            # Nobody may take a renewal that failed for one that served.
+            self.assertEqual(len(server.log("certificate loaded")), loaded, (certificate, key))
+            if "gone" not in (certificate, key):
+                self.assertIn(path("kept."), server.log("certificate not loaded")[-1]["detail"])
             for _ in range(3):
                 self.assertEqual(self.serial(server), old)
             self.assertEqual(faults(), told)
@@ -159,7 +164,12 @@ class Listeners(unittest.TestCase):
                 (("0.0.0.0:0", path("server.pem"), path("server.key")), "client certificates"),
                 (("127.0.0.1:0", path("server.pem")), "key"),
                 (("127.0.0.1:0", path("none.pem"), path("server.key")), "none.pem"),
-                (("127.0.0.1:0", path("server.pem"), path("client.key")), "not valid"),
+                (("127.0.0.1:0", path("server.pem"), path("client.key")),
+                 "client.key: is not the key of the certificate in " + path("server.pem")),
+                (("127.0.0.1:0", path("ca.key"), path("server.key")), "ca.key: holds no certificate"),
+                (("127.0.0.1:0", path("server.pem"), path("ca.pem")), "ca.pem: holds no private key"),
+                (("127.0.0.1:0", path("server.pem"), path("server.key"), path("ca.key")),
+                 "ca.key: holds no certificate"),
                 (("nothing",), "host:port"), (("::1:0",), "brackets"),
                 (("unix:/nonexistent/folder/socket",), "cannot listen")):
             server = Server(listeners=(listener,))
