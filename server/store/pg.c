@@ -89,6 +89,26 @@ static enum err_code given_up(enum err_code code, struct err *reterr)
     return pg_unavailable(reterr, "the connection to the database is lost");
 }
 
+// What an operator gets wrong, and what passes by itself. "": the code says all there is.
+static const char *refusal(const char *state)
+{
+    static const struct {
+        const char *state, *text;
+    } known[] = {
+        {"22023", ": no such role"},
+        {"28000", ": no such login, or pg_hba.conf does not let it in"},
+        {"28P01", ": the login's password is not accepted"},
+        {"3D000", ": no such database"},
+        {"42501", ": the login is no member of the role, or may not connect"},
+        {"53300", ": no connection is left"},
+        {"57P03", ": it is starting or stopping"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (strncmp(state, known[i].state, 5) == 0)
+            return known[i].text;
+    return "";
+}
+
 // With this verbosity a refusal reads "FATAL:  28P01": nothing of the DSN is in it.
 static enum err_code refused(const PGconn *conn, struct err *reterr)
 {
@@ -101,9 +121,9 @@ static enum err_code refused(const PGconn *conn, struct err *reterr)
         state = isupper((unsigned char)message[i]) || isdigit((unsigned char)message[i]);
     if (!state)
         return pg_unavailable(reterr, "the database cannot be reached");
-    char text[80];
-    (void)snprintf(text, sizeof(text), "the database refused the connection (SQLSTATE %.5s)",
-                   message + len - 5);
+    char text[160];
+    (void)snprintf(text, sizeof(text), "the database refused the connection (SQLSTATE %.5s%s)",
+                   message + len - 5, refusal(message + len - 5));
     return pg_unavailable(reterr, text);
 }
 

@@ -117,6 +117,12 @@ class Refusal(e2e.Case):
     def test_database_is_not_there(self):
         self.refused("%s/nowhere, port 5432" % self.stack.dir,
                      database_url="host=%s/nowhere user=docbridged dbname=docbridge" % self.stack.dir)
+        # What of it is written wrongly; the codes are for those who look them up.
+        good = self.stack.settings["database_url"]
+        self.refused("3D000: no such database", database_url=good.replace("dbname=docbridge", "dbname=nowhere"))
+        self.refused("28000: no such login", database_url=good.replace("user=docbridged", "user=nobody"))
+        self.refused("22023: no such role", database_server_role="nobody")
+        self.refused("42501: the login is no member of the role", database_server_role="postgres")
 
     def test_certificates(self):
         self.refused("no-such.pem", tls_certificate_file=self.stack.path("no-such.pem"))
