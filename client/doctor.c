@@ -88,7 +88,7 @@ static bool check_server(struct doctor *doctor)
         health->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
     doctor_say(doctor, serving ? DOCTOR_OK : DOCTOR_FAIL, EXIT_OTHER, "serving",
                serving ? "" : "tell its operator: its log says why", "%s",
-               serving ? "yes" : "no: the server is starting, stopping or without its database");
+               serving ? "yes" : "no: the server is starting or stopping");
     return true;
 }
 
