@@ -61,8 +61,6 @@ static void take(struct changes *changes, const ProtobufCMessage *message)
     struct buffer line _cleanup_(buffer_done);
     buffer_init(&line, EVENT_MAX_BYTES);
     changes->attempts = 0;
-    if (strlen(event->resume_token) < TOKEN_MAX_BYTES)
-        (void)snprintf(changes->resume_token, TOKEN_MAX_BYTES, "%s", event->resume_token);
     if (changes->session->options.format == OUTPUT_TABLE)
         write_line(&line, event);
     else if (json_write(&line, message, JSON_COMPACT))
@@ -70,6 +68,9 @@ static void take(struct changes *changes, const ProtobufCMessage *message)
     if (!line.failed && line.len > 0)
         (void)fwrite(line.data, 1, line.len, stdout);
     (void)fflush(stdout);
+    // What was not written is not passed over: whoever goes on with the token gets it again.
+    if (!ferror(stdout) && strlen(event->resume_token) < TOKEN_MAX_BYTES)
+        (void)snprintf(changes->resume_token, TOKEN_MAX_BYTES, "%s", event->resume_token);
 }
 
 static bool can_resume(const struct failure *failure)
@@ -93,11 +94,16 @@ static int follow(struct changes *changes, struct stream *stream)
         switch (stream_next(stream, LOOK_MS, &arena, &message, &failure)) {
         case STREAM_MESSAGE:
             take(changes, message);
+            if (ferror(stdout))
+                return output_flush(changes->session);
             silence = deadline_in(SILENCE_MAX_MS);
             break;
         case STREAM_IDLE:
             break;
         case STREAM_ENDED:
+            // Of no use to anybody any more.
+            if (strcmp(failure.reason, "PAGE_TOKEN_INVALID") == 0)
+                changes->resume_token[0] = '\0';
             return can_resume(&failure) || session_renew_token(changes->session, &failure)
                        ? EXIT_OK
                        : session_fail(changes->session, &failure);
@@ -156,6 +162,5 @@ int changes_watch_run(struct session *session)
         session_note(session, "go on with --resume-token %s", changes.resume_token);
     if (interrupted != 0)
         (void)raise(interrupted);
-    int flushed = output_flush(session);
-    return class == EXIT_OK ? flushed : class;
+    return class == EXIT_OK ? output_flush(session) : class;
 }

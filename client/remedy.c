@@ -47,7 +47,7 @@ static const struct remedy table[] = {
     {"API_KEY_MALFORMED", EXIT_USAGE, NULL,
      "copy the API key again: no space inside, nothing cut off"},
     {"PAGE_TOKEN_INVALID", EXIT_USAGE, NULL,
-     "list again from the start, with the same filter on every page"},
+     "begin again without the token: it is good for one caller, one list or stream and one filter"},
     {"RESUME_TOKEN_EXPIRED", EXIT_USAGE, NULL, "list anew, then watch without --resume-token"},
     {"DEADLINE_REQUIRED", EXIT_OTHER, NULL, "give --timeout SECONDS"},
     {"COMPANY_ALREADY_MAPPED", EXIT_PRECONDITION, "organization",

@@ -1447,12 +1447,26 @@ class CliTest(unittest.TestCase):
             [self.message("WatchAuditEventsResponse", resume_token="t1",
                           audit_event=dict(name="auditEvents/1", sequence=1))],
             Refusal(CODE.PERMISSION_DENIED, "no", "MISSING_PERMISSION")])
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([PROGRAM] + self.words(["-ojsonl", "audit", "watch"]),
-                                  env=self.environment, stdout=full, stderr=subprocess.PIPE,
-                                  text=True, timeout=60)
-        self.expect(done, 1, "standard output cannot be written")
-        self.assertEqual(len(self.server.requests("WatchAuditEvents")), 1)
+        change = dict(action="ACTION_UPDATED", resource="companies/acme/documents/1", display_name="VPN")
+        self.answer("WatchCompanyChanges", [
+            [self.message("WatchCompanyChangesResponse", resume_token="t2", change=change)],
+            Refusal(CODE.PERMISSION_DENIED, "no", "MISSING_PERMISSION")])
+        for method, words in (("WatchAuditEvents", ["audit", "watch"]),
+                              ("WatchCompanyChanges", ["changes", "watch", "acme", "--resume-token", "t1"])):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([PROGRAM] + self.words(["-ojsonl"] + words),
+                                      env=self.environment, stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=60)
+            self.expect(done, 1, "standard output cannot be written")
+            self.assertEqual(len(self.server.requests(method)), 1)
+        # The last that was written.
+        self.assertIn("go on with --resume-token t1\n", done.stderr)
+
+    def test_a_refused_token_is_not_recommended(self):
+        self.answer("WatchCompanyChanges", Refusal(CODE.INVALID_ARGUMENT, "old", "PAGE_TOKEN_INVALID"))
+        done = self.run_cli("changes", "watch", "acme", "--resume-token", "t1")
+        self.expect(done, 2, "begin again without the token")
+        self.assertNotIn("t1", done.stderr)
 
     def test_a_bound_of_an_export_is_given_in_one_way(self):
         for number, time in (("--from", "--since"), ("--to", "--until")):
