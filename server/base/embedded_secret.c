@@ -259,19 +259,65 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
     return false;
 }
 
-size_t embedded_secret_mask(char *text, size_t len)
+bool embedded_secret_next_behind(const char *text, size_t len, size_t begin, size_t from,
+                                 struct embedded_secret *ret_secret)
+{
+    while (embedded_secret_next(text, len, from, ret_secret)) {
+        from = ret_secret->offset + ret_secret->len;
+        if (from <= begin)
+            continue;
+        if (ret_secret->offset < begin)
+            *ret_secret = (struct embedded_secret){ret_secret->kind, begin, from - begin};
+        return true;
+    }
+    return false;
+}
+
+static size_t line_end(const struct text *text, size_t len)
+{
+    for (size_t step = 1; len > 0 && step > 0; len -= step) {
+        bool wide = len >= 2 && memcmp(text->data + len - 2, "\xC2\xA0", 2) == 0;
+        bool white = blank(text, len - 1) > 0 || ends_line(text, len - 1);
+        step = wide ? 2 : white;
+    }
+    return len;
+}
+
+void embedded_secret_line_follow(struct embedded_secret_line *line, const char *data, size_t len)
+{
+    const struct text text = {data, len};
+    const size_t end = line_end(&text, len);
+    size_t start = end;
+    if (end == 0)
+        return;
+    while (start > 0 && !ends_line(&text, start - 1) && end - start < EMBEDDED_SECRET_LINE_MAX)
+        start--;
+    while (start < end && ((unsigned char)data[start] & 0xC0) == 0x80)
+        start++;
+    line->len = end - start;
+    memcpy(line->text, data + start, line->len);
+}
+
+size_t embedded_secret_mask_behind(char *text, size_t len, size_t begin, size_t *ret_count)
 {
     static const char mask[] = EMBEDDED_SECRET_MASK;
     struct embedded_secret secret;
-    size_t read = 0, written = 0;
-    while (embedded_secret_next(text, len, read, &secret)) {
+    size_t from = 0, read = begin, written = begin;
+    for (*ret_count = 0; embedded_secret_next_behind(text, len, begin, from, &secret);
+         ++*ret_count) {
         size_t mask_len = secret.len < sizeof(mask) - 1 ? secret.len : sizeof(mask) - 1;
         memmove(text + written, text + read, secret.offset - read);
         written += secret.offset - read;
         memcpy(text + written, mask, mask_len);
         written += mask_len;
-        read = secret.offset + secret.len;
+        from = read = secret.offset + secret.len;
     }
     memmove(text + written, text + read, len - read);
     return written + len - read;
+}
+
+size_t embedded_secret_mask(char *text, size_t len)
+{
+    size_t count;
+    return embedded_secret_mask_behind(text, len, 0, &count);
 }

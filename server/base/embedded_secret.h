@@ -37,7 +37,24 @@ bool embedded_secret_is_label(const char *text, size_t len);
 bool embedded_secret_next(const char *text, size_t len, size_t from,
                           struct embedded_secret *ret_secret);
 
+// The last line that a reader sees before a text, without what is white at its end: a label there
+// tells what the text begins with.
+enum { EMBEDDED_SECRET_LINE_MAX = 256 };
+struct embedded_secret_line {
+    char text[EMBEDDED_SECRET_LINE_MAX];
+    size_t len; // 0: there is none
+};
+// Goes on to the last line of `text`; a text that is all white changes nothing.
+void embedded_secret_line_follow(struct embedded_secret_line *line, const char *text, size_t len);
+
+// As embedded_secret_next(), of a text whose first `begin` bytes only stand before it: of what
+// begins in them, the part behind counts.
+bool embedded_secret_next_behind(const char *text, size_t len, size_t begin, size_t from,
+                                 struct embedded_secret *ret_secret);
+
 // What stands in a secret's place; not found as one itself.
 #define EMBEDDED_SECRET_MASK "****"
 // Writes the mask over each secret, in place. Returns the new length, never more than `len`.
 size_t embedded_secret_mask(char *text, size_t len);
+// The same behind the first `begin` bytes, as embedded_secret_next_behind() has it. Tells how many.
+size_t embedded_secret_mask_behind(char *text, size_t len, size_t begin, size_t *ret_count);

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "server/base/embedded_secret.h"
 #include "server/base/utf8.h"
 #include "server/html/element.h"
 #include "server/html/parser.h"
@@ -29,7 +28,7 @@ struct walk {
     int depth;
     int dropping; // the depth of the element that goes with all inside; 0: none
     // Where it is in the plain text. Of a second run: that text, and the next secret in it.
-    size_t at;
+    size_t at, begin; // `begin`: behind what stands before it
     enum line line;
     const struct buffer *text;
     bool has_secret;
@@ -41,8 +40,9 @@ struct walk {
 
 static void next_secret(struct walk *walk, size_t from)
 {
-    walk->has_secret = walk->text->data != NULL &&
-                       embedded_secret_next(walk->text->data, walk->text->len, from, &walk->secret);
+    walk->has_secret =
+        walk->text->data != NULL && embedded_secret_next_behind(walk->text->data, walk->text->len,
+                                                                walk->begin, from, &walk->secret);
     walk->result.secret_count += walk->has_secret;
 }
 
@@ -309,15 +309,28 @@ static void on_text(void *context, const char *text, size_t len)
         put_text(walk, text, len);
 }
 
+// What the plain text has before that of the HTML.
+static void put_before(struct walk *walk)
+{
+    static const char cell = EMBEDDED_SECRET_CELL;
+    const struct embedded_secret_line *line = walk->options->line;
+    if (line != NULL && line->len > 0) {
+        walk->at += line->len + 1;
+        walk->line = LINE_IS_EMPTY;
+        if (walk->plain != NULL && buffer_append(walk->plain, line->text, line->len))
+            (void)buffer_append(walk->plain, "\n", 1);
+    }
+    walk->at += walk->options->labelled;
+    if (walk->plain != NULL && walk->options->labelled)
+        (void)buffer_append(walk->plain, &cell, 1);
+    walk->begin = walk->at;
+}
+
 static bool walk_over(struct walk *walk, const char *html, size_t len)
 {
     const struct html_events events = {on_start, on_end, on_text, walk};
-    static const char cell = EMBEDDED_SECRET_CELL;
-    if (walk->options != NULL && walk->options->labelled) {
-        walk->at++;
-        if (walk->plain != NULL)
-            (void)buffer_append(walk->plain, &cell, 1);
-    }
+    if (walk->options != NULL)
+        put_before(walk);
     bool good = html_parse(html, len, &events);
     while (walk->depth > 0)
         end_top(walk);
@@ -331,14 +344,17 @@ bool html_text(const char *html, size_t len, struct buffer *out)
     return walk_over(&walk, html, len);
 }
 
+// `line`, unless it is NULL, goes on to the last line of the plain text.
 static bool sanitize_once(const char *html, size_t len, const struct html_options *options,
-                          struct buffer *out, struct walk *walk)
+                          struct buffer *out, struct walk *walk, struct embedded_secret_line *line)
 {
     struct buffer plain _cleanup_(buffer_done);
     buffer_init(&plain, TEXT_MAX_BYTES);
     *walk = (struct walk){.out = out, .plain = &plain, .options = options};
     bool good = walk_over(walk, html, len);
-    struct walk masking = {.out = out, .text = &plain, .options = options};
+    struct walk masking = {.out = out, .text = &plain, .options = options, .begin = walk->begin};
+    if (line != NULL)
+        embedded_secret_line_follow(line, plain.data, plain.len);
     next_secret(&masking, 0);
     if (good && masking.has_secret) {
         buffer_reset(out);
@@ -369,7 +385,7 @@ static bool settle(struct buffer *html, const struct html_options *options, size
         struct buffer again _cleanup_(buffer_done);
         struct walk walk;
         buffer_init(&again, max_bytes);
-        if (!sanitize_once(html->data, html->len, options, &again, &walk))
+        if (!sanitize_once(html->data, html->len, options, &again, &walk, NULL))
             return false;
         if (again.len == html->len && memcmp(again.data, html->data, html->len) == 0)
             return true;
@@ -384,17 +400,23 @@ bool html_sanitize(const char *html, size_t len, const struct html_options *opti
                    size_t max_bytes, struct buffer *out, struct html_result *ret_result)
 {
     struct buffer safe _cleanup_(buffer_done);
+    struct embedded_secret_line before;
+    struct html_options own = *options; // the line before it stays in all rounds
     struct walk walk;
     buffer_init(&safe, max_bytes);
+    if (options->line != NULL) {
+        before = *options->line;
+        own.line = &before;
+    }
     *ret_result = (struct html_result){.altered = true};
     if (len == 0 || !utf8_valid(html, len)) {
         ret_result->altered = len > 0;
         return true;
     }
-    if (!sanitize_once(html, len, options, &safe, &walk))
+    if (!sanitize_once(html, len, &own, &safe, &walk, options->line))
         return false;
     *ret_result = walk.result;
-    if (walk.unwrapped && safe.len > 0 && !settle(&safe, options, max_bytes))
+    if (walk.unwrapped && safe.len > 0 && !settle(&safe, &own, max_bytes))
         return false;
     return safe.len == 0 || buffer_append(out, safe.data, safe.len);
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "server/base/buffer.h"
+#include "server/base/embedded_secret.h"
 
 // Elements open at once; what is deeper ends the document.
 enum { HTML_DEPTH_MAX = 256 };
@@ -23,6 +24,9 @@ struct html_options {
     // What links within a site begin with, as html_origin() has it; NULL: they are dropped.
     const char *origin;
     bool labelled; // all of it is the value of a label, as that of a field is
+    // The line that stands before it, and then that before what stands behind it; NULL: it stands
+    // alone.
+    struct embedded_secret_line *line;
 };
 
 struct html_result {

@@ -116,7 +116,8 @@ static enum err_code get_checklist(struct request *request,
                                    Docbridge__V1__Checklist *out, struct err *reterr)
 {
     struct documentation_reading reading _cleanup_(documentation_done) = {0};
-    struct content content = {.arena = request->arena};
+    struct embedded_secret_line line = {.len = 0};
+    struct content content = {.arena = request->arena, .line = &line};
     try_(documentation_open(request, in->name, &checklists, &reading, reterr));
     try_(documentation_fill_checklist(request->arena, reading.parent, reading.sight.connection_id,
                                       &reading.row, out, reterr));
@@ -210,7 +211,8 @@ static enum err_code get_checklist_template(struct request *request,
 {
     struct rows rows _cleanup_(rows_done) = {0};
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    struct content content = {.arena = request->arena};
+    struct embedded_secret_line line = {.len = 0};
+    struct content content = {.arena = request->arena, .line = &line};
     struct checklist_template template;
     struct connection *connection;
     struct name name;

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "server/base/embedded_secret.h"
 #include "server/html/html.h"
 
 static bool fits(struct content *content, size_t len)
@@ -16,7 +15,8 @@ static bool fits(struct content *content, size_t len)
 enum err_code content_html(struct content *content, const char *html, size_t len, char **ret_html,
                            struct err *reterr)
 {
-    const struct html_options options = {content->image_prefix, content->origin, content->labelled};
+    const struct html_options options = {content->image_prefix, content->origin, content->labelled,
+                                         content->line};
     struct buffer safe _cleanup_(buffer_done);
     struct html_result result;
     // Escaping and the names of images make more of it.
@@ -54,21 +54,25 @@ char *content_title(struct arena *arena, const char *title)
 enum err_code content_text(struct content *content, const char *text, size_t len, char **ret_text,
                            struct err *reterr)
 {
-    struct embedded_secret secret;
+    const struct embedded_secret_line none = {.len = 0};
+    const struct embedded_secret_line *before = content->line == NULL ? &none : content->line;
     bool shown = text != NULL && fits(content, len);
     len = shown ? len : 0;
-    // Before it is what a label of it stands behind, which no mask covers.
-    char *line = arena_alloc(content->arena, len + 2);
+    // Before it is what a label of it stands behind or in, which no mask covers.
+    const size_t begin = before->len + 1;
+    size_t count;
+    char *line = arena_alloc(content->arena, begin + len + 1);
     if (line == NULL)
         return err_no_memory(reterr);
-    line[0] = content->labelled ? EMBEDDED_SECRET_CELL : '\n';
+    memcpy(line, before->text, before->len);
+    line[before->len] = content->labelled ? EMBEDDED_SECRET_CELL : '\n';
     if (len > 0)
-        memcpy(line + 1, text, len);
+        memcpy(line + begin, text, len);
+    if (content->line != NULL)
+        embedded_secret_line_follow(content->line, text, len);
     content->used_bytes += len;
-    for (size_t at = 0; embedded_secret_next(line, len + 1, at, &secret);
-         at = secret.offset + secret.len)
-        content->secret_count++;
-    line[embedded_secret_mask(line, len + 1)] = '\0';
-    *ret_text = line + 1;
+    line[embedded_secret_mask_behind(line, begin + len, begin, &count)] = '\0';
+    content->secret_count += (int)count;
+    *ret_text = line + begin;
     return ERR_OK;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server/base/arena.h"
+#include "server/base/embedded_secret.h"
 #include "server/base/err.h"
 
 // The most bytes of texts in one answer: below what a response may have, with room for the rest.
@@ -12,6 +13,9 @@ struct content {
     const char *image_prefix; // html_options
     const char *origin;       // html_options
     bool labelled;            // what is next is the value of a label: "Admin password"
+    // The line before what is next, in texts that are read one below the other; NULL: each of them
+    // stands alone.
+    struct embedded_secret_line *line;
     size_t used_bytes;
     bool full;        // a text was left out: it would have been too much
     bool altered;     // something of HTML was taken out or rewritten

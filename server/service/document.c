@@ -170,7 +170,8 @@ static enum err_code get_document(struct request *request,
                                   Docbridge__V1__Document *out, struct err *reterr)
 {
     struct documentation_reading reading _cleanup_(documentation_done) = {0};
-    struct content content = {.arena = request->arena};
+    struct embedded_secret_line line = {.len = 0};
+    struct content content = {.arena = request->arena, .line = &line};
     try_(open_document(request, in->name, in->view, &reading, reterr));
     content.image_prefix = documentation_image_prefix(request->arena, &reading);
     if (content.image_prefix == NULL)
@@ -184,9 +185,10 @@ static enum err_code get_document(struct request *request,
 // The section's content, made safe, in a buffer that is initialised here.
 static enum err_code make_safe(const struct documentation_section *section,
                                const char *image_prefix, const char *origin,
-                               struct buffer *ret_safe, struct err *reterr)
+                               struct embedded_secret_line *line, struct buffer *ret_safe,
+                               struct err *reterr)
 {
-    const struct html_options options = {image_prefix, origin};
+    const struct html_options options = {image_prefix, origin, .line = line};
     struct html_result result;
     size_t most = 16 * section->html_len + 4096; // escaping and the names of images make more of it
     buffer_init(ret_safe, most);
@@ -214,7 +216,7 @@ static enum err_code shows_image(const struct documentation_section *section,
     // Most sections do not even have the number.
     if (memmem(section->html, section->html_len, id, strlen(id)) == NULL)
         return ERR_OK;
-    try_(make_safe(section, image_prefix, NULL, &safe, reterr));
+    try_(make_safe(section, image_prefix, NULL, NULL, &safe, reterr));
     if (asprintf(&attribute, "<img data-image=\"%s%s\"", image_prefix, id) < 0)
         return err_no_memory(reterr);
     *ret_shown = safe.len > 0 && strstr(safe.data, attribute) != NULL;
@@ -236,6 +238,7 @@ enum err_code documentation_shows_image(const struct documentation_reading *read
 struct state {
     struct documentation_reading reading;
     const char *image_prefix, *origin; // html_options
+    struct embedded_secret_line line;  // html_options
     bool raw;
     size_t next;        // the section after the current one
     struct buffer safe; // the current section's content, made safe
@@ -285,7 +288,8 @@ static enum err_code next_section(struct state *state, struct err *reterr)
     if (state->raw)
         return ERR_OK;
     buffer_done(&state->safe);
-    try_(make_safe(section, state->image_prefix, state->origin, &state->safe, reterr));
+    try_(
+        make_safe(section, state->image_prefix, state->origin, &state->line, &state->safe, reterr));
     state->content = state->safe.data;
     state->len = state->safe.len;
     return ERR_OK;

@@ -117,11 +117,12 @@ static bool make_plain(const struct search_text *text, struct buffer *plain)
     const char *at = text->content;
     size_t left = text->content_len;
     struct value value = {0};
-    // Each by itself, as readers get it: a tag that one leaves open hides nothing of the next.
+    // Each by itself, as readers get it: a tag that one leaves open hides nothing of the next. Its
+    // last line stands right before the next one, as there.
     while (next_value(&at, &left, &value)) {
-        while (plain->len > 0 && plain->data[plain->len - 1] == ' ')
+        while (plain->len > 0 && memchr(" \t\r\n", plain->data[plain->len - 1], 4) != NULL)
             plain->len--;
-        bool goes_on = plain->len > 0 && plain->data[plain->len - 1] != '\n';
+        bool goes_on = plain->len > 0;
         if (!buffer_text(plain, goes_on && value.border[0] == '\0' ? "\n" : value.border) ||
             !html_text(value.text, value.len, plain))
             return false;
