@@ -5,27 +5,28 @@
 #include "server/store/record_sight.h"
 
 // How the company `who` stands, as one row: its tenant's connection, the sequence, three prints.
-#define STAND(who)                                                                            \
-    "(SELECT c.id AS connection_id, s.sequence, s.forgotten_sequence,"                        \
-    "  md5(concat_ws('/', c.id, o.ids, f.documents_enabled, f.restricted_shown,"              \
-    "   f.archived_shown, f.unpublished_shown, coalesce(d.documents_hidden, false)))"         \
-    "   AS documents,"                                                                        \
-    "  md5(concat_ws('/', c.id, o.ids, f.restricted_shown, f.archived_shown,"                 \
-    "   (SELECT string_agg(t.id::text, ',' ORDER BY t.id)"                                    \
-    "   FROM flexible_asset_type t WHERE t.tenant = $1 AND t.connection_id = c.id"            \
-    "    AND t.enabled AND NOT EXISTS (SELECT FROM company_hidden_type x WHERE x.tenant = $1" \
-    "     AND x.company_id = " who " AND x.connection_id = c.id AND x.type_id = t.id))))"     \
-    "   AS assets,"                                                                           \
-    "  md5(concat_ws('/', c.id, o.ids, f.checklists_enabled, f.restricted_shown,"             \
-    "   f.archived_shown,"                                                                    \
-    "   coalesce(d.checklists_hidden, false))) AS checklists"                                 \
-    " FROM (SELECT id FROM connection WHERE tenant = $1 AND state <> 4"                       \
-    "   ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c"                           \
-    " JOIN record_sequence s ON s.tenant = $1 AND s.connection_id = c.id"                     \
-    " LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"              \
-    " LEFT JOIN company_documentation_access d ON d.tenant = $1 AND d.company_id = " who      \
-    " CROSS JOIN LATERAL (SELECT string_agg(m.organization_id::text, ','"                     \
-    "    ORDER BY m.organization_id) AS ids FROM mapping m WHERE m.tenant = $1"               \
+#define STAND(who)                                                                       \
+    "(SELECT c.id AS connection_id, s.sequence, s.forgotten_sequence,"                   \
+    "  md5(concat_ws('/', c.id, o.ids, f.documents_enabled, f.restricted_shown,"         \
+    "   f.archived_shown, f.unpublished_shown, coalesce(d.documents_hidden, false)))"    \
+    "   AS documents,"                                                                   \
+    "  md5(concat_ws('/', c.id, o.ids, f.restricted_shown, f.archived_shown,"            \
+    "   (SELECT string_agg(t.id::text, ',' ORDER BY t.id)"                               \
+    "   FROM flexible_asset_type t WHERE t.tenant = $1 AND t.connection_id = c.id"       \
+    "    AND t.enabled AND t.upstream_state = 1 AND NOT EXISTS ("                        \
+    "     SELECT FROM company_hidden_type x WHERE x.tenant = $1 AND x.company_id = " who \
+    "     AND x.connection_id = c.id AND x.type_id = t.id))))"                           \
+    "   AS assets,"                                                                      \
+    "  md5(concat_ws('/', c.id, o.ids, f.checklists_enabled, f.restricted_shown,"        \
+    "   f.archived_shown,"                                                               \
+    "   coalesce(d.checklists_hidden, false))) AS checklists"                            \
+    " FROM (SELECT id FROM connection WHERE tenant = $1 AND state <> 4"                  \
+    "   ORDER BY state IN (1, 2) DESC, create_time DESC LIMIT 1) c"                      \
+    " JOIN record_sequence s ON s.tenant = $1 AND s.connection_id = c.id"                \
+    " LEFT JOIN connection_config f ON f.tenant = $1 AND f.connection_id = c.id"         \
+    " LEFT JOIN company_documentation_access d ON d.tenant = $1 AND d.company_id = " who \
+    " CROSS JOIN LATERAL (SELECT string_agg(m.organization_id::text, ','"                \
+    "    ORDER BY m.organization_id) AS ids FROM mapping m WHERE m.tenant = $1"          \
     "   AND m.connection_id = c.id AND m.company_id = " who ") o)"
 
 enum err_code change_stand_get(struct tx *tx, const char *company_id,

@@ -41,12 +41,13 @@
     " (" record ".publish_time IS NOT NULL OR " config ".unpublished_shown)" \
     " AND (" record ".folder_id = 0 OR " config ".restricted_shown OR " open ")"
 
-// Holds for a flexible asset of the company `company` beside SIGHT_SHOWN: its type is on, and not
-// hidden from the company.
+// Holds for a flexible asset of the company `company` beside SIGHT_SHOWN: its type is on, here and
+// upstream, and not hidden from the company. Of one that is off or gone upstream nothing is read
+// any more: what is stored grows old unnoticed, or has gone with it.
 #define SIGHT_ASSET_SHOWN(record, company)                                          \
     " EXISTS (SELECT FROM flexible_asset_type t WHERE t.tenant = $1"                \
     "         AND t.connection_id = " record ".connection_id AND t.id = " record    \
-    ".type_id AND t.enabled)"                                                       \
+    ".type_id AND t.enabled AND t.upstream_state = 1)"                              \
     " AND NOT EXISTS (SELECT FROM company_hidden_type h WHERE h.tenant = $1"        \
     "                 AND h.company_id = " company " AND h.connection_id = " record \
     ".connection_id AND h.type_id = " record ".type_id)"

@@ -1,37 +1,37 @@
 #include "server/store/type_sync.h"
 
-#define COUNT(table)                                                     \
-    "SELECT count(*), count(*) FILTER (WHERE id <> ALL($3)) FROM " table \
-    " WHERE tenant = $1 AND connection_id = $2 AND upstream_state <> 3"
+#define COUNT(table)                                                    \
+    "SELECT count(*) FROM " table                                       \
+    " WHERE tenant = $1 AND connection_id = $2 AND upstream_state <> 3" \
+    " AND id <> ALL($3)"
 
 static enum err_code count(struct tx *tx, const struct statement *statement,
                            const char *connection_id, const struct type_batch *batch,
-                           int64_t *ret_known, int64_t *ret_missing, struct err *reterr)
+                           int64_t *ret_missing, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
     try_(tx_query(tx, statement,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
                        ARG_INT64S(batch->present_ids, batch->present_count)),
                   &rows, reterr));
-    *ret_known = rows_int64(&rows, 0, 0);
-    *ret_missing = rows_int64(&rows, 0, 1);
+    *ret_missing = rows_int64(&rows, 0, 0);
     return ERR_OK;
 }
 
 enum err_code type_sync_count(struct tx *tx, const char *connection_id,
-                              const struct type_batch *batch, int64_t *ret_known,
-                              int64_t *ret_missing, struct err *reterr)
+                              const struct type_batch *batch, int64_t *ret_missing,
+                              struct err *reterr)
 {
     static const struct statement statement = {"type_sync_count", COUNT("flexible_asset_type")};
-    return count(tx, &statement, connection_id, batch, ret_known, ret_missing, reterr);
+    return count(tx, &statement, connection_id, batch, ret_missing, reterr);
 }
 
 enum err_code category_sync_count(struct tx *tx, const char *connection_id,
-                                  const struct type_batch *batch, int64_t *ret_known,
-                                  int64_t *ret_missing, struct err *reterr)
+                                  const struct type_batch *batch, int64_t *ret_missing,
+                                  struct err *reterr)
 {
     static const struct statement statement = {"category_sync_count", COUNT("password_category")};
-    return count(tx, &statement, connection_id, batch, ret_known, ret_missing, reterr);
+    return count(tx, &statement, connection_id, batch, ret_missing, reterr);
 }
 
 enum err_code type_sync_put(struct tx *tx, const char *connection_id,

@@ -16,13 +16,13 @@ struct type_batch {
     const int64_t *present_ids;
     size_t present_count;
 };
-// How many are there as far as is known, and how many of them the batch leaves out.
+// How many of those that are there as far as is known the batch leaves out.
 enum err_code type_sync_count(struct tx *tx, const char *connection_id,
-                              const struct type_batch *batch, int64_t *ret_known,
-                              int64_t *ret_missing, struct err *reterr) _must_check_;
+                              const struct type_batch *batch, int64_t *ret_missing,
+                              struct err *reterr) _must_check_;
 enum err_code category_sync_count(struct tx *tx, const char *connection_id,
-                                  const struct type_batch *batch, int64_t *ret_known,
-                                  int64_t *ret_missing, struct err *reterr) _must_check_;
+                                  const struct type_batch *batch, int64_t *ret_missing,
+                                  struct err *reterr) _must_check_;
 // Stores them; what is missing is gone upstream. A batch without anything present says nothing
 // about what is missing.
 enum err_code type_sync_put(struct tx *tx, const char *connection_id,

@@ -4,7 +4,6 @@
 #include "server/base/log.h"
 #include "server/store/type_sync.h"
 #include "server/sync/page.h"
-#include "server/sync/plan.h"
 
 enum { PAGES_MAX = 50, PAGE_ROWS = 1000, TYPE_PAGE_ROWS = 100 };
 
@@ -44,12 +43,12 @@ static enum err_code put(struct tx *tx, const char *connection_id, enum source_k
 }
 
 static enum err_code count_missing(struct tx *tx, const char *connection_id, enum source_kind kind,
-                                   const struct type_batch *batch, int64_t *ret_known,
-                                   int64_t *ret_missing, struct err *reterr)
+                                   const struct type_batch *batch, int64_t *ret_missing,
+                                   struct err *reterr)
 {
     if (kind == SOURCE_FLEXIBLE_ASSET_TYPES)
-        return type_sync_count(tx, connection_id, batch, ret_known, ret_missing, reterr);
-    return category_sync_count(tx, connection_id, batch, ret_known, ret_missing, reterr);
+        return type_sync_count(tx, connection_id, batch, ret_missing, reterr);
+    return category_sync_count(tx, connection_id, batch, ret_missing, reterr);
 }
 
 // A page of the list is appended to `page`, whose records grow.
@@ -91,9 +90,10 @@ static enum err_code begin(struct store *store, const char *tenant, const struct
     return store_begin(store, tenant, fetcher->deadline, fetcher->cancelled, ret_tx, reterr);
 }
 
-// Fetches the list and stores it, unless it is doubtful and a second look is still to come
-// (`*ret_again`): the page then holds what either look saw. An empty list that stays so is not
-// believed, since a key without the right may be given one: nothing is taken for gone.
+// Fetches the list and stores it, unless it lacks some that were there and a second look is still
+// to come (`*ret_again`): the page then holds what either look saw, since what goes takes all of
+// its records out of sight. An empty list that stays so is not believed, since a key without the
+// right may be given one: nothing is taken for gone.
 static enum err_code look(struct store *store, const char *tenant, const char *connection_id,
                           const struct fetcher *fetcher, enum source_kind kind, struct page *page,
                           bool first, bool *ret_again, int64_t *ret_held, struct err *reterr)
@@ -101,7 +101,6 @@ static enum err_code look(struct store *store, const char *tenant, const char *c
     struct arena arena _cleanup_(arena_done);
     struct type_batch batch;
     struct tx *tx _cleanup_(tx_abortp) = NULL;
-    int64_t known;
     int64_t missing;
     arena_init(&arena, PAGE_MAX_BYTES);
     try_(fetch_all(fetcher, kind, page, reterr));
@@ -109,9 +108,9 @@ static enum err_code look(struct store *store, const char *tenant, const char *c
     if (!make_batch(page, &arena, &batch))
         return err_no_memory(reterr);
     try_(begin(store, tenant, fetcher, &tx, reterr));
-    try_(count_missing(tx, connection_id, kind, &batch, &known, &missing, reterr));
+    try_(count_missing(tx, connection_id, kind, &batch, &missing, reterr));
     bool empty = batch.present_count == 0;
-    *ret_again = first && missing > 0 && (empty || plan_too_many_gone(missing, known));
+    *ret_again = first && missing > 0;
     if (*ret_again)
         return ERR_OK;
     *ret_held = empty ? missing : 0;

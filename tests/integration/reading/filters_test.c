@@ -58,6 +58,24 @@ static void another_connections_type_has_no_assets(void **state)
     assert_int_equal(count_assets(fixture, "other"), 0);
 }
 
+// Nothing of such a type is read from upstream any more.
+static void a_type_that_is_off_or_gone_upstream_has_no_assets(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)fixture_sql(
+        fixture,
+        "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name, body,"
+        " content_hash, enabled, discover_time) VALUES ('t1','c1',77,'Backup','{}','',true,now());"
+        "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name,"
+        " type_id, body, content_hash) VALUES ('t1','c1',5,1,41,'Nightly',77,'{}','')");
+    (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET upstream_state = 2");
+    assert_int_equal(count_assets(fixture, "c1"), 0);
+    (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET upstream_state = 3");
+    assert_int_equal(count_assets(fixture, "c1"), 0);
+    (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET upstream_state = 1");
+    assert_int_equal(count_assets(fixture, "c1"), 1);
+}
+
 // What a token leads to can go before it is asked for: how many there are is told all the same.
 static void a_page_of_nothing_tells_how_many_there_are(void **state)
 {
@@ -87,6 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(another_connections_category_has_no_passwords),
         TEST(another_connections_type_has_no_assets),
+        TEST(a_type_that_is_off_or_gone_upstream_has_no_assets),
         TEST(a_page_of_nothing_tells_how_many_there_are),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);

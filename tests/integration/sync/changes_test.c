@@ -219,6 +219,10 @@ static void sight_that_changes_as_a_whole_is_told(void **state)
                       " '{3}' FROM record_sequence;"
                       "UPDATE record_sequence SET sequence = sequence + 1");
     assert_string_equal(told(fixture, &feed), "removed:3000:");
+    (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET upstream_state = 3 WHERE enabled");
+    assert_string_equal(told(fixture, &feed), "sight2");
+    (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET upstream_state = 1");
+    assert_string_equal(told(fixture, &feed), "sight2");
     (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET enabled = false");
     assert_string_equal(told(fixture, &feed), "sight2");
     (void)fixture_sql(fixture, "DELETE FROM mapping WHERE company_id = 'company-3'");

@@ -260,7 +260,7 @@ static void keeps_the_choice_of_types(void **state)
 
 static atomic_int type_lists;
 
-// The first list of types is empty, the next has them again.
+// The first list of types lacks some, the next has them again.
 static enum err_code hide_types_once(const struct source_query *query, const atomic_bool *cancelled,
                                      struct source_attempt *attempt, struct err *reterr)
 {
@@ -285,6 +285,24 @@ static void looks_twice_at_an_empty_list_of_types(void **state)
     fixture_start_sync(fixture);
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     fake_remove(SOURCE_FLEXIBLE_ASSET_TYPES, 7);
+    fake_remove(SOURCE_FLEXIBLE_ASSET_TYPES, 8);
+    atomic_store(&type_lists, 0);
+    fake_set_hook(hide_types_once);
+    (void)fixture_run_all(fixture);
+    assert_int_equal(atomic_load(&type_lists), 2);
+    assert_sql(fixture,
+               "SELECT string_agg(id || ':' || upstream_state, ' ' ORDER BY id)"
+               " FROM flexible_asset_type",
+               "7:1 8:1");
+}
+
+// What its type hides is much, if it is one type alone.
+static void looks_twice_for_a_type_that_is_missing(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fixture_start_sync(fixture);
+    assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     fake_remove(SOURCE_FLEXIBLE_ASSET_TYPES, 8);
     atomic_store(&type_lists, 0);
     fake_set_hook(hide_types_once);
@@ -365,6 +383,7 @@ int main(void)
         TEST(names_secret_traits),
         TEST(keeps_the_choice_of_types),
         TEST(looks_twice_at_an_empty_list_of_types),
+        TEST(looks_twice_for_a_type_that_is_missing),
         TEST(joins_a_live_run),
         TEST(what_is_mapped_meanwhile_follows),
     };
