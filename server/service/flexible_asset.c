@@ -83,8 +83,8 @@ static enum err_code fill_traits(struct content *content,
         trait->key = field->key;
         trait->display_name = field->display_name;
         trait->kind = field->kind;
-        try_(trait_fill(content, reading->parent, find_trait(&reading->row, field->key), trait,
-                        reterr));
+        try_(trait_fill(content, reading->parent, field->tag_type,
+                        find_trait(&reading->row, field->key), trait, reterr));
     }
     out->n_traits = type.n_fields;
     out->masked_count = content->secret_count;

@@ -278,7 +278,14 @@ static bool is_labelled(const Trait *trait)
     return text && embedded_secret_is_label(trait->display_name, strlen(trait->display_name));
 }
 
-enum err_code trait_fill(struct content *content, const char *parent,
+// Whether tags of this kind are passwords. What upstream says of those is shown by ListPasswords
+// alone, to whom its gates let through.
+static bool is_of_passwords(const char *tag_type)
+{
+    return tag_type != NULL && strcasecmp(tag_type, "passwords") == 0;
+}
+
+enum err_code trait_fill(struct content *content, const char *parent, const char *tag_type,
                          const struct documentation_trait *stored, Trait *trait, struct err *reterr)
 {
     bool number = trait->kind == KIND(NUMBER) || trait->kind == KIND(PERCENT);
@@ -290,7 +297,9 @@ enum err_code trait_fill(struct content *content, const char *parent,
         return fill_number(content, stored->value, stored->value_len, trait, reterr);
     if (stored != NULL)
         value = json_loadb(stored->value, stored->value_len, JSON_DECODE_ANY, NULL);
-    if (trait->kind == KIND(PASSWORD))
+    // The value says it too, where the field was of another kind of tags when it was read.
+    if (trait->kind == KIND(PASSWORD) || is_of_passwords(tag_type) ||
+        is_of_passwords(json_string_value(json_object_get(value, "type"))))
         return fill_passwords(content, parent, value, trait, reterr);
     if (stored == NULL || json_is_null(value) ||
         (json_is_string(value) && json_string_length(value) == 0))

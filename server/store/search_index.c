@@ -105,8 +105,8 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
 }
 
 // The texts of records `r`, which the caller joins. As many characters as bytes could be indexed. A
-// field of a flexible asset counts only if its type knows it now, as one that is no password: keys
-// compare as those of traits do everywhere.
+// field of a flexible asset counts only if its type knows it now, as one that is neither a password
+// nor a tag of such: keys compare as those of traits do everywhere.
 #define TEXTS_FROM(records)                                                                       \
     "SELECT r.kind, r.id, r.organization_id, r.update_time, left(r.display_name, 4000),"          \
     " left(CASE r.kind"                                                                           \
@@ -130,9 +130,10 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
     "      THEN left(translate(f->>'name', E'\\x1D', ''), 100) END, E'\\x1D'), '') AS names"      \
     "    FROM flexible_asset_type y CROSS JOIN LATERAL jsonb_path_query(y.body, '$.fields[*]') f" \
     "    WHERE y.tenant = $1 AND y.connection_id = $2 AND y.id = r.type_id"                       \
-    "    AND f->>'kind' <> 'Password'"                                                            \
+    "    AND f->>'kind' <> 'Password' AND lower(f->>'tag_type') IS DISTINCT FROM 'passwords'"     \
     "    AND translate(lower(f->>'key'), '_', '-') = translate(lower(e.key), '_', '-')"           \
     "    HAVING count(*) > 0) AS n WHERE jsonb_typeof(v) IN ('string', 'number')"                 \
+    "   AND lower(e.value->>'type') IS DISTINCT FROM 'passwords'"                                 \
     "  ) AS t ON r.kind = 5"
 
 // Each record is looked up by its primary key, as record_diff (record.c) does and for its reason;

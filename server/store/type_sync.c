@@ -107,7 +107,8 @@ enum err_code type_sync_load_enabled(struct tx *tx, const char *connection_id, s
     static const struct statement statement = {
         "type_sync_load_enabled",
         "SELECT t.id, ARRAY(SELECT field ->> 'key' FROM jsonb_array_elements(f.fields) AS field"
-        "  WHERE field ->> 'kind' = 'Password' AND field ->> 'key' IS NOT NULL),"
+        "  WHERE (field ->> 'kind' = 'Password' OR lower(field ->> 'tag_type') = 'passwords')"
+        "   AND field ->> 'key' IS NOT NULL),"
         " ARRAY(SELECT field ->> 'key' FROM jsonb_array_elements(f.fields) AS field"
         "  WHERE field ->> 'key' IS NOT NULL)"
         " FROM flexible_asset_type AS t, LATERAL (SELECT CASE jsonb_typeof(t.body -> 'fields')"

@@ -39,7 +39,7 @@ enum err_code category_sync_lacks(struct tx *tx, const char *connection_id, int 
 // A type to be fetched: enabled here, on upstream.
 struct type_sync_enabled {
     int64_t id;
-    const char *const *secret_traits; // keys of its fields of kind Password
+    const char *const *secret_traits; // keys of its fields that are passwords, or tags of such
     size_t secret_trait_count;
     const char *const *known_traits; // keys of all its fields; none: upstream did not give them
     size_t known_trait_count;

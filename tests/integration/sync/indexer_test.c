@@ -175,6 +175,28 @@ static void texts_below_a_passwords_name_are_masked(void **state)
                "3901:1,3901:2,3902:1,3903:1");
 }
 
+// Who may see a password's title and user is decided elsewhere.
+static void tagged_passwords_are_not_found(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fake_put(&(struct fake_record){
+        .kind = SOURCE_FLEXIBLE_ASSET_TYPES,
+        .id = 7,
+        .name = "Server",
+        .body = "{\"enabled\":true,\"fields\":["
+                "{\"key\":\"ip\",\"kind\":\"Tag\",\"tag_type\":\"Configurations\"},"
+                "{\"key\":\"was\",\"kind\":\"Tag\",\"tag_type\":\"Configurations\"},"
+                "{\"key\":\"login\",\"kind\":\"Tag\",\"tag_type\":\"Passwords\"}]}"});
+    put(SOURCE_FLEXIBLE_ASSETS, 3901, "Edge",
+        "{\"traits\":{\"ip\":{\"type\":\"Configurations\",\"values\":[{\"name\":\"rack\"}]},"
+        "\"login\":{\"values\":[{\"id\":4711}]},"
+        "\"was\":{\"type\":\"Passwords\",\"values\":[{\"name\":\"root\"}]}}}");
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3901", "Configurations rack");
+}
+
 static void credentials_in_titles_are_masked(void **state)
 {
     struct fixture *fixture = *state;
@@ -439,6 +461,7 @@ int main(void)
         TEST(a_batch_is_merged_into_the_index),
         TEST(credentials_are_masked_and_noted),
         TEST(texts_below_a_passwords_name_are_masked),
+        TEST(tagged_passwords_are_not_found),
         TEST(credentials_in_titles_are_masked),
         TEST(what_was_indexed_before_is_brought_up_to_date),
         TEST(only_changes_are_indexed),

@@ -225,8 +225,9 @@ static enum err_code look_at_secrets(const struct source_query *query, const ato
     (void)attempt;
     (void)reterr;
     if (query->kind == SOURCE_FLEXIBLE_ASSETS)
-        secrets_named =
-            query->secret_trait_count == 1 && strcmp(query->secret_traits[0], "admin") == 0;
+        secrets_named = query->secret_trait_count == 2 &&
+                        strcmp(query->secret_traits[0], "admin") == 0 &&
+                        strcmp(query->secret_traits[1], "logins") == 0;
     return ERR_OK;
 }
 
@@ -234,6 +235,13 @@ static void names_secret_traits(void **state)
 {
     struct fixture *fixture = *state;
     fixture_seed(fixture);
+    fake_put(&(struct fake_record){
+        .kind = SOURCE_FLEXIBLE_ASSET_TYPES,
+        .id = 7,
+        .name = "Router",
+        .body = "{\"enabled\":true,\"fields\":[{\"key\":\"admin\",\"kind\":\"Password\"},"
+                "{\"key\":\"nodes\",\"kind\":\"Tag\",\"tag_type\":\"Configurations\"},"
+                "{\"key\":\"logins\",\"kind\":\"Tag\",\"tag_type\":\"Passwords\"}]}"});
     fake_set_hook(look_at_secrets);
     fixture_start_sync(fixture);
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
