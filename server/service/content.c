@@ -51,6 +51,31 @@ char *content_title(struct arena *arena, const char *title)
     return copy;
 }
 
+// Whether `masked`, of which so many credentials were masked, still shows one that is seen in the
+// text once its tags are gone. Before the text is what it stands behind, as in `masked`; `line`,
+// unless it is NULL, goes on to the last line without tags. False: no memory.
+static bool look_without_tags(const struct buffer *masked, size_t begin, size_t count,
+                              const char *text, size_t len, struct embedded_secret_line *line,
+                              bool *ret_shown)
+{
+    enum { LOOKED_FOR_MAX = 32 }; // of more the number has to do
+    struct buffer plain _cleanup_(buffer_done);
+    struct embedded_secret secret;
+    size_t seen = 0;
+    buffer_init(&plain, begin + 4 * len + 4096);
+    if (!buffer_append(&plain, masked->data, begin) || !html_text(text, len, &plain))
+        return false;
+    if (line != NULL)
+        embedded_secret_line_follow(line, plain.data, plain.len);
+    *ret_shown = false;
+    for (size_t from = 0; embedded_secret_next_behind(plain.data, plain.len, begin, from, &secret);
+         from = secret.offset + secret.len)
+        *ret_shown |= ++seen > count || (seen <= LOOKED_FOR_MAX &&
+                                         memmem(masked->data + begin, masked->len - begin,
+                                                plain.data + secret.offset, secret.len) != NULL);
+    return true;
+}
+
 enum err_code content_text(struct content *content, const char *text, size_t len, char **ret_text,
                            struct err *reterr)
 {
@@ -68,11 +93,21 @@ enum err_code content_text(struct content *content, const char *text, size_t len
     line[before->len] = content->labelled ? EMBEDDED_SECRET_CELL : '\n';
     if (len > 0)
         memcpy(line + begin, text, len);
-    if (content->line != NULL)
-        embedded_secret_line_follow(content->line, text, len);
     content->used_bytes += len;
-    line[embedded_secret_mask_behind(line, begin + len, begin, &count)] = '\0';
-    content->secret_count += (int)count;
+    bool has_tags = len > 0 && memchr(text, '<', len) != NULL, shows_more = false;
+    if (!has_tags && content->line != NULL)
+        embedded_secret_line_follow(content->line, text, len);
+    const struct buffer masked = {
+        .data = line, .len = embedded_secret_mask_behind(line, begin + len, begin, &count)};
+    line[masked.len] = '\0';
+    // Somebody may have written HTML here too: a tag that stands between a label and its value
+    // parts them. Which part of the text it is then is not known.
+    if (has_tags &&
+        !look_without_tags(&masked, begin, count, text, len, content->line, &shows_more))
+        return err_no_memory(reterr);
+    if (shows_more)
+        memcpy(line + begin, EMBEDDED_SECRET_MASK, sizeof(EMBEDDED_SECRET_MASK));
+    content->secret_count += (int)count + shows_more;
     *ret_text = line + begin;
     return ERR_OK;
 }

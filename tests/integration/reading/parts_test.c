@@ -106,6 +106,38 @@ static void a_label_tells_what_the_next_text_of_a_checklist_begins_with(void **s
     assert_int_equal(template.masked_count, 1);
 }
 
+// As the index looks at them: a text without HTML is seldom told apart from one with it.
+static void a_text_that_has_tags_is_masked_as_without_them(void **state)
+{
+    struct fixture *fixture = *state;
+    static char name[] = "companies/acme/flexibleAssets/1",
+                checklist_name[] = "companies/acme/checklists/1";
+    Docbridge__V1__GetFlexibleAssetRequest in = DOCBRIDGE__V1__GET_FLEXIBLE_ASSET_REQUEST__INIT;
+    Docbridge__V1__GetChecklistRequest get = DOCBRIDGE__V1__GET_CHECKLIST_REQUEST__INIT;
+    Docbridge__V1__FlexibleAsset asset;
+    Docbridge__V1__Checklist checklist;
+    in.name = name;
+    get.name = checklist_name;
+    (void)fixture_sql(fixture, RECORDS);
+    (void)fixture_sql(fixture,
+                      "UPDATE record SET body = '{\"traits\": {\"what\":"
+                      " \"<p>Root <b>password</b>: Tr0ub4dor</p>\", \"model\": \"<i>R740</i>\"}}'"
+                      " WHERE kind = 5;"
+                      "UPDATE record SET body = '{\"tasks\": ["
+                      " {\"name\": \"<i id=''pwd=decoy1 ''/><b>PSK</b>: wlan4711\"}, {\"name\":"
+                      " \"<b>Key</b> of <i>root: password:</i>\", \"description\": \"Hunt3r22\"},"
+                      " {\"name\": \"if a < b, pwd: c4711\"}]}'"
+                      " WHERE kind = 6");
+    listed_call(fixture, &documentation_service, "GetFlexibleAsset", &in, &asset);
+    assert_string_equal(asset.traits[0]->text, "****");
+    assert_string_equal(asset.traits[1]->sanitized_html, "<i>R740</i>");
+    assert_int_equal(asset.masked_count, 1);
+    listed_call(fixture, &documentation_service, "GetChecklist", &get, &checklist);
+    assert_string_equal(checklist.items[0]->display_name, "****");
+    assert_string_equal(checklist.items[1]->sanitized_html, "****");
+    assert_string_equal(checklist.items[2]->display_name, "if a < b, pwd: ****");
+}
+
 static void fields_of_an_asset_stand_alone(void **state)
 {
     struct fixture *fixture = *state;
@@ -126,6 +158,7 @@ int main(void)
         TEST(a_label_tells_what_the_next_section_begins_with),
         TEST(a_body_that_is_read_in_pieces_is_masked_alike),
         TEST(a_label_tells_what_the_next_text_of_a_checklist_begins_with),
+        TEST(a_text_that_has_tags_is_masked_as_without_them),
         TEST(fields_of_an_asset_stand_alone),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
