@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/base/utf8.h"
+
 static const struct {
     const char *reason;
     enum status status;
@@ -45,6 +47,21 @@ void err_init(struct err *err)
     err->retry_after_ms = 0;
 }
 
+// Whatever cut a text, here or before, may have done so within a character. Clients refuse a status
+// that is not UTF-8 as a whole, and its reason with it.
+_printf_(3, 0) static void put(char *to, size_t size, const char *format, va_list args)
+{
+    uint32_t point;
+    (void)vsnprintf(to, size, format, args);
+    for (size_t len = strlen(to), i = 0, bytes; i < len; i += bytes) {
+        bytes = utf8_decode(to + i, len - i, &point);
+        if (bytes == 0) {
+            to[i] = '?';
+            bytes = 1;
+        }
+    }
+}
+
 enum err_code err_set(struct err *reterr, enum err_code code, const char *format, ...)
 {
     if (reterr == NULL)
@@ -53,7 +70,7 @@ enum err_code err_set(struct err *reterr, enum err_code code, const char *format
     reterr->code = code;
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(reterr->text, sizeof(reterr->text), format, args);
+    put(reterr->text, sizeof(reterr->text), format, args);
     va_end(args);
     return code;
 }
@@ -66,7 +83,7 @@ void err_meta(struct err *reterr, const char *key, const char *format, ...)
     (void)snprintf(reterr->meta[i].key, sizeof(reterr->meta[i].key), "%s", key);
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(reterr->meta[i].value, sizeof(reterr->meta[i].value), format, args);
+    put(reterr->meta[i].value, sizeof(reterr->meta[i].value), format, args);
     va_end(args);
 }
 
@@ -76,7 +93,7 @@ void err_field(struct err *reterr, const char *format, ...)
         return;
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(reterr->field, sizeof(reterr->field), format, args);
+    put(reterr->field, sizeof(reterr->field), format, args);
     va_end(args);
 }
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "server/base/err.h"
+#include "server/base/utf8.h"
 
 static void names_every_code_once(void **state)
 {
@@ -82,6 +83,25 @@ static void cuts_what_is_too_long(void **state)
     assert_int_equal(strlen(err.field), ERR_META_VALUE_BYTES - 1);
 }
 
+// Of a character of which a part is left clients can read nothing, nor anything beside it.
+static void stays_text_when_it_is_cut(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char text[1000] = "x";
+    for (size_t i = 1; i + 3 < sizeof(text); i += 3)
+        memcpy(&text[i], "\u20ac", 3);
+    (void)err_invalid(&err, text, "no value %.4s at all", "xyz\u00e4");
+    assert_true(utf8_valid(err.text, strlen(err.text)));
+    assert_true(utf8_valid(err.field, strlen(err.field)));
+    assert_true(utf8_valid(err.meta[0].value, strlen(err.meta[0].value)));
+    (void)err_set(&err, ERR_INTERNAL, "%s", text);
+    assert_int_equal(strlen(err.text), ERR_TEXT_BYTES - 1);
+    assert_true(utf8_valid(err.text, strlen(err.text)));
+    (void)err_invalid(&err, "filter", "no value %.4s at all", "xyz\u00e4");
+    assert_string_equal(err.text, "filter: no value xyz? at all");
+}
+
 static void may_have_no_details(void **state)
 {
     (void)state;
@@ -130,7 +150,7 @@ int main(void)
         cmocka_unit_test(names_every_code_once), cmocka_unit_test(starts_anew),
         cmocka_unit_test(begins_as_none),        cmocka_unit_test(cuts_what_is_too_long),
         cmocka_unit_test(may_have_no_details),   cmocka_unit_test(says_the_field_and_the_resource),
-        cmocka_unit_test(forwards_a_failure),
+        cmocka_unit_test(forwards_a_failure),    cmocka_unit_test(stays_text_when_it_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
