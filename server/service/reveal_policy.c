@@ -11,6 +11,7 @@
 #include "server/service/reveal_policy.h"
 #include "server/service/services.h"
 #include "server/service/word.h"
+#include "server/store/password_handoff.h"
 #include "server/store/reveal_policy.h"
 
 #define RECORDS(name) DOCBRIDGE__V1__REVEAL_POLICY__RESTRICTED_RECORDS__RESTRICTED_RECORDS_##name
@@ -318,6 +319,9 @@ static enum err_code update_reveal_policy(struct request *request,
     if (changes.count > 0) {
         const struct audit_event subject = {.resource = POLICY};
         try_(reveal_policy_set(tx, &new, clock_wall_us(), reterr));
+        // Or one that is open would come back with the next policy that lets it.
+        if (new.handoff_max_s < old.handoff_max_s)
+            try_(password_handoff_shorten(tx, new.handoff_max_s, reterr));
         try_(config_audit(tx, request, &subject, changes.all, changes.count, reterr));
         try_(reveal_policy_get(tx, &old, reterr));
     }

@@ -1,11 +1,19 @@
 #include "server/store/password_handoff.h"
 
-// Whoever hands on at the same time waits for the lock, so that the count is of what is committed;
-// who revokes the sender does, so that none is on its way then.
-static const struct statement lock_sql = {
-    "password_handoff_lock",
-    "SELECT pg_advisory_xact_lock(hashtextextended(format('handoff %L %L', $1::text, $2::text),"
-    " 0))"};
+// Whoever hands on at the same time waits for the sender's lock, so that the count is of what is
+// committed; who revokes the sender does, so that none is on its way then. The tenant's is for who
+// ends hand-offs whatever their sender.
+#define TENANT_KEY "hashtextextended(format('handoffs %L', $1::text), 0)"
+static const struct statement lock_sql = {"password_handoff_lock",
+                                          "SELECT pg_advisory_xact_lock_shared(" TENANT_KEY
+                                          "), pg_advisory_xact_lock(hashtextextended("
+                                          "format('handoff %L %L', $1::text, $2::text), 0))"};
+static const struct statement lock_all_sql = {"password_handoff_lock_all",
+                                              "SELECT pg_advisory_xact_lock(" TENANT_KEY ")"};
+static const struct statement shorten_sql = {
+    "password_handoff_shorten",
+    "DELETE FROM password_handoff WHERE tenant = $1"
+    " AND expire_time > clock_timestamp() + make_interval(secs => $2::bigint)"};
 static const struct statement put_sql = {
     "password_handoff_put",
     "WITH over AS ("
@@ -40,6 +48,12 @@ static const struct statement withdraw_sql = {
 enum err_code password_handoff_hold(struct tx *tx, const char *sender, struct err *reterr)
 {
     return tx_run(tx, &lock_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(sender)), reterr);
+}
+
+enum err_code password_handoff_shorten(struct tx *tx, int most_s, struct err *reterr)
+{
+    try_(tx_run(tx, &lock_all_sql, ARGS(ARG_TEXT(tx_tenant(tx))), reterr));
+    return tx_run(tx, &shorten_sql, ARGS(ARG_TEXT(tx_tenant(tx)), ARG_INT64(most_s)), reterr);
 }
 
 enum err_code password_handoff_put(struct tx *tx, const struct password_handoff *handoff,

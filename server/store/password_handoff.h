@@ -26,6 +26,9 @@ enum { PASSWORD_HANDOFFS_OPEN_MAX = 100 };
 // handing on: what is deleted afterwards is all there is. The first thing to lock in a transaction.
 enum err_code password_handoff_hold(struct tx *tx, const char *sender,
                                     struct err *reterr) _must_check_;
+// Ends all that would stay open for longer than `most_s` seconds, those on their way too: it waits
+// for them. Before the end of the chain is locked.
+enum err_code password_handoff_shorten(struct tx *tx, int most_s, struct err *reterr) _must_check_;
 // Stores it under an id of its own, unless as many of its sender are open: then `*ret_id` is NULL.
 // `id` is not looked at. Drops the tenant's that are over.
 enum err_code password_handoff_put(struct tx *tx, const struct password_handoff *handoff,

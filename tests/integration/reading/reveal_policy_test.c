@@ -1,13 +1,16 @@
 // What a reveal asks for: the policy as it is read and changed, its gates, and the sealed value.
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <sodium.h>
 
 #include "docbridge/v1/reveal_policy.pb-c.h"
 #include "server/service/services.h"
+#include "server/store/password_handoff.h"
 #include "tests/integration/reading/reveals.h"
 
 #define RECORDS(name) DOCBRIDGE__V1__REVEAL_POLICY__RESTRICTED_RECORDS__RESTRICTED_RECORDS_##name
@@ -202,6 +205,77 @@ static void keeps_budgets(void **state)
     assert_int_equal(policy.company_budget->limit, 100);
 }
 
+static const char *open_handoffs(struct fixture *fixture)
+{
+    return fixture_sql(fixture, "SELECT string_agg(id, ' ' ORDER BY id) FROM password_handoff");
+}
+
+static enum err_code let_hand_on(struct fixture *fixture, int64_t seconds)
+{
+    Google__Protobuf__Duration ttl;
+    google__protobuf__duration__init(&ttl);
+    ttl.seconds = seconds;
+    Policy wanted = wish();
+    wanted.handoff_max_ttl = seconds == 0 ? NULL : &ttl;
+    return update(fixture, &wanted, "handoff_max_ttl");
+}
+
+// What was handed on under a policy does not come back when a later one lets people hand on again.
+static void ends_what_is_handed_on_for_longer(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(let_hand_on(fixture, 3600), ERR_OK);
+    (void)fixture_sql(fixture, "INSERT INTO password_handoff SELECT t, id, 'c1', 'acme', 9001,"
+                               " 'tom', 'tina', now() + s * interval '1 s' FROM (VALUES"
+                               " ('t1', 'long', 1800), ('t1', 'short', 50), ('t2', 'other', 1800))"
+                               " h(t, id, s)");
+    assert_int_equal(let_hand_on(fixture, 7200), ERR_OK);
+    assert_string_equal(open_handoffs(fixture), "long other short");
+    assert_int_equal(let_hand_on(fixture, 60), ERR_OK);
+    assert_string_equal(open_handoffs(fixture), "other short");
+    assert_int_equal(let_hand_on(fixture, 0), ERR_OK);
+    assert_string_equal(open_handoffs(fixture), "other");
+}
+
+// With an arena of its own, beside the test.
+static void *let_nobody_hand_on(void *context)
+{
+    struct fixture aside = *(const struct fixture *)context;
+    arena_init(&aside.arena, 1 << 20);
+    aside.request.arena = &aside.arena;
+    assert_int_equal(let_hand_on(&aside, 0), ERR_OK);
+    arena_done(&aside.arena);
+    return NULL;
+}
+
+static void ends_what_is_being_handed_on(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct password_handoff handoff = {.connection_id = "c1",
+                                             .company_id = "acme",
+                                             .password_id = 9001,
+                                             .sender = "tom",
+                                             .recipient = "tina",
+                                             .expire_time_us = clock_wall_us() + 60000000};
+    struct deadline deadline = deadline_in(20000);
+    struct err err;
+    struct tx *tx;
+    const char *id;
+    pthread_t admin;
+    assert_int_equal(let_hand_on(fixture, 3600), ERR_OK);
+    assert_int_equal(store_begin(fixture->store, "t1", deadline, NULL, &tx, &err), ERR_OK);
+    assert_int_equal(password_handoff_put(tx, &handoff, &fixture->arena, &id, &err), ERR_OK);
+    assert_int_equal(pthread_create(&admin, NULL, let_nobody_hand_on, fixture), 0);
+    while (strcmp(fixture_sql(fixture, "SELECT count(*) FROM pg_stat_activity"
+                                       " WHERE wait_event_type = 'Lock'"),
+                  "1") != 0 &&
+           deadline_left_ms(deadline) > 0)
+        (void)usleep(10000);
+    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+    (void)pthread_join(admin, NULL);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(*) FROM password_handoff"), "0");
+}
+
 static void assert_denied(struct fixture *fixture, enum err_code code, const char *field)
 {
     int calls = upstream.calls;
@@ -393,6 +467,8 @@ int main(void)
         TEST(has_defaults_and_changes_with_its_event),
         TEST(refuses_what_is_no_policy),
         TEST(keeps_budgets),
+        TEST(ends_what_is_handed_on_for_longer),
+        TEST(ends_what_is_being_handed_on),
         TEST(asks_for_a_reason_and_a_ticket),
         TEST(an_outcome_tells_what_decided_it),
         TEST(asks_more_of_agents),
