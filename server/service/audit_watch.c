@@ -34,6 +34,18 @@ static void watch_close(void *context)
     free(state);
 }
 
+// A database that was put back or lost its end to a standby, or a chain that was cut short: what
+// comes in place of the lost would be taken for seen.
+static enum err_code check_place(int64_t cursor, int64_t end, struct err *reterr)
+{
+    if (cursor <= end)
+        return ERR_OK;
+    (void)err_set(reterr, ERR_PAGE_TOKEN_INVALID,
+                  "the trail ends before the event that the resume token is behind");
+    err_field(reterr, "resume_token");
+    return ERR_PAGE_TOKEN_INVALID;
+}
+
 // Where the stream begins: behind the token, or behind the end of now.
 static enum err_code find_start(struct request *request,
                                 const Docbridge__V1__WatchAuditEventsRequest *in,
@@ -56,14 +68,7 @@ static enum err_code find_start(struct request *request,
     try_(tx_commit(&tx, reterr));
     if (cursor[0] == '\0')
         *ret_cursor = head.sequence;
-    if (*ret_cursor <= head.sequence)
-        return ERR_OK;
-    // A database that was put back, or a chain that was cut short: what comes in their place would
-    // be taken for seen.
-    (void)err_set(reterr, ERR_PAGE_TOKEN_INVALID,
-                  "the trail ends before the event that the resume token is behind");
-    err_field(reterr, "resume_token");
-    return ERR_PAGE_TOKEN_INVALID;
+    return check_place(*ret_cursor, head.sequence, reterr);
 }
 
 static enum err_code watch_open(struct request *request, const void *message,
@@ -105,14 +110,13 @@ static enum err_code find_next(struct request *request, struct state *state, str
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     try_(request_begin(request, &tx, reterr));
     try_(audit_event_end(tx, &head, reterr));
+    try_(check_place(state->cursor, head.sequence, reterr));
     int64_t last = head.sequence - state->cursor > WINDOW ? state->cursor + WINDOW : head.sequence;
     try_(audit_event_follow(tx, &filter, state->cursor, last, 1, AUDIT_UNRESOLVED_SECONDS, arena,
                             &rows, &count, reterr));
     try_(tx_commit(&tx, reterr));
     *ret_row = count == 0 ? NULL : rows;
-    state->cursor = count == 0 && last > state->cursor ? last
-                    : count == 0                       ? state->cursor
-                                                       : rows->sequence;
+    state->cursor = count == 0 ? last : rows->sequence;
     *ret_more = state->cursor < head.sequence;
     return ERR_OK;
 }
