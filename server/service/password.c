@@ -29,6 +29,11 @@ static enum err_code reveal_denied(struct request *request, const void *in, stru
     return password_reveal_denied(request, in, reterr);
 }
 
+static enum err_code handoff_denied(struct request *request, const void *in, struct err *reterr)
+{
+    return password_hand_off_denied(request, in, reterr);
+}
+
 static const struct method methods[] = {
     UNARY(ListPasswords, list_passwords, LANE_STORE),
     UNARY(GetPassword, get_password, LANE_STORE),
@@ -36,7 +41,10 @@ static const struct method methods[] = {
      .lane = LANE_UPSTREAM,
      .unary = reveal_password_handler,
      .denied = reveal_denied},
-    UNARY(CreatePasswordHandoff, create_password_handoff, LANE_STORE),
+    {.name = "CreatePasswordHandoff",
+     .lane = LANE_STORE,
+     .unary = create_password_handoff_handler,
+     .denied = handoff_denied},
     UNARY(DeletePasswordHandoff, delete_password_handoff, LANE_STORE),
     UNARY(ExplainPasswordAccess, explain_password_access, LANE_STORE),
 };

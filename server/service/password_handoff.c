@@ -250,21 +250,43 @@ static enum err_code hand_off(struct handing *handing, int64_t *ret_sequence, st
     return err_set(reterr, ERR_CONFLICT, "the policy of reveals is being changed");
 }
 
+static enum err_code take_in(struct request *request,
+                             const Docbridge__V1__CreatePasswordHandoffRequest *in,
+                             struct handing *ret_handing, struct err *reterr)
+{
+    struct name name;
+    try_(name_parse(in->parent, "companies/{company}/passwords/{record}", "parent", request->arena,
+                    &name, reterr));
+    *ret_handing =
+        (struct handing){.request = request,
+                         .in = in,
+                         .company_id = name.company,
+                         .company = arena_printf(request->arena, "companies/%s", name.company),
+                         .password_id = name.record};
+    return ret_handing->company == NULL ? err_no_memory(reterr) : check(ret_handing, reterr);
+}
+
+enum err_code password_hand_off_denied(struct request *request,
+                                       const Docbridge__V1__CreatePasswordHandoffRequest *in,
+                                       struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct handing handing;
+    // Of what is no hand-off there is nothing to tell; the refusal is that of the permission.
+    if (take_in(request, in, &handing, NULL) != ERR_OK)
+        return ERR_OK;
+    try_(request_begin(request, &tx, reterr));
+    try_(tell(&handing, ERR_MISSING_PERMISSION, tx, NULL, reterr));
+    return tx_commit(&tx, reterr);
+}
+
 enum err_code password_hand_off(struct request *request,
                                 const Docbridge__V1__CreatePasswordHandoffRequest *in,
                                 Docbridge__V1__PasswordHandoff *out, struct err *reterr)
 {
-    struct handing handing = {.request = request, .in = in};
-    struct name name;
+    struct handing handing;
     int64_t sequence;
-    try_(name_parse(in->parent, "companies/{company}/passwords/{record}", "parent", request->arena,
-                    &name, reterr));
-    handing.company_id = name.company;
-    handing.password_id = name.record;
-    handing.company = arena_printf(request->arena, "companies/%s", name.company);
-    if (handing.company == NULL)
-        return err_no_memory(reterr);
-    try_(check(&handing, reterr));
+    try_(take_in(request, in, &handing, reterr));
     try_(hand_off(&handing, &sequence, reterr));
     out->name = arena_strdup(request->arena, handing.name);
     out->recipient = arena_strdup(request->arena, in->password_handoff->recipient);

@@ -27,3 +27,7 @@ enum err_code password_hand_off(struct request *request,
 enum err_code password_withdraw(struct request *request,
                                 const Docbridge__V1__DeletePasswordHandoffRequest *in,
                                 struct err *reterr) _must_check_;
+// Records that a caller without the permission wanted to hand one on.
+enum err_code password_hand_off_denied(struct request *request,
+                                       const Docbridge__V1__CreatePasswordHandoffRequest *in,
+                                       struct err *reterr) _must_check_;

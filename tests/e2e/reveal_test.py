@@ -59,8 +59,8 @@ class Reveals(e2e.Case):
             claims.update(email=email, email_verified=True)
         return self.api.with_token(e2e.sign(self.stack, dict(claims, **changes)))
 
-    def last_event(self):
-        return self.api("AuditService.ListAuditEvents", page_size=1, filter="type = PASSWORD_REVEAL").audit_events[0]
+    def last_event(self, kind="PASSWORD_REVEAL"):
+        return self.api("AuditService.ListAuditEvents", page_size=1, filter="type = " + kind).audit_events[0]
 
     def last_sequence(self):
         return self.stack.sql("SELECT max(sequence) AS n FROM audit_event")[0]["n"]
@@ -162,8 +162,19 @@ class Reveals(e2e.Case):
         self.assertEqual(sorted(answers), sorted([self.truth[number]["secret"]] + ["HANDOFF_NOT_OPEN"] * 15))
         self.assertEqual(self.emulator.count(path=path), before + 1)
         self.assertFailure(tina.fails(REVEAL, name=name, timeout=10), grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
-        event = self.api("AuditService.ListAuditEvents", page_size=1, filter="type = PASSWORD_HANDOFF").audit_events[0]
+        event = self.last_event("PASSWORD_HANDOFF")
         self.assertEqual((event.actor.subject, event.reason), ("ada", "on call"))
+
+    def test_a_handoff_without_the_permission_is_told(self):
+        name = next(iter(self.names.values()))
+        rita = self.person(sub="rita", permissions=["read_documentation"])
+        failure = rita.fails("PasswordService.CreatePasswordHandoff", parent=name, reason="for a friend",
+                             password_handoff={"recipient": "tina"})
+        self.assertFailure(failure, DENIED, "MISSING_PERMISSION")
+        event = self.last_event("PASSWORD_HANDOFF")
+        self.assertEqual((event.actor.subject, event.outcome, event.error_reason, event.subject.resource, event.reason),
+                         ("rita", 2, "MISSING_PERMISSION", name, "for a friend"))
+        self.assertEqual([(one.field, one.new_value) for one in event.changes], [("recipient", "tina")])
 
     def test_a_handoff_with_the_cli(self):
         number, name = next(iter(self.names.items()))
