@@ -27,6 +27,20 @@ static bool is_stopping(struct trail *trail)
     return stopping;
 }
 
+static void look(struct trail *trail)
+{
+    trail_look(trail);
+    trail->look_at_ms = clock_steady_ms() + trail->look_ms;
+}
+
+// Between two steps of what may take long: whoever watches waits neither for events nor for a sign
+// of life until all of it is done.
+static void look_if_due(struct trail *trail)
+{
+    if (clock_steady_ms() >= trail->look_at_ms)
+        look(trail);
+}
+
 static enum err_code mark_tenant(struct trail *trail, const char *tenant, struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
@@ -79,6 +93,7 @@ static enum err_code mark_some(struct trail *trail, char **after, struct err *re
             log_event(LOG_WARN, "exposures were not entered", LOG_ERR(&err));
         if (mark_tenant(trail, tenants[i], &err) != ERR_OK)
             log_event(LOG_WARN, "a chain was not marked", LOG_ERR(&err));
+        look_if_due(trail);
     }
     bool more = count == TENANTS_EACH;
     return go_on_behind(after, more ? tenants[count - 1] : NULL, reterr);
@@ -139,6 +154,7 @@ static enum err_code retain_tenant(struct trail *trail, const char *tenant, int6
     do {
         try_(remove_batch(trail, tenant, cutoff_us, &mark, reterr));
         last = mark.sequence > last ? mark.sequence : last;
+        look_if_due(trail);
     } while (mark.sequence != 0 && !is_stopping(trail));
     return last == 0 ? ERR_OK : tell_removal(trail, tenant, last, reterr);
 }
@@ -197,7 +213,7 @@ static void *keep(void *context)
     int64_t mark_at_ms = clock_steady_ms() + trail->mark_ms, retain_at_ms = clock_steady_ms();
     bool stopping = false;
     while (!stopping) {
-        trail_look(trail);
+        look(trail);
         if (clock_steady_ms() >= mark_at_ms) {
             trail_mark_all(trail);
             mark_at_ms = clock_steady_ms() + trail->mark_ms;

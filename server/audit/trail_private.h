@@ -37,6 +37,7 @@ struct trail {
     pthread_cond_t keep_wake;
     bool started, stopping;
     pthread_t keeper;
+    int64_t look_at_ms; // of the keeper alone
 };
 
 // Writes the events of a group of trail_write()'s callers; `context` is the trail.

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -177,15 +178,46 @@ static void a_long_look_is_no_silence(void **state)
     event_method("WatchAuditEvents")->stream->close(watched);
 }
 
+// Old events go in many steps, between which those who watch are looked after.
+static void a_long_removal_is_no_silence(void **state)
+{
+    struct fixture *fixture = *state;
+    struct trail *trail;
+    void *watched;
+    const struct trail_settings settings = {.store = fixture->store,
+                                            .janitor_store = fixture->janitor_store,
+                                            .look_ms = 1,
+                                            .heartbeat_ms = 1};
+    assert_int_equal(trail_new(&settings, &trail, &err), ERR_OK);
+    fixture->backend.trail = trail;
+    append_some(fixture, 1);
+    (void)fixture_sql(fixture,
+                      "UPDATE audit_event SET event_time = now() - interval '500 days';"
+                      "INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome,"
+                      " actor_subject, actor_display_name, actor_kind, previous_hash, hash)"
+                      " SELECT tenant, n, event_time, type, 3, 1, actor_subject,"
+                      " actor_display_name, actor_kind, previous_hash, hash"
+                      " FROM audit_event, generate_series(2, 10001) n;"
+                      "UPDATE audit_head SET sequence = 10001");
+    assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
+    (void)usleep(10000);
+    atomic_store(&wakes, 0);
+    trail_retain_all(trail);
+    assert_string_equal(fixture_sql(fixture, "SELECT min(sequence) FROM audit_event"), "10002");
+    assert_true(atomic_load(&wakes) > 1);
+    event_method("WatchAuditEvents")->stream->close(watched);
+    fixture->backend.trail = fixture->trail;
+    trail = trail_free(trail);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_watcher_sees_what_comes),
-        TEST(a_watcher_does_not_go_on_in_a_shorter_trail),
-        TEST(a_watcher_sees_its_companies),
-        TEST(a_long_look_is_no_silence),
+        TEST(a_watcher_sees_what_comes),    TEST(a_watcher_does_not_go_on_in_a_shorter_trail),
+        TEST(a_watcher_sees_its_companies), TEST(a_long_look_is_no_silence),
+        TEST(a_long_removal_is_no_silence),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
