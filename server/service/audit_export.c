@@ -41,21 +41,28 @@ static enum err_code read_time(const Google__Protobuf__Timestamp *time, const ch
     return ERR_OK;
 }
 
+// How the request names a bound of the stretch: as a number, and as a time.
+struct bound {
+    const char *sequence, *time;
+};
+static const struct bound from = {"start_sequence", "start_time"},
+                          until = {"end_sequence", "end_time"};
+
 // A bound is a number or a time, not both. The first event of that place or time; `otherwise` if
 // neither is given or nothing is from then on.
 static enum err_code resolve(struct tx *tx, int64_t sequence,
-                             const Google__Protobuf__Timestamp *time, const char *field,
+                             const Google__Protobuf__Timestamp *time, const struct bound *bound,
                              int64_t otherwise, int64_t *ret_sequence, struct err *reterr)
 {
     int64_t us = 0;
     *ret_sequence = sequence == 0 ? otherwise : sequence;
     if (sequence < 0)
-        return err_invalid(reterr, field, "must not be negative");
+        return err_invalid(reterr, bound->sequence, "must not be negative");
     if (time != NULL && sequence != 0)
-        return err_invalid(reterr, field, "give a sequence or a time, not both");
+        return err_invalid(reterr, bound->sequence, "give a sequence or a time, not both");
     if (time == NULL)
         return ERR_OK;
-    try_(read_time(time, field, &us, reterr));
+    try_(read_time(time, bound->time, &us, reterr));
     try_(audit_event_since(tx, us, ret_sequence, reterr));
     *ret_sequence = *ret_sequence == 0 ? INT64_MAX : *ret_sequence;
     return ERR_OK;
@@ -87,8 +94,8 @@ static enum err_code find_stretch(struct tx *tx, struct request *request,
 {
     int64_t first, last, end;
     try_(audit_retained_get(tx, request->arena, &state->retained, reterr));
-    try_(resolve(tx, in->start_sequence, in->start_time, "start_sequence", 1, &first, reterr));
-    try_(resolve(tx, in->end_sequence, in->end_time, "end_sequence", INT64_MAX, &last, reterr));
+    try_(resolve(tx, in->start_sequence, in->start_time, &from, 1, &first, reterr));
+    try_(resolve(tx, in->end_sequence, in->end_time, &until, INT64_MAX, &last, reterr));
     bool open = last == INT64_MAX;
     if (in->end_time != NULL && !open)
         last--;
@@ -98,8 +105,7 @@ static enum err_code find_stretch(struct tx *tx, struct request *request,
     try_(tell(tx, request, state, &end, reterr));
     // The export itself may be the first event since then.
     if (open && state->first == INT64_MAX)
-        try_(resolve(tx, in->start_sequence, in->start_time, "start_sequence", 1, &state->first,
-                     reterr));
+        try_(resolve(tx, in->start_sequence, in->start_time, &from, 1, &state->first, reterr));
     if (open)
         try_(trail_mark(request->backend->trail, tx, &end, reterr));
     if (state->last > end)

@@ -132,11 +132,15 @@ static void an_export_is_bounded_by_times(void **state)
         assert_int_equal(export_as(fixture, &in), bounds[i].code);
         if (bounds[i].code == ERR_OK)
             assert_int_equal(verify(fixture).first, 1);
+        else
+            assert_string_equal(err.field, "start_time");
         in.start_time = NULL;
         in.end_time = &time;
         assert_int_equal(export_as(fixture, &in), bounds[i].code);
         if (bounds[i].code == ERR_OK)
             assert_int_equal(text_len, 0);
+        else
+            assert_string_equal(err.field, "end_time");
     }
     in.end_sequence = 1;
     assert_int_equal(export_as(fixture, &in), ERR_FIELD_INVALID);
