@@ -296,33 +296,41 @@ static enum err_code request_run(struct tx *tx, const struct work *work,
                                &ret_outcome->sync_run, reterr);
 }
 
+static enum err_code audit_side(struct tx *tx, const struct work *work, const struct entry *entry,
+                                bool gain, struct err *reterr)
+{
+    const struct organization *before = entry->before;
+    const char *company_id = gain ? entry->step->company_id : before->company_id;
+    const char *company = arena_printf(work->request->arena, "companies/%s", company_id);
+    if (company == NULL)
+        return err_no_memory(reterr);
+    const struct audit_change change = {"mapping.company", gain ? NULL : company,
+                                        gain ? company : NULL};
+    return audit_append(tx, work->request,
+                        &(struct audit_event){
+                            .type = AUDIT_MAPPING,
+                            .phase = AUDIT_SINGLE,
+                            .outcome = AUDIT_SUCCEEDED,
+                            .resource = entry->step->organization,
+                            .resource_display_name = before->display_name,
+                            .company_id = company_id,
+                            .company_display_name =
+                                gain ? entry->company_display_name : before->company_display_name,
+                            .organization = entry->step->organization,
+                            .changes = &change,
+                            .change_count = 1,
+                        },
+                        NULL, reterr);
+}
+
+// What a company loses and what one gets is told of each alone: an auditor of one of them reads
+// that, and nothing of the other.
 static enum err_code audit(struct tx *tx, const struct work *work, const struct entry *entry,
                            struct err *reterr)
 {
-    struct arena *arena = work->request->arena;
-    const struct organization *before = entry->before;
-    const char *old_company =
-        mapped(before) ? arena_printf(arena, "companies/%s", before->company_id) : NULL;
-    if (mapped(before) && old_company == NULL)
-        return err_no_memory(reterr);
-    const struct audit_change change = {"mapping.company", old_company,
-                                        maps(entry) ? entry->step->company : NULL};
-    return audit_append(
-        tx, work->request,
-        &(struct audit_event){
-            .type = AUDIT_MAPPING,
-            .phase = AUDIT_SINGLE,
-            .outcome = AUDIT_SUCCEEDED,
-            .resource = entry->step->organization,
-            .resource_display_name = before->display_name,
-            .company_id = maps(entry) ? entry->step->company_id : before->company_id,
-            .company_display_name =
-                maps(entry) ? entry->company_display_name : before->company_display_name,
-            .organization = entry->step->organization,
-            .changes = &change,
-            .change_count = 1,
-        },
-        NULL, reterr);
+    if (mapped(entry->before))
+        try_(audit_side(tx, work, entry, /* gain= */ false, reterr));
+    return maps(entry) ? audit_side(tx, work, entry, /* gain= */ true, reterr) : ERR_OK;
 }
 
 enum err_code mapping_change(struct request *request, const struct mapping_change *change,
