@@ -56,6 +56,11 @@ static enum err_code find_start(struct request *request,
     struct audit_head head;
     const char *cursor;
     try_(audit_filter_parse(request, in->filter, &filter, reterr));
+    // No event is written when an intent becomes that: the watch would stay silent for good.
+    if (filter.outcome == AUDIT_OUTCOME_UNRESOLVED)
+        return err_invalid(reterr, "filter",
+                           "outcome = UNRESOLVED cannot be watched: an intent becomes that when no "
+                           "event comes; list them");
     try_(page_resume(request, &list, in->resume_token, &cursor, reterr));
     if (cursor[0] != '\0' && !encoding_int64(cursor, strlen(cursor), ret_cursor)) {
         (void)err_set(reterr, ERR_PAGE_TOKEN_INVALID, "the resume token is of another version");

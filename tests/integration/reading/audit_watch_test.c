@@ -96,6 +96,7 @@ static void a_watcher_sees_what_comes(void **state)
     assert_string_equal(err.text, "the resume token is not one of this caller, stream and filter");
     assert_string_equal(err.field, "resume_token");
     assert_int_equal(watch(fixture, "type = NOTHING", "", &all), ERR_FIELD_INVALID);
+    assert_int_equal(watch(fixture, "outcome = UNRESOLVED", "", &all), ERR_FIELD_INVALID);
     handler->close(moves);
 }
 
