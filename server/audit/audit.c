@@ -6,8 +6,9 @@
 #include "server/audit/audit_private.h"
 #include "server/base/buffer.h"
 #include "server/base/clock.h"
+#include "server/base/utf8.h"
 
-enum { CHANGES_BYTES_MAX = 1024 * 1024, SYSTEM_BYTES = 96 };
+enum { CHANGES_BYTES_MAX = 1024 * 1024, NAME_BYTES_MAX = 4096, SYSTEM_BYTES = 96 };
 
 static void write_value(struct buffer *buffer, const char *value)
 {
@@ -92,6 +93,31 @@ enum err_code audit_chain(struct tx *tx, struct audit_event_row *const *rows, si
     return ERR_OK;
 }
 
+// A name is as long as somebody made it upstream, and an event stays as it is: past one that no
+// answer and no part of an export holds no reader would ever get. What is cut stands in `text`,
+// behind the changes.
+static enum err_code cut_names(struct buffer *text, struct audit_event_row *row, struct err *reterr)
+{
+    const char **const names[] = {&row->resource_display_name, &row->company_display_name,
+                                  &row->password_category_display_name};
+    size_t places[ARRAY_LEN(names)] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        size_t len = strlen(*names[i]);
+        if (len <= NAME_BYTES_MAX)
+            continue;
+        (void)buffer_append(text, "", 1);
+        places[i] = text->len;
+        (void)buffer_append(text, *names[i], utf8_cut(*names[i], len, NAME_BYTES_MAX));
+    }
+    if (text->failed)
+        return err_no_memory(reterr);
+    row->changes = text->data;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (places[i] != 0)
+            *names[i] = text->data + places[i];
+    return ERR_OK;
+}
+
 enum err_code audit_row_of(const struct audit_event *event, const struct principal *actor,
                            const struct request *request, struct buffer *changes,
                            struct audit_event_row *ret_row, struct err *reterr)
@@ -108,7 +134,7 @@ enum err_code audit_row_of(const struct audit_event *event, const struct princip
         ret_row->request_id = text_or_empty(request->request_id);
         ret_row->peer = text_or_empty(request->peer);
     }
-    return ERR_OK;
+    return cut_names(changes, ret_row, reterr);
 }
 
 static enum err_code append(struct tx *tx, const struct audit_event *event,

@@ -142,6 +142,30 @@ static void a_page_fits_into_an_answer(void **state)
     assert_int_equal(wanted, 0);
 }
 
+// The longest name of a page from upstream, in two-byte letters that no limit meets the end of.
+static void a_name_of_megabytes_keeps_nobody_from_the_trail(void **state)
+{
+    enum { BYTES = 4 * 1024 * 1024 };
+    struct fixture *fixture = *state;
+    static char name[BYTES + 1];
+    name[0] = 'x';
+    for (size_t i = 1; i + 2 < sizeof(name); i += 2)
+        memcpy(&name[i], "\u00e9", 2);
+    append(fixture, &(struct audit_event){.type = AUDIT_PASSWORD_REVEAL,
+                                          .phase = AUDIT_SINGLE,
+                                          .outcome = AUDIT_SUCCEEDED,
+                                          .resource_display_name = name,
+                                          .company_display_name = "Acme",
+                                          .password_category_display_name = name});
+    assert_int_equal(list(fixture, "", 0, ""), ERR_OK);
+    const Docbridge__V1__AuditEvent__Subject *subject = events.audit_events[0]->subject;
+    assert_int_equal(strlen(subject->display_name), 4095);
+    assert_memory_equal(subject->display_name, name, 4095);
+    assert_string_equal(subject->password_category_display_name, subject->display_name);
+    assert_string_equal(subject->company_display_name, "Acme");
+    assert_int_equal(events.audit_events[0]->n_changes, 0);
+}
+
 static void filters(void **state)
 {
     struct fixture *fixture = *state;
@@ -214,6 +238,7 @@ int main(void)
         TEST(shows_an_event_whole),
         TEST(lists_the_latest_first_in_pages),
         TEST(a_page_fits_into_an_answer),
+        TEST(a_name_of_megabytes_keeps_nobody_from_the_trail),
         TEST(filters),
         TEST(an_old_intent_without_an_outcome_is_unresolved),
         TEST(a_scoped_caller_reads_of_its_companies_alone),
