@@ -15,6 +15,10 @@
 #include "server/service/services.h"
 #include "server/store/password.h"
 
+// A page ends with the entry that fills so many bytes: an answer has three megabytes, and names and
+// addresses are as long as upstream has them.
+enum { PAGE_BYTES = 3 * 512 * 1024 };
+
 #define FLAG(name) DOCBRIDGE__V1__PASSWORD__FLAG__FLAG_##name
 
 HANDLER(list_passwords, ListPasswordsRequest, ListPasswordsResponse)
@@ -213,16 +217,18 @@ static enum err_code list_passwords(struct request *request,
         try_(tx_commit(&tx, reterr));
     }
 
-    size_t shown = page.count > (size_t)size ? (size_t)size : page.count;
-    out->passwords = arena_calloc(arena, shown + 1, sizeof(*out->passwords));
-    Docbridge__V1__Password *all = arena_calloc(arena, shown + 1, sizeof(*all));
+    size_t most = page.count > (size_t)size ? (size_t)size : page.count;
+    out->passwords = arena_calloc(arena, most + 1, sizeof(*out->passwords));
+    Docbridge__V1__Password *all = arena_calloc(arena, most + 1, sizeof(*all));
     out->freshness = reading_freshness(arena, &sight);
     if (out->passwords == NULL || all == NULL || out->freshness == NULL)
         return err_no_memory(reterr);
-    for (size_t i = 0; i < shown; i++) {
-        out->passwords[i] = &all[i];
-        try_(fill_password(request, &sight, &page, in->parent, &page.rows[i], full_scopes[i],
-                           &all[i], reterr));
+    size_t shown = 0;
+    for (size_t bytes = 0; shown < most && bytes < PAGE_BYTES; shown++) {
+        out->passwords[shown] = &all[shown];
+        try_(fill_password(request, &sight, &page, in->parent, &page.rows[shown],
+                           full_scopes[shown], &all[shown], reterr));
+        bytes += protobuf_c_message_get_packed_size(&all[shown].base);
     }
     out->n_passwords = shown;
     out->total_size = (int32_t)page.total_size;

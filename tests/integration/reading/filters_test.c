@@ -1,5 +1,5 @@
 // Filters that name what belongs to a connection: another one may have the same ids. And pages that
-// have become empty.
+// have become empty, or would be too long.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -99,6 +99,29 @@ static void a_page_of_nothing_tells_how_many_there_are(void **state)
     assert_string_equal(out.next_page_token, "");
 }
 
+// What upstream has no bound for: as many of it are on a page as an answer can hold.
+static void a_page_is_no_longer_than_an_answer(void **state)
+{
+    enum { ANSWER_BYTES = 3 * 1024 * 1024 };
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListPasswordsRequest in = DOCBRIDGE__V1__LIST_PASSWORDS_REQUEST__INIT;
+    Docbridge__V1__ListPasswordsResponse out;
+    int pages = 0;
+    size_t count = 0;
+    (void)fixture_sql(fixture, "UPDATE record_password SET body = jsonb_build_object('url',"
+                               " 'https://x/' || repeat('y', 800000))");
+    in.parent = acme;
+    do {
+        listed_call(fixture, &password_service, "ListPasswords", &in, &out);
+        assert_true(protobuf_c_message_get_packed_size(&out.base) <= ANSWER_BYTES);
+        in.page_token = out.next_page_token;
+        count += out.n_passwords;
+        pages++;
+    } while (out.next_page_token[0] != '\0');
+    assert_int_equal(count, out.total_size);
+    assert_int_equal(pages, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_fresh, fixture_drop)
@@ -107,6 +130,7 @@ int main(void)
         TEST(another_connections_type_has_no_assets),
         TEST(a_type_that_is_off_or_gone_upstream_has_no_assets),
         TEST(a_page_of_nothing_tells_how_many_there_are),
+        TEST(a_page_is_no_longer_than_an_answer),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
