@@ -199,6 +199,9 @@ static inline bool source_query_same(const struct source_query *one,
            one->psa_type == other->psa_type;
 }
 
+// Of a name and of a link: lists have a thousand of them in one answer.
+enum { SOURCE_NAME_MAX_BYTES = 4096 };
+
 // One record. Strings are UTF-8 without NUL, valid until the callback returns.
 //
 // `body` is JSON of docbridge's own making, with the keys below, and never holds a secret: password
@@ -223,8 +226,8 @@ struct source_record {
     enum source_kind kind;
     int64_t id;
     int64_t organization_id; // 0: belongs to the account
-    const char *name;        // never NULL; may be empty
-    const char *web_url;     // upstream's link, NULL if it gave none
+    const char *name;        // never NULL; may be empty; cut to SOURCE_NAME_MAX_BYTES
+    const char *web_url;     // upstream's link, NULL if it gave none, or one longer than that
     int64_t type_id;         // of a flexible asset; the template of a checklist; else 0
     int64_t folder_id;       // of a document or password, the parent of a folder; 0: none
     int64_t category_id;     // of a password; 0: none

@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "server/base/encoding.h"
+#include "server/base/utf8.h"
 #include "server/source/itglue/draft.h"
 #include "server/source/itglue/text.h"
 
@@ -250,16 +251,25 @@ bool itglue_draft_body(const struct itglue_draft *draft, bool open, struct itglu
     return good && (open || itglue_out_append(body, "}", 1));
 }
 
-static bool fill(const struct itglue_draft *draft, size_t attribute, struct source_record *record)
+static const char *name_of(struct itglue_draft *draft, const struct itglue_value *value)
+{
+    char *name = draft->scratch.data + value->text.offset;
+    if (value->text.len > SOURCE_NAME_MAX_BYTES)
+        name[utf8_cut(name, value->text.len, SOURCE_NAME_MAX_BYTES)] = '\0';
+    return name;
+}
+
+static bool fill(struct itglue_draft *draft, size_t attribute, struct source_record *record)
 {
     const struct itglue_value *value = &draft->values[attribute];
     switch (draft->type->attributes[attribute].target) {
     case ITGLUE_NAME:
         if (has_text(value))
-            record->name = text_of(draft, value);
+            record->name = name_of(draft, value);
         return true;
     case ITGLUE_WEB_URL:
-        if (value->is == ITGLUE_IS_STRING && value->text.len > 0)
+        if (value->is == ITGLUE_IS_STRING && value->text.len > 0 &&
+            value->text.len <= SOURCE_NAME_MAX_BYTES)
             record->web_url = text_of(draft, value);
         return true;
     case ITGLUE_ORGANIZATION:
