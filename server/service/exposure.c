@@ -116,6 +116,62 @@ static enum err_code parse_filter(const struct request *request, const char *tex
     return ERR_OK;
 }
 
+// Where a page begins. What is revealed again while pages are read moves to where they have been,
+// so what was seen after the first page's newest comes last, in an order that stays.
+struct place {
+    int64_t since_us;  // when the newest of the first page was seen; 0: this is the first
+    int64_t before_us; // 0: among the last
+    const char *id;
+};
+
+static enum err_code place_open(struct arena *arena, const char *cursor, struct place *ret_place,
+                                struct err *reterr)
+{
+    const char *rest;
+    try_(cursor_open_number(arena, cursor, &ret_place->since_us, &rest, reterr));
+    return cursor_open_number(arena, rest, &ret_place->before_us, &ret_place->id, reterr);
+}
+
+static enum err_code place_make(struct arena *arena, const struct place *place,
+                                const char **ret_cursor, struct err *reterr)
+{
+    const char *rest;
+    try_(cursor_make_number(arena, place->before_us, place->id, &rest, reterr));
+    return cursor_make_number(arena, place->since_us, rest, ret_cursor, reterr);
+}
+
+// Ends the transaction's work. The first `*ret_ordered` of them come by time.
+static enum err_code read_page(struct tx *tx, const struct exposure_filter *filter,
+                               const struct place *place, size_t limit, struct arena *arena,
+                               struct exposure **ret_exposures, size_t *ret_ordered,
+                               size_t *ret_count, struct err *reterr)
+{
+    bool first = place->since_us == 0, among_last = !first && place->before_us == 0;
+    struct exposure *ordered = NULL, *last;
+    size_t last_count;
+    *ret_ordered = 0;
+    if (!among_last) {
+        if (first)
+            tx_commit_with_next(tx);
+        try_(exposure_list(tx, filter, place->before_us, place->id, (int)limit, arena, &ordered,
+                           ret_ordered, reterr));
+        *ret_exposures = ordered;
+        *ret_count = *ret_ordered;
+        if (first || *ret_count == limit)
+            return ERR_OK;
+    }
+    tx_commit_with_next(tx);
+    try_(exposure_list_since(tx, filter, place->since_us, among_last ? place->id : "",
+                             (int)(limit - *ret_ordered), arena, &last, &last_count, reterr));
+    *ret_count = *ret_ordered + last_count;
+    *ret_exposures = arena_calloc(arena, *ret_count + 1, sizeof(**ret_exposures));
+    if (*ret_exposures == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < *ret_count; i++)
+        (*ret_exposures)[i] = i < *ret_ordered ? ordered[i] : last[i - *ret_ordered];
+    return ERR_OK;
+}
+
 static enum err_code list_exposures(struct request *request,
                                     const Docbridge__V1__ListExposuresRequest *in,
                                     Docbridge__V1__ListExposuresResponse *out, struct err *reterr)
@@ -125,26 +181,29 @@ static enum err_code list_exposures(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct exposure_filter filter = {0};
     struct exposure *exposures;
-    const char *cursor, *after_id;
-    int64_t before_us;
-    size_t count;
+    struct place place;
+    const char *cursor;
+    size_t ordered, count;
     int size;
     try_(parse_filter(request, in->filter, &filter, reterr));
     try_(page_size(in->page_size, &size, reterr));
     try_(page_open(request, &list, in->page_token, &cursor, reterr));
-    try_(cursor_open_number(arena, cursor, &before_us, &after_id, reterr));
+    try_(place_open(arena, cursor, &place, reterr));
 
     try_(request_begin(request, &tx, reterr));
     try_(exposure_update(tx, reterr));
-    tx_commit_with_next(tx);
-    try_(exposure_list(tx, &filter, before_us, after_id, size + 1, arena, &exposures, &count,
-                       reterr));
+    try_(read_page(tx, &filter, &place, (size_t)size + 1, arena, &exposures, &ordered, &count,
+                   reterr));
     try_(tx_commit(&tx, reterr));
 
     if (count > (size_t)size) {
         count = (size_t)size;
         const struct exposure *last = &exposures[count - 1];
-        try_(cursor_make_number(arena, last->last_reveal_time_us, last->id, &cursor, reterr));
+        place = (struct place){.since_us = place.since_us == 0 ? exposures[0].last_reveal_time_us
+                                                               : place.since_us,
+                               .before_us = count <= ordered ? last->last_reveal_time_us : 0,
+                               .id = last->id};
+        try_(place_make(arena, &place, &cursor, reterr));
         try_(page_make(request, &list, cursor, &out->next_page_token, reterr));
     }
     Docbridge__V1__Exposure *items = arena_calloc(arena, count + 1, sizeof(*items));

@@ -16,14 +16,19 @@ static const struct statement update_sql = {"exposure_update", "SELECT update_ex
     " FROM exposure e WHERE e.tenant = $1"
 #define IN_SIGHT "($9 OR e.company_id = ANY ($10) OR " OF_COMPANY_SET("e.company_id") ")"
 
+#define FOUND                                               \
+    EXPOSURE " AND ($2::text IS NULL OR e.subject = $2)"    \
+             " AND ($3::text IS NULL OR e.company_id = $3)" \
+             " AND ($4 = 0 OR e.password_id = $4)"          \
+             " AND ($5 = 0 OR (" STATE " = 1) = ($5 = 1)) AND " IN_SIGHT
+
 static const struct statement list_sql = {
-    "exposure_list",
-    EXPOSURE " AND ($2::text IS NULL OR e.subject = $2)"
-             " AND ($3::text IS NULL OR e.company_id = $3)"
-             " AND ($4 = 0 OR e.password_id = $4)"
-             " AND ($5 = 0 OR (" STATE " = 1) = ($5 = 1))"
-             " AND ($6::timestamptz IS NULL OR (e.last_reveal_time, e.id) < ($6, $7))"
-             " AND " IN_SIGHT " ORDER BY e.last_reveal_time DESC, e.id DESC LIMIT $8"};
+    "exposure_list", FOUND " AND ($6::timestamptz IS NULL OR (e.last_reveal_time, e.id) < ($6, $7))"
+                           " ORDER BY e.last_reveal_time DESC, e.id DESC LIMIT $8"};
+// By what does not move when one is revealed yet again.
+static const struct statement list_since_sql = {
+    "exposure_list_since",
+    FOUND " AND e.last_reveal_time > $6 AND e.id > $7 ORDER BY e.id LIMIT $8"};
 static const struct statement get_sql = {"exposure_get", EXPOSURE " AND e.id = $2 FOR UPDATE"};
 static const struct statement resolve_sql = {
     "exposure_resolve",
@@ -66,16 +71,17 @@ static bool read_row(const struct rows *rows, int row, struct arena *arena,
            e->resolver_display_name != NULL && e->note != NULL;
 }
 
-enum err_code exposure_list(struct tx *tx, const struct exposure_filter *filter, int64_t before_us,
-                            const char *before_id, int limit, struct arena *arena,
-                            struct exposure **ret_exposures, size_t *ret_count, struct err *reterr)
+static enum err_code list(struct tx *tx, const struct statement *statement,
+                          const struct exposure_filter *filter, int64_t time_us, const char *id,
+                          int limit, struct arena *arena, struct exposure **ret_exposures,
+                          size_t *ret_count, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
     try_(tx_query(
-        tx, &list_sql,
+        tx, statement,
         ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(filter->subject), ARG_TEXT(filter->company_id),
-             ARG_INT64(filter->password_id), ARG_INT64(filter->open), ARG_TIME(before_us),
-             ARG_TEXT(before_id), ARG_INT64(limit), ARG_BOOL(filter->companies == NULL),
+             ARG_INT64(filter->password_id), ARG_INT64(filter->open), ARG_TIME(time_us),
+             ARG_TEXT(id), ARG_INT64(limit), ARG_BOOL(filter->companies == NULL),
              ARG_TEXTS(filter->companies, filter->companies == NULL ? 0 : filter->company_count)),
         &rows, reterr));
     size_t count = (size_t)rows_count(&rows);
@@ -88,6 +94,23 @@ enum err_code exposure_list(struct tx *tx, const struct exposure_filter *filter,
     *ret_exposures = all;
     *ret_count = count;
     return ERR_OK;
+}
+
+enum err_code exposure_list(struct tx *tx, const struct exposure_filter *filter, int64_t before_us,
+                            const char *before_id, int limit, struct arena *arena,
+                            struct exposure **ret_exposures, size_t *ret_count, struct err *reterr)
+{
+    return list(tx, &list_sql, filter, before_us, before_id, limit, arena, ret_exposures, ret_count,
+                reterr);
+}
+
+enum err_code exposure_list_since(struct tx *tx, const struct exposure_filter *filter,
+                                  int64_t since_us, const char *after_id, int limit,
+                                  struct arena *arena, struct exposure **ret_exposures,
+                                  size_t *ret_count, struct err *reterr)
+{
+    return list(tx, &list_since_sql, filter, since_us, after_id, limit, arena, ret_exposures,
+                ret_count, reterr);
 }
 
 enum err_code exposure_get(struct tx *tx, const char *id, struct arena *arena,

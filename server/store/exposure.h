@@ -49,6 +49,11 @@ enum err_code exposure_list(struct tx *tx, const struct exposure_filter *filter,
                             const char *before_id, int limit, struct arena *arena,
                             struct exposure **ret_exposures, size_t *ret_count,
                             struct err *reterr) _must_check_;
+// Those seen last after `since_us`, by id, from behind `after_id` ("": from the start).
+enum err_code exposure_list_since(struct tx *tx, const struct exposure_filter *filter,
+                                  int64_t since_us, const char *after_id, int limit,
+                                  struct arena *arena, struct exposure **ret_exposures,
+                                  size_t *ret_count, struct err *reterr) _must_check_;
 // Finds one and holds it until the transaction ends. NULL if there is none.
 enum err_code exposure_get(struct tx *tx, const char *id, struct arena *arena,
                            struct exposure **ret_exposure, struct err *reterr) _must_check_;

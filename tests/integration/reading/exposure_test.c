@@ -106,6 +106,44 @@ static void notes_who_saw_what(void **state)
         fixture_sql(fixture, "SELECT count(*) FROM exposure e WHERE e::text LIKE '%c4nary%'"), "0");
 }
 
+// What moves ahead of the pages that are still to come is told at their end, and moves no more.
+static void what_is_revealed_between_two_pages_is_not_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *subject; // whose reveal comes before the page
+        int password;
+        const char *page;
+    } pages[] = {
+        {NULL, 0, "tina:9002"}, {"ada", A, "tina:9001"}, {"tom", A, "tom:9002"},
+        {NULL, 0, "later"},     {"ada", A, "later"},     {NULL, 0, NULL},
+    };
+    char *token = arena_strdup(&fixture->arena, "");
+    bool told[2] = {false};
+    reveal_as(fixture, "ada", A);
+    reveal_as(fixture, "tom", A);
+    reveal_as(fixture, "tom", B);
+    reveal_as(fixture, "tina", A);
+    reveal_as(fixture, "tina", B);
+    for (size_t i = 0; pages[i].page != NULL; i++) {
+        if (pages[i].subject != NULL)
+            reveal_as(fixture, pages[i].subject, pages[i].password);
+        fixture->caller.subject = "auditor";
+        assert_int_equal(list_page(fixture, "", 1, token), ERR_OK);
+        assert_int_equal(listed.n_exposures, 1);
+        const Docbridge__V1__Exposure *one = listed.exposures[0];
+        const char *shown = arena_printf(&fixture->arena, "%s:%s", one->viewer->subject,
+                                         strrchr(one->password_entry, '/') + 1);
+        if (strcmp(pages[i].page, "later") != 0)
+            assert_string_equal(shown, pages[i].page);
+        told[0] |= strcmp(shown, "ada:9001") == 0;
+        told[1] |= strcmp(shown, "tom:9001") == 0;
+        token = arena_strdup(&fixture->arena, listed.next_page_token);
+    }
+    assert_true(told[0] && told[1]);
+    assert_string_equal(token, "");
+}
+
 // What was not given out was not seen: a denial, a failure, an empty value.
 static void notes_only_what_was_given_out(void **state)
 {
@@ -383,6 +421,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(notes_who_saw_what),
+        TEST(what_is_revealed_between_two_pages_is_not_lost),
         TEST(notes_only_what_was_given_out),
         TEST(a_later_value_of_the_sync_closes),
         TEST(a_later_value_of_an_entry_that_comes_back_closes),
