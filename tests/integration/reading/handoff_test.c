@@ -172,6 +172,12 @@ static void shuts(void **state)
         "INSERT INTO subject_revocation (tenant, subject, revoke_time)"
         " VALUES ('t1', 'tina', '2001-01-01')",
         "INSERT INTO reveal_freeze VALUES ('t1', 1, 'tom', 'f1', '', 'x', 'X', 1, 1, 60, now())",
+        // A company of the same id is another one.
+        "CREATE TEMPORARY TABLE m AS SELECT * FROM mapping; DELETE FROM mapping;"
+        "DELETE FROM company WHERE id = 'acme'; INSERT INTO company (tenant, id, display_name,"
+        " name_key, create_time, update_time) VALUES ('t1', 'acme', 'Acme', 'acme', now(), now());"
+        "INSERT INTO mapping SELECT * FROM m;"
+        "INSERT INTO company_password_access VALUES ('t1', 'acme', 3, true, 1, now())",
     };
     for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
         (void)fixture_sql(fixture, "DELETE FROM subject_revocation");
