@@ -27,7 +27,7 @@ struct handing {
     int64_t password_id;
     struct password_gates gates;
     struct reveal_excess excess;
-    int64_t expire_time_us;
+    int64_t ttl_s, expire_time_us;
     const char *name;
 };
 
@@ -120,15 +120,14 @@ static enum err_code judge_policy(struct handing *handing, struct err *reterr)
         (void)err_set(reterr, ERR_ACTOR_NOT_ALLOWED, "only a person hands on passwords");
         return ERR_ACTOR_NOT_ALLOWED;
     }
-    int64_t ttl_s = ttl != NULL ? ttl->seconds : max_s < TTL_DEFAULT_S ? max_s : TTL_DEFAULT_S;
-    if (ttl_s > max_s) {
+    handing->ttl_s = ttl != NULL ? ttl->seconds : max_s < TTL_DEFAULT_S ? max_s : TTL_DEFAULT_S;
+    if (handing->ttl_s > max_s) {
         (void)err_set(reterr, ERR_HANDOFF_NOT_ALLOWED,
                       "the policy lets nobody hand on a password for so long");
         err_meta(reterr, "policy", "revealPolicy");
         err_meta(reterr, "limit", "%" PRId64 "s", max_s);
         return ERR_HANDOFF_NOT_ALLOWED;
     }
-    handing->expire_time_us = clock_wall_us() + ttl_s * INT64_C(1000000);
     return ERR_OK;
 }
 
@@ -145,12 +144,12 @@ static enum err_code put(struct handing *handing, struct tx *tx, bool *ret_broke
                                        .company_id = handing->company_id,
                                        .password_id = handing->password_id,
                                        .sender = request->caller->subject,
-                                       .recipient = handing->in->password_handoff->recipient,
-                                       .expire_time_us = handing->expire_time_us};
+                                       .recipient = handing->in->password_handoff->recipient};
     struct password_handoff_names names;
     bool open;
     *ret_broken = true;
-    try_(password_handoff_put(tx, &handoff, request->arena, &handoff.id, reterr));
+    try_(password_handoff_put(tx, &handoff, handing->ttl_s, request->arena, &handoff.id,
+                              &handing->expire_time_us, reterr));
     if (handoff.id == NULL) {
         *ret_broken = false;
         (void)err_set(reterr, ERR_HANDOFF_NOT_ALLOWED,

@@ -20,9 +20,10 @@ static const struct statement put_sql = {
     " DELETE FROM password_handoff WHERE tenant = $1 AND expire_time <= clock_timestamp())"
     " INSERT INTO password_handoff (tenant, id, connection_id, company_id, password_id, sender,"
     "  recipient, expire_time)"
-    " SELECT $1, gen_random_uuid()::text, $2, $3, $4, $5, $6, $7 WHERE (SELECT count(*)"
+    " SELECT $1, gen_random_uuid()::text, $2, $3, $4, $5, $6, clock_timestamp()"
+    "  + make_interval(secs => $7::bigint) WHERE (SELECT count(*)"
     "  FROM password_handoff WHERE tenant = $1 AND sender = $5"
-    "   AND expire_time > clock_timestamp()) < $8 RETURNING id"};
+    "   AND expire_time > clock_timestamp()) < $8 RETURNING id, expire_time"};
 
 static const struct statement barred_sql = {
     "password_handoff_barred",
@@ -57,7 +58,8 @@ enum err_code password_handoff_shorten(struct tx *tx, int most_s, struct err *re
 }
 
 enum err_code password_handoff_put(struct tx *tx, const struct password_handoff *handoff,
-                                   struct arena *arena, const char **ret_id, struct err *reterr)
+                                   int64_t ttl_s, struct arena *arena, const char **ret_id,
+                                   int64_t *ret_expire_time_us, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
     *ret_id = NULL;
@@ -65,12 +67,13 @@ enum err_code password_handoff_put(struct tx *tx, const struct password_handoff 
     try_(tx_query(tx, &put_sql,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(handoff->connection_id),
                        ARG_TEXT(handoff->company_id), ARG_INT64(handoff->password_id),
-                       ARG_TEXT(handoff->sender), ARG_TEXT(handoff->recipient),
-                       ARG_TIME(handoff->expire_time_us), ARG_INT64(PASSWORD_HANDOFFS_OPEN_MAX)),
+                       ARG_TEXT(handoff->sender), ARG_TEXT(handoff->recipient), ARG_INT64(ttl_s),
+                       ARG_INT64(PASSWORD_HANDOFFS_OPEN_MAX)),
                   &rows, reterr));
     if (rows_count(&rows) == 0)
         return ERR_OK;
     *ret_id = rows_text_copy(&rows, 0, 0, arena);
+    *ret_expire_time_us = rows_time(&rows, 0, 1);
     return *ret_id == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 

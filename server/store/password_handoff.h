@@ -16,7 +16,6 @@ struct password_handoff {
     const char *company_id;
     int64_t password_id;
     const char *sender, *recipient; // subjects of tokens
-    int64_t expire_time_us;
 };
 
 // As many of one sender can be open.
@@ -30,10 +29,11 @@ enum err_code password_handoff_hold(struct tx *tx, const char *sender,
 // for them. Before the end of the chain is locked.
 enum err_code password_handoff_shorten(struct tx *tx, int most_s, struct err *reterr) _must_check_;
 // Stores it under an id of its own, unless as many of its sender are open: then `*ret_id` is NULL.
-// `id` is not looked at. Drops the tenant's that are over.
+// `id` is not looked at. It is open for `ttl_s` by the database's clock, which judges it then.
+// Drops the tenant's that are over.
 enum err_code password_handoff_put(struct tx *tx, const struct password_handoff *handoff,
-                                   struct arena *arena, const char **ret_id,
-                                   struct err *reterr) _must_check_;
+                                   int64_t ttl_s, struct arena *arena, const char **ret_id,
+                                   int64_t *ret_expire_time_us, struct err *reterr) _must_check_;
 // For who put one and holds the end of the chain, as the last statement: whether the sender's
 // tokens of that time were revoked meanwhile, the sender frozen, or the policy is another than was
 // judged by, whose budgets are what a freeze and a hand-off wait for each other with.

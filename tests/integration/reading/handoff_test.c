@@ -196,6 +196,19 @@ static void shuts(void **state)
     assert_int_equal(open_as_tina(fixture, A, made.name), ERR_OK);
 }
 
+static void is_open_for_as_long_whatever_the_servers_clock(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int hours = -2; hours <= 2; hours += 4) {
+        int64_t now_us = clock_wall_us();
+        clock_fake(true, now_us + hours * INT64_C(3600000000), clock_steady_ms());
+        assert_int_equal(hand_off(fixture, A), ERR_OK);
+        clock_fake(false, 0, 0);
+        assert_in_range(made.expire_time->seconds, now_us / 1000000 + 899, now_us / 1000000 + 930);
+        assert_int_equal(open_as_tina(fixture, A, made.name), ERR_OK);
+    }
+}
+
 static void its_sender_withdraws_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -469,6 +482,7 @@ int main(void)
         TEST(opens_once_for_the_recipient),
         TEST(is_of_no_use_to_anybody_else),
         TEST(shuts),
+        TEST(is_open_for_as_long_whatever_the_servers_clock),
         TEST(its_sender_withdraws_it),
         TEST(lends_nothing_but_sight),
         TEST(is_judged_live),

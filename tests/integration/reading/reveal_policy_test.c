@@ -255,16 +255,17 @@ static void ends_what_is_being_handed_on(void **state)
                                              .company_id = "acme",
                                              .password_id = 9001,
                                              .sender = "tom",
-                                             .recipient = "tina",
-                                             .expire_time_us = clock_wall_us() + 60000000};
+                                             .recipient = "tina"};
     struct deadline deadline = deadline_in(20000);
     struct err err;
     struct tx *tx;
     const char *id;
+    int64_t expire_us;
     pthread_t admin;
     assert_int_equal(let_hand_on(fixture, 3600), ERR_OK);
     assert_int_equal(store_begin(fixture->store, "t1", deadline, NULL, &tx, &err), ERR_OK);
-    assert_int_equal(password_handoff_put(tx, &handoff, &fixture->arena, &id, &err), ERR_OK);
+    assert_int_equal(password_handoff_put(tx, &handoff, 60, &fixture->arena, &id, &expire_us, &err),
+                     ERR_OK);
     assert_int_equal(pthread_create(&admin, NULL, let_nobody_hand_on, fixture), 0);
     while (strcmp(fixture_sql(fixture, "SELECT count(*) FROM pg_stat_activity"
                                        " WHERE wait_event_type = 'Lock'"),
