@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "server/service/begin.h"
 #include "server/service/config.h"
 #include "server/service/content.h"
 #include "server/service/field.h"
 #include "server/service/trait.h"
 #include "server/store/config.h"
+#include "server/store/tag_sight.h"
 
 PUBLIC_HANDLER(get_flexible_asset, GetFlexibleAssetRequest, FlexibleAsset)
 
@@ -92,6 +94,21 @@ static enum err_code fill_traits(struct content *content,
     return ERR_OK;
 }
 
+// The asset was read in a transaction that looked at revocations.
+static enum err_code find_tags_shown(const struct request *request,
+                                     struct documentation_reading *reading, struct err *reterr)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    if (!tag_sight_needed(&reading->row))
+        return ERR_OK;
+    try_(request_begin_outcome(request, request->deadline, request->cancelled, &tx, reterr));
+    tx_plan_once(tx);
+    tx_commit_with_next(tx);
+    try_(tag_sight_get(tx, reading->sight.connection_id, reading->company_id, request->arena,
+                       &reading->row, reterr));
+    return tx_commit(&tx, reterr);
+}
+
 static enum err_code get_flexible_asset(struct request *request,
                                         const Docbridge__V1__GetFlexibleAssetRequest *in,
                                         Docbridge__V1__FlexibleAsset *out, struct err *reterr)
@@ -99,6 +116,7 @@ static enum err_code get_flexible_asset(struct request *request,
     struct documentation_reading reading _cleanup_(documentation_done) = {0};
     struct content content = {.arena = request->arena};
     try_(documentation_open(request, in->name, &assets, &reading, reterr));
+    try_(find_tags_shown(request, &reading, reterr));
     try_(documentation_fill_asset(request->arena, reading.parent, reading.sight.connection_id,
                                   &reading.row, out, reterr));
     content.origin = content_origin(request->arena, reading.row.web_url);

@@ -93,13 +93,15 @@ static bool known_tag_key(const char *key)
     return false;
 }
 
-static enum err_code fill_tag(struct content *content, json_t *value,
+static enum err_code fill_tag(struct content *content, json_t *value, bool shown,
                               Docbridge__V1__Trait__Tag *tag, struct err *reterr)
 {
     const char *key;
     json_t *member;
     docbridge__v1__trait__tag__init(tag);
     try_(text_of(content, json_object_get(value, "id"), &tag->upstream_id, reterr));
+    if (!shown)
+        return ERR_OK;
     try_(text_of(content, json_object_get(value, "name"), &tag->display_name, reterr));
     try_(text_of(content, json_object_get(value, "resource-url"), &tag->upstream_uri, reterr));
     size_t most = json_object_size(value) < ITEMS_MAX ? json_object_size(value) : ITEMS_MAX;
@@ -120,8 +122,8 @@ static enum err_code fill_tag(struct content *content, json_t *value,
     return ERR_OK;
 }
 
-static enum err_code fill_tags(struct content *content, const json_t *value, Trait *trait,
-                               struct err *reterr)
+static enum err_code fill_tags(struct content *content, const json_t *value, const char *shown,
+                               Trait *trait, struct err *reterr)
 {
     const json_t *values = json_object_get(value, "values");
     size_t count = json_array_size(values) < ITEMS_MAX ? json_array_size(values) : ITEMS_MAX;
@@ -135,8 +137,10 @@ static enum err_code fill_tags(struct content *content, const json_t *value, Tra
         return err_no_memory(reterr);
     try_(text_of(content, json_object_get(value, "type"), &list->upstream_type, reterr));
     for (size_t i = 0; i < count; i++) {
+        bool told = *shown == 't';
+        shown += *shown != '\0';
         list->tags[list->n_tags++] = &all[i];
-        try_(fill_tag(content, json_array_get(values, i), &all[i], reterr));
+        try_(fill_tag(content, json_array_get(values, i), told, &all[i], reterr));
     }
     trait->tags = list;
     trait->value_case = VALUE(TAGS);
@@ -255,10 +259,6 @@ static enum err_code fill_by_kind(struct content *content, const json_t *value, 
             break;
         trait->value_case = VALUE(DATE);
         return ERR_OK;
-    case KIND(TAG):
-        if (!all_objects(json_object_get(value, "values")))
-            break;
-        return fill_tags(content, value, trait, reterr);
     case KIND(UPLOAD):
         if (!json_is_object(value) && !all_objects(value))
             break;
@@ -304,6 +304,9 @@ enum err_code trait_fill(struct content *content, const char *parent, const char
     if (stored == NULL || json_is_null(value) ||
         (json_is_string(value) && json_string_length(value) == 0))
         return ERR_OK;
+    // Tags too where the field is of another kind by now: whole they would show what is hidden.
+    if (json_is_array(json_object_get(value, "values")))
+        return fill_tags(content, value, stored->tags_shown, trait, reterr);
     if (value != NULL)
         try_(fill_by_kind(content, value, trait, &taken, reterr));
     if (taken)

@@ -324,6 +324,7 @@ enum err_code documentation_get_flexible_asset(struct tx *tx, const struct docum
             .key = rows_text(ret_rows, (int)i, COMMON_COLUMNS + 2),
             .value = rows_text(ret_rows, (int)i, COMMON_COLUMNS + 3),
             .value_len = rows_len(ret_rows, (int)i, COMMON_COLUMNS + 3),
+            .tags_shown = "",
         };
     row->traits = traits;
     row->trait_count = count;

@@ -31,6 +31,9 @@ struct documentation_trait {
     const char *key;
     const char *value;
     size_t value_len;
+    // A letter for each tag in it: 't' if readers of the company may see what it leads to. Of tags
+    // beyond the letters they may not; "" until it is asked (tag_sight.h).
+    const char *tags_shown;
 };
 
 // A section of a document.

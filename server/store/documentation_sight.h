@@ -72,3 +72,17 @@
     "   AND r.display_name !~* '(pass|pw|psk|kenn|key|ssel|cred|secret|token|communit|zugang"  \
     "|string|[\u00AD\u200B-\u200D\u2060\uFEFF]).*[0-9!#$%&?@^<\"'']' THEN r.display_name"      \
     "  ELSE '' END"
+
+// The kind of the tags in a trait's value, as letters alone: "FlexibleAssetType: 7" is one too.
+#define SIGHT_TAG_KIND(value) " regexp_replace(lower(" value "->>'type'), '[^a-z]', '', 'g')"
+// The kinds that are not stored here and are restricted nowhere: of these a tag may tell the name,
+// unless it is of another organization. A kind that is not known may be restricted.
+#define SIGHT_TAG_KINDS_OPEN                                                   \
+    " ('accountsusers', 'configurations', 'contacts', 'domains', 'locations'," \
+    " 'sslcertificates', 'tickets')"
+// Whether what a tag says of an organization, if anything, is true of that row of organization.
+#define SIGHT_TAG_OF(tag, organization)                                                     \
+    " coalesce(" tag "->>'organization-name', " tag "->>'organization_name', " organization \
+    ".display_name) = " organization ".display_name"                                        \
+    " AND coalesce(" tag "->>'organization-id', " tag "->>'organization_id', " organization \
+    ".id::text) = " organization ".id::text"
