@@ -1,5 +1,7 @@
 #include "server/store/search_index.h"
 
+#include "server/store/documentation_sight.h"
+
 enum err_code search_claim(struct tx *tx, const char *owner, int64_t lease_ms, struct arena *arena,
                            struct work_lease *ret_lease, struct err *reterr)
 {
@@ -106,7 +108,18 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
 
 // The texts of records `r`, which the caller joins. As many characters as bytes could be indexed. A
 // field of a flexible asset counts only if its type knows it now, as one that is neither a password
-// nor a tag of such: keys compare as those of traits do everywhere.
+// nor a tag of such: keys compare as those of traits do everywhere. Of tags only what they tell to
+// whoever sees the asset (documentation_sight.h): the index does not know what each reader may see
+// of what they lead to. A tag that names another organization than the asset's is left out too.
+#define TAG_KIND SIGHT_TAG_KIND("e.value")
+#define TAG_OF_OWN SIGHT_TAG_OF("g.tag", "o")
+#define TEXTS_OF_TAGS                                                                     \
+    " CASE WHEN coalesce(jsonb_typeof(e.value->'values'), '') <> 'array' THEN e.value"    \
+    "  WHEN" TAG_KIND " IN" SIGHT_TAG_KINDS_OPEN " THEN jsonb_set(e.value, '{values}',"   \
+    "   (SELECT coalesce(jsonb_agg(g.tag ORDER BY g.place), '[]')"                        \
+    "     FROM jsonb_array_elements(e.value->'values') WITH ORDINALITY AS g (tag, place)" \
+    "     JOIN organization o ON o.tenant = $1 AND o.connection_id = $2"                  \
+    "      AND o.id = r.organization_id AND" TAG_OF_OWN ")) END"
 #define TEXTS_FROM(records)                                                                       \
     "SELECT r.kind, r.id, r.organization_id, r.update_time, left(r.display_name, 4000),"          \
     " left(CASE r.kind"                                                                           \
@@ -123,7 +136,8 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
     "   string_agg(n.names || x, E'\\n') FILTER (WHERE length(x) <= 64) AS short"                 \
     "  FROM jsonb_each(CASE jsonb_typeof(r.body->'traits') WHEN 'object'"                         \
     "   THEN r.body->'traits' END) AS e (key, value)"                                             \
-    "  CROSS JOIN LATERAL jsonb_path_query(e.value, 'strict $.**') AS v"                          \
+    "  CROSS JOIN LATERAL (SELECT" TEXTS_OF_TAGS " AS value) AS d"                                \
+    "  CROSS JOIN LATERAL jsonb_path_query(d.value, 'strict $.**') AS v"                          \
     "  CROSS JOIN LATERAL translate(v #>> '{}', E'\\x1D', '') AS x"                               \
     "  CROSS JOIN LATERAL (SELECT string_agg(concat(E'\\x1D', CASE"                               \
     "     WHEN f->>'kind' IN ('Text', 'Textbox', 'Select')"                                       \

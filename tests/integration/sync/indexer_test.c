@@ -197,6 +197,28 @@ static void tagged_passwords_are_not_found(void **state)
     assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3901", "Configurations rack");
 }
 
+// The name of what is hidden, or another company's, is in no snippet.
+static void of_tags_is_found_what_everybody_may_see(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_seed(fixture);
+    fake_put(&(struct fake_record){.kind = SOURCE_FLEXIBLE_ASSET_TYPES,
+                                   .id = 7,
+                                   .name = "Server",
+                                   .body = "{\"enabled\":true,\"fields\":["
+                                           "{\"key\":\"ip\",\"kind\":\"Tag\"},"
+                                           "{\"key\":\"docs\",\"kind\":\"Tag\"},"
+                                           "{\"key\":\"orgs\",\"kind\":\"Tag\"}]}"});
+    put(SOURCE_FLEXIBLE_ASSETS, 3901, "Edge",
+        "{\"traits\":{\"ip\":{\"type\":\"Configurations\",\"values\":[{\"name\":\"rack\"},"
+        "{\"name\":\"far\",\"organization-name\":\"Another\"}]},"
+        "\"docs\":{\"type\":\"Documents\",\"values\":[{\"name\":\"Layoffs\"}]},"
+        "\"orgs\":{\"type\":\"Organizations\",\"values\":[{\"name\":\"Another\"}]}}}");
+    fixture_start_sync(fixture);
+    sync_all(fixture);
+    assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3901", "Configurations rack");
+}
+
 static void credentials_in_titles_are_masked(void **state)
 {
     struct fixture *fixture = *state;
@@ -462,6 +484,7 @@ int main(void)
         TEST(credentials_are_masked_and_noted),
         TEST(texts_below_a_passwords_name_are_masked),
         TEST(tagged_passwords_are_not_found),
+        TEST(of_tags_is_found_what_everybody_may_see),
         TEST(credentials_in_titles_are_masked),
         TEST(what_was_indexed_before_is_brought_up_to_date),
         TEST(only_changes_are_indexed),
