@@ -6,15 +6,14 @@
 #include "client/json.h"
 #include "client/listing.h"
 #include "client/output.h"
+#include "client/resume.h"
 #include "client/session.h"
 #include "client/text.h"
 #include "docbridge/v1/audit.pb-c.h"
 #include "server/base/clock.h"
 
 enum {
-    ATTEMPTS_MAX = 8,
-    DELAY_FIRST_MS = 500,
-    DELAY_MAX_MS = 10000,
+    LOOK_MS = 500,
     SILENCE_MAX_MS = 60000,
     EVENT_MAX_BYTES = 4 * 1024 * 1024,
     TOKEN_MAX_BYTES = 2048,
@@ -74,15 +73,6 @@ static void take(struct watch *watch, const ProtobufCMessage *message)
     watch->left -= watch->left > 0;
 }
 
-static bool may_resume(const struct failure *failure)
-{
-    return failure->status == STATUS_OK || failure->status == STATUS_UNAVAILABLE ||
-           failure->status == STATUS_RESOURCE_EXHAUSTED ||
-           (failure->reason[0] == '\0' &&
-            (failure->status == STATUS_INTERNAL || failure->status == STATUS_UNKNOWN ||
-             failure->status == STATUS_CANCELLED));
-}
-
 // Reads one stream to its end. `*ret_again`: it may be resumed. Returns an exit class.
 static int follow(struct watch *watch, struct stream *stream, bool *ret_again)
 {
@@ -93,7 +83,7 @@ static int follow(struct watch *watch, struct stream *stream, bool *ret_again)
         arena_init(&arena, EVENT_MAX_BYTES);
         const ProtobufCMessage *message;
         struct failure failure;
-        switch (stream_next(stream, DELAY_FIRST_MS, &arena, &message, &failure)) {
+        switch (stream_next(stream, LOOK_MS, &arena, &message, &failure)) {
         case STREAM_MESSAGE:
             take(watch, message);
             // What cannot be written is not passed over: nobody would ask for it again.
@@ -104,10 +94,11 @@ static int follow(struct watch *watch, struct stream *stream, bool *ret_again)
             break;
         case STREAM_IDLE:
             break;
-        case STREAM_ENDED:
-            *ret_again = watch->attempts < ATTEMPTS_MAX &&
-                         (may_resume(&failure) || session_renew_token(watch->session, &failure));
-            return *ret_again ? EXIT_OK : session_fail(watch->session, &failure);
+        case STREAM_ENDED: {
+            int class = resume_or_fail(watch->session, watch->attempts, &failure);
+            *ret_again = class == EXIT_OK;
+            return class;
+        }
         }
     }
     *ret_again = watch->left != 0;
@@ -124,15 +115,6 @@ static struct stream *open_stream(struct watch *watch)
                                               .arena = &watch->session->arena});
 }
 
-// The pause doubles up to its bound: a server may be silent for as often as it likes.
-static void pause_a_while(struct watch *watch)
-{
-    int doublings = watch->attempts < ATTEMPTS_MAX ? watch->attempts : ATTEMPTS_MAX;
-    int64_t delay_ms = (int64_t)DELAY_FIRST_MS << doublings;
-    channel_pause(watch->session->channel, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS);
-    watch->attempts = doublings + 1;
-}
-
 int audit_watch_run(struct session *session)
 {
     struct watch watch = {.session = session,
@@ -147,10 +129,8 @@ int audit_watch_run(struct session *session)
             return session_no_memory(session);
         class = follow(&watch, stream, &again);
         (void)stream_close(stream);
-        if (again) {
-            session_note(session, "the stream was lost; resuming");
-            pause_a_while(&watch);
-        }
+        if (again)
+            resume_pause(session, &watch.attempts, NULL);
     }
     return class == EXIT_OK ? output_flush(session) : class;
 }

@@ -8,6 +8,7 @@
 #include "client/group.h"
 #include "client/json.h"
 #include "client/output.h"
+#include "client/resume.h"
 #include "client/session.h"
 #include "client/text.h"
 #include "docbridge/v1/documentation.pb-c.h"
@@ -15,8 +16,6 @@
 
 // A server sends a sign of life well within the silence; one that does not is taken for lost.
 enum {
-    ATTEMPTS_MAX = 8,
-    PAUSE_MS = 1000,
     LOOK_MS = 250,
     SILENCE_MAX_MS = 90000,
     EVENT_MAX_BYTES = 1024 * 1024,
@@ -73,15 +72,6 @@ static void take(struct changes *changes, const ProtobufCMessage *message)
         (void)snprintf(changes->resume_token, TOKEN_MAX_BYTES, "%s", event->resume_token);
 }
 
-static bool can_resume(const struct failure *failure)
-{
-    return failure->status == STATUS_OK || failure->status == STATUS_UNAVAILABLE ||
-           failure->status == STATUS_RESOURCE_EXHAUSTED ||
-           (failure->reason[0] == '\0' &&
-            (failure->status == STATUS_INTERNAL || failure->status == STATUS_UNKNOWN ||
-             failure->status == STATUS_CANCELLED));
-}
-
 // Reads one stream to its end. EXIT_OK: it can be resumed, or a signal came.
 static int follow(struct changes *changes, struct stream *stream)
 {
@@ -104,9 +94,7 @@ static int follow(struct changes *changes, struct stream *stream)
             // Of no use to anybody any more.
             if (strcmp(failure.reason, "PAGE_TOKEN_INVALID") == 0)
                 changes->resume_token[0] = '\0';
-            return can_resume(&failure) || session_renew_token(changes->session, &failure)
-                       ? EXIT_OK
-                       : session_fail(changes->session, &failure);
+            return resume_or_fail(changes->session, changes->attempts, &failure);
         }
     }
     return EXIT_OK;
@@ -114,7 +102,7 @@ static int follow(struct changes *changes, struct stream *stream)
 
 static int follow_all(struct changes *changes)
 {
-    for (; interrupted == 0 && changes->attempts <= ATTEMPTS_MAX; changes->attempts++) {
+    while (interrupted == 0) {
         struct arena arena _cleanup_(arena_done);
         arena_init(&arena, EVENT_MAX_BYTES);
         Docbridge__V1__WatchCompanyChangesRequest request =
@@ -134,11 +122,9 @@ static int follow_all(struct changes *changes)
         if (class != EXIT_OK)
             return class;
         if (interrupted == 0)
-            channel_pause(changes->session->channel, PAUSE_MS);
+            resume_pause(changes->session, &changes->attempts, &interrupted);
     }
-    return interrupted != 0 ? EXIT_OK
-                            : session_error(changes->session, EXIT_OTHER,
-                                            "the stream is lost and cannot be resumed");
+    return EXIT_OK;
 }
 
 int changes_watch_run(struct session *session)
