@@ -13,6 +13,7 @@
 
 #define CONNECTION_SERVICE &docbridge__v1__connection_service__descriptor
 #define CONNECTION(name) DOCBRIDGE__V1__CONNECTION__STATE__STATE_##name
+#define DIAGNOSIS(name) DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_##name
 #define RUN(name) DOCBRIDGE__V1__SYNC_RUN__STATE__STATE_##name
 
 enum { CALL_MS = 30000, SKEW_S = 60, STALE_S = 7 * 86400, ISSUES_SHOWN = 3 };
@@ -243,6 +244,14 @@ static void say_denied(struct doctor *doctor, const Docbridge__V1__Capability *c
                kind == NULL ? "?" : kind, capability->detail, consequence);
 }
 
+static bool is_key_refused(Docbridge__V1__TestConnectionResponse__Diagnosis diagnosis)
+{
+    return diagnosis == DIAGNOSIS(KEY_OR_REGION_REJECTED) ||
+           diagnosis == DIAGNOSIS(KEY_REVOKED_OR_EXPIRED) ||
+           diagnosis == DIAGNOSIS(REGION_MISMATCH) ||
+           diagnosis == DIAGNOSIS(API_NOT_ENABLED_SUSPECTED);
+}
+
 // Asks upstream with the stored key.
 static void check_upstream(struct doctor *doctor, const Docbridge__V1__Connection *connection)
 {
@@ -261,8 +270,7 @@ static void check_upstream(struct doctor *doctor, const Docbridge__V1__Connectio
         say_failure(doctor, "upstream", &failure);
         return;
     }
-    bool well =
-        report->diagnosis == DOCBRIDGE__V1__TEST_CONNECTION_RESPONSE__DIAGNOSIS__DIAGNOSIS_OK;
+    bool well = report->diagnosis == DIAGNOSIS(OK);
     const char *diagnosis = field_enum_name(
         &docbridge__v1__test_connection_response__diagnosis__descriptor, (int)report->diagnosis);
     if (well)
@@ -270,7 +278,8 @@ static void check_upstream(struct doctor *doctor, const Docbridge__V1__Connectio
     else
         doctor_say(doctor, DOCTOR_FAIL, EXIT_UPSTREAM, "upstream", report->remedy, "%s",
                    diagnosis == NULL ? "?" : diagnosis);
-    for (size_t i = 0; i < report->n_capabilities; i++) {
+    // Of a key that is refused whole, every probe is, and there is one thing to do.
+    for (size_t i = 0; i < report->n_capabilities && !is_key_refused(report->diagnosis); i++) {
         if (report->capabilities[i]->grant == DOCBRIDGE__V1__CAPABILITY__GRANT__GRANT_DENIED)
             say_denied(doctor, report->capabilities[i]);
     }

@@ -1328,7 +1328,12 @@ class CliTest(unittest.TestCase):
         self.assertEqual(found["key age"][:2], ("WARN", "The key is old."))
         self.assertEqual(found["upstream"],
                          ("FAIL", "KEY_REVOKED_OR_EXPIRED", "Ask for a new key."))
+        # The key is refused whole: what to do about it is said once.
+        self.assertNotIn("capability", found)
+        self.assertNotIn("widen", self.run_cli("doctor").stdout)
         # The last of two: what follows from it, and what is true of it.
+        well["TestConnection"].diagnosis = 1
+        found = self.doctor(6)
         self.assertEqual(found["capability"][0], "WARN")
         self.assertIn("DOCUMENT_FOLDERS: No. Documents in folders that it never listed are hidden",
                       found["capability"][1])
