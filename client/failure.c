@@ -147,7 +147,8 @@ static void write_field(struct buffer *buffer, const char *message, const struct
         line(buffer, "", what);
 }
 
-bool failure_write(struct buffer *buffer, const struct failure *failure, const char *server)
+bool failure_write(struct buffer *buffer, const struct failure *failure, const char *method,
+                   const char *server)
 {
     const struct remedy *remedy = remedy_find(failure->reason, failure->status);
     const char *status = failure_status_name(failure->status);
@@ -180,5 +181,5 @@ bool failure_write(struct buffer *buffer, const struct failure *failure, const c
         line(buffer, "server", server);
     if (remedy->class == EXIT_OTHER && failure->request_id[0] != '\0')
         line(buffer, "request", failure->request_id);
-    return line(buffer, "remedy", remedy->text);
+    return line(buffer, "remedy", remedy_text(remedy, method, resource));
 }

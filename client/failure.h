@@ -35,7 +35,9 @@ struct failure {
 void failure_read(enum status status, const char *message, const void *details, size_t details_len,
                   struct arena *arena, struct failure *ret_failure);
 // Appends what a person should see: text, reason, metadata, remedy, the resource to change.
-// `server` is the address for a server that cannot be reached; NULL is fine.
-bool failure_write(struct buffer *buffer, const struct failure *failure, const char *server);
+// `method` is what was called, `server` the address for a server that cannot be reached; NULL is
+// fine for each.
+bool failure_write(struct buffer *buffer, const struct failure *failure, const char *method,
+                   const char *server);
 // The name of a status such as NOT_FOUND.
 const char *failure_status_name(enum status status);

@@ -174,6 +174,16 @@ bool remedy_has(const char *reason)
     return row(reason) != NULL;
 }
 
+const char *remedy_text(const struct remedy *remedy, const char *method, const char *resource)
+{
+    // To a sync an organization without a mapping is as if it were not there.
+    if (method != NULL && strcmp(method, "RunSync") == 0 && remedy->class == EXIT_NOT_FOUND &&
+        strstr(resource, "/organizations/") != NULL)
+        return "check the name, and that it is mapped: docbridge org show ORG, then docbridge map "
+               "set ORG COMPANY; what you may not see is reported the same way";
+    return remedy->text;
+}
+
 const struct remedy *remedy_find(const char *reason, enum status status)
 {
     const struct remedy *found = row(reason);

@@ -15,5 +15,7 @@ struct remedy {
 
 // The row of `reason`; without one, a row for the status. Never NULL.
 const struct remedy *remedy_find(const char *reason, enum status status);
+// Its text, or a better one for a call of `method` (NULL: none is known) that names `resource`.
+const char *remedy_text(const struct remedy *remedy, const char *method, const char *resource);
 // Whether the table has a row for `reason` itself.
 bool remedy_has(const char *reason);

@@ -64,7 +64,7 @@ int session_fail(struct session *session, const struct failure *failure)
 {
     struct buffer text _cleanup_(buffer_done);
     buffer_init(&text, 256 * 1024);
-    if (!failure_write(&text, failure, session->options.server))
+    if (!failure_write(&text, failure, session->command->method, session->options.server))
         return session_no_memory(session);
     if (session->options.color_err)
         (void)fprintf(stderr, "\x1b[31merror:\x1b[0m%s", text.data + strlen("error:"));

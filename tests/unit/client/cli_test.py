@@ -791,6 +791,16 @@ class CliTest(unittest.TestCase):
         self.answer("ListSyncIssues", Refusal(CODE.UNAVAILABLE, "gone"))
         self.assertEqual(self.run_cli("sync", "watch", "r1").stderr, "")
 
+    def test_what_is_not_mapped_cannot_be_synced(self):
+        gone = Refusal(CODE.NOT_FOUND, "there is none", "RESOURCE_NOT_FOUND",
+                       {"resource": "connections/main/organizations/7"})
+        self.answer("RunSync", gone)
+        self.answer("GetOrganization", gone)
+        self.expect(self.run_cli("sync", "run", "--org", "7"), 5, "docbridge map set ORG COMPANY")
+        done = self.run_cli("org", "show", "7")
+        self.expect(done, 5, "remedy: check the name; ")
+        self.assertNotIn("map set", done.stderr)
+
     def test_run_and_watch(self):
         self.answer("RunSync", self.message("SyncRun", name=self.RUN))
         self.answer("WatchSyncRun", [[self.start(), self.finish("STATE_SUCCEEDED")]])

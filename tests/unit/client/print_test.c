@@ -284,7 +284,7 @@ static void failures_are_told_in_full(void **state)
     failure_read(STATUS_FAILED_PRECONDITION, "short", packed, len, &arena, &failure);
     struct buffer text _cleanup_(buffer_done);
     buffer_init(&text, 64 * 1024);
-    assert_true(failure_write(&text, &failure, NULL));
+    assert_true(failure_write(&text, &failure, NULL, NULL));
     assert_string_equal(text.data,
                         "error: the company's level\\u000d is NO_ACCESS\n"
                         "reason: COMPANY_NO_ACCESS (FAILED_PRECONDITION)\n"
@@ -310,7 +310,7 @@ static void of_field(struct buffer *text, const char *message, const char *field
                               .fields = {{field, what}},
                               .field_count = 1};
     buffer_reset(text);
-    assert_true(failure_write(text, &failure, NULL));
+    assert_true(failure_write(text, &failure, NULL, NULL));
 }
 
 static void a_field_at_fault_is_named_once(void **state)
