@@ -3,7 +3,8 @@
 #include "server/store/documentation_sight.h"
 #include "server/store/sight.h"
 
-#define NAMED(part) " AND strpos(lower(" SIGHT_NAME(SIGHT_CONNECTION) "), lower(" part ")) > 0"
+#define NAME SIGHT_NAME(SIGHT_CONNECTION)
+#define NAMED(part) " AND strpos(lower(" NAME "), lower(" part ")) > 0"
 
 // Parameters of every list: $1 tenant, $2 company, $3 last name, $4 last id, $5 limit, then its own
 // filter, then what names contain. Each list is two statements: planned with a filter by name, one
@@ -14,22 +15,18 @@
 // same to the planner, and it reads all of it for each row of another. So it is left no choice: the
 // records are those of the organizations (OFFSET keeps that apart), and a body is the first in the
 // order of the key.
-#define SIGHT(kind, condition)                                                                     \
-    " sight AS MATERIALIZED ("                                                                     \
-    "  SELECT r.id, left(" SIGHT_NAME(                                                             \
-        SIGHT_CONNECTION) ", 96) AS name_key, r.folder_id,"                                        \
-                          "    r.organization_id FROM mapping m"                                   \
-                          "    JOIN connection_config k ON k.tenant = $1 AND k.connection_id = "   \
-                          "m.connection_id"                                                        \
-                          "    CROSS JOIN LATERAL (SELECT * FROM record WHERE tenant = $1"         \
-                          "      AND connection_id = m.connection_id AND kind = " #kind            \
-                          "      AND organization_id = m.organization_id OFFSET 0) "               \
-                          "r" SIGHT_MASKED(kind,                                                   \
-                                           SIGHT_CONNECTION) "   WHERE m.tenant = $1 AND "         \
-                                                             "m.connection_id = " SIGHT_CONNECTION \
-                                                             " AND m.company_id = $2"              \
-                                                             "     AND" SIGHT_SHOWN("r", "k")      \
-                                                                 condition ")"
+#define SHOWN SIGHT_SHOWN("r", "k")
+#define MASKED(kind) SIGHT_MASKED(kind, SIGHT_CONNECTION)
+#define SIGHT(kind, condition)                                                            \
+    " sight AS MATERIALIZED ("                                                            \
+    "  SELECT r.id, left(" NAME ", 96) AS name_key, r.folder_id, r.organization_id"       \
+    "    FROM mapping m"                                                                  \
+    "    JOIN connection_config k ON k.tenant = $1 AND k.connection_id = m.connection_id" \
+    "    CROSS JOIN LATERAL (SELECT * FROM record WHERE tenant = $1"                      \
+    "      AND connection_id = m.connection_id AND kind = " #kind                         \
+    "      AND organization_id = m.organization_id OFFSET 0) r" MASKED(                   \
+        kind) "   WHERE m.tenant = $1 AND m.connection_id = " SIGHT_CONNECTION            \
+              "     AND m.company_id = $2 AND" SHOWN condition ")"
 
 // A row at least, for the number of all: behind the last one a token leads to nothing, once it is
 // gone.

@@ -17,36 +17,27 @@
 
 // A row a value, a letter a tag. A record by its primary key, as record_diff (record.c) has it.
 // OFFSET, so that a value is not read anew for each of its tags.
+#define PLACE RECORD_SIGHT_PLACE(" AND m.company_id = $3")
 static const struct statement statement = {
     "tag_sight",
-    "WITH " RECORD_SIGHT_PLACE(
-        " AND m.company_id = $3") " SELECT (SELECT string_agg(CASE WHEN " SHOWN
-                                  " THEN 't' ELSE 'f' END, '' ORDER BY v.place)"
-                                  "   FROM (SELECT" KIND " AS kind OFFSET 0) w"
-                                  "   CROSS JOIN LATERAL (SELECT CASE WHEN w.kind = 'documents' "
-                                  "THEN 4"
-                                  "    WHEN w.kind LIKE 'flexibleasset%' THEN 5 WHEN w.kind = "
-                                  "'checklists' THEN 6"
-                                  "    WHEN w.kind = 'checklisttemplates' THEN 7 END AS kind "
-                                  "OFFSET 0) s"
-                                  "   CROSS JOIN jsonb_array_elements(CASE "
-                                  "jsonb_typeof(e.value->'values') WHEN 'array'"
-                                  "    THEN e.value->'values' END) WITH ORDINALITY v(tag, place)"
-                                  "   CROSS JOIN LATERAL (SELECT CASE WHEN v.tag->>'id' ~ "
-                                  "'^[0-9]{1,18}$'"
-                                  "    THEN (v.tag->>'id')::bigint END AS id OFFSET 0) i"
-                                  "   LEFT JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 "
-                                  "AND connection_id = $2"
-                                  "    AND record.kind = s.kind AND record.id >= i.id AND "
-                                  "record.id <= i.id"
-                                  "    ORDER BY record.id LIMIT 1) r ON true"
-                                  "   LEFT JOIN place p ON p.organization_id = r.organization_id "
-                                  "WHERE v.place <= 1000)"
-                                  " FROM unnest($4::text[]) WITH ORDINALITY t(text, place)"
-                                  "  CROSS JOIN LATERAL (SELECT t.text::jsonb AS value OFFSET 0) e"
-                                  "  LEFT JOIN connection_config k ON k.tenant = $1 AND "
-                                  "k.connection_id = $2"
-                                  " ORDER BY t.place"};
+    "WITH " PLACE " SELECT (SELECT string_agg(CASE WHEN " SHOWN
+    " THEN 't' ELSE 'f' END, '' ORDER BY v.place)"
+    "   FROM (SELECT" KIND " AS kind OFFSET 0) w"
+    "   CROSS JOIN LATERAL (SELECT CASE WHEN w.kind = 'documents' THEN 4"
+    "    WHEN w.kind LIKE 'flexibleasset%' THEN 5 WHEN w.kind = 'checklists' THEN 6"
+    "    WHEN w.kind = 'checklisttemplates' THEN 7 END AS kind OFFSET 0) s"
+    "   CROSS JOIN jsonb_array_elements(CASE jsonb_typeof(e.value->'values') WHEN 'array'"
+    "    THEN e.value->'values' END) WITH ORDINALITY v(tag, place)"
+    "   CROSS JOIN LATERAL (SELECT CASE WHEN v.tag->>'id' ~ '^[0-9]{1,18}$'"
+    "    THEN (v.tag->>'id')::bigint END AS id OFFSET 0) i"
+    "   LEFT JOIN LATERAL (SELECT * FROM record WHERE tenant = $1 AND connection_id = $2"
+    "    AND record.kind = s.kind AND record.id >= i.id AND record.id <= i.id"
+    "    ORDER BY record.id LIMIT 1) r ON true"
+    "   LEFT JOIN place p ON p.organization_id = r.organization_id WHERE v.place <= 1000)"
+    " FROM unnest($4::text[]) WITH ORDINALITY t(text, place)"
+    "  CROSS JOIN LATERAL (SELECT t.text::jsonb AS value OFFSET 0) e"
+    "  LEFT JOIN connection_config k ON k.tenant = $1 AND k.connection_id = $2"
+    " ORDER BY t.place"};
 
 // Without a type nothing of a tag is shown: passwords are stored so.
 static bool has_tags(const struct documentation_trait *trait)
