@@ -45,15 +45,20 @@ static void another_connections_category_has_no_passwords(void **state)
     assert_int_equal(count_passwords(fixture, "other"), 0);
 }
 
-static void another_connections_type_has_no_assets(void **state)
+static void add_an_asset(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     (void)fixture_sql(
         fixture,
         "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name, body,"
         " content_hash, enabled, discover_time) VALUES ('t1','c1',77,'Backup','{}','',true,now());"
         "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name,"
         " type_id, body, content_hash) VALUES ('t1','c1',5,1,41,'Nightly',77,'{}','')");
+}
+
+static void another_connections_type_has_no_assets(void **state)
+{
+    struct fixture *fixture = *state;
+    add_an_asset(fixture);
     assert_int_equal(count_assets(fixture, "c1"), 1);
     assert_int_equal(count_assets(fixture, "other"), 0);
 }
@@ -62,12 +67,7 @@ static void another_connections_type_has_no_assets(void **state)
 static void a_type_that_is_off_or_gone_upstream_has_no_assets(void **state)
 {
     struct fixture *fixture = *state;
-    (void)fixture_sql(
-        fixture,
-        "INSERT INTO flexible_asset_type (tenant, connection_id, id, display_name, body,"
-        " content_hash, enabled, discover_time) VALUES ('t1','c1',77,'Backup','{}','',true,now());"
-        "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name,"
-        " type_id, body, content_hash) VALUES ('t1','c1',5,1,41,'Nightly',77,'{}','')");
+    add_an_asset(fixture);
     (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET upstream_state = 2");
     assert_int_equal(count_assets(fixture, "c1"), 0);
     (void)fixture_sql(fixture, "UPDATE flexible_asset_type SET upstream_state = 3");
