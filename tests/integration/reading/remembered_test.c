@@ -53,7 +53,6 @@ static void who_was_told_is_judged_by_that(void **state)
     assert_int_equal(looks_of(fixture, B, ERR_OK), 1);
     assert_int_equal(looks_of(fixture, B, ERR_OK), 0);
     // A refusal is as good.
-    asks.handoff = NULL;
     assert_false(explained(fixture, PASSWORD_VAULTED, false));
     assert_int_equal(looks_of(fixture, PASSWORD_VAULTED, ERR_PASSWORD_VAULTED_UPSTREAM), 0);
     assert_string_equal(last_event(fixture), "3 2 PASSWORD_VAULTED_UPSTREAM 0 f 0");
@@ -92,8 +91,8 @@ static void any_change_is_heeded(void **state)
          "UPDATE reveal_policy SET reason_required = false", ERR_REVEAL_REASON_REQUIRED},
         {"UPDATE reveal_policy SET user_limit = 1, user_window_s = 3600",
          "UPDATE reveal_policy SET user_limit = 0, user_window_s = 0", ERR_OK},
-        {"DELETE FROM vault_record WHERE false; UPDATE vault_record SET version = 2",
-         "UPDATE vault_record SET version = 1", ERR_VAULT_RECORD_UNREADABLE},
+        {"UPDATE vault_record SET version = 2", "UPDATE vault_record SET version = 1",
+         ERR_VAULT_RECORD_UNREADABLE},
         {"INSERT INTO subject_revocation (tenant, subject, revoke_time)"
          " VALUES ('t1', 'tom', now() + interval '1 minute')",
          "DELETE FROM subject_revocation", ERR_TOKEN_REVOKED},
@@ -116,7 +115,6 @@ static void nobody_else_is_judged_by_it(void **state)
 {
     struct fixture *fixture = *state;
     struct principal *caller = &fixture->caller;
-    const struct principal tom = *caller;
     (void)fixture_sql(fixture, "INSERT INTO reveal_freeze VALUES"
                                " ('t1', 1, 'ann', 'f1', '', 'x', 'x', 1, 1, 60, now());"
                                "INSERT INTO company_set VALUES ('t1', 'south', 1, 1, now()),"
@@ -151,7 +149,6 @@ static void nobody_else_is_judged_by_it(void **state)
     *caller = told;
     caller->permissions = 1u << PERMISSION_READ_DOCUMENTATION;
     assert_int_equal(looks_of(fixture, A, ERR_MISSING_PERMISSION), 0);
-    *caller = tom;
 }
 
 static void not_remembered(void **state)

@@ -175,48 +175,44 @@ static void texts_below_a_passwords_name_are_masked(void **state)
                "3901:1,3901:2,3902:1,3903:1");
 }
 
-// Who may see a password's title and user is decided elsewhere.
-static void tagged_passwords_are_not_found(void **state)
+// An asset with these traits, of a type with these fields, has one word that everybody may find.
+static void finds_the_rack(struct fixture *fixture, const char *fields, const char *traits)
 {
-    struct fixture *fixture = *state;
     fixture_seed(fixture);
     fake_put(&(struct fake_record){
         .kind = SOURCE_FLEXIBLE_ASSET_TYPES,
         .id = 7,
         .name = "Server",
-        .body = "{\"enabled\":true,\"fields\":["
-                "{\"key\":\"ip\",\"kind\":\"Tag\",\"tag_type\":\"Configurations\"},"
-                "{\"key\":\"was\",\"kind\":\"Tag\",\"tag_type\":\"Configurations\"},"
-                "{\"key\":\"login\",\"kind\":\"Tag\",\"tag_type\":\"Passwords\"}]}"});
+        .body = arena_printf(&fixture->arena, "{\"enabled\":true,\"fields\":[%s]}", fields)});
     put(SOURCE_FLEXIBLE_ASSETS, 3901, "Edge",
-        "{\"traits\":{\"ip\":{\"type\":\"Configurations\",\"values\":[{\"name\":\"rack\"}]},"
-        "\"login\":{\"values\":[{\"id\":4711}]},"
-        "\"was\":{\"type\":\"Passwords\",\"values\":[{\"name\":\"root\"}]}}}");
+        arena_printf(&fixture->arena, "{\"traits\":{%s}}", traits));
     fixture_start_sync(fixture);
     sync_all(fixture);
     assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3901", "Configurations rack");
 }
 
+// Who may see a password's title and user is decided elsewhere.
+static void tagged_passwords_are_not_found(void **state)
+{
+    finds_the_rack(*state,
+                   "{\"key\":\"ip\",\"kind\":\"Tag\",\"tag_type\":\"Configurations\"},"
+                   "{\"key\":\"was\",\"kind\":\"Tag\",\"tag_type\":\"Configurations\"},"
+                   "{\"key\":\"login\",\"kind\":\"Tag\",\"tag_type\":\"Passwords\"}",
+                   "\"ip\":{\"type\":\"Configurations\",\"values\":[{\"name\":\"rack\"}]},"
+                   "\"login\":{\"values\":[{\"id\":4711}]},"
+                   "\"was\":{\"type\":\"Passwords\",\"values\":[{\"name\":\"root\"}]}");
+}
+
 // The name of what is hidden, or another company's, is in no snippet.
 static void of_tags_is_found_what_everybody_may_see(void **state)
 {
-    struct fixture *fixture = *state;
-    fixture_seed(fixture);
-    fake_put(&(struct fake_record){.kind = SOURCE_FLEXIBLE_ASSET_TYPES,
-                                   .id = 7,
-                                   .name = "Server",
-                                   .body = "{\"enabled\":true,\"fields\":["
-                                           "{\"key\":\"ip\",\"kind\":\"Tag\"},"
-                                           "{\"key\":\"docs\",\"kind\":\"Tag\"},"
-                                           "{\"key\":\"orgs\",\"kind\":\"Tag\"}]}"});
-    put(SOURCE_FLEXIBLE_ASSETS, 3901, "Edge",
-        "{\"traits\":{\"ip\":{\"type\":\"Configurations\",\"values\":[{\"name\":\"rack\"},"
-        "{\"name\":\"far\",\"organization-name\":\"Another\"}]},"
-        "\"docs\":{\"type\":\"Documents\",\"values\":[{\"name\":\"Layoffs\"}]},"
-        "\"orgs\":{\"type\":\"Organizations\",\"values\":[{\"name\":\"Another\"}]}}}");
-    fixture_start_sync(fixture);
-    sync_all(fixture);
-    assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3901", "Configurations rack");
+    finds_the_rack(*state,
+                   "{\"key\":\"ip\",\"kind\":\"Tag\"},{\"key\":\"docs\",\"kind\":\"Tag\"},"
+                   "{\"key\":\"orgs\",\"kind\":\"Tag\"}",
+                   "\"ip\":{\"type\":\"Configurations\",\"values\":[{\"name\":\"rack\"},"
+                   "{\"name\":\"far\",\"organization-name\":\"Another\"}]},"
+                   "\"docs\":{\"type\":\"Documents\",\"values\":[{\"name\":\"Layoffs\"}]},"
+                   "\"orgs\":{\"type\":\"Organizations\",\"values\":[{\"name\":\"Another\"}]}");
 }
 
 static void credentials_in_titles_are_masked(void **state)
