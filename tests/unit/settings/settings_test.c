@@ -51,7 +51,7 @@ static void holds_numbers_within_their_bounds(void **state)
         {"database_connections", 2, 500},
         {"pollers", 0, 64},
         {"store_workers", 1, 256},
-        {"upstream_workers", 1, 512},
+        {"upstream_workers", 1, 256},
         {"queue_max", 1, 65536},
         {"connections_max", 1, 100000},
         {"deadline_max_ms", 1000, 600000},
