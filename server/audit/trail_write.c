@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/audit/trail_private.h"
+#include "server/base/hash.h"
 #include "server/store/gate_change.h"
 
 enum { WRITE_MS = 5000 };
@@ -21,10 +22,7 @@ struct waiter {
 // held.
 static struct trail_end *end_of(struct trail *trail, const char *tenant)
 {
-    size_t place = 5381;
-    for (const char *at = tenant; *at != '\0'; at++)
-        place = place * 33 + (unsigned char)*at;
-    struct trail_end *end = &trail->ends[place % TRAIL_ENDS];
+    struct trail_end *end = &trail->ends[hash_text(HASH_SEED, tenant) % TRAIL_ENDS];
     if (strcmp(end->tenant, tenant) != 0) {
         *end = (struct trail_end){.head = {.sequence = 0}};
         (void)snprintf(end->tenant, sizeof(end->tenant), "%s", tenant);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/base/hash.h"
 #include "server/rpc/codec.h"
 #include "server/rpc/peer.h"
 #include "server/rpc/state.h"
@@ -64,6 +65,11 @@ static enum err_code authenticate(struct call *call, struct err *reterr)
         return err_set(reterr, ERR_TOKEN_INVALID, "authorization must be one bearer token");
     return call->server->verify(call->server->verify_context, value + scheme, len - scheme,
                                 &call->arena, &call->request.caller, reterr);
+}
+
+static uint32_t hash_of(const struct principal *caller)
+{
+    return hash_text(hash_text(HASH_SEED, caller->tenant), caller->subject);
 }
 
 // What concerns all companies is not for someone who may see only some of them.
@@ -129,6 +135,7 @@ enum err_code gate_enter(struct call *call, struct err *reterr)
     if (call->method->handler != NULL) {
         try_(peer_check(call, reterr));
         try_(authenticate(call, reterr));
+        call->job.caller = hash_of(call->request.caller);
         try_(gate_authorise(call, reterr));
     }
     return limit_time(call, reterr);

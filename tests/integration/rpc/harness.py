@@ -61,6 +61,7 @@ def resources():
                         :text[3 + type_len]].decode()
     return found
 ALL = (("authorization", "Bearer all"),)
+READ = (("authorization", "Bearer read"),)  # of another caller
 COMPANY = "/docbridge.v1.CompanyService/"
 PASSWORD = "/docbridge.v1.PasswordService/"
 

@@ -6,8 +6,8 @@ import threading
 import grpc
 
 import harness
-from harness import ALL, COMPANY, PASSWORD, Case, Server, details, get_company, health, unary, v1
-from harness import watch
+from harness import (ALL, COMPANY, PASSWORD, READ, Case, Server, details, get_company, health, unary,
+                     v1, watch)
 
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
 
@@ -153,10 +153,10 @@ class Full(Case):
         self.assertEqual(one.next(), SERVING)
         call = self.channel.unary_unary(COMPANY + "GetCompany")
         request = v1.GetCompanyRequest(name="companies/slow").SerializeToString()
-        futures = [call.future(request, metadata=ALL, timeout=30) for _ in range(2)]
+        futures = [call.future(request, metadata=by, timeout=30) for by in (ALL, READ)]
         self.server.wait(waiting=2)
-        # Two run and three wait; there is room for no other.
-        futures += [call.future(request, metadata=ALL, timeout=30) for _ in range(4)]
+        # Two run and three wait, as many as two callers may; there is room for no other.
+        futures += [call.future(request, metadata=by, timeout=30) for by in (ALL, ALL, READ, ALL)]
         ended = queue.Queue()
         for future in futures:
             future.add_done_callback(ended.put)

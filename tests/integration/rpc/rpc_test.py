@@ -5,7 +5,7 @@ import os
 import grpc
 
 import harness
-from harness import (ALL, COMPANY, PASSWORD, Case, Server, details, get_company, raw, unary, v1,
+from harness import (ALL, COMPANY, PASSWORD, READ, Case, Server, details, get_company, raw, unary, v1,
                      watch)
 from http2 import (ACK, DATA, END_HEADERS, END_STREAM, HEADERS, PING, Connection, frame,
                    grpc_headers)
@@ -44,27 +44,25 @@ class Unary(Case):
         get_company(self.channel, "companies/one", metadata=(("authorization", "bearer all"),))
 
     def test_permission(self):
-        read = (("authorization", "Bearer read"),)
-        get_company(self.channel, "companies/one", metadata=read)
+        get_company(self.channel, "companies/one", metadata=READ)
         call = unary(self.channel, COMPANY + "BatchUpsertCompanies",
                      v1.BatchUpsertCompaniesRequest(), v1.BatchUpsertCompaniesResponse)
-        _, found = self.fails(grpc.StatusCode.PERMISSION_DENIED, call, metadata=read,
+        _, found = self.fails(grpc.StatusCode.PERMISSION_DENIED, call, metadata=READ,
                               reason="MISSING_PERMISSION")
         self.assertEqual(dict(found["ErrorInfo"].metadata),
                          {"permission": "manage_integrations",
                           "rpc": "docbridge.v1.CompanyService/BatchUpsertCompanies"})
 
     def test_refusals_are_recorded_first(self):
-        read = (("authorization", "Bearer read"),)
         reveal = unary(self.channel, PASSWORD + "RevealPassword", v1.RevealPasswordRequest(name="x"),
                        v1.RevealPasswordResponse)
         before = self.server.stats()["denials"]
-        self.fails(grpc.StatusCode.PERMISSION_DENIED, reveal, metadata=read,
+        self.fails(grpc.StatusCode.PERMISSION_DENIED, reveal, metadata=READ,
                    reason="MISSING_PERMISSION")
         self.assertEqual(self.server.stats()["denials"], before + 1)
         unrecorded = unary(self.channel, PASSWORD + "RevealPassword",
                            v1.RevealPasswordRequest(name="unrecorded"), v1.RevealPasswordResponse)
-        self.fails(grpc.StatusCode.UNAVAILABLE, unrecorded, metadata=read,
+        self.fails(grpc.StatusCode.UNAVAILABLE, unrecorded, metadata=READ,
                    reason="AUDIT_UNAVAILABLE")
 
     def test_error_details(self):

@@ -1,4 +1,5 @@
-// The bounded queue of a lane: order, refusal, steps that are never refused, the end.
+// The bounded queue of a lane: order, shares of callers, refusal, steps that are never refused, the
+// end.
 #include "server/rpc/lane.h"
 
 #include <sched.h>
@@ -44,6 +45,7 @@ static void prepare(struct work works[JOBS], struct lane *lane)
         works[i] = (struct work){.lane = lane};
         owner_init(&works[i].owner, release);
         works[i].job = (struct lane_job){.run = run, .owner = &works[i].owner};
+        works[i].job.caller = (uint32_t)i;
     }
 }
 
@@ -75,6 +77,102 @@ static void refuses_when_full(void **state)
         owner_unref(&works[i].owner);
     }
     assert_int_equal(released, JOBS);
+    lane_done(&lane);
+}
+
+static void callers_take_turns(void **state)
+{
+    (void)state;
+    static const uint32_t callers[JOBS] = {1, 1, 1, 1, 2, 2, 1, 3, 1, 3};
+    static const int orders[JOBS] = {0, 3, 6, 7, 1, 4, 8, 2, 9, 5};
+    struct lane lane;
+    struct work works[JOBS];
+    struct err err;
+    lane_init(&lane, JOBS * 2);
+    prepare(works, &lane);
+    for (size_t i = 0; i < JOBS; i++) {
+        works[i].job.caller = callers[i];
+        // Steps take their turns with the rest.
+        if (i % 2 == 0)
+            assert_true(lane_push(&lane, &works[i].job));
+        else
+            lane_push_step(&lane, &works[i].job);
+    }
+    assert_int_equal(lane_start(&lane, "test", 1, SCHED_OTHER, &err), ERR_OK);
+    lane_stop(&lane);
+    for (size_t i = 0; i < JOBS; i++)
+        assert_int_equal(works[i].order, orders[i]);
+    lane_done(&lane);
+}
+
+static void a_caller_leaves_room_in_the_queue(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t caller;
+        bool room;
+    } pushes[JOBS] = {{1, true}, {1, true}, {1, true},  {1, true}, {1, false},
+                      {2, true}, {2, true}, {2, false}, {3, true}, {4, true}};
+    struct lane lane;
+    struct work works[JOBS];
+    struct err err;
+    lane_init(&lane, JOBS - 2);
+    prepare(works, &lane);
+    for (size_t i = 0; i < JOBS; i++) {
+        works[i].job.caller = pushes[i].caller;
+        assert_int_equal(lane_push(&lane, &works[i].job), pushes[i].room);
+    }
+    assert_true(lane_is_full(&lane));
+    assert_int_equal(lane_start(&lane, "test", 1, SCHED_OTHER, &err), ERR_OK);
+    lane_stop(&lane);
+    // Who has been served has room again.
+    for (size_t i = 0; i < 4; i++)
+        assert_true(lane_push(&lane, &works[i].job));
+    lane_done(&lane);
+}
+
+static atomic_int held;
+static atomic_bool let_go;
+
+static void hold(struct lane_job *job)
+{
+    (void)job;
+    atomic_fetch_add(&held, 1);
+    while (!let_go)
+        usleep(100);
+}
+
+static void wait_for(const atomic_int *number, int wanted)
+{
+    while (atomic_load(number) < wanted)
+        usleep(100);
+}
+
+static void a_caller_leaves_a_thread(void **state)
+{
+    (void)state;
+    struct lane lane;
+    struct work works[JOBS];
+    struct err err;
+    lane_init(&lane, JOBS * 2);
+    prepare(works, &lane);
+    held = 0;
+    let_go = false;
+    assert_int_equal(lane_start(&lane, "test", 4, SCHED_OTHER, &err), ERR_OK);
+    for (size_t i = 0; i < 6; i++) {
+        works[i].job.run = hold;
+        works[i].job.caller = 1;
+        assert_true(lane_push(&lane, &works[i].job));
+    }
+    wait_for(&held, 3);
+    // Whoever comes runs at once, though three of the other's wait.
+    works[6].job.caller = 2;
+    assert_true(lane_push(&lane, &works[6].job));
+    wait_for(&ran, 1);
+    assert_int_equal(held, 3);
+    let_go = true;
+    wait_for(&held, 6);
+    lane_stop(&lane);
     lane_done(&lane);
 }
 
@@ -146,6 +244,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_when_full),
+        cmocka_unit_test(callers_take_turns),
+        cmocka_unit_test(a_caller_leaves_room_in_the_queue),
+        cmocka_unit_test(a_caller_leaves_a_thread),
         cmocka_unit_test(jobs_queue_themselves_again),
         cmocka_unit_test(threads_are_scheduled_as_wanted),
         cmocka_unit_test(ends_without_work),
