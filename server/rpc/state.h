@@ -53,6 +53,7 @@ struct rpc_server {
     pthread_cond_t changed; // running or calls fell to 0, or the shutdown is complete
     bool shutdown_complete;
     int stream_count;
+    int stream_counts[LANE_FLOWS]; // of these, of callers of the same flow
     int builtin_stream_count; // apart: they need no token, and must not take the place of others
     struct stream *streams;   // those let in and not finished
     struct event shutdown;

@@ -82,38 +82,59 @@ static void rest(struct stream *stream)
         queue_step(stream);
 }
 
-static int *count_of(struct stream *stream)
+// Counts one more, unless the process has as many as it may. A caller may have as many as there is
+// room for more.
+static bool count_in(struct stream *stream)
 {
     struct rpc_server *server = stream->call.server;
-    return stream->call.method->handler == NULL ? &server->builtin_stream_count
-                                                : &server->stream_count;
+    int most = server->settings.watchers_max;
+    if (stream->call.method->handler == NULL) {
+        if (server->builtin_stream_count >= most)
+            return false;
+        server->builtin_stream_count++;
+        return true;
+    }
+    int *of_caller = &server->stream_counts[stream->call.job.caller % LANE_FLOWS];
+    if (*of_caller >= most - server->stream_count)
+        return false;
+    ++*of_caller;
+    server->stream_count++;
+    return true;
 }
 
-// False if the process has as many streams as it may.
+static void count_out(struct stream *stream)
+{
+    struct rpc_server *server = stream->call.server;
+    if (stream->call.method->handler == NULL) {
+        server->builtin_stream_count--;
+        return;
+    }
+    server->stream_counts[stream->call.job.caller % LANE_FLOWS]--;
+    server->stream_count--;
+}
+
+// False if there is no room for it.
 static bool enlist(struct stream *stream)
 {
     struct rpc_server *server = stream->call.server;
     pthread_mutex_lock(&server->mutex);
-    int *count = count_of(stream);
-    if (*count >= server->settings.watchers_max) {
-        pthread_mutex_unlock(&server->mutex);
-        return false;
+    bool room = count_in(stream);
+    if (room) {
+        stream->next = server->streams;
+        stream->previous = &server->streams;
+        if (stream->next != NULL)
+            stream->next->previous = &stream->next;
+        server->streams = stream;
     }
-    ++*count;
-    stream->next = server->streams;
-    stream->previous = &server->streams;
-    if (stream->next != NULL)
-        stream->next->previous = &stream->next;
-    server->streams = stream;
     pthread_mutex_unlock(&server->mutex);
-    return true;
+    return room;
 }
 
 static void delist(struct stream *stream)
 {
     struct rpc_server *server = stream->call.server;
     pthread_mutex_lock(&server->mutex);
-    --*count_of(stream);
+    count_out(stream);
     *stream->previous = stream->next;
     if (stream->next != NULL)
         stream->next->previous = stream->previous;

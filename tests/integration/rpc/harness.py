@@ -62,6 +62,7 @@ def resources():
     return found
 ALL = (("authorization", "Bearer all"),)
 READ = (("authorization", "Bearer read"),)  # of another caller
+OTHER = (("authorization", "Bearer other"),)  # as good as ALL, of a third
 COMPANY = "/docbridge.v1.CompanyService/"
 PASSWORD = "/docbridge.v1.PasswordService/"
 

@@ -132,9 +132,10 @@ class Limit(Case):
         self.assertIsNone(one.next())
         self.assertEqual(one.call.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
         # Those without a token take no place from those with one.
-        streams = [watch(self.channel, "idle") for _ in range(3)]
-        for stream in streams:
-            next(stream)
+        streams = []
+        for by in (ALL, ALL, READ):
+            streams.append(watch(self.channel, "idle", metadata=by))
+            next(streams[-1])
         for stream in streams:
             stream.cancel()
         watches[0].cancel()

@@ -39,7 +39,7 @@ static enum err_code verify(void *context, const char *token, size_t len, struct
     principal->expire_time_us = clock_wall_us() + (is_short ? -58 : 3600) * INT64_C(1000000);
     if (strcmp(text, "expired") == 0)
         return err_set(reterr, ERR_TOKEN_EXPIRED, "the token has expired");
-    if (strcmp(text, "all") == 0 || is_short)
+    if (strcmp(text, "all") == 0 || strcmp(text, "other") == 0 || is_short)
         principal->permissions = 0x7e;
     else if (strcmp(text, "read") == 0)
         principal->permissions = 1 << PERMISSION_READ_INTEGRATIONS;

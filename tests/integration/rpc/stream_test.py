@@ -7,7 +7,7 @@ import grpc
 from google.protobuf import descriptor_pb2
 
 import harness
-from harness import ALL, COMPANY, Case, details, get_company, reflection, v1, watch
+from harness import ALL, COMPANY, OTHER, READ, Case, details, get_company, reflection, v1, watch
 
 
 class Streams(Case):
@@ -86,17 +86,23 @@ class Streams(Case):
 
 
 class Watchers(Case):
-    settings = ("watchers=3",)
+    settings = ("watchers=4",)
+
+    def refused(self, caller):
+        self.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, next,
+                   watch(self.channel, "idle", metadata=caller), reason="SERVER_BUSY")
 
     def test_limit(self):
-        streams = [watch(self.channel, "idle") for _ in range(3)]
-        for stream in streams:
-            next(stream)
-        self.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, next, watch(self.channel, "idle"),
-                   reason="SERVER_BUSY")
-        streams[0].cancel()
+        streams = []
+        for caller, room in ((ALL, 2), (READ, 1), (OTHER, 1)):
+            for _ in range(room):
+                streams.append(watch(self.channel, "idle", metadata=caller))
+                next(streams[-1])
+            # No caller has all of it, while there is some left.
+            self.refused(caller)
+        streams[-1].cancel()
         self.server.wait(closed=1)
-        self.assertEqual(next(watch(self.channel, "count-1")).sequence, 1)
+        self.assertEqual(next(watch(self.channel, "count-1", metadata=OTHER)).sequence, 1)
 
 
 class Many(Case):
