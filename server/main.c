@@ -13,6 +13,7 @@
 #include "server/auth/auth.h"
 #include "server/base/guarded.h"
 #include "server/base/log.h"
+#include "server/metrics/exporter.h"
 #include "server/notify.h"
 #include "server/rpc/server.h"
 #include "server/service/gate_memory.h"
@@ -63,9 +64,11 @@ struct server {
     struct gate_memory *gate_memory;
     struct sync *sync;
     struct backend backend;
+    struct metrics *metrics; // NULL: none are wanted
     struct rpc_server *rpc;
     struct rpc_listener listeners[RPC_LISTENERS_MAX];
     size_t listener_count;
+    struct exporter *exporter;
     char *listen; // what the addresses are cut out of
 };
 
@@ -303,9 +306,24 @@ static enum err_code make_rpc(struct server *server, const struct settings *sett
         .reflection = settings->reflection,
         .descriptor_set = descriptor_set,
         .descriptor_set_len = descriptor_set_len,
+        .observe = server->metrics == NULL ? NULL : metrics_observe,
+        .observe_context = server->metrics,
     };
     return rpc_server_new(&rpc, services, ARRAY_LEN(services), &server->backend, auth_verify,
                           server->auth, &server->rpc, reterr);
+}
+
+static enum err_code start_metrics(struct server *server, const struct settings *settings,
+                                   struct err *reterr)
+{
+    const struct metrics_pool pools[] = {{"serving", server->store},
+                                         {"background", server->background_store},
+                                         {"scheduler", server->scheduler_store},
+                                         {"janitor", server->janitor_store}};
+    if (server->metrics == NULL)
+        return ERR_OK;
+    metrics_watch(server->metrics, server->rpc, pools, ARRAY_LEN(pools));
+    return exporter_start((int)settings->metrics_port, server->metrics, &server->exporter, reterr);
 }
 
 static enum log_level level_of(const char *name)
@@ -329,11 +347,14 @@ static enum err_code start(struct server *server, const struct settings *setting
     // What hinders listening is said once, by us: gRPC's own words come only to who debugs.
     if (strcmp(settings->log_level, "debug") != 0)
         log_set_level(LOG_ERROR);
+    if (settings->metrics_port != 0)
+        try_(metrics_new(VERSION, &server->metrics, reterr));
     try_(make_rpc(server, settings, reterr));
     log_set_level(level_of(settings->log_level));
     try_(trail_start(server->trail, reterr));
     try_(sync_start(server->sync, reterr));
     try_(rpc_server_start(server->rpc, reterr));
+    try_(start_metrics(server, settings, reterr));
     for (size_t i = 0; i < server->listener_count; i++)
         log_event(LOG_INFO, "serving", LOG_STR("address", server->listeners[i].address),
                   LOG_INT("port", rpc_server_port(server->rpc, i)));
@@ -342,6 +363,7 @@ static enum err_code start(struct server *server, const struct settings *setting
 
 static void stop(struct server *server, const struct settings *settings)
 {
+    server->exporter = exporter_stop(server->exporter);
     // Calls first: they may ask the sync for runs and both need the database.
     if (server->rpc != NULL)
         rpc_server_stop(server->rpc, settings->drain_ms);
@@ -350,6 +372,7 @@ static void stop(struct server *server, const struct settings *settings)
     if (server->trail != NULL)
         trail_stop(server->trail);
     server->rpc = rpc_server_free(server->rpc);
+    server->metrics = metrics_free(server->metrics);
     server->sync = sync_free(server->sync);
     server->trail = trail_free(server->trail);
     server->gate_memory = gate_memory_free(server->gate_memory);

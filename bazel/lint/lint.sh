@@ -64,6 +64,7 @@ lint_layering() {
     room 'ini\.h' 'server/settings/|client/'
     room 'libsmartcols' 'client/'
     room 'libxml/' 'server/html/|tests/'
+    room 'server/metrics/' 'server/metrics/|server/main\.c:|tests/'
     # The client verifies exports with the server's own code.
     room 'server/(rpc|store|service|sync|source|vault|audit|settings)/' \
       'server/|tests/|client/audit_file\.h:[0-9]+:#include "server/audit/line\.h"'

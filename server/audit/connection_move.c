@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "server/base/counter.h"
+
 enum { RESOURCE_BYTES = 200 };
 
 enum err_code audit_connection_move(struct tx *tx, const struct request *request, const char *what,
@@ -13,6 +15,7 @@ enum err_code audit_connection_move(struct tx *tx, const struct request *request
     char resource[RESOURCE_BYTES];
     (void)snprintf(resource, sizeof(resource), "connections/%s", before->id);
     bool broke = move->to == CONNECTION_ERROR;
+    counter_add(broke ? COUNTER_CONNECTION_BROKE : COUNTER_CONNECTION_MENDED, 1);
     const struct audit_change changes[] = {
         {"state", connection_state_word(before->state), connection_state_word(move->to)},
         {"problem.reason", broke ? NULL : before->problem_reason,

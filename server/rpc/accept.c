@@ -69,7 +69,7 @@ struct acceptor {
     int64_t complained_ms;
     // The thread's own while it runs.
     struct connection *connections;
-    size_t count;
+    atomic_size_t count; // told to other threads
     size_t unbegun;
 };
 
@@ -339,6 +339,11 @@ void acceptor_hang_up(struct acceptor *acceptor)
 {
     for (const struct connection *at = acceptor->connections; at != NULL; at = at->next)
         (void)shutdown(at->fd, SHUT_RDWR);
+}
+
+size_t acceptor_count(const struct acceptor *acceptor)
+{
+    return acceptor->count;
 }
 
 struct acceptor *acceptor_free(struct acceptor *acceptor)

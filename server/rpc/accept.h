@@ -32,4 +32,6 @@ enum err_code acceptor_start(struct acceptor *acceptor, struct err *reterr) _mus
 void acceptor_stop(struct acceptor *acceptor);
 // Ends all connections: peers see them closed. After acceptor_stop().
 void acceptor_hang_up(struct acceptor *acceptor);
+// Connections that are open now. Any thread.
+size_t acceptor_count(const struct acceptor *acceptor);
 struct acceptor *acceptor_free(struct acceptor *acceptor);

@@ -168,6 +168,14 @@ void lane_push_step(struct lane *lane, struct lane_job *job)
     (void)push(lane, job, false);
 }
 
+size_t lane_running(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->mutex);
+    size_t running = lane->running;
+    pthread_mutex_unlock(&lane->mutex);
+    return running;
+}
+
 void lane_stop(struct lane *lane)
 {
     pthread_mutex_lock(&lane->mutex);

@@ -69,6 +69,8 @@ bool lane_is_full(const struct lane *lane);
 bool lane_push(struct lane *lane, struct lane_job *job);
 // For the next step of work that was let in before, which is bounded elsewhere: never refused.
 void lane_push_step(struct lane *lane, struct lane_job *job);
+// Threads that run a job.
+size_t lane_running(struct lane *lane);
 // Runs what is queued, then ends the threads. No push may follow.
 void lane_stop(struct lane *lane);
 void lane_done(struct lane *lane);

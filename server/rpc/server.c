@@ -445,6 +445,23 @@ struct rpc_server *rpc_server_free(struct rpc_server *server)
     return NULL;
 }
 
+struct rpc_stats rpc_server_get_stats(struct rpc_server *server)
+{
+    static const char *const names[LANE_COUNT] = {"store", "upstream"};
+    struct rpc_stats stats = {.connections = acceptor_count(server->acceptor)};
+    pthread_mutex_lock(&server->mutex);
+    stats.streams = (size_t)server->stream_count;
+    pthread_mutex_unlock(&server->mutex);
+    for (size_t i = 0; i < LANE_COUNT; i++) {
+        struct lane *lane = &server->lanes[i];
+        stats.lanes[i].name = names[i];
+        stats.lanes[i].workers = lane->size;
+        stats.lanes[i].running = lane_running(lane);
+        stats.lanes[i].waiting = atomic_load(&lane->waiting);
+    }
+    return stats;
+}
+
 int rpc_server_port(const struct rpc_server *server, size_t index)
 {
     return index < server->listener_count ? server->listeners[index].port : 0;

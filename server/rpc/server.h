@@ -41,7 +41,7 @@ struct rpc_observation {
 // Told of each call that ended, on any thread; must not block.
 typedef void rpc_observer(void *context, const struct rpc_observation *observation);
 
-enum { RPC_LISTENERS_MAX = 16 };
+enum { RPC_LISTENERS_MAX = 16, LANE_COUNT = 2 };
 
 // Zero means the default in brackets.
 struct rpc_settings {
@@ -93,5 +93,15 @@ void rpc_server_set_serving(struct rpc_server *server, bool serving);
 // threads.
 void rpc_server_stop(struct rpc_server *server, int64_t drain_ms);
 struct rpc_server *rpc_server_free(struct rpc_server *server);
+
+// How the server stands, for metrics.
+struct rpc_stats {
+    size_t connections, streams;
+    struct {
+        const char *name;
+        size_t workers, running, waiting; // steps of streams do not count as waiting
+    } lanes[LANE_COUNT];
+};
+struct rpc_stats rpc_server_get_stats(struct rpc_server *server);
 // The port that listener `index` is bound to; 0 for a Unix socket.
 int rpc_server_port(const struct rpc_server *server, size_t index);

@@ -19,8 +19,6 @@
 #include "server/rpc/server.h"
 #include "server/rpc/table.h"
 
-enum { LANE_COUNT = 2 };
-
 struct stream;
 
 struct rpc_server {

@@ -87,6 +87,7 @@ static const struct row {
     T(itglue_au_url, NULL, "development: base URL in place of api.au.itglue.com"),
     T(itglue_ca_file, NULL, "development: authorities to trust for these URLs"),
     T(log_level, "info", "debug, info, warn or error"),
+    N(metrics_port, 0, 0, 65535, "port of 127.0.0.1 for metrics, at /metrics; 0: none"),
 #undef T
 #undef N
 #undef S

@@ -67,8 +67,9 @@ struct settings {
     const char *itglue_eu_url;
     const char *itglue_au_url;
     const char *itglue_ca_file;
-    // Log.
+    // What is told of the process.
     const char *log_level;
+    int64_t metrics_port;
 
     void *_memory; // what the strings live in
 };

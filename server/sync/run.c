@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/base/counter.h"
 #include "server/base/frugal.h"
 #include "server/base/log.h"
 #include "server/store/statistics.h"
@@ -159,6 +160,21 @@ void run_publish(struct run *run)
     feed_update(run->sync->feed, run->feed, &run->row);
 }
 
+static void count_move(enum run_state to)
+{
+    static const struct {
+        enum run_state state;
+        enum counter counter;
+    } table[] = {{RUN_WAITING, COUNTER_RUN_WAITING},
+                 {RUN_SUCCEEDED, COUNTER_RUN_SUCCEEDED},
+                 {RUN_PARTIAL, COUNTER_RUN_PARTIAL},
+                 {RUN_FAILED, COUNTER_RUN_FAILED},
+                 {RUN_CANCELLED, COUNTER_RUN_CANCELLED}};
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (table[i].state == to)
+            counter_add(table[i].counter, 1);
+}
+
 enum err_code run_move(struct run *run, struct tx *tx, enum run_event event, int64_t resume_time_us,
                        struct err *reterr)
 {
@@ -176,6 +192,8 @@ enum err_code run_move(struct run *run, struct tx *tx, enum run_event event, int
     };
     bool moved;
     try_(sync_run_move(tx, run->lease.connection_id, run->lease.run_id, &move, &moved, reterr));
+    if (moved)
+        count_move(to);
     if (!moved) {
         run_stop(run, RUN_STOP_CANCEL);
         run->row.state = RUN_CANCELLING;

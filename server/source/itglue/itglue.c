@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/base/counter.h"
 #include "server/source/itglue/http.h"
 #include "server/source/itglue/image.h"
 #include "server/source/itglue/page.h"
@@ -128,6 +129,20 @@ static enum err_code unreachable(const struct itglue_exchange *exchange, struct 
     return code;
 }
 
+static void count_status(int status)
+{
+    enum counter counter = COUNTER_UPSTREAM_ODD;
+    if (status == 200)
+        counter = COUNTER_UPSTREAM_OK;
+    else if (status == 429)
+        counter = COUNTER_UPSTREAM_THROTTLED;
+    else if (status >= 400 && status < 600)
+        counter = status < 500 ? COUNTER_UPSTREAM_REFUSED : COUNTER_UPSTREAM_BROKEN;
+    else if (status == 0)
+        counter = COUNTER_UPSTREAM_SILENT;
+    counter_add(counter, 1);
+}
+
 // Sends a GET and turns everything but a complete 200 into an error. A body that its reader stopped
 // counts as complete: the reader knows why.
 static enum err_code get(struct itglue *itglue, struct itglue_exchange *exchange,
@@ -139,6 +154,7 @@ static enum err_code get(struct itglue *itglue, struct itglue_exchange *exchange
     if (deadline_left_ms(exchange->deadline) == 0)
         return err_set(reterr, ERR_DEADLINE_EXCEEDED, "no time is left for the request");
     itglue_http_get(itglue->http, exchange);
+    count_status(exchange->status);
     *attempt = (struct source_attempt){.http_status = exchange->status,
                                        .curl_class = exchange->curl_class,
                                        .latency_us = exchange->latency_us,

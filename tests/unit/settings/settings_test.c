@@ -66,6 +66,7 @@ static void holds_numbers_within_their_bounds(void **state)
         {"disabled_retention_days", 1, 36500},
         {"sync_interval_min_ms", 1000, 86400000},
         {"upstream_timeout_ms", 1000, 600000},
+        {"metrics_port", 0, 65535},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char option[128];
@@ -260,7 +261,7 @@ static void helps_with_each_setting(void **state)
             fail_msg("no help for%s", name);
         count++;
     }
-    assert_int_equal(count, 48);
+    assert_int_equal(count, 49);
     assert_non_null(strstr(help, "migrate"));
     assert_non_null(strstr(help, "DOCBRIDGE_<NAME>"));
 }
