@@ -155,6 +155,7 @@ struct file_load {
     int line;
     struct err *reterr;
     enum err_code code;
+    int lines[ARRAY_LEN(table)]; // where each setting stands; 0: not yet
 };
 
 // Gives inih a whole line or none. Left to itself it takes what does not fit for a line of its own.
@@ -179,10 +180,16 @@ static int on_line(void *user, const char *section, const char *name, const char
 {
     struct file_load *load = user;
     const struct row *row = section[0] == '\0' ? find(name, strlen(name)) : NULL;
+    int *line = row == NULL ? NULL : &load->lines[row - table];
     if (row == NULL)
         load->code = err_invalid(load->reterr, name, "is no setting (%s)", load->path);
+    else if (*line != 0)
+        load->code = err_invalid(load->reterr, name, "is set twice (%s, lines %d and %d)",
+                                 load->path, *line, load->line);
     else
         load->code = assign(load->settings, row, value, load->path, load->reterr);
+    if (line != NULL)
+        *line = load->line;
     return load->code == ERR_OK;
 }
 
@@ -191,7 +198,7 @@ static enum err_code load_file(struct settings *settings, const char *path, stru
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return err_invalid(reterr, "config", "%s cannot be read", path);
-    struct file_load load = {settings, path, file, 0, reterr, ERR_OK};
+    struct file_load load = {.settings = settings, .path = path, .file = file, .reterr = reterr};
     // An indented line is a line and a ; within a value part of it; nothing is cut or joined.
     ini_use_stack = false;
     ini_initial_alloc = ini_max_line = LINE_BYTES;

@@ -82,6 +82,18 @@ static void refuses_lines_that_are_no_settings(void **state)
     assert_refused("", "is no setting", "--config", file);
 }
 
+// The last of two would win unseen, and the first is the one that was found and changed.
+static void refuses_a_setting_that_stands_twice(void **state)
+{
+    (void)state;
+    char *file = loading_file("pollers = 3\n\n# again\nlog_level = warn\npollers = 3\n");
+    assert_refused("pollers", "is set twice", "--config", file);
+    assert_refused("pollers", ", lines 1 and 5)", "--config", file);
+    assert_refused("pollers", file, "--config", file);
+    assert_refused("reflection", "lines 1 and 2", "--config",
+                   loading_file("reflection = false\nreflection = false\n"));
+}
+
 // inih would cut a line at 200 bytes and go on with the rest: as a line, a continuation or a
 // comment, depending on its first byte.
 static void takes_lines_beyond_200_bytes(void **state)
@@ -154,6 +166,7 @@ int main(void)
         TEST(finds_the_file),
         TEST(refuses_a_file_that_it_cannot_read),
         TEST(refuses_lines_that_are_no_settings),
+        TEST(refuses_a_setting_that_stands_twice),
         TEST(takes_lines_beyond_200_bytes),
         TEST(refuses_lines_that_are_too_long),
         TEST(refuses_bytes_that_are_no_text),
