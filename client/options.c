@@ -9,16 +9,6 @@
 
 #include "server/base/encoding.h"
 
-// What a configuration file says: the chosen context, and the values of one section.
-struct file {
-    struct arena *arena;
-    const char *wanted; // the section to read; NULL: only look for the default
-    const char *chosen; // `context =` on top
-    bool found;         // the section is there
-    const char *values[8];
-    char problem[160];
-};
-
 static const char *const keys[] = {"server",     "ca",         "cert",    "key",
                                    "token_file", "connection", "timeout", "output"};
 enum {
@@ -29,7 +19,21 @@ enum {
     KEY_TOKEN_FILE,
     KEY_CONNECTION,
     KEY_TIMEOUT,
-    KEY_OUTPUT
+    KEY_OUTPUT,
+    KEYS
+};
+
+// What a configuration file says: the chosen context, and the values of one section.
+struct file {
+    struct arena *arena;
+    const char *wanted; // the section to read; NULL: only look for the default
+    const char *chosen; // `context =` on top
+    bool found;         // the section is there
+    const char *values[KEYS];
+    int lines[KEYS], chosen_line; // where each stands; 0: not yet
+    FILE *stream;
+    int line;
+    char problem[160];
 };
 
 static int unknown_key(struct file *file, const char *name)
@@ -40,6 +44,18 @@ static int unknown_key(struct file *file, const char *name)
     return 0;
 }
 
+// Notes where a key stands. 0: it stands somewhere already, and which of the two counts would be a
+// guess.
+static int stands_once(struct file *file, const char *name, int *line)
+{
+    if (*line != 0 && file->problem[0] == '\0')
+        (void)snprintf(file->problem, sizeof(file->problem), "%s stands in line %d already", name,
+                       *line);
+    bool once = *line == 0;
+    *line = file->line;
+    return once;
+}
+
 // inih's handler: 0 is an error.
 static int take_pair(void *user, const char *section, const char *name, const char *value)
 {
@@ -48,7 +64,7 @@ static int take_pair(void *user, const char *section, const char *name, const ch
         if (strcmp(name, "context") != 0)
             return unknown_key(file, name);
         file->chosen = arena_strdup(file->arena, value);
-        return file->chosen != NULL;
+        return file->chosen != NULL && stands_once(file, name, &file->chosen_line);
     }
     bool ours = file->wanted != NULL && strcmp(section, file->wanted) == 0;
     file->found = file->found || ours;
@@ -57,9 +73,16 @@ static int take_pair(void *user, const char *section, const char *name, const ch
             continue;
         if (ours)
             file->values[i] = arena_strdup(file->arena, value);
-        return !ours || file->values[i] != NULL;
+        return !ours || (file->values[i] != NULL && stands_once(file, name, &file->lines[i]));
     }
     return unknown_key(file, name);
+}
+
+static char *next_line(char *line, int size, void *user)
+{
+    struct file *file = user;
+    file->line++;
+    return fgets(line, size, file->stream);
 }
 
 static enum err_code read_file(const char *path, const char *wanted, struct file *file,
@@ -71,7 +94,11 @@ static enum err_code read_file(const char *path, const char *wanted, struct file
         return ERR_OK;
     if (stream == NULL)
         return err_set(reterr, ERR_FIELD_INVALID, "%s: %s", path, strerror(errno));
-    int line = ini_parse_file(stream, take_pair, file);
+    file->stream = stream;
+    file->line = file->chosen_line = 0;
+    // An indented line is a line, not more of the value above it.
+    ini_allow_multiline = false;
+    int line = ini_parse_stream(next_line, file, take_pair, file);
     (void)fclose(stream);
     if (line == 0)
         return ERR_OK;

@@ -593,6 +593,15 @@ class CliTest(unittest.TestCase):
         self.expect(run("connection", "list", "--context", "near"), 2, "line 3", "unknown key")
         write("[near\nserver = x\n")
         self.expect(run("connection", "list"), 2, "line 1")
+        # Which of two counts is not guessed, and an indented line is one of its own.
+        write("[near]\nserver = x\n[far]\nserver = y\n[near]\n\nserver = x\n")
+        self.expect(run("connection", "list", "--context", "near"), 2,
+                    "config.ini, line 7: server stands in line 2 already")
+        self.expect(run("connection", "list", "--context", "far", "--timeout", "1"), 2, "the server y")
+        write("context = near\ncontext = far\n[near]\n[far]\n")
+        self.expect(run("connection", "list"), 2, "line 2: context stands in line 1 already")
+        write("context = near\n[near]\nserver = %s\n  token_file = %s\n" % (self.address, self.token))
+        self.expect(run("connection", "list"), 0)
 
     # Changes.
 
