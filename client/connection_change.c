@@ -3,6 +3,7 @@
 #include "client/group.h"
 #include "client/mask.h"
 #include "client/output.h"
+#include "client/prompt.h"
 #include "docbridge/v1/connection.pb-c.h"
 
 int connection_update_run(struct session *session)
@@ -40,9 +41,7 @@ int connection_update_run(struct session *session)
     return class == EXIT_OK ? output_message(session, answer) : class;
 }
 
-// Fills in name and reason, calls, and leaves the answer to the caller.
-static int call(struct session *session, ProtobufCMessage *request,
-                const Docbridge__V1__Connection **ret_connection)
+static int fill_in(struct session *session, ProtobufCMessage *request)
 {
     const char *name;
     const char *reason = parse_text(session->arguments, "reason");
@@ -52,9 +51,19 @@ static int call(struct session *session, ProtobufCMessage *request,
     field_set_text(request, "name", name);
     if (reason != NULL)
         field_set_text(request, "reason", reason);
+    return EXIT_OK;
+}
+
+// Fills in name and reason, calls, and leaves the answer to the caller.
+static int call(struct session *session, ProtobufCMessage *request,
+                const Docbridge__V1__Connection **ret_connection)
+{
     const ProtobufCMessage *answer;
-    class = session_call_own(session, request, &answer);
-    *ret_connection = (const void *)answer;
+    int class = fill_in(session, request);
+    if (class == EXIT_OK)
+        class = session_call_own(session, request, &answer);
+    if (class == EXIT_OK)
+        *ret_connection = (const void *)answer;
     return class;
 }
 
@@ -94,17 +103,28 @@ int connection_resume_run(struct session *session)
     return class == EXIT_OK ? print_paused(session, connection) : class;
 }
 
+// No key is handed out again: who lost it here needs a new one of IT Glue.
+static int confirm(struct session *session, const char *name)
+{
+    session_note(session, "%s: the stored key cannot be brought back", name);
+    return prompt_confirm(session, "Destroy it?", "the key is as it was");
+}
+
 int connection_disconnect_run(struct session *session)
 {
     Docbridge__V1__DisconnectConnectionRequest request =
         DOCBRIDGE__V1__DISCONNECT_CONNECTION_REQUEST__INIT;
-    const Docbridge__V1__Connection *connection;
+    const ProtobufCMessage *answer;
     mask_set_etag(session, &request.base);
-    int class = call(session, &request.base, &connection);
+    int class = fill_in(session, &request.base);
+    if (class == EXIT_OK && !parse_has(session->arguments, "force"))
+        class = confirm(session, request.name);
+    if (class == EXIT_OK)
+        class = session_call_own(session, &request.base, &answer);
     if (class != EXIT_OK)
         return class;
     session_note(session, "the key is destroyed here; revoke it in IT Glue too if it leaked");
     session_note(session, "mappings and what was synced stay and can be read; nothing is synced or "
                           "revealed");
-    return output_message(session, &connection->base);
+    return output_message(session, answer);
 }

@@ -5,10 +5,10 @@
 #include "client/candidate.h"
 #include "client/group.h"
 #include "client/output.h"
-#include "client/terminal.h"
+#include "client/prompt.h"
 #include "docbridge/v1/connection.pb-c.h"
 
-enum { ANSWER_MAX_BYTES = 80, WAIT_STEP_MS = 500 };
+enum { WAIT_STEP_MS = 500 };
 
 // A string of a message is not const, though it is only read.
 static char *text_of(const char *text)
@@ -101,19 +101,6 @@ static int tell_scale(struct session *session, const Docbridge__V1__Connection *
     return EXIT_OK;
 }
 
-static int ask(struct session *session)
-{
-    struct terminal terminal;
-    if (!terminal_open(&terminal, false))
-        return session_usage(session, "there is no terminal to ask for confirmation: give --force");
-    struct secret *answer _cleanup_(secret_freep) =
-        terminal_ask(&terminal, "Delete all of it? Type yes (not shown)", ANSWER_MAX_BYTES);
-    terminal_close(&terminal);
-    if (answer == NULL || strcmp(secret_bytes(answer), "yes") != 0)
-        return session_error(session, EXIT_PRECONDITION, "not confirmed: nothing was deleted");
-    return EXIT_OK;
-}
-
 // Follows a deletion to its end, and shows its receipt.
 static int await_receipt(struct session *session, const char *id)
 {
@@ -157,7 +144,7 @@ int connection_delete_run(struct session *session)
     if (class != EXIT_OK || dry_run)
         return class;
     if (!force)
-        class = ask(session);
+        class = prompt_confirm(session, "Delete all of it?", "nothing was deleted");
     if (class != EXIT_OK)
         return class;
     request.name = text_of(name);

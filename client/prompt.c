@@ -1,10 +1,11 @@
 #include "client/prompt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "client/terminal.h"
 
-enum { API_KEY_MAX_BYTES = 1024 };
+enum { API_KEY_MAX_BYTES = 1024, ANSWER_MAX_BYTES = 80 };
 
 // A copy without the white space around; NULL: nothing is left, or no memory.
 static struct secret *trimmed(const struct secret *line)
@@ -47,4 +48,19 @@ int prompt_api_key(struct session *session, struct secret **ret_key)
         return class;
     *ret_key = trimmed(line);
     return *ret_key == NULL ? session_usage(session, "the API key is empty") : EXIT_OK;
+}
+
+int prompt_confirm(struct session *session, const char *question, const char *undone)
+{
+    char label[200];
+    struct terminal terminal;
+    if (!terminal_open(&terminal, false))
+        return session_usage(session, "there is no terminal to ask for confirmation: give --force");
+    (void)snprintf(label, sizeof(label), "%s Type yes (not shown)", question);
+    struct secret *answer _cleanup_(secret_freep) =
+        terminal_ask(&terminal, label, ANSWER_MAX_BYTES);
+    terminal_close(&terminal);
+    if (answer == NULL || strcmp(secret_bytes(answer), "yes") != 0)
+        return session_error(session, EXIT_PRECONDITION, "not confirmed: %s", undone);
+    return EXIT_OK;
 }

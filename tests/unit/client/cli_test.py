@@ -443,9 +443,23 @@ class CliTest(unittest.TestCase):
 
     def test_connection_disconnect(self):
         self.answer("DisconnectConnection", self.message("Connection", name="connections/main"))
-        done = self.run_cli("connection", "disconnect", "--reason", "moving")
+        self.expect(self.run_cli("connection", "disconnect"), 2, "no terminal", "--force")
+        for answer in ("no", "", "yes please"):
+            terminal = Terminal(self, ["connection", "disconnect"])
+            terminal.until("Destroy it?")
+            terminal.type(answer + "\n")
+            self.assertEqual(terminal.end(), 4)
+            self.assertIn(b"connections/main: the stored key", terminal.output)
+            self.assertIn(b"not confirmed: the key is as it was", terminal.output)
+        self.assertEqual(self.server.requests("DisconnectConnection"), [])
+        terminal = Terminal(self, ["connection", "disconnect"])
+        terminal.until("Destroy it?")
+        terminal.type("yes\n")
+        self.assertEqual(terminal.end(), 0)
+        self.assertEqual(len(self.server.requests("DisconnectConnection")), 1)
+        done = self.run_cli("connection", "disconnect", "--reason", "moving", "--force")
         self.expect(done, 0, "the key is destroyed", "can be read")
-        request = self.server.requests("DisconnectConnection")[0]
+        request = self.server.requests("DisconnectConnection")[1]
         self.assertEqual((request.name, request.reason, request.etag), ("connections/main", "moving", ""))
 
     def test_prompt_has_no_echo(self):
