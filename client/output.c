@@ -3,13 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "client/json.h"
+#include "client/prose.h"
 #include "client/table.h"
+#include "client/text.h"
 #include "docbridge/v1/common.pb-c.h"
+#include "docbridge/v1/documentation.pb-c.h"
 
-enum { JSON_MAX_BYTES = 1024 * 1024 * 1024, CELL_MAX_BYTES = 256 * 1024, COLUMNS_MAX = 32 };
+enum { JSON_MAX_BYTES = 1024 * 1024 * 1024, TEXT_MAX_BYTES = 64 * 1024 * 1024, COLUMNS_MAX = 32 };
 
 int output_flush(struct session *session)
 {
@@ -50,7 +54,7 @@ static bool pair_row(struct table *table, const char *name, const char *value)
 static char *cell(const ProtobufCMessage *message, const char *path, enum field_style style)
 {
     struct buffer text _cleanup_(buffer_done);
-    buffer_init(&text, CELL_MAX_BYTES);
+    buffer_init(&text, TEXT_MAX_BYTES);
     if (!field_text(&text, message, path, style))
         return NULL;
     return buffer_steal(&text, NULL);
@@ -64,6 +68,19 @@ static bool is_flattened(const ProtobufCFieldDescriptor *field)
         return false;
     const ProtobufCMessageDescriptor *type = field->descriptor;
     return strncmp(type->name, "google.", strlen("google.")) != 0;
+}
+
+// HTML for people: it follows below the table (put_prose()).
+static bool is_prose(const ProtobufCFieldDescriptor *field)
+{
+    return strcmp(field->name, "sanitized_html") == 0;
+}
+
+static bool has_prose(const ProtobufCMessage *message)
+{
+    const ProtobufCFieldDescriptor *field = field_find(message->descriptor, "sanitized_html");
+    return field != NULL && field_is_set(message, field) &&
+           field_get_text(message, field->name)[0] != '\0';
 }
 
 // A message within: its own rows. In a list each item is one row.
@@ -80,8 +97,10 @@ static bool inner_rows(struct table *table, const ProtobufCMessage *message,
         const ProtobufCMessage *item =
             *(const ProtobufCMessage *const *)field_item(message, field, i);
         struct buffer text _cleanup_(buffer_done);
-        buffer_init(&text, CELL_MAX_BYTES);
+        buffer_init(&text, TEXT_MAX_BYTES);
         bool first = true;
+        if (item->descriptor == &docbridge__v1__document__section__descriptor && has_prose(item))
+            continue;
         for (unsigned j = 0; j < item->descriptor->n_fields; j++) {
             const ProtobufCFieldDescriptor *part = &item->descriptor->fields[j];
             if (!field_is_set(item, part))
@@ -91,7 +110,10 @@ static bool inner_rows(struct table *table, const ProtobufCMessage *message,
             // A word says what it is; a number does not.
             if (field_is_number(part) || part->type == PROTOBUF_C_TYPE_BOOL)
                 buffer_printf(&text, "%s ", part->name);
-            field_text(&text, item, part->name, FIELD_FULL);
+            if (is_prose(part))
+                buffer_text(&text, has_prose(item) ? "(below)" : "");
+            else
+                field_text(&text, item, part->name, FIELD_FULL);
         }
         good = !text.failed && pair_row(table, path, text.data == NULL ? "" : text.data);
     }
@@ -107,7 +129,7 @@ static bool field_rows(struct table *table, const ProtobufCMessage *message, con
         if (!field_is_set(message, field) && !is_switch)
             continue;
         // Told in sentences (blast_radius.h).
-        if (field->descriptor == &docbridge__v1__blast_radius__descriptor)
+        if (field->descriptor == &docbridge__v1__blast_radius__descriptor || is_prose(field))
             continue;
         char path[128];
         (void)snprintf(path, sizeof(path), "%s%s%s", prefix, prefix[0] == '\0' ? "" : ".",
@@ -122,6 +144,69 @@ static bool field_rows(struct table *table, const ProtobufCMessage *message, con
     return good;
 }
 
+// What a message within is called, above its prose. A section has a level instead.
+static bool put_title(struct buffer *out, const ProtobufCMessage *message)
+{
+    const ProtobufCFieldDescriptor *field = field_find(message->descriptor, "display_name");
+    const char *title = field == NULL ? "" : field_get_text(message, field->name);
+    return title[0] == '\0' || (buffer_text(out, "\n## ") &&
+                                text_escape(out, title, strlen(title)) && buffer_text(out, "\n"));
+}
+
+static bool put_one_prose(struct buffer *out, const ProtobufCMessage *message, bool within,
+                          size_t width)
+{
+    const char *html = field_get_text(message, "sanitized_html");
+    if (message->descriptor == &docbridge__v1__document__section__descriptor) {
+        const Docbridge__V1__Document__Section *section = (const void *)message;
+        if (section->kind == DOCBRIDGE__V1__DOCUMENT__SECTION__KIND__KIND_HEADING)
+            return buffer_text(out, "\n") && prose_heading(out, html, section->level);
+    } else if (within && !put_title(out, message)) {
+        return false;
+    }
+    return buffer_text(out, "\n") && prose_write(out, html, width);
+}
+
+// All that is told as prose, in order.
+static bool put_prose(struct buffer *out, const ProtobufCMessage *message, bool within,
+                      size_t width)
+{
+    bool good = !has_prose(message) || put_one_prose(out, message, within, width);
+    for (unsigned i = 0; good && i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        bool repeated = field->label == PROTOBUF_C_LABEL_REPEATED;
+        if (!is_flattened(field) || !field_is_set(message, field))
+            continue;
+        size_t count = repeated ? field_count(message, field) : 1;
+        for (size_t j = 0; good && j < count; j++) {
+            const void *at = repeated ? field_item(message, field, j)
+                                      : (const void *)((const char *)message + field->offset);
+            good = put_prose(out, *(const ProtobufCMessage *const *)at, true, width);
+        }
+    }
+    return good;
+}
+
+// Columns at which prose breaks its lines; 0: it does not, since what reads it need not be a
+// person.
+static size_t prose_width(void)
+{
+    struct winsize size;
+    return isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col
+                                                                                      : 0;
+}
+
+static bool print_prose(const ProtobufCMessage *message)
+{
+    struct buffer text _cleanup_(buffer_done);
+    buffer_init(&text, TEXT_MAX_BYTES);
+    if (!put_prose(&text, message, false, prose_width()) || text.failed)
+        return false;
+    if (text.len > 0)
+        (void)fwrite(text.data, 1, text.len, stdout);
+    return true;
+}
+
 int output_message(struct session *session, const ProtobufCMessage *message)
 {
     if (session->options.format != OUTPUT_TABLE) {
@@ -132,7 +217,7 @@ int output_message(struct session *session, const ProtobufCMessage *message)
     struct table *table _cleanup_(table_freep) = start_table(session, false);
     if (table == NULL || !table_column(table, "FIELD", TABLE_KEEP) ||
         !table_column(table, "VALUE", TABLE_WRAP) || !field_rows(table, message, "") ||
-        !table_print(table))
+        !table_print(table) || !print_prose(message))
         return session_no_memory(session);
     return output_flush(session);
 }

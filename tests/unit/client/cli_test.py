@@ -250,6 +250,35 @@ class CliTest(unittest.TestCase):
 
     # Search.
 
+    def test_content_is_text_for_people_and_html_for_programs(self):
+        html = '<h2>Re&amp;start</h2><ul><li>Switch off\x1b[2J</li></ul><a href="https://x.example/">Guide</a>'
+        self.answer("GetDocument", self.message("Document", name="companies/c/documents/1", sections=[
+            dict(kind="KIND_HEADING", level=1, sanitized_html="A &amp; B"),
+            dict(kind="KIND_TEXT", sanitized_html=html)]))
+        done = self.run_cli("docs", "show", "c/1")
+        self.expect(done, 0)
+        self.assertTrue(done.stdout.endswith(
+            "\n\n# A & B\n\n## Re&start\n\n- Switch off\\u001b[2J\n\nGuide <https://x.example/>\n"), done.stdout)
+        self.assertNotIn("TEXT", done.stdout)
+        self.assertIn("Guide\r\n<https://x.example/>\r\n", self.on_terminal(24, "docs", "show", "c/1"))
+        done = self.run_cli("-o", "json", "docs", "show", "c/1")
+        self.assertEqual(json.loads(done.stdout)["sections"][1]["sanitizedHtml"], html)
+        self.answer("GetDocument", self.message("Document", sections=[
+            dict(kind="KIND_TEXT", raw_html="<p>raw</p>" + 300_000 * "x")]))
+        done = self.run_cli("docs", "show", "c/1", "--raw")
+        self.expect(done, 0)
+        self.assertIn("sections           TEXT  <p>raw</p>xxx", done.stdout)
+        self.answer("GetFlexibleAsset", self.message("FlexibleAsset", name="companies/c/flexibleAssets/1", traits=[
+            dict(key="notes", display_name="Notes & more", kind="KIND_TEXTBOX", sanitized_html="<b>one</b><br>two")]))
+        done = self.run_cli("assets", "show", "c/1")
+        self.assertIn("notes  Notes & more  TEXTBOX  (below)\n", done.stdout)
+        self.assertTrue(done.stdout.endswith("\n\n## Notes & more\n\none\ntwo\n"), done.stdout)
+        self.answer("GetChecklist", self.message("Checklist", name="companies/c/checklists/1", sanitized_html="<p>all</p>",
+                                                 items=[dict(display_name="First", sanitized_html="<p>it</p>"),
+                                                        dict(display_name="Second")]))
+        done = self.run_cli("checklists", "show", "c/1")
+        self.assertTrue(done.stdout.endswith("\n\nall\n\n## First\n\nit\n"), done.stdout)
+
     def hits(self):
         def page(request, context):
             first = int(request.page_token or 0)

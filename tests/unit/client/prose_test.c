@@ -1,0 +1,129 @@
+// What documents look like at a terminal.
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/prose.h"
+
+static void assert_prose(const char *html, size_t width, const char *wanted)
+{
+    struct buffer out _cleanup_(buffer_done);
+    buffer_init(&out, 1 << 20);
+    assert_true(prose_write(&out, html, width));
+    assert_string_equal(out.data == NULL ? "" : out.data, wanted);
+}
+
+static void blocks_stand_apart(void **state)
+{
+    (void)state;
+    assert_prose("", 0, "");
+    assert_prose("plain", 0, "plain\n");
+    assert_prose("<h2>Set <b>up</b></h2><p>One\n  two<br>three &amp; &lt;four&gt;</p><hr>"
+                 "<blockquote><p>a</p></blockquote><div>x</div><div>y</div><p></p>",
+                 0, "## Set up\n\nOne two\nthree & <four>\n\n---\n\n> a\n\nx\ny\n");
+    assert_prose("<p>a</p><pre>\n  if x\n\t<code>then</code>\n\n</pre>b", 0,
+                 "a\n\n  if x\n\tthen\n\nb\n");
+    assert_prose("<ul><li></li></ul><p>a</p><h1></h1><p>b</p>", 0, "a\n\nb\n");
+}
+
+static void items_are_marked(void **state)
+{
+    (void)state;
+    assert_prose("<p>a</p><ol start=\"9\"><li>nine</li><li><p>ten</p><ul><li>in</li></ul>more</li>"
+                 "</ol>b",
+                 0, "a\n\n9. nine\n10. ten\n    - in\n    more\n\nb\n");
+    assert_prose("<dl><dt>Term</dt><dd>Meaning</dd></dl>", 0, "Term\n- Meaning\n");
+    assert_prose("<li>stray</li><p>b</p>", 0, "- stray\n\nb\n");
+}
+
+static void rows_keep_their_cells(void **state)
+{
+    (void)state;
+    assert_prose("<table><caption>Hosts</caption><thead><tr><th>Name</th><th>IP</th></tr></thead>"
+                 "<tbody><tr><td><p>fw</p><p>1</p></td><td></td></tr><tr><td>a<ul><li>b</li></ul>"
+                 "</td><td><table><tr><td>c</td><td>d</td></tr></table></td></tr></tbody></table>e",
+                 0, "Hosts\n\nName | IP\nfw 1 |\na b | c d\n\ne\n");
+}
+
+static void links_show_where_they_lead(void **state)
+{
+    (void)state;
+    assert_prose("<a href=\"https://a.example/?a&amp;b\" rel=\"noopener\">https://bank.example</a>",
+                 0, "https://bank.example <https://a.example/?a&b>\n");
+    assert_prose("<a href=\"https://a.example/\">https://a.example/</a>, "
+                 "<a href=\"mailto:a@b.example\">a@b.example</a>, <a>none</a>",
+                 0, "https://a.example/, a@b.example, none\n");
+    assert_prose("<a href=\"https://a.example/\"><p>one</p><p>two</p></a>", 0,
+                 "one\n\ntwo\n\n<https://a.example/>\n");
+    assert_prose(
+        "see <img data-image=\"companies/c/documents/1/images/2\" alt=\"&quot;rack&quot;\">", 0,
+        "see [image companies/c/documents/1/images/2: \"rack\"]\n");
+}
+
+static void nothing_steers_the_terminal(void **state)
+{
+    (void)state;
+    assert_prose("<p>a\x1b[2J</p><pre>b\r\x07</pre><a href=\"https://x/\xc2\x9b\">\xe2\x80\xae</a>"
+                 "<img alt=\"\x1b\">",
+                 0, "a\\u001b[2J\n\nb\\u0007\n\n\\u202e <https://x/\\u009b>[image : \\u001b]\n");
+    // Of a server that does not write what ours does.
+    assert_prose("a < b &unknown; <", 0, "a < b &unknown; <\n");
+    assert_prose("</td></li></ul></a></blockquote></pre>a</table>", 0, "a\n");
+}
+
+static void lines_break_between_words(void **state)
+{
+    (void)state;
+    assert_prose("<ul><li>one two three four five six seven</li></ul>"
+                 "<p>\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5\xe6\x9c\xac "
+                 "\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5\xe6\x9c\xac</p>",
+                 24,
+                 "- one two three four\n  five six seven\n\n"
+                 "\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5\xe6\x9c\xac\n"
+                 "\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5\xe6\x9c\xac\n");
+    // An address stays whole, to be taken along.
+    assert_prose("<p>a https://a.example/0123456789012345678901234567890123456789 b</p>", 24,
+                 "a\nhttps://a.example/0123456789012345678901234567890123456789\nb\n");
+}
+
+static void no_depth_is_too_deep(void **state)
+{
+    (void)state;
+    struct buffer html _cleanup_(buffer_done), out _cleanup_(buffer_done);
+    buffer_init(&html, 1 << 20);
+    buffer_init(&out, 1 << 20);
+    for (int i = 0; i < 256; i++)
+        buffer_text(&html, i % 2 == 0 ? "<ol><li>a" : "<blockquote>b");
+    for (int i = 0; i < 300; i++)
+        buffer_text(&html, i % 2 == 0 ? "</blockquote>" : "</li></ol>");
+    buffer_text(&html, "<p>end</p>");
+    assert_true(prose_write(&out, html.data, 40));
+    assert_non_null(strstr(out.data, "\n\nend\n"));
+}
+
+static void headings_have_a_level(void **state)
+{
+    (void)state;
+    struct buffer out _cleanup_(buffer_done);
+    buffer_init(&out, 1 << 10);
+    assert_true(prose_heading(&out, "Vendors", 0) && prose_heading(&out, "A &amp; B", 3) &&
+                prose_heading(&out, "<h2>C</h2>", 1));
+    assert_string_equal(out.data, "# Vendors\n### A & B\n## C\n");
+}
+
+int main(void)
+{
+    (void)setlocale(LC_CTYPE, "C.UTF-8");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_stand_apart),          cmocka_unit_test(items_are_marked),
+        cmocka_unit_test(rows_keep_their_cells),       cmocka_unit_test(links_show_where_they_lead),
+        cmocka_unit_test(nothing_steers_the_terminal), cmocka_unit_test(lines_break_between_words),
+        cmocka_unit_test(no_depth_is_too_deep),        cmocka_unit_test(headings_have_a_level),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
