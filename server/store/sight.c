@@ -1,17 +1,25 @@
 #include "server/store/sight.h"
 
 // A task limited to one organization is as fresh as its last run for that organization, and a
-// company as the least fresh of its organizations.
+// company as the least fresh of its organizations. A list that lacks rows is no fresher than when
+// that was first seen, however often it is read: its open issue (sync/list_issue.h) is of the
+// organization, or of all. That of folders is a doubt which an account may have for ever.
 static const struct statement GET = {
     "sight_get",
     "SELECT" SIGHT_COLUMNS ","
     "       f.documents_enabled AND NOT coalesce(d.documents_hidden, false),"
     "       f.checklists_enabled AND NOT coalesce(d.checklists_hidden, false),"
-    "       (SELECT CASE WHEN count(*) = count(t.time) THEN min(t.time) END FROM mapping m"
+    "       (SELECT CASE WHEN count(*) = count(t.time) THEN min(least(t.time, i.time)) END"
+    "         FROM mapping m"
     "        LEFT JOIN LATERAL (SELECT max(s.complete_time) AS time FROM sync_freshness s"
     "         WHERE s.tenant = $1 AND s.connection_id = c.id AND s.kind = $3"
     "           AND s.organization_id IN (0, m.organization_id)"
     "           AND s.complete_time >= m.create_time) t ON true"
+    "        LEFT JOIN LATERAL (SELECT min(i.create_time) AS time FROM sync_issue i"
+    "         WHERE i.tenant = $1 AND i.connection_id = c.id AND i.task_kind = $3"
+    "           AND i.kind = 5 AND i.state = 1"
+    "           AND i.subject <> 'documentFolders' AND (i.subject NOT LIKE 'organizations/%'"
+    "            OR i.subject LIKE 'organizations/' || m.organization_id || '/%')) i ON true"
     "         WHERE m.tenant = $1 AND m.connection_id = c.id AND m.company_id = $2),"
     "       h.interval_seconds[$3::integer], h.objective_seconds[$3::integer],"
     "       set_config('docbridge.connection', coalesce(c.id, ''), true)" SIGHT_TABLES
