@@ -213,14 +213,42 @@ size_t html_origin(const char *uri)
     return whole && len <= ORIGIN_MAX ? len : 0;
 }
 
-char *html_link_tidy(const char *uri, const char *origin)
+size_t html_base(const char *uri)
+{
+    enum { BASE_MAX = 90 };
+    size_t origin = html_origin(uri);
+    if (origin == 0 || uri[origin] != '/')
+        return origin;
+    size_t len = strcspn(uri, "?#");
+    while (uri[len - 1] != '/')
+        len--;
+    size_t plain = strspn(uri + origin, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                        "0123456789/-._~");
+    return len <= BASE_MAX && plain >= len - origin ? len : origin;
+}
+
+// How much of `base` goes before a link that names no site. 0: it names one, is none, or there is
+// nothing to go before it.
+static size_t base_of(const char *base, const char *link)
+{
+    size_t len = strlen(base), first = strcspn(link, "/?#\\");
+    // Browsers read "/\\host" as "//host".
+    if (link[0] == '/')
+        return link[1] != '/' && link[1] != '\\' ? html_origin(base) : 0;
+    // "scheme:" and what was meant to have one lead elsewhere.
+    bool relative = first > 0 && memchr(link, ':', first) == NULL &&
+                    strncasecmp(link, "www.", 4) != 0 && len > 0 && base[len - 1] == '/';
+    return relative ? len : 0;
+}
+
+char *html_link_tidy(const char *uri, const char *base)
 {
     static const char space[] = " \t\n\f\r";
     const char *from = uri + strspn(uri, space), *host = strstr(from, "://");
-    // Browsers read "/\\host" as "//host".
-    if (origin != NULL && from[0] == '/' && from[1] != '/' && from[1] != '\\') {
+    size_t base_len = base == NULL ? 0 : base_of(base, from);
+    if (base_len > 0) {
         char *whole = NULL;
-        if (asprintf(&whole, "%s%s", origin, from) < 0)
+        if (asprintf(&whole, "%.*s%s", (int)base_len, base, from) < 0)
             return NULL;
         char *tidy = html_link_tidy(whole, NULL);
         if (tidy == NULL)

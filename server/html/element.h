@@ -40,10 +40,10 @@ bool html_attribute_stays(const struct html_element *element, const char *name, 
 // Whether a link may lead there: http and https with a host and without a password, mailto, tel.
 bool html_link_stays(const char *uri);
 // The same link as browsers read it: without white space around it, and with %20 for each space
-// behind its host, as SharePoint's have; behind `origin` if it is a path of the same site ("/x",
-// never "//host"), unless that is NULL. To be freed; NULL: it is so already, or there is no memory,
-// and then it does not stay.
-char *html_link_tidy(const char *uri, const char *origin);
+// behind its host, as SharePoint's have; behind `base` (html_base()) if it is a path of the same
+// site ("x", "../x" or "/x", never "//host"), unless that is NULL. To be freed; NULL: it is so
+// already, or there is no memory, and then it does not stay.
+char *html_link_tidy(const char *uri, const char *base);
 // The image that IT Glue's links lead to: /developer/images/ID and /ORG/docs/DOC/images/ID, of any
 // host or none. NULL: another one. `*ret_len` digits, within `uri`.
 const char *html_image_id(const char *uri, size_t *ret_len);

@@ -230,7 +230,7 @@ static void put_start(struct walk *walk, const struct html_element *element,
         const char *name = attributes[i],
                    *value = attributes[i + 1] == NULL ? "" : attributes[i + 1];
         char *tidy _cleanup_(freep) =
-            strcmp(name, "href") == 0 ? html_link_tidy(value, walk->options->origin) : NULL;
+            strcmp(name, "href") == 0 ? html_link_tidy(value, walk->options->base) : NULL;
         if (tidy != NULL)
             value = tidy;
         bool stays = html_attribute_stays(element, name, value);

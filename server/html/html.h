@@ -21,8 +21,8 @@ enum { HTML_DEPTH_MAX = 256 };
 struct html_options {
     // What `data-image` of an image kept begins with, its id follows; NULL: images are dropped.
     const char *image_prefix;
-    // What links within a site begin with, as html_origin() has it; NULL: they are dropped.
-    const char *origin;
+    // What links within a site begin with, as html_base() has it; NULL: they are dropped.
+    const char *base;
     bool labelled; // all of it is the value of a label, as that of a field is
     // The line that stands before it, and then that before what stands behind it; NULL: it stands
     // alone.
@@ -38,6 +38,9 @@ struct html_result {
 // How much of a link is its origin, "https://host": of one that may stay as it is, by https, to a
 // host that has nothing to escape and is no longer than what makes safe HTML may grow by. 0: none.
 size_t html_origin(const char *uri);
+// How much of a page's link is what links beside it begin with: "https://host/folder/". Where that
+// has something to escape or is too long, and where there is no path, the origin alone.
+size_t html_base(const char *uri);
 
 // Appends the safe form of `html` to `out`; nothing of what is not UTF-8. Safe HTML stays as it is.
 // False: no memory, or the result has more than `max_bytes` or than `out` takes.

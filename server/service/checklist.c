@@ -125,7 +125,7 @@ static enum err_code get_checklist(struct request *request,
         json_loadb(reading.row.content, reading.row.content_len, 0, NULL);
     if (body == NULL)
         return err_no_memory(reterr);
-    content.origin = content_origin(request->arena, reading.row.web_url);
+    content.base = content_base(request->arena, reading.row.web_url);
     try_(fill_html(&content, body, &out->sanitized_html, reterr));
     try_(fill_items(&content, body, &out->items, &out->n_items, reterr));
     out->masked_count = content.secret_count;
@@ -227,7 +227,7 @@ static enum err_code get_checklist_template(struct request *request,
     try_(template_freshness(tx, request->arena, connection, &out->freshness, reterr));
     try_(tx_commit(&tx, reterr));
     try_(fill_template(request->arena, name.connection, &template, out, reterr));
-    content.origin = content_origin(request->arena, template.web_url);
+    content.base = content_base(request->arena, template.web_url);
     json_t *body _cleanup_(decref) = json_loads(template.content, 0, NULL);
     try_(fill_html(&content, body, &out->sanitized_html, reterr));
     try_(fill_items(&content, body, &out->items, &out->n_items, reterr));

@@ -15,7 +15,7 @@ static bool fits(struct content *content, size_t len)
 enum err_code content_html(struct content *content, const char *html, size_t len, char **ret_html,
                            struct err *reterr)
 {
-    const struct html_options options = {content->image_prefix, content->origin, content->labelled,
+    const struct html_options options = {content->image_prefix, content->base, content->labelled,
                                          content->line};
     struct buffer safe _cleanup_(buffer_done);
     struct html_result result;
@@ -37,9 +37,9 @@ enum err_code content_html(struct content *content, const char *html, size_t len
     return ERR_OK;
 }
 
-const char *content_origin(struct arena *arena, const char *web_url)
+const char *content_base(struct arena *arena, const char *web_url)
 {
-    size_t len = html_origin(web_url);
+    size_t len = html_base(web_url);
     return len == 0 ? NULL : arena_strndup(arena, web_url, len);
 }
 

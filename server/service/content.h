@@ -11,7 +11,7 @@ enum { CONTENT_MAX_BYTES = 5 * 512 * 1024 };
 struct content {
     struct arena *arena;
     const char *image_prefix; // html_options
-    const char *origin;       // html_options
+    const char *base;         // html_options
     bool labelled;            // what is next is the value of a label: "Admin password"
     // The line before what is next, in texts that are read one below the other; NULL: each of them
     // stands alone.
@@ -26,9 +26,9 @@ struct content {
 // full.
 enum err_code content_html(struct content *content, const char *html, size_t len, char **ret_html,
                            struct err *reterr) _must_check_;
-// The origin of the links within IT Glue, from that of a record's page; NULL: it is not known, or
+// What links within IT Glue begin with, from that of a record's page; NULL: it is not known, or
 // there is no memory.
-const char *content_origin(struct arena *arena, const char *web_url);
+const char *content_base(struct arena *arena, const char *web_url);
 // A title, with the credentials in it masked. NULL for want of memory.
 char *content_title(struct arena *arena, const char *title);
 // Plain text; else as content_html.

@@ -176,7 +176,7 @@ static enum err_code get_document(struct request *request,
     content.image_prefix = documentation_image_prefix(request->arena, &reading);
     if (content.image_prefix == NULL)
         return err_no_memory(reterr);
-    content.origin = content_origin(request->arena, reading.row.web_url);
+    content.base = content_base(request->arena, reading.row.web_url);
     try_(documentation_fill_document(request->arena, reading.parent, &reading.row, out, reterr));
     out->freshness = reading.freshness;
     return fill_sections(&content, &reading.row, in->view == RAW, out, reterr);
@@ -184,11 +184,11 @@ static enum err_code get_document(struct request *request,
 
 // The section's content, made safe, in a buffer that is initialised here.
 static enum err_code make_safe(const struct documentation_section *section,
-                               const char *image_prefix, const char *origin,
+                               const char *image_prefix, const char *base,
                                struct embedded_secret_line *line, struct buffer *ret_safe,
                                struct err *reterr)
 {
-    const struct html_options options = {image_prefix, origin, .line = line};
+    const struct html_options options = {image_prefix, base, .line = line};
     struct html_result result;
     size_t most = 16 * section->html_len + 4096; // escaping and the names of images make more of it
     buffer_init(ret_safe, most);
@@ -237,8 +237,8 @@ enum err_code documentation_shows_image(const struct documentation_reading *read
 // A body on its way out: one section at a time is made safe.
 struct state {
     struct documentation_reading reading;
-    const char *image_prefix, *origin; // html_options
-    struct embedded_secret_line line;  // html_options
+    const char *image_prefix, *base;  // html_options
+    struct embedded_secret_line line; // html_options
     bool raw;
     size_t next;        // the section after the current one
     struct buffer safe; // the current section's content, made safe
@@ -268,7 +268,7 @@ static enum err_code read_open(struct request *request, const void *request_in,
     enum err_code code = open_document(request, in->name, in->view, &state->reading, reterr);
     if (code == ERR_OK) {
         state->image_prefix = documentation_image_prefix(request->arena, &state->reading);
-        state->origin = content_origin(request->arena, state->reading.row.web_url);
+        state->base = content_base(request->arena, state->reading.row.web_url);
         code = state->image_prefix == NULL ? err_no_memory(reterr) : ERR_OK;
     }
     if (code != ERR_OK) {
@@ -288,8 +288,7 @@ static enum err_code next_section(struct state *state, struct err *reterr)
     if (state->raw)
         return ERR_OK;
     buffer_done(&state->safe);
-    try_(
-        make_safe(section, state->image_prefix, state->origin, &state->line, &state->safe, reterr));
+    try_(make_safe(section, state->image_prefix, state->base, &state->line, &state->safe, reterr));
     state->content = state->safe.data;
     state->len = state->safe.len;
     return ERR_OK;

@@ -119,7 +119,7 @@ static enum err_code get_flexible_asset(struct request *request,
     try_(find_tags_shown(request, &reading, reterr));
     try_(documentation_fill_asset(request->arena, reading.parent, reading.sight.connection_id,
                                   &reading.row, out, reterr));
-    content.origin = content_origin(request->arena, reading.row.web_url);
+    content.base = content_base(request->arena, reading.row.web_url);
     out->freshness = reading.freshness;
     return fill_traits(&content, &reading, out, reterr);
 }

@@ -1,6 +1,7 @@
 // Links from one page of IT Glue to another lead there from here too, whatever they stand in.
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -58,10 +59,62 @@ static void links_lead_there_from_here(void **state)
     assert_leads_there(template.items[0]->sanitized_html);
 }
 
+// As a browser that shows IT Glue's page would follow them.
+static void links_beside_the_page_lead_there_too(void **state)
+{
+    static const struct {
+        const char *link, *made; // NULL: dropped
+    } rows[] = {
+        {"9", "https://acme.itglue.com/41/docs/9"},
+        {" ../a/b c#d ", "https://acme.itglue.com/41/docs/../a/b%20c#d"},
+        {"./x?y=a:b", "https://acme.itglue.com/41/docs/./x?y=a:b"},
+        {"/5", "https://acme.itglue.com/5"},
+        {"javascript:alert(1)", NULL},
+        {"java\\tscript:alert(1)", NULL},
+        {"x\\ty", NULL},
+        {"c:/x", NULL},
+        {"joe:x@evil.example/", NULL},
+        {"..\\\\x", NULL},
+        {"\\\\\\\\evil.example", NULL},
+        {"//evil.example", NULL},
+        {"WWW.evil.example", NULL},
+        {"#x", NULL},
+        {"?x", NULL},
+        {"", NULL},
+    };
+    struct fixture *fixture = *state;
+    char get_name[] = "companies/acme/documents/9";
+    Docbridge__V1__GetDocumentRequest in = DOCBRIDGE__V1__GET_DOCUMENT_REQUEST__INIT;
+    in.name = get_name;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char sql[1024], wanted[256] = "<a>x</a>";
+        Docbridge__V1__Document document;
+        (void)snprintf(
+            sql, sizeof(sql),
+            "INSERT INTO record (tenant, connection_id, kind, id, organization_id,"
+            " display_name, publish_time, web_url, body, content_hash) VALUES ('t1',"
+            " 'c1', 4, 9, 41, '', now(), 'https://acme.itglue.com/41/docs/8?a/b#c/d',"
+            " '{\"sections\": [{\"kind\": \"Text\", \"html\": \"<a href=\\\"%s\\\">x</a>\"}]}', '')"
+            " ON CONFLICT (tenant, connection_id, kind, id)"
+            " DO UPDATE SET body = excluded.body",
+            rows[i].link);
+        (void)fixture_sql(fixture, sql);
+        listed_call(fixture, &documentation_service, "GetDocument", &in, &document);
+        assert_int_equal(document.n_sections, 1);
+        if (rows[i].made != NULL)
+            (void)snprintf(wanted, sizeof(wanted),
+                           "<a href=\"%s\" rel=\"noopener noreferrer nofollow\">x</a>",
+                           rows[i].made);
+        assert_string_equal(document.sections[0]->sanitized_html, wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(links_lead_there_from_here, fixture_fresh, fixture_drop),
+        cmocka_unit_test_setup_teardown(links_beside_the_page_lead_there_too, fixture_fresh,
+                                        fixture_drop),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
