@@ -111,6 +111,11 @@ static enum err_code add_flag(struct arguments *arguments, const struct flag *fl
     if (strcmp(flag->name, "version") == 0)
         arguments->version = true;
     try_(check_value(flag, value, reterr));
+    // One of two filters would be left out unseen. A global option may stand in an alias before it.
+    const struct flag *own = arguments->command == NULL ? NULL : arguments->command->flags;
+    if (!flag->repeated && flag->kind != FLAG_SET && parse_has(arguments, flag->name) &&
+        by_name(own, flag->name, strlen(flag->name)) == flag)
+        return err_set(reterr, ERR_FIELD_INVALID, "--%s was given twice", flag->name);
     if (arguments->flag_count == PARSE_FLAGS_MAX)
         return err_set(reterr, ERR_FIELD_INVALID, "more than %d options", PARSE_FLAGS_MAX);
     arguments->flags[arguments->flag_count].flag = flag;
@@ -165,11 +170,18 @@ static bool goes_on(const struct arguments *arguments, const char *word)
            command_find(words) != NULL;
 }
 
+static enum err_code too_many(const struct command *command, const char *word, struct err *reterr)
+{
+    bool query = command->arguments != NULL && strcmp(command->arguments, "QUERY") == 0;
+    return err_set(reterr, ERR_FIELD_INVALID, "too many arguments: %s%s", word,
+                   query ? "; several words are one QUERY in quotes" : "");
+}
+
 static enum err_code read_word(struct arguments *arguments, const char *word, struct err *reterr)
 {
     if (arguments->command != NULL && !goes_on(arguments, word)) {
         if (arguments->word_count == command_argument_most(arguments->command))
-            return err_set(reterr, ERR_FIELD_INVALID, "too many arguments: %s", word);
+            return too_many(arguments->command, word, reterr);
         arguments->words[arguments->word_count++] = word;
         return ERR_OK;
     }

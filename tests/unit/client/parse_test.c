@@ -140,6 +140,12 @@ static void errors_are_told(void **state)
     (void)state;
     assert_string_equal(parse("map set 4102"), "map set needs ORG COMPANY");
     assert_string_equal(parse("map set 1 2 3"), "too many arguments: 3");
+    assert_string_equal(parse("exposures --user a --open --user=b"), "--user was given twice");
+    assert_string_equal(parse("company list --mapped on --mapped on"), "--mapped was given twice");
+    assert_string_equal(parse("--server a:1 exposures --open --open --server b:1"), "");
+    assert_string_equal(parse_text(&arguments, "server"), "b:1");
+    assert_string_equal(parse("search new printer"),
+                        "too many arguments: printer; several words are one QUERY in quotes");
     assert_string_equal(parse("org list --limit x"), "--limit takes a number, not x");
     assert_string_equal(parse("org list --limit -1"), "--limit takes a number, not -1");
     assert_string_equal(parse("org list --limit 99999999999"),
