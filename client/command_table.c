@@ -206,6 +206,15 @@ static void note_records(struct session *session, const ProtobufCMessage *respon
                      synced ? "" : ", never synced", is_stale ? ", stale" : "");
 }
 
+// None at all is what a company has whose passwords are not shared.
+static void note_passwords(struct session *session, const ProtobufCMessage *response)
+{
+    note_records(session, response);
+    if (((const Docbridge__V1__ListPasswordsResponse *)(const void *)response)->total_size == 0)
+        session_note(session, "only passwords that are shared with this company's readers count: "
+                              "docbridge config access show COMPANY, config passwords show");
+}
+
 // Nothing found is good news only when it was looked for.
 static void note_secrets(struct session *session, const ProtobufCMessage *response)
 {
@@ -219,15 +228,18 @@ static void note_secrets(struct session *session, const ProtobufCMessage *respon
         session_note(session, "%d in all, as of %s", list->total_size, time.data);
 }
 
-// A name where a subject is wanted finds nothing, which looks as if there were nothing to change.
+// A name that is not there finds nothing, which looks as if there were nothing to change.
 static void note_exposures(struct session *session, const ProtobufCMessage *response)
 {
     const Docbridge__V1__ListExposuresResponse *list = (const void *)response;
+    const struct arguments *arguments = session->arguments;
     if (list->n_exposures == 0)
-        session_note(session, "0 found%s",
-                     parse_has(session->arguments, "user")
-                         ? "; --user takes the subject of a token, not a name"
-                         : "");
+        session_note(
+            session, "0 found%s%s",
+            parse_has(arguments, "user") ? "; --user takes the subject of a token, not a name" : "",
+            parse_has(arguments, "company") || parse_has(arguments, "password")
+                ? "; a company or a password that does not exist has none either"
+                : "");
 }
 
 const struct flag command_global_flags[] = {

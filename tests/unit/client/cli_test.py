@@ -186,6 +186,16 @@ class CliTest(unittest.TestCase):
         self.assertEqual(self.run_cli("secrets", "list", "acme").stderr,
                          "note: 0 in all, as of 1970-01-02T00:00:00Z\n")
 
+    def test_none_is_no_proof_that_there_is_none(self):
+        self.answer("ListPasswords", self.message("ListPasswordsResponse"))
+        self.assertIn("only passwords that are shared", self.run_cli("passwords", "list", "acme").stderr)
+        self.answer("ListPasswords", self.message("ListPasswordsResponse", total_size=3))
+        self.assertNotIn("only passwords", self.run_cli("passwords", "list", "acme").stderr)
+        self.answer("ListExposures", self.message("ListExposuresResponse"))
+        self.assertEqual(self.run_cli("exposures").stderr, "note: 0 found\n")
+        self.assertEqual(self.run_cli("exposures", "--company", "acne").stderr,
+                         "note: 0 found; a company or a password that does not exist has none either\n")
+
     def test_a_limit_is_1_or_more(self):
         self.organizations()
         for words in (["--limit", "0"], ["--limit=0", "--all"]):
