@@ -189,12 +189,14 @@ enum err_code channel_open(const struct options *options, struct channel **ret_c
         return code == ERR_OK ? err_no_memory(reterr) : code;
     }
     // A proxy of the environment must not come between us and this machine; retries are ours to
-    // decide, and a reveal must never be repeated; short back-off, because a person waits.
+    // decide, and a reveal must never be repeated; short back-off, because a person waits. The
+    // least back-off is how long a connection may take: a packet that was lost is sent again after
+    // one second.
     grpc_arg list[] = {
         number(GRPC_ARG_ENABLE_HTTP_PROXY, channel_is_local(options->server) ? 0 : 1),
         number(GRPC_ARG_ENABLE_RETRIES, 0),
         number(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200),
-        number(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000),
+        number(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000),
         number(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000),
     };
     grpc_channel_args args = {ARRAY_LEN(list), list};

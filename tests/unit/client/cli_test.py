@@ -10,6 +10,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -618,6 +619,27 @@ class CliTest(unittest.TestCase):
         done = self.run_cli("--timeout", "1", "company", "show", "acme")  # which is itself given a minute
         over.set()
         self.expect(done, 1, "--timeout")
+
+    def test_a_slow_network_is_waited_for(self):
+        path = os.path.join(self.folder.name, "slow")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen()
+
+        def pump(source, sink):
+            for block in iter(lambda: source.recv(65536), b""):
+                sink.sendall(block)
+            sink.shutdown(socket.SHUT_RDWR)
+
+        def relay():
+            near, far = listener.accept()[0], socket.socket(socket.AF_UNIX)
+            time.sleep(1.5)
+            far.connect(self.address[len("unix:"):])
+            threading.Thread(target=pump, args=(near, far), daemon=True).start()
+            pump(far, near)
+        threading.Thread(target=relay, daemon=True).start()
+        self.expect(self.run_cli("connection", "list", "--server", "unix:" + path), 0)
+        listener.close()
 
     def test_token_file_of_others_is_refused(self):
         loose = self.file("loose", "abc\n", 0o640)
