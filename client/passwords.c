@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +36,11 @@ static int check_way(struct session *session, int *ret_fd)
     if (isatty(STDOUT_FILENO) != 1)
         return session_usage(session, "a value goes to a terminal only: standard output is "
                                       "redirected; name a descriptor with --fd N");
+    // What cannot be cleared would stay, in the buffer of an editor for example.
+    const char *term = getenv("TERM");
+    if (term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0)
+        return session_usage(session, "by $TERM this terminal cannot clear a value away: name a "
+                                      "descriptor with --fd N");
     int fd _cleanup_(closep) = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return session_usage(session, "there is no terminal: name a descriptor with --fd N");

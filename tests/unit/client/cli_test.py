@@ -33,12 +33,12 @@ SODIUM.sodium_init()
 class Terminal:
     """The program on a terminal of its own."""
 
-    def __init__(self, test, words, columns=80):
+    def __init__(self, test, words, columns=80, term="xterm"):
         self.output = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ.clear()
-            os.environ.update(test.environment, TERM="xterm")
+            os.environ.update(test.environment, TERM=term)
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
             os.execv(PROGRAM, [PROGRAM] + test.words(words))
 
@@ -1194,6 +1194,13 @@ class CliTest(unittest.TestCase):
         terminal.until("by a key")
         terminal.type("q")
         self.assertEqual(terminal.end(), 0)
+
+    def test_no_value_goes_where_it_cannot_be_cleared(self):
+        for term in ("dumb", ""):
+            terminal = Terminal(self, ["passwords", "reveal", self.NAME], term=term)
+            self.assertEqual(terminal.end(), 2)
+            self.assertIn(b"--fd N", terminal.output)
+        self.assertEqual(self.server.requests("RevealPassword"), [])
 
     def test_reveal_is_cleared_by_a_signal(self):
         self.answer("RevealPassword", self.revealed(seconds=60))
