@@ -66,11 +66,11 @@ int audit_export_run(struct session *session)
     Google__Protobuf__Timestamp since, until;
     const char *text = parse_text(session->arguments, "since");
     if (text != NULL && !read_time(text, &since))
-        return session_usage(session, "--since %s: not an RFC 3339 time", text);
+        return session_usage(session, "--since %s: not a time such as 2026-12-31T08:00:00Z", text);
     request.start_time = text == NULL ? NULL : &since;
     text = parse_text(session->arguments, "until");
     if (text != NULL && !read_time(text, &until))
-        return session_usage(session, "--until %s: not an RFC 3339 time", text);
+        return session_usage(session, "--until %s: not a time such as 2026-12-31T08:00:00Z", text);
     request.end_time = text == NULL ? NULL : &until;
     request.start_sequence = parse_number(session->arguments, "from", 0);
     request.end_sequence = parse_number(session->arguments, "to", 0);

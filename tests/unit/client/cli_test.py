@@ -1578,6 +1578,8 @@ class CliTest(unittest.TestCase):
         for number, time in (("--from", "--since"), ("--to", "--until")):
             done = self.run_cli("audit", "export", number, "3", time, "2026-01-02T00:00:00Z")
             self.expect(done, 2, "give %s or %s, not both" % (number, time))
+            self.expect(self.run_cli("audit", "export", time, "2026-11-30"), 2,
+                        time + " 2026-11-30: not a time such as 2026-12-31T08:00:00Z")
         self.assertEqual(self.server.requests("ExportAuditEvents"), [])
 
     def test_usage_errors(self):
