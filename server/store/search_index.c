@@ -120,34 +120,37 @@ static enum err_code find_last(struct tx *tx, const char *connection_id, int64_t
     "     FROM jsonb_array_elements(e.value->'values') WITH ORDINALITY AS g (tag, place)" \
     "     JOIN organization o ON o.tenant = $1 AND o.connection_id = $2"                  \
     "      AND o.id = r.organization_id AND" TAG_OF_OWN ")) END"
-#define TEXTS_FROM(records)                                                                       \
-    "SELECT r.kind, r.id, r.organization_id, r.update_time, left(r.display_name, 4000),"          \
-    " left(CASE r.kind"                                                                           \
-    "  WHEN 4 THEN (SELECT string_agg(translate(left(s.v->>'html', 262144), E'\\x1D', ''),"       \
-    "    E'\\x1D\\x1D' ORDER BY s.place)"                                                         \
-    "   FROM jsonb_path_query(r.body, '$.sections[*]') WITH ORDINALITY AS s (v, place))"          \
-    "  WHEN 5 THEN t.long ELSE (SELECT string_agg(translate(k.x, E'\\x1D', ''), E'\\x1D\\x1D'"    \
-    "    ORDER BY k.place, k.part) FROM (SELECT 0, 0, r.body->>'description' UNION ALL"           \
-    "    SELECT p.place, q.part, q.x FROM jsonb_path_query(r.body, '$.tasks[*]')"                 \
-    "     WITH ORDINALITY AS p (v, place) CROSS JOIN LATERAL (VALUES (1, p.v->>'name'),"          \
-    "     (2, p.v->>'description')) AS q (part, x)) AS k (place, part, x)) END, 262144),"         \
-    " left(t.short, 4000)"                                                                        \
-    " FROM " records " LEFT JOIN LATERAL (SELECT string_agg(n.names || x, E'\\n') AS long,"       \
-    "   string_agg(n.names || x, E'\\n') FILTER (WHERE length(x) <= 64) AS short"                 \
-    "  FROM jsonb_each(CASE jsonb_typeof(r.body->'traits') WHEN 'object'"                         \
-    "   THEN r.body->'traits' END) AS e (key, value)"                                             \
-    "  CROSS JOIN LATERAL (SELECT" TEXTS_OF_TAGS " AS value) AS d"                                \
-    "  CROSS JOIN LATERAL jsonb_path_query(d.value, 'strict $.**') AS v"                          \
-    "  CROSS JOIN LATERAL translate(v #>> '{}', E'\\x1D', '') AS x"                               \
-    "  CROSS JOIN LATERAL (SELECT string_agg(concat(E'\\x1D', CASE"                               \
-    "     WHEN f->>'kind' IN ('Text', 'Textbox', 'Select')"                                       \
-    "      THEN left(translate(f->>'name', E'\\x1D', ''), 100) END, E'\\x1D'), '') AS names"      \
-    "    FROM flexible_asset_type y CROSS JOIN LATERAL jsonb_path_query(y.body, '$.fields[*]') f" \
-    "    WHERE y.tenant = $1 AND y.connection_id = $2 AND y.id = r.type_id"                       \
-    "    AND f->>'kind' <> 'Password' AND lower(f->>'tag_type') IS DISTINCT FROM 'passwords'"     \
-    "    AND translate(lower(f->>'key'), '_', '-') = translate(lower(e.key), '_', '-')"           \
-    "    HAVING count(*) > 0) AS n WHERE jsonb_typeof(v) IN ('string', 'number')"                 \
-    "   AND lower(e.value->>'type') IS DISTINCT FROM 'passwords'"                                 \
+#define TEXTS_FROM(records)                                                                        \
+    "SELECT r.kind, r.id, r.organization_id, r.update_time, left(r.display_name, 4000),"           \
+    " left(CASE r.kind"                                                                            \
+    "  WHEN 4 THEN (SELECT string_agg(translate(left(s.v->>'html', 262144), E'\\x1D', ''),"        \
+    "    E'\\x1D\\x1D' ORDER BY s.place)"                                                          \
+    "   FROM jsonb_path_query(r.body, '$.sections[*]') WITH ORDINALITY AS s (v, place))"           \
+    "  WHEN 5 THEN t.long ELSE (SELECT string_agg(E'\\x1D' || k.form || E'\\x1D' ||"               \
+    "    translate(k.x, E'\\x1D', ''), '' ORDER BY k.place, k.part)"                               \
+    "   FROM (SELECT 0, 0, 'h', r.body->>'description' UNION ALL"                                  \
+    "    SELECT p.place, q.part, q.form, q.x FROM jsonb_path_query(r.body, '$.tasks[*]')"          \
+    "     WITH ORDINALITY AS p (v, place) CROSS JOIN LATERAL (VALUES (1, 't', p.v->>'name'),"      \
+    "     (2, 'h', p.v->>'description')) AS q (part, form, x)) AS k (place, part, form, x)) END,"  \
+    "  262144), left(t.short, 65536)"                                                              \
+    " FROM " records " LEFT JOIN LATERAL (SELECT string_agg(n.names || x, '') AS long,"            \
+    "   string_agg(n.names || x, '') FILTER (WHERE length(x) <= 64 OR NOT is_text) AS short"       \
+    "  FROM jsonb_each(CASE jsonb_typeof(r.body->'traits') WHEN 'object'"                          \
+    "   THEN r.body->'traits' END) AS e (key, value)"                                              \
+    "  CROSS JOIN LATERAL (SELECT" TEXTS_OF_TAGS " AS value) AS d"                                 \
+    "  CROSS JOIN LATERAL (SELECT jsonb_typeof(d.value) = 'string'"                                \
+    "    AND bool_or(f->>'kind' IN ('Text', 'Textbox', 'Select')) AS is_text,"                     \
+    "    string_agg(concat(E'\\x1D', CASE WHEN f->>'kind' IN ('Text', 'Select') THEN 't'"          \
+    "     ELSE 'h' END, CASE WHEN f->>'kind' IN ('Text', 'Textbox', 'Select')"                     \
+    "      THEN left(translate(f->>'name', E'\\x1D', ''), 100) END, E'\\x1D'), '') AS names"       \
+    "    FROM flexible_asset_type y CROSS JOIN LATERAL jsonb_path_query(y.body, '$.fields[*]') f"  \
+    "    WHERE y.tenant = $1 AND y.connection_id = $2 AND y.id = r.type_id"                        \
+    "    AND f->>'kind' <> 'Password' AND lower(f->>'tag_type') IS DISTINCT FROM 'passwords'"      \
+    "    AND translate(lower(f->>'key'), '_', '-') = translate(lower(e.key), '_', '-')"            \
+    "    HAVING count(*) > 0) AS n"                                                                \
+    "  CROSS JOIN LATERAL concat(CASE WHEN is_text THEN translate(d.value #>> '{}', E'\\x1D', '')" \
+    "    ELSE E'\\x1Dj\\x1D' || d.value::text END) AS x"                                           \
+    "  WHERE lower(e.value->>'type') IS DISTINCT FROM 'passwords'"                                 \
     "  ) AS t ON r.kind = 5"
 
 // Each record is looked up by its primary key, as record_diff (record.c) does and for its reason;

@@ -34,13 +34,15 @@ enum err_code search_hold_still(struct tx *tx, const char *connection_id,
 enum err_code search_release(struct tx *tx, const struct work_lease *lease, const char *owner,
                              struct err *reterr) _must_check_;
 
-// Around the name of a field, before its value. That of one that holds no text is empty, as are
-// those between the sections of a document and the texts of a checklist.
+// Around the name of a field, before its value. A sign before the name says how readers get the
+// value: without one, between the sections of a document, as HTML. There is no name but that sign
+// for what is JSON, for fields that hold no text, and for the texts of a checklist.
 #define SEARCH_FIELD_NAME '\x1D'
+#define SEARCH_TEXT 't'
+#define SEARCH_JSON 'j'
 
-// A record with its text as it is kept: HTML, and its short fields. The values of a flexible asset
-// have names before them; each part is HTML of its own. The text is in the arena and may be
-// changed.
+// A record with its text as it is kept, and its fields that could be short. The text is in the
+// arena and may be changed.
 struct search_text {
     int64_t kind, id, organization_id, update_time;
     const char *title;

@@ -8,7 +8,12 @@
 #include "server/html/html.h"
 #include "server/source/source.h"
 
-enum { FOUND_OF_A_RECORD_MAX = 100, FOUND_FIRST = 64 };
+enum {
+    FOUND_OF_A_RECORD_MAX = 100,
+    FOUND_FIRST = 64,
+    FIELD_MAX_BYTES = 4 * 64, // those of 64 characters
+    FIELDS_MAX_BYTES = 8000,
+};
 
 static bool grow(struct index_findings *findings, struct arena *arena)
 {
@@ -37,26 +42,39 @@ static void hash(const struct index_findings *findings, const char *secret, size
     (void)crypto_generichash_final(&state, ret_hash, EMBEDDED_SECRET_HASH_BYTES);
 }
 
-// `title`: what a reader sees of the title, if that is the text. `*place` counts on.
-static bool note_secrets(const struct search_text *record, const char *text, size_t len,
-                         const char *title, int64_t *place, struct index_findings *findings,
-                         struct arena *arena)
+// What a record is looked through for.
+struct look {
+    const struct search_text *record;
+    struct index_findings *findings;
+    struct arena *arena;
+    int64_t place; // counts what was found
+};
+
+static bool note(struct look *look, enum embedded_secret_kind kind, const char *secret, size_t len,
+                 const char *title)
+{
+    if (!grow(look->findings, look->arena))
+        return false;
+    struct embedded_secret_found *found = &look->findings->found[look->findings->count++];
+    *found = (struct embedded_secret_found){.kind = look->record->kind,
+                                            .id = look->record->id,
+                                            .place = ++look->place,
+                                            .secret_kind = kind,
+                                            .title = title};
+    hash(look->findings, secret, len, found->hash);
+    return true;
+}
+
+// Behind the first `begin` bytes. `title`: what a reader sees of the title, if that is the text.
+static bool note_secrets(struct look *look, const char *text, size_t len, size_t begin,
+                         const char *title)
 {
     struct embedded_secret secret;
-    for (size_t at = 0;
-         len > 0 && *place < FOUND_OF_A_RECORD_MAX && embedded_secret_next(text, len, at, &secret);
-         at = secret.offset + secret.len) {
-        if (!grow(findings, arena))
+    for (size_t at = 0; len > begin && look->place < FOUND_OF_A_RECORD_MAX &&
+                        embedded_secret_next_behind(text, len, begin, at, &secret);
+         at = secret.offset + secret.len)
+        if (!note(look, secret.kind, text + secret.offset, secret.len, title))
             return false;
-        struct embedded_secret_found *found = &findings->found[findings->count++];
-        (*place)++;
-        *found = (struct embedded_secret_found){.kind = record->kind,
-                                                .id = record->id,
-                                                .place = *place,
-                                                .secret_kind = secret.kind,
-                                                .title = title};
-        hash(findings, text + secret.offset, secret.len, found->hash);
-    }
     return true;
 }
 
@@ -77,88 +95,208 @@ static size_t squeeze(char *text, size_t len)
     return out > 0 && text[out - 1] == ' ' ? out - 1 : out;
 }
 
-// The value of a field, or a part of a text without one, and the border that stands before it in a
-// text: that of a cell if its name is a label.
+// The value of a field, or a part of a text without one.
 struct value {
-    const char *text;
+    char *text;
     size_t len;
-    bool labelled;
-    char border[2];
+    enum { AS_HTML, AS_TEXT, AS_JSON } form; // as readers get it
+    bool labelled;                           // the name is a label
 };
 
+// What stands behind it is the value of no label before it.
+static const char end_of_line[] = {EMBEDDED_SECRET_CELL_END, '\n', '\0'};
+
 // Goes on to the next one; false: there is none.
-static bool next_value(const char **at, size_t *left, struct value *value)
+static bool next_value(char **at, size_t *left, struct value *value)
 {
-    const bool after_labelled = value->labelled;
-    value->labelled = false;
+    *value = (struct value){.form = AS_HTML};
     while (*left > 0 && **at == SEARCH_FIELD_NAME) {
         const char *name = *at + 1, *end = memchr(name, SEARCH_FIELD_NAME, *left - 1);
         if (end == NULL) // cut
             return false;
+        if (*name == SEARCH_TEXT || *name == SEARCH_JSON)
+            value->form = *name == SEARCH_JSON ? AS_JSON : AS_TEXT;
+        name += end > name;
         // Of two fields with this key either could be the one.
         value->labelled |= embedded_secret_is_label(name, (size_t)(end - name));
         *left -= (size_t)(end + 1 - *at);
-        *at = end + 1;
+        *at += end + 1 - *at;
     }
     if (*left == 0)
         return false;
     const char *next = memchr(*at, SEARCH_FIELD_NAME, *left);
-    char border = after_labelled ? EMBEDDED_SECRET_CELL_END : '\0';
     value->text = *at;
     value->len = next == NULL ? *left : (size_t)(next - *at);
-    value->border[0] = value->labelled ? EMBEDDED_SECRET_CELL : border;
     *at += value->len;
     *left -= value->len;
     return true;
 }
 
-static bool make_plain(const struct search_text *text, struct buffer *plain)
+// The next string or number of a text in JSON, without its escapes, but no name of a member; false:
+// there is none. What the mask made of it need not be JSON.
+static bool next_leaf(char **at, const char *end, struct value *leaf)
 {
-    const char *at = text->content;
-    size_t left = text->content_len;
-    struct value value = {0};
-    // Each by itself, as readers get it: a tag that one leaves open hides nothing of the next. Its
-    // last line stands right before the next one, as there.
-    while (next_value(&at, &left, &value)) {
-        while (plain->len > 0 && memchr(" \t\r\n", plain->data[plain->len - 1], 4) != NULL)
-            plain->len--;
-        bool goes_on = plain->len > 0;
-        if (!buffer_text(plain, goes_on && value.border[0] == '\0' ? "\n" : value.border) ||
-            !html_text(value.text, value.len, plain))
-            return false;
+    while (*at < end) {
+        char *in = *at, *out = in;
+        const bool quoted = *in == '"';
+        if (quoted) {
+            for (leaf->text = out = ++in; in < end && *in != '"'; in++) {
+                char c = *in;
+                if (c == '\\' && in + 1 < end) {
+                    c = *++in == 'n' ? '\n' : *in;
+                    // Of others, control characters, none is shown.
+                    c = memchr("\"\\/\n", c, 4) != NULL ? c : ' ';
+                    in += *in == 'u' ? (end - in > 4 ? 4 : end - in - 1) : 0;
+                }
+                *out++ = c;
+            }
+            in += in < end;
+        } else {
+            for (leaf->text = in; in < end && memchr("\" ,:[]{}", *in, 8) == NULL; in++)
+                ;
+            out = in;
+            in += in == *at;
+        }
+        leaf->len = (size_t)(out - leaf->text);
+        bool is_name = in < end && *in == ':';
+        bool is_word = !quoted && memchr("tfn", *leaf->text, 3) != NULL;
+        *at = in;
+        if (leaf->len > 0 && !is_name && !is_word)
+            return true;
     }
+    return false;
+}
+
+// Masks what readers see masked before tags and escapes are gone. Notes it unless `look` is NULL.
+// What stands before it is masked on its own.
+static bool mask_as_shown(struct look *look, struct value *value, const struct buffer *before)
+{
+    struct embedded_secret_line line = {.len = 0};
+    struct buffer shown _cleanup_(buffer_done);
+    const char border = value->labelled ? EMBEDDED_SECRET_CELL : '\n';
+    size_t count;
+    if (before != NULL && before->len > 0)
+        embedded_secret_line_follow(&line, before->data, before->len);
+    const size_t begin = line.len + 1;
+    buffer_init(&shown, begin + value->len);
+    if (!buffer_append(&shown, line.text, line.len) || !buffer_append(&shown, &border, 1) ||
+        !buffer_append(&shown, value->text, value->len) ||
+        (look != NULL && !note_secrets(look, shown.data, shown.len, begin, NULL)))
+        return false;
+    value->len = embedded_secret_mask_behind(shown.data, shown.len, begin, &count) - begin;
+    memcpy(value->text, shown.data + begin, value->len);
     return true;
 }
 
-// The fields as masked text, without their names. Those that a label tells are left out. A field
-// may be HTML, in which a tag stands between a label and its value.
+static bool is_rewritten(const struct value *value)
+{
+    return value->form == AS_TEXT && (memchr(value->text, '<', value->len) != NULL ||
+                                      memchr(value->text, '&', value->len) != NULL);
+}
+
+// Each by itself, as readers get it: a tag that one leaves open hides nothing of the next. In texts
+// that are read one below the other its last line stands right before the next one, as there.
+static bool put_part(struct look *look, struct value *value, struct buffer *plain)
+{
+    static const char cell[] = {EMBEDDED_SECRET_CELL, '\0'};
+    const bool alone = look->record->kind == SOURCE_FLEXIBLE_ASSETS;
+    while (plain->len > 0 && memchr(" \t\r\n", plain->data[plain->len - 1], 4) != NULL)
+        plain->len--;
+    if (is_rewritten(value) && !mask_as_shown(look, value, alone ? NULL : plain))
+        return false;
+    const char *border = alone ? end_of_line : "\n";
+    return (plain->len == 0 || buffer_text(plain, border)) &&
+           (!value->labelled || buffer_text(plain, cell)) &&
+           html_text(value->text, value->len, plain);
+}
+
+static bool put_json(struct look *look, struct value *value, struct buffer *plain)
+{
+    struct value leaf = {.form = AS_TEXT};
+    char *at = value->text;
+    // Where in it the value of a label stands is not known.
+    if (value->labelled)
+        return !next_leaf(&at, at + value->len, &leaf) ||
+               (note(look, EMBEDDED_PASSWORD, leaf.text, leaf.len, NULL) &&
+                (plain->len == 0 || buffer_text(plain, end_of_line)) &&
+                buffer_text(plain, EMBEDDED_SECRET_MASK));
+    if (!mask_as_shown(look, value, NULL))
+        return false;
+    while (next_leaf(&at, value->text + value->len, &leaf))
+        if (!put_part(look, &leaf, plain))
+            return false;
+    return true;
+}
+
+static bool make_plain(struct look *look, struct search_text *text, struct buffer *plain)
+{
+    char *at = text->content;
+    size_t left = text->content_len;
+    struct value value = {0};
+    while (next_value(&at, &left, &value))
+        if (!(value.form == AS_JSON ? put_json : put_part)(look, &value, plain))
+            return false;
+    return true;
+}
+
+static bool put_field(struct value *field, struct buffer *plain)
+{
+    if (is_rewritten(field) && !mask_as_shown(NULL, field, NULL))
+        return false;
+    return (plain->len == 0 || buffer_text(plain, end_of_line)) &&
+           html_text(field->text, field->len, plain);
+}
+
+static bool put_fields(struct value *value, struct buffer *plain)
+{
+    struct value leaf = {.form = AS_TEXT};
+    char *at = value->text;
+    // Those that a label tells are left out.
+    if (value->labelled)
+        return true;
+    if (value->form != AS_JSON)
+        return put_field(value, plain);
+    if (!mask_as_shown(NULL, value, NULL))
+        return false;
+    while (next_leaf(&at, value->text + value->len, &leaf))
+        if (leaf.len <= FIELD_MAX_BYTES && !put_field(&leaf, plain))
+            return false;
+    return true;
+}
+
+// The short fields as masked text, without their names.
 static char *make_fields(const char *fields, struct arena *arena)
 {
     struct buffer plain _cleanup_(buffer_done);
-    const char *at = fields;
-    size_t left = strlen(fields);
+    size_t left = strlen(fields), len = 0;
+    char *at = arena_strdup(arena, fields);
     struct value value = {0};
-    buffer_init(&plain, 4 * left + 1);
+    buffer_init(&plain, 6 * left + 1);
+    if (at == NULL)
+        return NULL;
     while (next_value(&at, &left, &value))
-        if (!value.labelled && !html_text(value.text, value.len, &plain))
+        if (!put_fields(&value, &plain))
             return NULL;
-    size_t len = plain.len == 0 ? 0 : embedded_secret_mask(plain.data, plain.len);
+    size_t masked = plain.len == 0 ? 0 : embedded_secret_mask(plain.data, plain.len);
+    for (size_t i = 0; i < masked; i++)
+        if (plain.data[i] != EMBEDDED_SECRET_CELL_END)
+            plain.data[len++] = plain.data[i];
+    len = len == 0 ? 0 : utf8_cut(plain.data, len, FIELDS_MAX_BYTES);
     return arena_strndup(arena, len == 0 ? "" : plain.data, len);
 }
 
 bool index_text_make(struct search_text *text, struct index_findings *findings, struct arena *arena)
 {
     struct buffer plain _cleanup_(buffer_done);
-    int64_t place = 0;
-    buffer_init(&plain, 4 * text->content_len + 1);
+    struct look look = {.record = text, .findings = findings, .arena = arena};
+    buffer_init(&plain, 6 * text->content_len + 1);
     char *fields = make_fields(text->short_fields, arena);
     char *title = arena_strdup(arena, text->title);
     if (fields == NULL || title == NULL)
         return false;
     title[embedded_secret_mask(title, strlen(title))] = '\0';
-    if (!make_plain(text, &plain) ||
-        !note_secrets(text, text->title, strlen(text->title), title, &place, findings, arena) ||
-        !note_secrets(text, plain.data, plain.len, NULL, &place, findings, arena))
+    if (!note_secrets(&look, text->title, strlen(text->title), 0, title) ||
+        !make_plain(&look, text, &plain) || !note_secrets(&look, plain.data, plain.len, 0, NULL))
         return false;
     size_t len = 0;
     if (plain.len > 0) {

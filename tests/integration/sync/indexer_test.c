@@ -118,20 +118,25 @@ static void credentials_are_masked_and_noted(void **state)
         "<td>Tr0ub4dor</td></tr></table>\"},"
         "{\"html\":\"<p>pwd=Tr0ub4dor and api key: k1k2k3k4</p>\"}]}");
     put(SOURCE_FLEXIBLE_ASSETS, 3901, "Edge", "{\"traits\":{\"ip\":\"pass: Tr0ub4dor\"}}");
+    put(SOURCE_FLEXIBLE_ASSETS, 3902, "Json",
+        "{\"traits\":{\"ip\":{\"password\":\"Tr0ub4dor\",\"note\":\"Line\\ntwo\",\"on\":true}}}");
     fixture_start_sync(fixture);
     sync_all(fixture);
     assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3950",
                "Password **** User Password joe **** pwd=**** and api key: ****");
     assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901", "edge\npass: ****");
+    assert_sql(fixture, "SELECT content || fragments FROM search_entry WHERE id = 3902",
+               "Line two ****json\nline\ntwo\n****");
     assert_string_equal(having(fixture, "Tr0ub4dor"), "0");
     assert_sql(fixture,
                "SELECT string_agg(kind || ':' || id || ':' || place || ':' || secret_kind, ','"
                " ORDER BY kind, id, place) FROM embedded_secret",
-               "4:3950:1:2,4:3950:2:2,4:3950:3:2,4:3950:4:2,5:3901:1:2");
+               "4:3950:1:2,4:3950:2:2,4:3950:3:2,4:3950:4:2,5:3901:1:2,"
+               "5:3902:1:2");
     assert_sql(fixture, "SELECT count(DISTINCT keyed_hash) FROM embedded_secret", "2");
     put(SOURCE_DOCUMENTS, 3950, "Router", "{\"sections\":[{\"html\":\"<p>clean</p>\"}]}");
     sync_all(fixture);
-    assert_sql(fixture, "SELECT count(*) FROM embedded_secret", "1");
+    assert_sql(fixture, "SELECT count(*) FROM embedded_secret", "2");
 }
 
 // What stands in a field that is called like a password is one, and nothing in another field is for
@@ -162,7 +167,7 @@ static void texts_below_a_passwords_name_are_masked(void **state)
     assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3901",
                "**** Muenster 123456 ****");
     assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901",
-               "edge\nmuenster\n123456\n");
+               "edge\nmuenster\n123456");
     assert_sql(fixture, "SELECT content FROM search_entry WHERE id = 3902", "Hannover ****");
     // A short text is HTML too.
     assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3903",
