@@ -66,6 +66,40 @@ static bool find_of_device(const struct text *text, size_t at, size_t behind,
     return ends_line(text, rest) && take_unlike_words(text, value, secret);
 }
 
+static bool is_hex(char c)
+{
+    return is_digit(c) || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+}
+
+// "enable secret 5 $1$x", "password 7 0822455D": of network devices, with the kind of its hash.
+static bool find_typed(const struct text *text, size_t behind, struct embedded_secret *secret)
+{
+    enum { HEX_MIN = 6 };
+    size_t type = skip_blanks(text, behind);
+    if (type == behind || type >= text->len || !is_digit(text->data[type]) ||
+        blank(text, type + 1) == 0)
+        return false;
+    size_t value = skip_blanks(text, type + 1), end = embedded_value_end(text, &value, '\0');
+    size_t hex = run(text, value, is_hex, end - value);
+    bool good = false;
+    switch (text->data[type]) {
+    case '0':
+        good = embedded_is_unlike_words(text, value, end);
+        break;
+    case '5':
+    case '8':
+    case '9':
+        good = starts(text, value, "$", false);
+        break;
+    case '7':
+        good = hex >= HEX_MIN && value + hex == end && is_digit(text->data[value]);
+        break;
+    default:
+        break;
+    }
+    return good && end - value >= VALUE_MIN && take(secret, EMBEDDED_PASSWORD, value, end);
+}
+
 // "<password>x</password>", "<add key="password" value="x"/>".
 static bool find_in_element(const struct text *text, size_t at, size_t behind,
                             struct embedded_secret *secret)
@@ -92,8 +126,8 @@ static bool find_in_element(const struct text *text, size_t at, size_t behind,
 bool embedded_find_in_command(const struct text *text, size_t at, size_t behind,
                               struct embedded_secret *secret)
 {
-    return find_option(text, at, behind, secret) || find_of_device(text, at, behind, secret) ||
-           find_in_element(text, at, behind, secret);
+    return find_option(text, at, behind, secret) || find_typed(text, behind, secret) ||
+           find_of_device(text, at, behind, secret) || find_in_element(text, at, behind, secret);
 }
 
 bool embedded_find_secure_string(const struct text *text, size_t at, struct embedded_secret *secret)

@@ -10,31 +10,38 @@ static const char key[] = "key", schluessel[] = "schl\xC3\xBCssel";
 // The labels that begin with a letter, in lower case; NULL behind the last.
 static const char *const *labels_of(char first)
 {
-    static const char *const of_a[] = {"api key",   "api_key",    "api-key",
-                                       "apikey",    "access key", "access_key",
-                                       "accesskey", "accountkey", NULL},
-                             *const of_c[] = {"credential", "cred", "community string", NULL},
-                             *const of_k[] = {"kennwort", key, NULL},
-                             *const of_p[] = {"password",      "passwd",
-                                              "passphrase",    "passcode",
-                                              "passwort",      "pass",
-                                              "pwd",           "psk",
-                                              "private key",   "pw",
-                                              "preshared key", "passw\xC3\xB6rter",
-                                              "psksecret",     NULL},
-                             *const of_s[] = {"secret key",
-                                              "secret_key",
-                                              "secretkey",
-                                              "secret",
-                                              "shared key",
-                                              "sharedkey",
-                                              "shared secret",
-                                              "snmp community",
-                                              "snmp server community",
-                                              schluessel,
-                                              NULL},
-                             *const of_t[] = {"token", NULL},
-                             *const of_z[] = {"zugangsdaten", NULL}, *const none[] = {NULL};
+    static const char *const
+        of_a[] = {"api key",    "api_key",   "api-key",    "apikey",      "access key",
+                  "access_key", "accesskey", "accountkey", "adgangskode", NULL},
+        *const of_c[] = {"credential",
+                         "cred",
+                         "community string",
+                         "contrase\xC3\xB1"
+                         "a",
+                         "contrasena",
+                         NULL},
+        *const of_k[] = {"kennwort", key, NULL},
+        *const of_m[] = {"mot de passe", "mots de passe", "mdp", NULL},
+        *const of_p[] = {"password",    "passwd", "passphrase",    "passcode",
+                         "passwort",    "pass",   "pwd",           "psk",
+                         "private key", "pw",     "preshared key", "passw\xC3\xB6rter",
+                         "psksecret",   "parola", "palavra passe", "passord",
+                         NULL},
+        *const of_s[] = {"secret key",
+                         "secret_key",
+                         "secretkey",
+                         "secret",
+                         "shared key",
+                         "sharedkey",
+                         "shared secret",
+                         "snmp community",
+                         "snmp server community",
+                         schluessel,
+                         "senha",
+                         "senhas",
+                         NULL},
+        *const of_t[] = {"token", NULL}, *const of_w[] = {"wachtwoord", "wachtwoorden", NULL},
+        *const of_z[] = {"zugangsdaten", NULL}, *const none[] = {NULL};
     switch (first) {
     case 'a':
         return of_a;
@@ -42,12 +49,16 @@ static const char *const *labels_of(char first)
         return of_c;
     case 'k':
         return of_k;
+    case 'm':
+        return of_m;
     case 'p':
         return of_p;
     case 's':
         return of_s;
     case 't':
         return of_t;
+    case 'w':
+        return of_w;
     case 'z':
         return of_z;
     default:
@@ -58,12 +69,14 @@ static const char *const *labels_of(char first)
 // Which letters the labels have behind their first, both by their number in the alphabet.
 #define LETTER(letter) (1u << ((letter)&0x1F))
 static const unsigned seconds_of[32] = {
-    ['a' & 0x1F] = LETTER('p') | LETTER('c'),
+    ['a' & 0x1F] = LETTER('p') | LETTER('c') | LETTER('d'),
     ['c' & 0x1F] = LETTER('r') | LETTER('o'),
     ['k' & 0x1F] = LETTER('e'),
+    ['m' & 0x1F] = LETTER('o') | LETTER('d'),
     ['p' & 0x1F] = LETTER('a') | LETTER('w') | LETTER('s') | LETTER('r'),
     ['s' & 0x1F] = LETTER('e') | LETTER('h') | LETTER('n') | LETTER('c'),
     ['t' & 0x1F] = LETTER('o'),
+    ['w' & 0x1F] = LETTER('a'),
     ['z' & 0x1F] = LETTER('u'),
 };
 
@@ -166,8 +179,12 @@ static size_t label_of_account(const struct text *text, size_t end)
 // The length of a label that is the end of a longer word, which ends at `end`; 0: there is none.
 static size_t compound(const struct text *text, size_t end)
 {
-    static const char *const words[] = {"password", "passwort", "kennwort",
-                                        "netzwerkschl\xC3\xBCssel", "sicherheitsschl\xC3\xBCssel"};
+    static const char *const words[] = {"password",
+                                        "passwort",
+                                        "kennwort",
+                                        "wachtwoord",
+                                        "netzwerkschl\xC3\xBCssel",
+                                        "sicherheitsschl\xC3\xBCssel"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         size_t len = strlen(words[i]);
         bool whole = strchr("ns", words[i][0]) != NULL; // no label but so
@@ -232,11 +249,6 @@ static bool take_value(const struct text *text, size_t value, size_t end,
            take(secret, EMBEDDED_PASSWORD, value, end);
 }
 
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-}
-
 // Whether it is no word that a sentence could go on with: it has a digit, or a sign within. That
 // "12-stellig", "8-12" and "100%" are measures costs the passwords that begin alike.
 bool embedded_is_unlike_words(const struct text *text, size_t value, size_t end)
@@ -263,9 +275,10 @@ struct sign {
 // Behind the colon of "(admin):" or "for admin:"; 0: there is no such.
 static size_t qualifier_end(const struct text *text, size_t at)
 {
-    static const char *const words[] = {"(",           "for ",         "of ",  "on ",
-                                        "f\xC3\xBCr ", "f\xC3\xBCrs ", "des ", "der ",
-                                        "vom ",        "von ",         "zum ", "im "};
+    static const char *const words[] = {
+        "(",    "for ",  "of ",   "on ",  "f\xC3\xBCr ", "f\xC3\xBCrs ", "des ",
+        "der ", "vom ",  "von ",  "zum ", "im ",         "de ",          "du ",
+        "del ", "pour ", "para ", "per ", "voor ",       "van ",         "do "};
     bool begins = false;
     for (size_t i = 0; !begins && i < ARRAY_LEN(words); i++)
         begins = starts(text, at, words[i], true);
@@ -344,10 +357,12 @@ static bool find_marked(const struct text *text, size_t at, size_t behind,
 static bool find_said(const struct text *text, size_t at, size_t behind,
                       struct embedded_secret *secret)
 {
-    static const char *const verbs[] = {"is", "ist", "lautet"};
+    static const char *const verbs[] = {"is", "ist", "lautet", "est", "es", "\xC3\xA8", "\xC3\xA9"};
     size_t verb = skip_blanks(text, behind), value = 0;
     bool colon = false, plain = true;
-    if (strchr("pPkK", text->data[at]) == NULL || (text->data[at + 1] | 0x20) == 'r')
+    const bool of_person = strchr("pkmw", text->data[at] | 0x20) != NULL ||
+                           starts(text, at, "contra", true) || starts(text, at, "senha", true);
+    if (!of_person || (text->data[at + 1] | 0x20) == 'r')
         return false;
     for (size_t i = 0; value == 0 && i < ARRAY_LEN(verbs); i++) {
         size_t end = verb + strlen(verbs[i]);
@@ -367,35 +382,6 @@ static bool find_said(const struct text *text, size_t at, size_t behind,
         !(plain || embedded_is_unlike_words(text, value, end)))
         return false;
     return take_value(text, value, end, secret);
-}
-
-// "enable secret 5 $1$x", "password 7 0822455D": of network devices, with the kind of its hash.
-static bool find_typed(const struct text *text, size_t behind, struct embedded_secret *secret)
-{
-    enum { HEX_MIN = 6 };
-    size_t type = skip_blanks(text, behind);
-    if (type == behind || type >= text->len || !is_digit(text->data[type]) ||
-        blank(text, type + 1) == 0)
-        return false;
-    size_t value = skip_blanks(text, type + 1), end = embedded_value_end(text, &value, '\0');
-    size_t hex = run(text, value, is_hex, end - value);
-    bool good = false;
-    switch (text->data[type]) {
-    case '0':
-        good = embedded_is_unlike_words(text, value, end);
-        break;
-    case '5':
-    case '8':
-    case '9':
-        good = starts(text, value, "$", false);
-        break;
-    case '7':
-        good = hex >= HEX_MIN && value + hex == end && is_digit(text->data[value]);
-        break;
-    default:
-        break;
-    }
-    return good && end - value >= VALUE_MIN && take(secret, EMBEDDED_PASSWORD, value, end);
 }
 
 // "| Password | x |" at the beginning of a line.
@@ -422,7 +408,7 @@ bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_
     size_t behind = at + label(text, at, true);
     return behind > at &&
            (find_marked(text, at, behind, secret) || find_said(text, at, behind, secret) ||
-            find_typed(text, behind, secret) || find_in_row(text, at, behind, secret) ||
+            find_in_row(text, at, behind, secret) ||
             embedded_find_in_command(text, at, behind, secret));
 }
 

@@ -111,12 +111,14 @@ static bool is_placeholder(const struct text *text, size_t value, size_t end)
 static bool is_word(const struct text *text, size_t value, size_t end)
 {
     static const char *const words[] = {
-        "none",      "n/a",         "unchanged",    "required",  "optional",
-        "enabled",   "disabled",    "failed",       "passed",    "expired",
-        "unknown",   "laps",        "yes",          "no",        "empty",
-        "blank",     "keine",       "keines",       "leer",      "unver\xC3\xA4ndert",
-        "aktiviert", "deaktiviert", "erforderlich", "unbekannt", "abgelaufen",
-        "true",      "false",       "null"};
+        "none",        "n/a",         "unchanged",    "required",  "optional",
+        "enabled",     "disabled",    "failed",       "passed",    "expired",
+        "unknown",     "laps",        "yes",          "no",        "empty",
+        "blank",       "keine",       "keines",       "leer",      "unver\xC3\xA4ndert",
+        "aktiviert",   "deaktiviert", "erforderlich", "unbekannt", "abgelaufen",
+        "true",        "false",       "null",         "aucun",     "inconnu",
+        "ninguna",     "geen",        "onbekend",     "nessuna",   "nenhuma",
+        "desconhecida"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strlen(words[i]) == end - value && starts(text, value, words[i], true))
             return true;
@@ -164,9 +166,11 @@ bool embedded_is_prose(const struct text *text, size_t value, size_t end)
 {
     enum { WORDS_MAX = 6 };
     static const char *const words[] = {
-        "see", "siehe", "in",  "im",   "the", "of",  "is",  "ist", "by",    "on",    "to",   "for",
-        "not", "nicht", "at",  "with", "von", "vom", "bei", "per", "via",   "as",    "same", "der",
-        "die", "das",   "wie", "use",  "ask", "no",  "be",  "und", "vault", "stored"};
+        "see", "siehe", "in",    "im",     "the",  "of",   "is",   "ist", "by",  "on",
+        "to",  "for",   "not",   "nicht",  "at",   "with", "von",  "vom", "bei", "per",
+        "via", "as",    "same",  "der",    "die",  "das",  "wie",  "use", "ask", "no",
+        "be",  "und",   "vault", "stored", "voir", "dans", "le",   "la",  "du",  "ver",
+        "en",  "el",    "del",   "zie",    "het",  "de",   "vedi", "nel", "na"};
     size_t first = value + run(text, value, is_letter, end - value);
     size_t second = skip_blanks(text, first);
     if (first == value || second == first || second >= end || !is_letter(text->data[second]))

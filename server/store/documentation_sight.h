@@ -70,7 +70,8 @@
     "|\\m(sshpass|net\\s+user|isakmp)\\M'"                                                     \
     "   AND r.display_name !~ '[A-Za-z0-9_.~+/=-]{16}'"                                        \
     "   AND r.display_name !~* '(pass|pw|psk|kenn|key|ssel|cred|secret|token|communit|zugang"  \
-    "|string|[\u00AD\u200B-\u200D\u2060\uFEFF]).*[0-9!#$%&?@^<\"'']' THEN r.display_name"      \
+    "|string|mdp|contrase|wachtw|senha|parola|adgang|[\u00AD\u200B-\u200D\u2060\uFEFF]).*["    \
+    "0-9!#$%&?@^<\"'']' THEN r.display_name"                                                   \
     "  ELSE '' END"
 
 // The kind of the tags in a trait's value, as letters alone: "FlexibleAssetType: 7" is one too.

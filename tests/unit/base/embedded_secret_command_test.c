@@ -62,6 +62,46 @@ static const struct {
     {"Enter the password:\n192.168.1.1000", "Enter the password:\n****"},
     {"Enter the password:\n1.2.3.4x", "Enter the password:\n****"},
     {"Password: 192.168.1.10", "Password: ****"},
+    // In other languages.
+    {"Mot de passe : hunter22", "Mot de passe : ****"},
+    {"Mots de passe: geheim", "Mots de passe: ****"},
+    {"Le mot de passe est hunter22.", "Le mot de passe est ****."},
+    {"Mot de passe de srv01: geheim", "Mot de passe de srv01: ****"},
+    {"MDP = geheim", "MDP = ****"},
+    {"Contrase\xC3\xB1"
+     "a: geheim",
+     "Contrase\xC3\xB1"
+     "a: ****"},
+    {"CONTRASE\xC3\x91"
+     "A\tgeheim",
+     "CONTRASE\xC3\x91"
+     "A\t****"},
+    {"La contrasena es hunter22", "La contrasena es ****"},
+    {"Wachtwoord: geheim", "Wachtwoord: ****"},
+    {"Het wachtwoord is hunter22", "Het wachtwoord is ****"},
+    {"Beheerderswachtwoord: geheim", "Beheerderswachtwoord: ****"},
+    {"x --wachtwoord hunter22", "x --wachtwoord ****"},
+    {"Parola: geheim", "Parola: ****"},
+    {"Password per utente: geheim", "Password per utente: ****"},
+    {"Senha para o wifi: geheim", "Senha para o wifi: ****"},
+    {"A senha \xC3\xA9 hunter22", "A senha \xC3\xA9 ****"},
+    {"Palavra-passe: geheim", "Palavra-passe: ****"},
+    {"Passord: geheim", "Passord: ****"},
+    {"Adgangskode: geheim", "Adgangskode: ****"},
+    {"Mot de passe oubli\xC3\xA9 : cliquez ici", NULL},
+    {"Le mot de passe est dans le coffre", NULL},
+    {"Mot de passe: voir le coffre", NULL},
+    {"Mot de passe: aucun", NULL},
+    {"La contrase\xC3\xB1"
+     "a es obligatoria",
+     NULL},
+    {"Wachtwoord wijzigen: zie boven", NULL},
+    {"Wachtwoord: onbekend", NULL},
+    {"\x1Fzie de kluis\x1E", NULL},
+    {"Parola chiave: rete", NULL},
+    {"A senha \xC3\xA9 secreta", NULL},
+    {"Motor de passe: geheim", NULL},
+    {"the secret is out22", NULL},
 };
 
 static void finds_and_leaves_alone(void **state)
