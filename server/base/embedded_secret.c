@@ -188,30 +188,32 @@ static const unsigned char rules_of[256] = {
     [':'] = URL,
     ['-'] = DASH,
     ['A'] = PREFIXED | LABELLED,
-    ['B'] = SCHEME,
+    ['B'] = SCHEME | FORM,
+    ['E'] = FORM,
     ['C'] = LABELLED | FORM,
     ['I'] = PREFIXED,
     ['K'] = LABELLED,
     ['M'] = LABELLED,
     ['N'] = FORM,
     ['P'] = LABELLED,
-    ['S'] = LABELLED,
+    ['R'] = FORM,
+    ['S'] = LABELLED | FORM,
     ['T'] = LABELLED,
     ['W'] = LABELLED | FORM,
     ['Z'] = LABELLED,
     ['a'] = LABELLED,
-    ['b'] = SCHEME,
+    ['b'] = SCHEME | FORM,
     ['c'] = LABELLED | FORM,
-    ['e'] = JWT,
+    ['e'] = JWT | FORM,
     ['g'] = PREFIXED,
     ['k'] = LABELLED,
     ['m'] = LABELLED,
     ['n'] = FORM,
     ['p'] = LABELLED,
-    ['r'] = PREFIXED,
+    ['r'] = PREFIXED | FORM,
     ['s'] = PREFIXED | LABELLED | FORM,
     ['t'] = LABELLED,
-    ['w'] = LABELLED,
+    ['w'] = LABELLED | FORM,
     ['x'] = PREFIXED,
     ['z'] = LABELLED,
 };
@@ -254,6 +256,7 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
             ((rules & SCHEME) != 0 &&
              (find_bearer(&text, i, ret_secret) || find_basic(&text, i, ret_secret))) ||
             ((rules & FORM) != 0 && (embedded_find_secure_string(&text, i, ret_secret) ||
+                                     embedded_find_codes(&text, i, ret_secret) ||
                                      embedded_find_wifi(&text, i, ret_secret) ||
                                      embedded_find_argument(&text, i, ret_secret))) ||
             ((rules & LABELLED) != 0 && embedded_find_labelled(&text, i, ret_secret)))

@@ -5,7 +5,7 @@
 #include "server/base/embedded_secret_private.h"
 
 // Labels only behind a word that says what for.
-static const char key[] = "key", schluessel[] = "schl\xC3\xBCssel";
+static const char key[] = "key", seed[] = "seed", schluessel[] = "schl\xC3\xBCssel";
 
 // The labels that begin with a letter, in lower case; NULL behind the last.
 static const char *const *labels_of(char first)
@@ -39,6 +39,7 @@ static const char *const *labels_of(char first)
                          schluessel,
                          "senha",
                          "senhas",
+                         seed,
                          NULL},
         *const of_t[] = {"token", NULL}, *const of_w[] = {"wachtwoord", "wachtwoorden", NULL},
         *const of_z[] = {"zugangsdaten", NULL}, *const none[] = {NULL};
@@ -111,9 +112,9 @@ static size_t spells(const struct text *text, size_t at, const char *word)
 // Whether a word before "key" says that it is a secret one.
 static bool is_of_secret(const struct text *text, size_t at)
 {
-    static const char *const words[] = {"wifi",     "wi-fi",    "wireless",  "wlan",
-                                        "wpa",      "wpa2",     "wpa3",      "network",
-                                        "netzwerk", "recovery", "encryption"};
+    static const char *const words[] = {
+        "wifi",     "wi-fi",    "wireless",   "wlan", "wpa", "wpa2", "wpa3", "network",
+        "netzwerk", "recovery", "encryption", "2fa",  "mfa", "otp",  "totp", "authenticator"};
     if (at == 0 || (text->data[at - 1] != ' ' && text->data[at - 1] != '-'))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -148,7 +149,9 @@ static size_t label(const struct text *text, size_t at, bool plural)
         bool same =
             (*labels)[1] == second && ((*labels)[2] == third || (*labels)[2] == '\0' || odd);
         size_t len = same ? spells(text, at, *labels) : 0;
-        if (len == 0 || ((*labels == key || *labels == schluessel) && !is_of_secret(text, at)) ||
+        if (len == 0 ||
+            ((*labels == key || *labels == seed || *labels == schluessel) &&
+             !is_of_secret(text, at)) ||
             (**labels == 't' && is_counted(text, at)))
             continue;
         plural = plural && strchr("pc", **labels) != NULL;
@@ -333,7 +336,11 @@ static bool find_marked(const struct text *text, size_t at, size_t behind,
     struct sign sign;
     if (!find_sign(text, behind, &sign))
         return false;
-    size_t first = skip_blanks(text, sign.end);
+    size_t first = skip_blanks(text, sign.end), seed_end;
+    if (sign.joins == ':' && embedded_find_in_block(text, at, first, secret))
+        return true;
+    if ((seed_end = embedded_groups_end(text, skip_space(text, first))) > skip_space(text, first))
+        return take(secret, EMBEDDED_PASSWORD, skip_space(text, first), seed_end);
     first = sign.joins == '\0' ? first : next_line_value(text, first);
     // So that what holds many such is not looked through to the end for each of them.
     if (embedded_begins_no_value(text, first) ||
@@ -409,14 +416,16 @@ bool embedded_find_labelled(const struct text *text, size_t at, struct embedded_
     return behind > at &&
            (find_marked(text, at, behind, secret) || find_said(text, at, behind, secret) ||
             find_in_row(text, at, behind, secret) ||
-            embedded_find_in_command(text, at, behind, secret));
+            embedded_find_in_command(text, at, behind, secret) ||
+            embedded_find_below(text, at, behind, secret));
 }
 
 bool embedded_find_compound(const struct text *text, size_t end, struct embedded_secret *secret)
 {
     size_t len = compound(text, end), at = end - len;
     return len > 0 && (find_marked(text, at, end, secret) || find_said(text, at, end, secret) ||
-                       embedded_find_in_command(text, at, end, secret));
+                       embedded_find_in_command(text, at, end, secret) ||
+                       embedded_find_below(text, at, end, secret));
 }
 
 bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_secret *secret)

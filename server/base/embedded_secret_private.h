@@ -144,6 +144,16 @@ bool embedded_find_in_cell(const struct text *text, size_t at, struct embedded_s
 // What is known by the command or the configuration that it stands in; `behind` the label at `at`.
 bool embedded_find_in_command(const struct text *text, size_t at, size_t behind,
                               struct embedded_secret *secret);
+// Alone on the line below a heading that ends with the label at `at`: "WiFi password".
+bool embedded_find_below(const struct text *text, size_t at, size_t behind,
+                         struct embedded_secret *secret);
+// Where a block of YAML begins behind the label at `at`: "password: |", and lines below.
+bool embedded_find_in_block(const struct text *text, size_t at, size_t sign,
+                            struct embedded_secret *secret);
+// The end of a seed as groups of four, "JBSW Y3DP EHPK 3PXP"; `value`: it is none.
+size_t embedded_groups_end(const struct text *text, size_t value);
+// "Backup codes: a1b2-c3d4", or a list of them below.
+bool embedded_find_codes(const struct text *text, size_t at, struct embedded_secret *secret);
 // "ConvertTo-SecureString 'x'", and "WIFI:T:WPA;S:name;P:x;;" of a QR code.
 bool embedded_find_secure_string(const struct text *text, size_t at,
                                  struct embedded_secret *secret);

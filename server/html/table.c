@@ -104,7 +104,7 @@ static void note_head(struct html_table *table, struct buffer *plain)
         const bool more = i + 1 < table->count;
         if (heads ||
             (more && is_beside_passwords(cell + 1, plain))) // the next one is no value of it
-            plain->data[cell->end] = '\n';
+            plain->data[cell->end] = EMBEDDED_SECRET_CELL_END;
     }
     // A head over all columns is one of a section.
     if (table->count > 1 || table->labelled == 0)
@@ -122,6 +122,10 @@ static void mark_values(const struct html_table *table, struct buffer *plain)
         plain->data[cell->start - 1] = EMBEDDED_SECRET_CELL;
         plain->data[cell->end] = EMBEDDED_SECRET_CELL_END;
     }
+    // The next term is not what a term means.
+    const struct html_cell *last = &table->cells[table->count - 1];
+    if (table->is_list && last->end < plain->len && is_label(last, plain))
+        plain->data[last->end] = EMBEDDED_SECRET_CELL_END;
 }
 
 static void end_row(struct html_table *table, struct buffer *plain)

@@ -62,16 +62,16 @@
 // the mask hides. What the indexer found in titles says so exactly. It may still be behind: a title
 // in which there could be a credential by any rule of base/embedded_secret.h is none until it has
 // looked. Without a sign behind it, a label only tells what has a digit, a sign or a quote.
-#define SIGHT_NAME(connection)                                                                 \
-    " CASE WHEN r.change_sequence <= (SELECT w.sequence FROM search_progress w"                \
-    "        WHERE w.tenant = $1 AND w.connection_id = " connection " AND w.rebuild_kind = 0)" \
-    "  THEN coalesce(masked.title, r.display_name)"                                            \
-    "  WHEN r.display_name !~* '[:=\t\x1F]|(^|\n) *[|]|\\m(ist?|lautet)\\M|-----BEGIN"         \
-    "|\\m(sshpass|net\\s+user|isakmp)\\M'"                                                     \
-    "   AND r.display_name !~ '[A-Za-z0-9_.~+/=-]{16}'"                                        \
-    "   AND r.display_name !~* '(pass|pw|psk|kenn|key|ssel|cred|secret|token|communit|zugang"  \
-    "|string|mdp|contrase|wachtw|senha|parola|adgang|[\u00AD\u200B-\u200D\u2060\uFEFF]).*["    \
-    "0-9!#$%&?@^<\"'']' THEN r.display_name"                                                   \
+#define SIGHT_NAME(connection)                                                                   \
+    " CASE WHEN r.change_sequence <= (SELECT w.sequence FROM search_progress w"                  \
+    "        WHERE w.tenant = $1 AND w.connection_id = " connection " AND w.rebuild_kind = 0)"   \
+    "  THEN coalesce(masked.title, r.display_name)"                                              \
+    "  WHEN r.display_name !~* '[:=\t\x1F]|(^|\n) *[|]|\\m(ist?|lautet)\\M|-----BEGIN"           \
+    "|\\m(sshpass|net\\s+user|isakmp)\\M'"                                                       \
+    "   AND r.display_name !~ '[A-Za-z0-9_.~+/=-]{16}'"                                          \
+    "   AND r.display_name !~* '(pass|pw|psk|kenn|key|ssel|cred|secret|token|communit|zugang"    \
+    "|string|mdp|contrase|wachtw|senha|parola|adgang|code|[\u00AD\u200B-\u200D\u2060\uFEFF]).*[" \
+    "0-9!#$%&?@^<\"'']' THEN r.display_name"                                                     \
     "  ELSE '' END"
 
 // The kind of the tags in a trait's value, as letters alone: "FlexibleAssetType: 7" is one too.

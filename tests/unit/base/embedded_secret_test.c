@@ -472,7 +472,13 @@ static void hostile_texts_are_looked_through_once(void **state)
                                         "set pw a1 ",
                                         "rootpw",
                                         "crypto isakmp key a ",
-                                        "pw:\n1.2.3.4 "};
+                                        "pw:\n1.2.3.4 ",
+                                        "pw\na",
+                                        "pw\n\n",
+                                        "pw: |\n a\n",
+                                        "pw: AAAA ",
+                                        "backup code:\n1 ",
+                                        "backup codes\n1234\n"};
     _cleanup_(freep) char *text = malloc(LEN);
     assert_non_null(text);
     repeat("lorem ipsum ", text, LEN);

@@ -113,6 +113,12 @@ static void masks_what_a_table_tells(void **state)
          TABLE(HEAD("Site", "User / Password", "Notes") ROW("Bonn", "****", "a / b22"))},
         {TABLE(ROW("User / Password", "joe / hunter22", "of all")),
          TABLE(ROW("User / Password", "****", "of all"))},
+        // No heads are headings.
+        {TABLE(HEAD("Password", "VLAN100", "") ROW("geheim", "Bonn2", "x")),
+         TABLE(HEAD("Password", "VLAN100", "") ROW("****", "Bonn2", "x"))},
+        {"<h2>WiFi Password</h2><p>Geheim22</p>", "<h2>WiFi Password</h2><p>****</p>"},
+        {"<p>Backup codes</p><ol><li>a1b2-c3d4</li><li>b1b2-c3d4</li></ol>",
+         "<p>Backup codes</p><ol><li>****</li><li></li></ol>"},
         // Lists of terms.
         {"<dl><dt>Password</dt><dt>Berlin2</dt><dd>Bonn2</dd></dl>", NULL},
         {"<dl><dt>User</dt><dd>Administrator</dd><dt>Password</dt><dd>geheim</dd>"
