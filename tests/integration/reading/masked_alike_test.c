@@ -35,6 +35,10 @@ static const struct {
     {"-----BEGIN PRIVATE KEY-----\nGeheim22\n-----END PRIVATE KEY-----", "Geheim22"},
     {"das Passwort lautet Geheim22", "Geheim22"},
     {"net user joe Geheim22 /add", "Geheim22"},
+    {"WiFi Password\nGeheim22", "Geheim22"},
+    {"password: |\n  Geheim22", "Geheim22"},
+    {"Backup codes:\n1. Geheim22", "Geheim22"},
+    {"<h2>Mot de passe</h2><p>Geheim22</p>", "Geheim22"},
     {"kept in a safe, Geheim22", "Geheim22"},
 };
 
