@@ -140,6 +140,26 @@ static void a_part_of_a_compound_finds_it(void **state)
         assert_string_equal(titles(fixture, "acme", found_by_none[i]), "");
 }
 
+static void a_word_within_a_run_without_spaces_finds_it(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const found_by[] = {
+        "接続", "接続設定", "VPN接続", "一覧 ファイアウォール", "服务器",
+        "서버", "備份計劃", "計劃",    "接続設定 rotate",       "rotate -覧一覧"};
+    static const char *const found_by_none[] = {"接定", "設定接続", "接続設定 nowhere",
+                                                "\"接続設定\" 接定"};
+    (void)fixture_sql(fixture,
+                      "UPDATE search_entry SET words = search_words('備份計劃書', 'tapes rotate"
+                      " VPN接続設定一覧とファイアウォール。"
+                      "我们的服务器在这里 메일서버에서')"
+                      " WHERE kind = 4 AND id = 1");
+    for (size_t i = 0; i < ARRAY_LEN(found_by); i++)
+        if (strstr(titles(fixture, "acme", found_by[i]), "Backup plan") == NULL)
+            fail_msg("not found by %s", found_by[i]);
+    for (size_t i = 0; i < ARRAY_LEN(found_by_none); i++)
+        assert_string_equal(titles(fixture, "acme", found_by_none[i]), "");
+}
+
 // Where the companies have very many records beside the hits, hits are looked up one by one.
 static void among_very_many_records_no_other_is_found(void **state)
 {
@@ -437,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(only_what_is_in_sight_is_found_and_counted),
         TEST(a_part_of_a_compound_finds_it),
+        TEST(a_word_within_a_run_without_spaces_finds_it),
         TEST(among_very_many_records_no_other_is_found),
         TEST(what_decides_on_sight_is_in_the_indexes),
         TEST(what_a_company_hides_is_not_found),
