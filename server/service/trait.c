@@ -98,6 +98,7 @@ static enum err_code fill_tag(struct content *content, json_t *value, bool shown
 {
     const char *key;
     json_t *member;
+    const bool labelled = content->labelled;
     docbridge__v1__trait__tag__init(tag);
     try_(text_of(content, json_object_get(value, "id"), &tag->upstream_id, reterr));
     if (!shown)
@@ -116,7 +117,9 @@ static enum err_code fill_tag(struct content *content, json_t *value, bool shown
         Docbridge__V1__Trait__TagAttribute *attribute = &all[tag->n_attributes];
         docbridge__v1__trait__tag_attribute__init(attribute);
         try_(content_text(content, key, strlen(key), &attribute->key, reterr));
+        content->labelled = labelled || embedded_secret_is_label(key, strlen(key));
         try_(text_of(content, member, &attribute->value, reterr));
+        content->labelled = labelled;
         tag->attributes[tag->n_attributes++] = attribute;
     }
     return ERR_OK;

@@ -132,10 +132,11 @@ static bool next_value(char **at, size_t *left, struct value *value)
     return true;
 }
 
-// The next string or number of a text in JSON, without its escapes, but no name of a member; false:
-// there is none. What the mask made of it need not be JSON.
+// The next string or number of a text in JSON, without its escapes, but no name of a member, which
+// may label it; false: there is none. What the mask made of it need not be JSON.
 static bool next_leaf(char **at, const char *end, struct value *leaf)
 {
+    leaf->labelled = false;
     while (*at < end) {
         char *in = *at, *out = in;
         const bool quoted = *in == '"';
@@ -161,6 +162,8 @@ static bool next_leaf(char **at, const char *end, struct value *leaf)
         bool is_name = in < end && *in == ':';
         bool is_word = !quoted && memchr("tfn", *leaf->text, 3) != NULL;
         *at = in;
+        if (is_name)
+            leaf->labelled = embedded_secret_is_label(leaf->text, leaf->len);
         if (leaf->len > 0 && !is_name && !is_word)
             return true;
     }
@@ -259,7 +262,7 @@ static bool put_fields(struct value *value, struct buffer *plain)
     if (!mask_as_shown(NULL, value, NULL))
         return false;
     while (next_leaf(&at, value->text + value->len, &leaf))
-        if (leaf.len <= FIELD_MAX_BYTES && !put_field(&leaf, plain))
+        if (!leaf.labelled && leaf.len <= FIELD_MAX_BYTES && !put_field(&leaf, plain))
             return false;
     return true;
 }

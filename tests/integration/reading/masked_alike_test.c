@@ -64,6 +64,8 @@ static const char *const traits[] = {
     " jsonb_build_array(jsonb_build_object('id', 1, 'name', x, 'note', x)))",
     "'nodes', jsonb_build_object('type', 'Configurations', 'values', jsonb_build_array("
     " jsonb_build_object('name', 'x', 'more', jsonb_build_object('password', x))))",
+    "'nodes', jsonb_build_object('type', 'Configurations', 'values', jsonb_build_array("
+    " jsonb_build_object('name', 'x', 'Admin password (local)', x)))",
     "'text', 'Password:', 'zone', x",
 };
 

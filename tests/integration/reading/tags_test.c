@@ -47,6 +47,29 @@ static void tagged_passwords_are_references_alone(void **state)
     }
 }
 
+static void what_an_attribute_calls_a_password_is_masked(void **state)
+{
+    struct fixture *fixture = *state;
+    static char name[] = "companies/acme/flexibleAssets/1";
+    Docbridge__V1__GetFlexibleAssetRequest in = DOCBRIDGE__V1__GET_FLEXIBLE_ASSET_REQUEST__INIT;
+    Docbridge__V1__FlexibleAsset asset;
+    in.name = name;
+    (void)fixture_sql(fixture, RECORDS);
+    (void)fixture_sql(fixture,
+                      "UPDATE flexible_asset_type SET body = '{\"fields\": [{\"key\": \"new\","
+                      "  \"name\": \"New\", \"kind\": \"Tag\"}]}' WHERE id = 77;"
+                      "UPDATE record SET body = '{\"traits\": {\"new\": {\"type\": \"Domains\","
+                      "  \"values\": [{\"admin-password\": \"geheim\", \"note\": \"clear\"}]}}}'"
+                      " WHERE kind = 5 AND id = 1");
+    listed_call(fixture, &documentation_service, "GetFlexibleAsset", &in, &asset);
+    const Docbridge__V1__Trait__Tag *tag = asset.traits[0]->tags->tags[0];
+    assert_int_equal(tag->n_attributes, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(tag->attributes[i]->value,
+                            strcmp(tag->attributes[i]->key, "note") == 0 ? "clear" : "****");
+    assert_int_equal(asset.masked_count, 1);
+}
+
 #define FIELD(key, kind) "{\"key\": \"" key "\", \"name\": \"" key "\", \"kind\": \"" kind "\"}"
 #define TAG(id) "{\"id\": " id ", \"name\": \"Name\", \"resource-url\": \"https://x/1\"}"
 #define TAG_OF(id, organization)                                \
@@ -126,6 +149,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tagged_passwords_are_references_alone, fixture_fresh,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(what_an_attribute_calls_a_password_is_masked, fixture_fresh,
                                         fixture_drop),
         cmocka_unit_test_setup_teardown(tags_tell_what_readers_may_see, fixture_fresh,
                                         fixture_drop),

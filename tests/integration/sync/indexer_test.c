@@ -126,7 +126,7 @@ static void credentials_are_masked_and_noted(void **state)
                "Password **** User Password joe **** pwd=**** and api key: ****");
     assert_sql(fixture, "SELECT fragments FROM search_entry WHERE id = 3901", "edge\npass: ****");
     assert_sql(fixture, "SELECT content || fragments FROM search_entry WHERE id = 3902",
-               "Line two ****json\nline\ntwo\n****");
+               "Line two ****json\nline\ntwo");
     assert_string_equal(having(fixture, "Tr0ub4dor"), "0");
     assert_sql(fixture,
                "SELECT string_agg(kind || ':' || id || ':' || place || ':' || secret_kind, ','"
