@@ -2,7 +2,7 @@
 
 static const struct statement use_sql = {
     "reveal_budget_use",
-    "SELECT full_scope, retry_ms FROM take_reveal_budget($1, $2, $3, $4, $5, $6, $7, $8)"};
+    "SELECT full_scope, retry_ms FROM take_reveal_budget($1, $2, $3, $4, $5, $6, $7, $8, $9)"};
 
 // What take_reveal_budget() would say of many secrets: which budgets are used up is counted once.
 static const struct statement full_sql = {
@@ -33,6 +33,14 @@ static const struct statement put_sql = {
 static const struct statement list_sql = {"reveal_freeze_list",
                                           FREEZE " AND f.id > $2 ORDER BY f.id LIMIT $3"};
 static const struct statement get_sql = {"reveal_freeze_get", FREEZE " AND f.id = $2"};
+
+static const struct statement most_sql = {
+    "reveal_freeze_most",
+    "SELECT t.subject FROM (SELECT u.subject, count(*) AS room,"
+    "   lead(count(*)) OVER (ORDER BY count(*) DESC) AS next_room"
+    "  FROM reveal_use u WHERE u.tenant = $1 AND u.scope = $2 AND u.scope_id = $3"
+    "  GROUP BY u.subject ORDER BY count(*) DESC LIMIT 1) t"
+    " WHERE t.room > coalesce(t.next_room, 0)"};
 
 static const struct statement end_sql = {
     "reveal_freeze_end",
@@ -91,7 +99,8 @@ enum err_code reveal_budget_use(struct tx *tx, const struct reveal_policy *polic
         return ERR_OK;
     try_(tx_query(tx, &use_sql,
                   ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(usage->connection_id),
-                       ARG_INT64(usage->password_id), BUDGETS_ARGS(all), ARG_BOOL(take)),
+                       ARG_INT64(usage->password_id), ARG_TEXT(usage->subject), BUDGETS_ARGS(all),
+                       ARG_BOOL(take)),
                   &rows, reterr));
     if (rows_count(&rows) > 0)
         *ret_excess = (struct reveal_excess){.scope = (int)rows_int64(&rows, 0, 0),
@@ -185,6 +194,18 @@ enum err_code reveal_freeze_get(struct tx *tx, const char *id, struct arena *are
         return err_no_memory(reterr);
     *ret_freeze = freeze;
     return ERR_OK;
+}
+
+enum err_code reveal_freeze_most(struct tx *tx, const struct reveal_freeze *freeze,
+                                 struct arena *arena, const char **ret_subject, struct err *reterr)
+{
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(tx_query(
+        tx, &most_sql,
+        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_INT64(freeze->scope), ARG_TEXT(freeze->scope_id)), &rows,
+        reterr));
+    *ret_subject = rows_count(&rows) == 0 ? "" : rows_text_copy(&rows, 0, 0, arena);
+    return *ret_subject == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
 enum err_code reveal_freeze_end(struct tx *tx, const struct reveal_freeze *freeze, bool *ret_ended,

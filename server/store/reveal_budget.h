@@ -67,6 +67,10 @@ enum err_code reveal_freeze_list(struct tx *tx, const char *after_id, int limit,
 // Finds one. NULL if there is none.
 enum err_code reveal_freeze_get(struct tx *tx, const char *id, struct arena *arena,
                                 struct reveal_freeze **ret_freeze, struct err *reterr) _must_check_;
+// Whose reveals took more of its budget's room than anybody else's. "" if there is no such one.
+enum err_code reveal_freeze_most(struct tx *tx, const struct reveal_freeze *freeze,
+                                 struct arena *arena, const char **ret_subject,
+                                 struct err *reterr) _must_check_;
 // Ends it. The window of its budget begins anew, or the next secret would freeze it again.
 // `*ret_ended` is false if somebody else has ended it.
 enum err_code reveal_freeze_end(struct tx *tx, const struct reveal_freeze *freeze, bool *ret_ended,

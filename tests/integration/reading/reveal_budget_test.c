@@ -302,6 +302,44 @@ static void freezes_companies_and_tenants(void **state)
     assert_int_equal(count, 3);
 }
 
+// Whoever took most room, but left the last reveal to another, does not end the freeze; whoever has
+// only revealed again what had its room, or has no more than another, does.
+static void whoever_took_most_room_does_not_end_it(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *policy, *second; // who takes the second of the two
+    } rows[] = {
+        {"company_limit = 2, company_window_s = 3600, company_freezes = true", "tom"},
+        {"company_limit = 0, tenant_limit = 2, tenant_window_s = 3600, tenant_freezes = true",
+         "tom"},
+        {"tenant_limit = 2", "ada"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bool alone = strcmp(rows[i].second, "tom") == 0;
+        reveals_set_policy(fixture, rows[i].policy);
+        (void)fixture_sql(fixture, "DELETE FROM reveal_use");
+        fixture->caller.subject = "tom";
+        assert_int_equal(reveal(fixture, A), ERR_OK);
+        fixture->caller.subject = rows[i].second;
+        assert_int_equal(reveal(fixture, B), ERR_OK);
+        fixture->caller.subject = "ada";
+        assert_int_equal(reveal(fixture, A), ERR_OK);
+        assert_int_equal(reveal(fixture, B), ERR_OK);
+        fixture->caller.subject = "tina";
+        assert_int_equal(reveal(fixture, C), ERR_REVEAL_BUDGET_EXCEEDED);
+        const char *name = freezes(fixture, 0, NULL)->reveal_freezes[0]->name;
+        assert_int_equal(unfreeze(fixture, name, "mine"), ERR_ANOTHER_PERSON_REQUIRED);
+        if (alone) {
+            fixture->caller.subject = "tom";
+            assert_int_equal(unfreeze(fixture, name, "let me"), ERR_ANOTHER_PERSON_REQUIRED);
+            assert_string_equal(events(fixture, 1), "41|tom|2|ANOTHER_PERSON_REQUIRED|let me|[]");
+        }
+        fixture->caller.subject = "ada";
+        assert_int_equal(unfreeze(fixture, name, "a migration"), ERR_OK);
+    }
+}
+
 // A freeze that comes while upstream is asked counts before the value is released.
 static void a_freeze_in_the_middle_closes_the_gate(void **state)
 {
@@ -386,10 +424,15 @@ static void holds_over_all_servers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(counts_distinct_secrets_in_a_sliding_window),    TEST(lists_say_what_has_no_room),
-        TEST(counts_a_company_and_a_tenant_over_their_users), TEST(counts_in_all_or_none),
-        TEST(freezes_until_another_person_ends_it),           TEST(freezes_companies_and_tenants),
-        TEST(a_freeze_in_the_middle_closes_the_gate),         TEST(holds_over_all_servers),
+        TEST(counts_distinct_secrets_in_a_sliding_window),
+        TEST(lists_say_what_has_no_room),
+        TEST(counts_a_company_and_a_tenant_over_their_users),
+        TEST(counts_in_all_or_none),
+        TEST(freezes_until_another_person_ends_it),
+        TEST(freezes_companies_and_tenants),
+        TEST(whoever_took_most_room_does_not_end_it),
+        TEST(a_freeze_in_the_middle_closes_the_gate),
+        TEST(holds_over_all_servers),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
