@@ -214,6 +214,56 @@ static void a_later_value_of_an_entry_that_comes_back_closes(void **state)
     assert_string_equal(list(fixture, ""), "tom:9002 1 1, tom:9001 2 1");
 }
 
+// A connection that has what c1 has of organization 41, as one of this company.
+static void connect_again(struct fixture *fixture, const char *id, const char *company,
+                          const char *update_time)
+{
+    static const char sql[] =
+        "INSERT INTO connection (tenant, id, display_name, provider, region, state, create_time,"
+        "  update_time) VALUES ('t1', '%1$s', 'Again', 1, 1, 3, now(), now());"
+        "INSERT INTO organization (tenant, connection_id, id, display_name, name_key, body,"
+        "  content_hash, discover_time, update_time) VALUES"
+        "  ('t1', '%1$s', 41, 'Acme', 'acme', '{}', '', now(), now());"
+        "INSERT INTO mapping (tenant, connection_id, organization_id, company_id, source,"
+        "  actor_subject, actor_display_name, actor_kind, create_time) VALUES"
+        "  ('t1', '%1$s', 41, '%2$s', 1, 'ada', 'Ada', 1, now());"
+        "INSERT INTO record_password (tenant, connection_id, kind, id, organization_id,"
+        "  display_name, body, content_hash, password_update_time)"
+        "  VALUES ('t1', '%1$s', 9, 9001, 41, 'Firewall admin', '{}', '', %3$s)";
+    (void)fixture_sql(fixture, arena_printf(&fixture->arena, sql, id, company, update_time));
+}
+
+// Whoever deletes the connection and connects the account again has the same entries.
+static void goes_on_in_a_later_connection(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char where[] = "SELECT string_agg(DISTINCT connection_id, ' ') FROM exposure";
+    upstream.live.password_update_time_us = MARCH_US;
+    reveal_as(fixture, "tina", A);
+    reveal_as(fixture, "tom", A);
+    assert_string_equal(list(fixture, ""), "tom:9001 1 1, tina:9001 1 1");
+    // Not while the old one is there, nor for another company.
+    connect_again(fixture, "c2", "acme", "NULL");
+    assert_string_equal(fixture_sql(fixture, where), "c1");
+    (void)fixture_sql(fixture, "UPDATE connection SET state = 4");
+    connect_again(fixture, "c3", "beta", "'2026-03-02Z'");
+    assert_string_equal(fixture_sql(fixture, where), "c1");
+    connect_again(fixture, "c4", "acme", "NULL");
+    assert_string_equal(fixture_sql(fixture, where), "c4");
+    assert_string_equal(list(fixture, ""), "tom:9001 1 1, tina:9001 1 1");
+    (void)fixture_sql(fixture, "UPDATE record SET password_update_time = '2026-03-02Z'"
+                               " WHERE connection_id = 'c4'");
+    assert_string_equal(list(fixture, ""), "tom:9001 2 1, tina:9001 2 1");
+    // Of two that were left behind one goes on, and closes with what comes.
+    (void)fixture_sql(
+        fixture, "UPDATE connection SET state = 4; UPDATE exposure SET rotate_time = NULL;"
+                 "INSERT INTO exposure SELECT 't1', 'c0', 9001, 'tom', 'older', 'Tom', 1, 'acme',"
+                 " '', '', 1, now() - interval '1 year', now() - interval '1 year'");
+    connect_again(fixture, "c5", "acme", "'2026-03-02Z'");
+    assert_string_equal(list(fixture, ""), "tom:9001 2 1, tina:9001 2 1, tom:9001 1 1");
+    assert_string_equal(fixture_sql(fixture, where), "c0 c5");
+}
+
 // Without a time of upstream's for what was seen, what came to be after the reveal is another.
 static void a_value_of_unknown_age_closes_by_the_time_of_its_reveal(void **state)
 {
@@ -425,6 +475,7 @@ int main(void)
         TEST(notes_only_what_was_given_out),
         TEST(a_later_value_of_the_sync_closes),
         TEST(a_later_value_of_an_entry_that_comes_back_closes),
+        TEST(goes_on_in_a_later_connection),
         TEST(a_value_of_unknown_age_closes_by_the_time_of_its_reveal),
         TEST(the_answer_of_a_reveal_closes_what_others_saw),
         TEST(what_is_entered_together_closes_as_if_one_by_one),

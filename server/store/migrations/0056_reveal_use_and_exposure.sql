@@ -1,6 +1,6 @@
--- Whose reveal took a secret's room in a budget, so that whoever took most of a company's or a tenant's
--- does not end its freeze. A later reveal of the same secret takes no room: it stays the first one's.
--- '': counted before this was known.
+-- Whose reveal took a secret's room in a budget, so that whoever took most of a company's or a
+-- tenant's does not end its freeze. A later reveal of the same secret takes no room: it stays the
+-- first one's. '': counted before this was known.
 ALTER TABLE reveal_use ADD subject text NOT NULL DEFAULT '';
 
 -- As in 0017 in all else.
@@ -46,5 +46,33 @@ BEGIN
             ON CONFLICT (tenant, scope, scope_id, connection_id, password_id)
             DO UPDATE SET use_time = excluded.use_time;
     END LOOP;
+END
+$$;
+
+-- An account that is connected again after its connection was deleted brings the same entries: what
+-- was seen of them goes on there, or nothing would ever close it and the next reveal would open
+-- another. An id upstream is one entry's, in its region; together with the company it is no other's.
+CREATE INDEX exposure_by_password ON exposure (tenant, password_id);
+
+-- As in 0050 in all else.
+CREATE OR REPLACE FUNCTION close_exposures_of_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM update_exposures(a.tenant) FROM (SELECT DISTINCT tenant FROM added) a;
+    UPDATE exposure e SET connection_id = a.connection_id
+        FROM added a JOIN mapping m ON (m.tenant, m.connection_id, m.organization_id) =
+            (a.tenant, a.connection_id, a.organization_id)
+        WHERE e.tenant = a.tenant AND e.password_id = a.id AND e.company_id = m.company_id
+            AND NOT EXISTS (SELECT FROM connection c     -- 4: being deleted
+                WHERE c.tenant = e.tenant AND c.id = e.connection_id AND c.state <> 4)
+            -- Of several that were deleted, the last one's.
+            AND NOT EXISTS (SELECT FROM exposure o WHERE o.tenant = e.tenant
+                AND o.password_id = e.password_id AND o.subject = e.subject
+                AND (o.connection_id = a.connection_id
+                     OR (o.last_reveal_time, o.id) > (e.last_reveal_time, e.id)));
+    UPDATE exposure e SET rotate_time = a.password_update_time FROM added a
+        WHERE e.tenant = a.tenant AND e.connection_id = a.connection_id
+            AND e.password_id = a.id AND e.rotate_time IS NULL
+            AND a.password_update_time > coalesce(e.seen_update_time, e.last_reveal_time);
+    RETURN NULL;
 END
 $$;
