@@ -8,7 +8,7 @@
 #include "server/base/clock.h"
 #include "server/base/utf8.h"
 
-enum { CHANGES_BYTES_MAX = 1024 * 1024, NAME_BYTES_MAX = 4096, SYSTEM_BYTES = 96 };
+enum { CHANGES_BYTES_MAX = 1024 * 1024, NAME_BYTES_MAX = 4096, SYSTEM_BYTES = 96, AT_ONCE = 128 };
 
 static void write_value(struct buffer *buffer, const char *value)
 {
@@ -158,6 +158,36 @@ enum err_code audit_append(struct tx *tx, const struct request *request,
     if (strcmp(request->caller->tenant, tx_tenant(tx)) != 0)
         return err_set(reterr, ERR_INTERNAL, "an audit event of another tenant");
     return append(tx, event, request->caller, request, ret_sequence, reterr);
+}
+
+// At most AT_ONCE.
+static enum err_code append_some(struct tx *tx, const struct request *request,
+                                 const struct audit_event *events, size_t count,
+                                 struct buffer *changes, struct err *reterr)
+{
+    struct audit_event_row rows[AT_ONCE], *all[AT_ONCE];
+    for (size_t i = 0; i < count; i++) {
+        all[i] = &rows[i];
+        try_(audit_row_of(&events[i], request->caller, request, &changes[i], &rows[i], reterr));
+    }
+    try_(audit_chain(tx, all, count, reterr));
+    return audit_event_insert(tx, all, count, reterr);
+}
+
+enum err_code audit_append_many(struct tx *tx, const struct request *request,
+                                const struct audit_event *events, size_t count, struct err *reterr)
+{
+    enum err_code code = ERR_OK;
+    if (strcmp(request->caller->tenant, tx_tenant(tx)) != 0)
+        return err_set(reterr, ERR_INTERNAL, "an audit event of another tenant");
+    for (size_t first = 0; first < count && code == ERR_OK; first += AT_ONCE) {
+        struct buffer changes[AT_ONCE] = {{0}};
+        size_t some = count - first < AT_ONCE ? count - first : AT_ONCE;
+        code = append_some(tx, request, &events[first], some, changes, reterr);
+        for (size_t i = 0; i < some; i++)
+            buffer_done(&changes[i]);
+    }
+    return code;
 }
 
 enum err_code audit_append_operator(struct tx *tx, const struct request *request,

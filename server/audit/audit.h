@@ -94,6 +94,10 @@ struct audit_event {
 enum err_code audit_append(struct tx *tx, const struct request *request,
                            const struct audit_event *event, int64_t *ret_sequence,
                            struct err *reterr) _must_check_;
+// The same for many at once, in a few statements.
+enum err_code audit_append_many(struct tx *tx, const struct request *request,
+                                const struct audit_event *events, size_t count,
+                                struct err *reterr) _must_check_;
 // The same for an operator, whose doing reaches into all tenants: `tx` may be of any. The request's
 // caller holds PERMISSION_OPERATE_SERVICE, or it is INTERNAL.
 enum err_code audit_append_operator(struct tx *tx, const struct request *request,

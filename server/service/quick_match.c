@@ -29,7 +29,7 @@
 // So many of what did not match are told with the nearest names; each costs a search of its own.
 enum { NEAREST_MAX = 100 };
 
-// An event has room for so many mappings; each row of a mapping says who made it, and when.
+// The event of the whole has room for so many mappings; each has one of its own.
 enum { OUTCOMES = OUTCOME(PSA_TYPE_UNKNOWN) + 1, AUDITED_MAX = 4000 };
 
 HANDLER(quick_match, QuickMatchRequest, QuickMatchResponse)
@@ -138,7 +138,41 @@ static enum err_code fill_nearest(struct tx *tx, const struct request *request,
     return ERR_OK;
 }
 
-// One event: how many had which outcome, then the mappings made.
+// An event of each company that got an organization, as of a mapping by hand: an auditor who looks
+// at one company, or sees no other, finds by whom and from when on its passwords could be reached.
+static enum err_code audit_each(struct tx *tx, const struct request *request,
+                                const struct mapping_verdict *verdicts,
+                                const Docbridge__V1__QuickMatchResponse *out, struct err *reterr)
+{
+    struct arena *arena = request->arena;
+    size_t most = (size_t)out->matched_count, made = 0;
+    struct audit_event *events = arena_calloc(arena, most + 1, sizeof(*events));
+    struct audit_change *changes = arena_calloc(arena, most + 1, sizeof(*changes));
+    if (events == NULL || changes == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < out->n_results; i++) {
+        const Docbridge__V1__QuickMatchResponse__Result *result = out->results[i];
+        if (!matched(&verdicts[i]))
+            continue;
+        changes[made] = (struct audit_change){"mapping.company", NULL, result->company};
+        events[made] = (struct audit_event){
+            .type = AUDIT_MAPPING,
+            .phase = AUDIT_SINGLE,
+            .outcome = AUDIT_SUCCEEDED,
+            .resource = result->organization,
+            .resource_display_name = result->organization_display_name,
+            .company_id = verdicts[i].company_id,
+            .company_display_name = verdicts[i].company_display_name,
+            .organization = result->organization,
+            .changes = &changes[made],
+            .change_count = 1,
+        };
+        made++;
+    }
+    return audit_append_many(tx, request, events, made, reterr);
+}
+
+// One event of the whole: how many had which outcome, then the mappings made.
 static enum err_code audit_match(struct tx *tx, const struct request *request,
                                  const struct connection *connection,
                                  const Docbridge__V1__QuickMatchResponse *out, struct err *reterr)
@@ -177,7 +211,9 @@ static enum err_code audit_match(struct tx *tx, const struct request *request,
 }
 
 static enum err_code apply(struct tx *tx, const struct request *request,
-                           const struct connection *connection, const struct mapping_match *match,
+                           const struct connection *connection,
+                           const struct mapping_verdict *verdicts,
+                           const struct mapping_match *match,
                            Docbridge__V1__QuickMatchResponse *out, struct err *reterr)
 {
     if (match->count > 0) {
@@ -189,6 +225,7 @@ static enum err_code apply(struct tx *tx, const struct request *request,
         try_(mapping_mark(tx, connection->id, match->organization_ids, match->count, reterr));
         try_(mapping_request_run(tx, request, connection, match->organization_ids, match->count,
                                  &out->sync_run, reterr));
+        try_(audit_each(tx, request, verdicts, out, reterr));
     }
     return audit_match(tx, request, connection, out, reterr);
 }
@@ -217,7 +254,7 @@ static enum err_code quick_match(struct request *request,
     if (in->validate_only)
         return ERR_OK;
     try_(collect(request->arena, verdicts, count, &match, reterr));
-    try_(apply(tx, request, connection, &match, out, reterr));
+    try_(apply(tx, request, connection, verdicts, &match, out, reterr));
     try_(tx_commit(&tx, reterr));
     sync_wake(request->backend->sync);
     statistics_make_first(request->backend->store, request->caller->tenant);

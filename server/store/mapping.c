@@ -117,10 +117,12 @@ static const struct statement judge_sql = {
     "  coalesce(f.candidates, s.candidates) AS candidates"
     " FROM live l CROSS JOIN psa_in_use u LEFT JOIN first f ON f.id = l.id"
     " LEFT JOIN second s ON s.id = l.id LEFT JOIN other_kind k ON k.id = l.id)"
-    " SELECT id, display_name, outcome,"
-    "  coalesce(mapped_company, CASE WHEN outcome IN (1, 2) THEN company_id END, ''),"
-    "  CASE WHEN outcome IN (5, 9, 10) THEN coalesce(candidates, '{}') ELSE '{}' END"
-    " FROM verdict ORDER BY display_name, id"};
+    " SELECT v.id, v.display_name, v.outcome, coalesce(c.id, ''),"
+    "  CASE WHEN v.outcome IN (5, 9, 10) THEN coalesce(v.candidates, '{}') ELSE '{}' END,"
+    "  coalesce(c.display_name, '')"
+    " FROM verdict v LEFT JOIN company c ON c.tenant = $1 AND c.id ="
+    "  coalesce(v.mapped_company, CASE WHEN v.outcome IN (1, 2) THEN v.company_id END)"
+    " ORDER BY v.display_name, v.id"};
 
 // Until the tables' statistics are made, some minutes after the first inventory, the planner takes
 // each part of the judgement for a single row and would join thousands of them by nested loops.
@@ -223,7 +225,9 @@ enum err_code mapping_judge(struct tx *tx, const char *connection_id, int psa_ty
         verdict->outcome = (int)rows_int64(&rows, row, 2);
         verdict->company_id = rows_text_copy(&rows, row, 3, arena);
         verdict->candidates = rows_texts(&rows, row, 4, arena, &verdict->candidate_count);
+        verdict->company_display_name = rows_text_copy(&rows, row, 5, arena);
         if (verdict->organization_display_name == NULL || verdict->company_id == NULL ||
+            verdict->company_display_name == NULL ||
             (verdict->candidates == NULL && rows_len(&rows, row, 4) > 2)) // {}: none
             return err_no_memory(reterr);
     }

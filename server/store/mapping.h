@@ -57,6 +57,7 @@ struct mapping_verdict {
     const char *organization_display_name;
     int outcome;            // docbridge.v1.QuickMatchResponse.Outcome
     const char *company_id; // matched, or mapped before; "": none
+    const char *company_display_name;
     const char *const *candidates;
     size_t candidate_count;
 };

@@ -157,6 +157,15 @@ static void judges_each(void **state)
     const char *changes = fixture_changes(fixture, 5);
     assert_non_null(strstr(changes, "AMBIGUOUS_NAME"));
     assert_non_null(strstr(changes, "companies/by-psa"));
+    // Each company's auditor finds its own.
+    assert_string_equal(
+        fixture_sql(fixture, "SELECT string_agg(concat_ws('|', company_id, company_display_name,"
+                             " actor_subject, organization, resource_display_name, changes), ' '"
+                             " ORDER BY company_id) FROM audit_event WHERE type = 4"),
+        "by-name|two|ada|connections/c1/organizations/2|two|"
+        "[{\"field\":\"mapping.company\",\"old\":null,\"new\":\"companies/by-name\"}] "
+        "by-psa|one|ada|connections/c1/organizations/1|another name|"
+        "[{\"field\":\"mapping.company\",\"old\":null,\"new\":\"companies/by-psa\"}]");
 }
 
 static void is_idempotent(void **state)
@@ -286,6 +295,9 @@ static void matches_a_large_account(void **state)
         " FROM generate_series(1, 5000) n");
     match(fixture, false, &out);
     assert_int_equal(out.matched_count, 5000);
+    assert_string_equal(fixture_sql(fixture, "SELECT count(DISTINCT company_id) || ' ' ||"
+                                             " count(*) FROM audit_event WHERE type = 4"),
+                        "5000 5000");
     // The pages that an administrator looks at next are planned with knowledge of what there is.
     assert_string_equal(fixture_sql(fixture,
                                     "SELECT count(*) FROM pg_class WHERE reltuples = 5000 AND"
