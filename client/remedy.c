@@ -20,7 +20,7 @@ static const struct remedy table[] = {
     {"UPSTREAM_RECORD_RESTRICTED", EXIT_DENIED, "password",
      "the record is restricted in IT Glue; its owner there can share it"},
     {"ANOTHER_PERSON_REQUIRED", EXIT_DENIED, "reveal_freeze",
-     "have another administrator look at what was revealed and end the freeze"},
+     "have another administrator look at what was revealed and do this"},
     {"REVEALS_FROZEN", EXIT_PRECONDITION, NULL,
      "too many passwords were revealed; an administrator other than you can end it: docbridge "
      "policy freezes, then docbridge policy unfreeze"},

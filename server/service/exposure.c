@@ -228,9 +228,23 @@ static enum err_code check_open(const struct exposure *exposure, struct err *ret
     return ERR_INVALID_STATE_TRANSITION;
 }
 
+// Whoever saw it does not say that it is dealt with: who leaves would strike out what to change.
+static enum err_code check_person(const struct principal *caller, const struct exposure *exposure,
+                                  const char *name, struct err *reterr)
+{
+    if (caller->actor == ACTOR_HUMAN && strcmp(caller->subject, exposure->subject) != 0)
+        return ERR_OK;
+    (void)err_set(reterr, ERR_ANOTHER_PERSON_REQUIRED,
+                  "a person other than the one who saw the password must say that it is dealt "
+                  "with");
+    err_meta(reterr, "exposure", "%s", name);
+    return ERR_ANOTHER_PERSON_REQUIRED;
+}
+
+// The verdict, also if it is a refusal.
 static enum err_code audit_resolved(struct tx *tx, const struct request *request, const char *name,
                                     const struct exposure *exposure, const char *note,
-                                    struct err *reterr)
+                                    enum err_code verdict, struct err *reterr)
 {
     const struct audit_change changes[] = {{"state", "OPEN", "RESOLVED"},
                                            {"viewer", exposure->subject, exposure->subject}};
@@ -238,14 +252,15 @@ static enum err_code audit_resolved(struct tx *tx, const struct request *request
                         &(struct audit_event){
                             .type = AUDIT_EXPOSURE_RESOLVE,
                             .phase = AUDIT_SINGLE,
-                            .outcome = AUDIT_SUCCEEDED,
+                            .outcome = verdict == ERR_OK ? AUDIT_SUCCEEDED : AUDIT_DENIED,
+                            .error = verdict,
                             .resource = name,
                             .resource_display_name = exposure->password_display_name,
                             .company_id = exposure->company_id,
                             .company_display_name = exposure->company_display_name,
                             .reason = note,
                             .changes = changes,
-                            .change_count = ARRAY_LEN(changes),
+                            .change_count = verdict == ERR_OK ? ARRAY_LEN(changes) : 0,
                         },
                         NULL, reterr);
 }
@@ -258,6 +273,7 @@ static enum err_code resolve_exposure(struct request *request,
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct exposure *exposure;
     struct name name;
+    struct err cause;
     try_(name_parse(in->name, "exposures/{exposure}", "name", arena, &name, reterr));
     try_(field_text(in->note, "note", NOTE_MAX, reterr));
     try_(request_begin(request, &tx, reterr));
@@ -267,8 +283,18 @@ static enum err_code resolve_exposure(struct request *request,
         return err_not_found(reterr, in->name);
     try_(field_etag_check(in->etag, exposure->reveal_count, arena, reterr));
     try_(check_open(exposure, reterr));
+    enum err_code verdict = check_person(request->caller, exposure, in->name, reterr);
+    if (verdict != ERR_OK) {
+        enum err_code written =
+            audit_resolved(tx, request, in->name, exposure, in->note, verdict, &cause);
+        if (written == ERR_OK)
+            written = tx_commit(&tx, &cause);
+        if (written != ERR_OK && reterr != NULL)
+            *reterr = cause;
+        return written != ERR_OK ? written : verdict;
+    }
     try_(exposure_resolve(tx, name.exposure, request->caller, in->note, clock_wall_us(), reterr));
-    try_(audit_resolved(tx, request, in->name, exposure, in->note, reterr));
+    try_(audit_resolved(tx, request, in->name, exposure, in->note, ERR_OK, reterr));
     try_(exposure_get(tx, name.exposure, arena, &exposure, reterr));
     try_(tx_commit(&tx, reterr));
     return fill(arena, exposure, out, reterr);

@@ -415,7 +415,16 @@ static void is_resolved_with_a_word(void **state)
     reveal_as(fixture, "tom", A);
     assert_string_equal(list(fixture, ""), "tom:9001 1 1");
     const char *name = listed.exposures[0]->name;
+    // Not by whoever saw it, nor by a machine.
+    assert_int_equal(resolve(fixture, name, "never mind", ""), ERR_ANOTHER_PERSON_REQUIRED);
+    assert_string_equal(err_meta_get(&reveal_err, "exposure"), name);
+    assert_string_equal(last_event(fixture), "3 2 ANOTHER_PERSON_REQUIRED 0 f 0");
+    fixture->caller.subject = "robot";
+    fixture->caller.actor = ACTOR_AGENT;
+    assert_int_equal(resolve(fixture, name, "never mind", ""), ERR_ANOTHER_PERSON_REQUIRED);
+    assert_string_equal(list(fixture, "open = true"), "tom:9001 1 1");
     fixture->caller.subject = "ada";
+    fixture->caller.actor = ACTOR_HUMAN;
     assert_int_equal(resolve(fixture, name, " ", ""), ERR_FIELD_INVALID);
     assert_int_equal(resolve(fixture, name, "x", "r7"), ERR_ETAG_MISMATCH);
     assert_int_equal(resolve(fixture, "exposures/none", "x", ""), ERR_RESOURCE_NOT_FOUND);
