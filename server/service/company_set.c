@@ -13,7 +13,8 @@
 #include "server/service/services.h"
 #include "server/store/company_set.h"
 
-enum { MEMBERS_MAX = 10000 };
+// An event has room for so many companies.
+enum { MEMBERS_MAX = 10000, AUDITED_MAX = 4000 };
 
 HANDLER(upsert_company_set, UpsertCompanySetRequest, CompanySet)
 HANDLER(get_company_set, GetCompanySetRequest, CompanySet)
@@ -114,24 +115,62 @@ static enum err_code has(struct tx *tx, const struct company_set *set,
     return company_set_holds(tx, set->id, members->ids, members->count, ret_has, reterr);
 }
 
-// `old` or `new` is NULL where there is none.
-static enum err_code audit_set(struct tx *tx, const struct request *request, const char *name,
-                               const struct company_set *old, const struct company_set *new,
-                               struct err *reterr)
+// What came and went: of a set that names another company than before the number alone tells
+// nothing.
+static enum err_code compare(struct arena *arena, const struct members *old,
+                             const struct members *new, struct audit_change *changes,
+                             size_t *ret_count, struct err *reterr)
 {
-    char counts[2][16];
-    (void)snprintf(counts[0], sizeof(counts[0]), "%d", old == NULL ? 0 : old->company_count);
-    (void)snprintf(counts[1], sizeof(counts[1]), "%d", new == NULL ? 0 : new->company_count);
-    const struct audit_change change = {"company_count", old == NULL ? NULL : counts[0],
-                                        new == NULL ? NULL : counts[1]};
-    return audit_append(tx, request,
-                        &(struct audit_event){.type = AUDIT_COMPANY,
-                                              .phase = AUDIT_SINGLE,
-                                              .outcome = AUDIT_SUCCEEDED,
-                                              .resource = name,
-                                              .changes = &change,
-                                              .change_count = 1},
-                        NULL, reterr);
+    size_t count = 0;
+    for (size_t i = 0, j = 0; i < old->count || j < new->count;) {
+        int order = i == old->count ? 1 : j == new->count ? -1 : strcmp(old->ids[i], new->ids[j]);
+        const char *company =
+            order == 0 ? ""
+                       : arena_printf(arena, "companies/%s", order < 0 ? old->ids[i] : new->ids[j]);
+        if (company == NULL)
+            return err_no_memory(reterr);
+        if (order != 0)
+            changes[count++] = (struct audit_change){"companies", order < 0 ? company : NULL,
+                                                     order < 0 ? NULL : company};
+        i += order <= 0;
+        j += order >= 0;
+    }
+    *ret_count = count;
+    return ERR_OK;
+}
+
+// Who sees what by a set is in the trail whole, in as many events as it takes.
+static enum err_code audit_set(struct tx *tx, const struct request *request, const char *name,
+                               const struct company_set *old, const struct members *had,
+                               const struct members *now, struct err *reterr)
+{
+    static const struct members none = {NULL, 0};
+    char counts[2][24];
+    size_t count;
+    (void)snprintf(counts[0], sizeof(counts[0]), "%zu", had->count);
+    (void)snprintf(counts[1], sizeof(counts[1]), "%zu", now == NULL ? 0 : now->count);
+    struct audit_change *changes = arena_calloc(
+        request->arena, had->count + (now == NULL ? 0 : now->count) + 1, sizeof(*changes));
+    if (changes == NULL)
+        return err_no_memory(reterr);
+    const struct audit_change number = {"company_count", old == NULL ? NULL : counts[0],
+                                        now == NULL ? NULL : counts[1]};
+    try_(compare(request->arena, had, now == NULL ? &none : now, &changes[1], &count, reterr));
+    // Each event begins with the number, in the place of what the one before it ended with.
+    for (size_t told = 0; told == 0 || told < count; told += AUDITED_MAX) {
+        size_t rest = count - told;
+        changes[told] = number;
+        try_(audit_append(
+            tx, request,
+            &(struct audit_event){.type = AUDIT_COMPANY,
+                                  .phase = AUDIT_SINGLE,
+                                  .outcome = AUDIT_SUCCEEDED,
+                                  .resource = name,
+                                  .changes = &changes[told],
+                                  .change_count = 1 + (rest < AUDITED_MAX ? rest : AUDITED_MAX)},
+            NULL, reterr));
+    }
+    return ERR_OK;
 }
 
 static enum err_code replace(struct tx *tx, const struct request *request, const char *name,
@@ -139,9 +178,11 @@ static enum err_code replace(struct tx *tx, const struct request *request, const
                              const struct members *members, struct company_set **ret_set,
                              struct err *reterr)
 {
+    struct members had;
+    try_(company_set_members(tx, id, request->arena, &had.ids, &had.count, reterr));
     try_(company_set_put(tx, id, members->ids, members->count, clock_wall_us(), reterr));
     try_(company_set_get(tx, id, false, request->arena, ret_set, reterr));
-    return audit_set(tx, request, name, old, *ret_set, reterr);
+    return audit_set(tx, request, name, old, &had, members, reterr);
 }
 
 static enum err_code upsert_company_set(struct request *request,
@@ -230,6 +271,7 @@ static enum err_code delete_company_set(struct request *request,
                                         struct err *reterr)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct members had;
     struct company_set *set;
     const char *id;
     (void)out;
@@ -239,7 +281,8 @@ static enum err_code delete_company_set(struct request *request,
     if (set == NULL)
         return err_not_found(reterr, in->name);
     try_(field_etag_check(in->etag, set->revision, request->arena, reterr));
+    try_(company_set_members(tx, id, request->arena, &had.ids, &had.count, reterr));
     try_(company_set_delete(tx, id, reterr));
-    try_(audit_set(tx, request, in->name, set, NULL, reterr));
+    try_(audit_set(tx, request, in->name, set, &had, NULL, reterr));
     return tx_commit(&tx, reterr);
 }

@@ -8,7 +8,7 @@ static const struct statement lock_sql = {"company_set_lock",
 static const struct statement list_sql = {"company_set_list",
                                           COLUMNS " AND id > $2 ORDER BY id LIMIT $3"};
 static const struct statement members_sql = {
-    "company_set_members", "SELECT array_agg(company_id ORDER BY company_id)"
+    "company_set_members", "SELECT array_agg(company_id ORDER BY company_id COLLATE \"C\")"
                            " FROM company_set_member WHERE tenant = $1 AND set_id = $2"};
 static const struct statement put_sql = {
     "company_set_put",

@@ -21,7 +21,7 @@ struct company_set {
 // Finds one; NULL if there is none. `lock` holds it until the transaction ends.
 enum err_code company_set_get(struct tx *tx, const char *id, bool lock, struct arena *arena,
                               struct company_set **ret_set, struct err *reterr) _must_check_;
-// The ids of its companies, sorted.
+// The ids of its companies, sorted as strcmp() does.
 enum err_code company_set_members(struct tx *tx, const char *id, struct arena *arena,
                                   const char *const **ret_ids, size_t *ret_count,
                                   struct err *reterr) _must_check_;

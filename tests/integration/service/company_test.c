@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "docbridge/v1/company.pb-c.h"
+#include "docbridge/v1/company_set.pb-c.h"
 
 enum { BATCH = 4 };
 
@@ -287,6 +288,57 @@ static void a_mapping_in_the_middle_wins(void **state)
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM company"), BATCH);
 }
 
+// A set of the companies a to z that are named, by a letter each.
+static void put_set(struct fixture *fixture, const char *letters)
+{
+    static char names[26][16], *list[26];
+    static char name[] = "companySets/team";
+    Docbridge__V1__UpsertCompanySetRequest in = DOCBRIDGE__V1__UPSERT_COMPANY_SET_REQUEST__INIT;
+    Docbridge__V1__CompanySet set = DOCBRIDGE__V1__COMPANY_SET__INIT, out;
+    in.company_set = &set;
+    set.name = name;
+    set.companies = list;
+    for (; letters[set.n_companies] != '\0'; set.n_companies++) {
+        list[set.n_companies] = names[set.n_companies];
+        (void)snprintf(names[set.n_companies], sizeof(names[0]), "companies/%c",
+                       letters[set.n_companies]);
+    }
+    assert_int_equal(fixture_call(fixture, &company_set_service, "UpsertCompanySet", &in, &out),
+                     ERR_OK);
+}
+
+// What the latest event tells, each as field:old>new.
+static const char *told(struct fixture *fixture)
+{
+    return fixture_sql(
+        fixture, "SELECT string_agg(concat(c->>'field', ':', c->>'old', '>', c->>'new'), ' ')"
+                 " FROM (SELECT changes::json FROM audit_event ORDER BY sequence DESC LIMIT 1) e,"
+                 " json_array_elements(e.changes) c");
+}
+
+// One company in another's place, and back again, would be seen by nobody in the numbers.
+static void a_set_tells_who_comes_and_goes(void **state)
+{
+    struct fixture *fixture = *state;
+    static char name[] = "companySets/team";
+    Docbridge__V1__DeleteCompanySetRequest in = DOCBRIDGE__V1__DELETE_COMPANY_SET_REQUEST__INIT;
+    Docbridge__V1__DeleteCompanySetResponse out;
+    put_set(fixture, "bZ");
+    assert_string_equal(told(fixture),
+                        "company_count:>2 companies:>companies/Z companies:>companies/b");
+    put_set(fixture, "acZ");
+    assert_string_equal(told(fixture), "company_count:2>3 companies:>companies/a"
+                                       " companies:companies/b> companies:>companies/c");
+    put_set(fixture, "acY");
+    assert_string_equal(told(fixture), "company_count:3>3 companies:>companies/Y"
+                                       " companies:companies/Z>");
+    in.name = name;
+    assert_int_equal(fixture_call(fixture, &company_set_service, "DeleteCompanySet", &in, &out),
+                     ERR_OK);
+    assert_string_equal(told(fixture), "company_count:3> companies:companies/Y>"
+                                       " companies:companies/a> companies:companies/c>");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +350,7 @@ int main(void)
         TEST(hides_what_is_out_of_scope),
         TEST(deletes_what_is_not_mapped),
         TEST(a_mapping_in_the_middle_wins),
+        TEST(a_set_tells_who_comes_and_goes),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
