@@ -16,6 +16,7 @@
 #include "server/service/name.h"
 #include "server/service/page.h"
 #include "server/service/services.h"
+#include "server/service/word.h"
 #include "server/store/company.h"
 
 enum { BATCH_MAX = 1000, DISPLAY_NAME_MAX = 255, EXTERNAL_ID_MAX = 255 };
@@ -171,6 +172,66 @@ static enum err_code parse_batch(const struct request *request,
     return check_distinct(request->arena, ids, in->n_companies, reterr);
 }
 
+static const struct company_push *push_of(const struct company_push *pushes, size_t count,
+                                          const char *id)
+{
+    size_t i = 0;
+    while (i + 1 < count && strcmp(pushes[i].id, id) != 0)
+        i++;
+    return &pushes[i];
+}
+
+static const char *psa_word(int psa_type)
+{
+    return psa_type == 0 ? NULL
+                         : word_of(&docbridge__v1__psa_type__descriptor, "PSA_TYPE_", psa_type);
+}
+
+static const char *text_or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+// What a company was called and is called, and by which id the PSA knows it, decides what Quick
+// Match maps to it and what other events call it: told of each that is pushed as another.
+static enum err_code audit_differing(struct tx *tx, const struct request *request,
+                                     const struct company *old, size_t count,
+                                     const struct company_push *pushes, size_t push_count,
+                                     struct err *reterr)
+{
+    struct audit_event *events = arena_calloc(request->arena, count + 1, sizeof(*events));
+    struct audit_change(*changes)[3] = arena_calloc(request->arena, count + 1, sizeof(*changes));
+    if (events == NULL || changes == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        const struct company_push *new = push_of(pushes, push_count, old[i].id);
+        size_t made = 0;
+        if (strcmp(old[i].display_name, new->display_name) != 0)
+            changes[i][made++] =
+                (struct audit_change){"display_name", old[i].display_name, new->display_name};
+        if (old[i].psa_type != new->psa_type)
+            changes[i][made++] = (struct audit_change){"psa.type", psa_word(old[i].psa_type),
+                                                       psa_word(new->psa_type)};
+        if (strcmp(old[i].psa_external_id, new->psa_external_id) != 0)
+            changes[i][made++] =
+                (struct audit_change){"psa.external_id", text_or_null(old[i].psa_external_id),
+                                      text_or_null(new->psa_external_id)};
+        const char *name = arena_printf(request->arena, "companies/%s", old[i].id);
+        if (name == NULL)
+            return err_no_memory(reterr);
+        events[i] = (struct audit_event){.type = AUDIT_COMPANY,
+                                         .phase = AUDIT_SINGLE,
+                                         .outcome = AUDIT_SUCCEEDED,
+                                         .resource = name,
+                                         .resource_display_name = new->display_name,
+                                         .company_id = old[i].id,
+                                         .company_display_name = new->display_name,
+                                         .changes = changes[i],
+                                         .change_count = made};
+    }
+    return audit_append_many(tx, request, events, count, reterr);
+}
+
 static enum err_code audit_push(struct tx *tx, const struct request *request, int64_t created,
                                 int64_t updated, struct err *reterr)
 {
@@ -202,17 +263,21 @@ static enum err_code batch_upsert_companies(struct request *request,
     const char **ids = NULL;
     int64_t created = 0;
     int64_t updated = 0;
-    size_t hidden;
+    size_t hidden, differing;
+    struct company *before;
     try_(parse_batch(request, in, &pushes, &ids, reterr));
     try_(request_begin(request, &tx, reterr));
     try_(request_first_hidden(tx, request, ids, in->n_companies, &hidden, reterr));
     if (hidden < in->n_companies)
         return err_not_found(reterr, in->companies[hidden]->name);
+    try_(company_differing(tx, pushes, in->n_companies, request->arena, &before, &differing,
+                           reterr));
     try_(company_upsert(tx, pushes, in->n_companies, clock_wall_us(), request->arena, &created,
                         &updated, reterr));
     try_(company_get_many(tx, ids, in->n_companies, request->arena, &companies, &out->n_companies,
                           reterr));
     try_(fill_all(request->arena, companies, out->n_companies, &out->companies, reterr));
+    try_(audit_differing(tx, request, before, differing, pushes, in->n_companies, reterr));
     try_(audit_push(tx, request, created, updated, reterr));
     out->created_count = (int32_t)created;
     out->updated_count = (int32_t)updated;

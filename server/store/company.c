@@ -28,6 +28,20 @@ static const struct statement upsert_sql = {
     " SELECT count(*) FILTER (WHERE revision = 1), count(*) FILTER (WHERE revision > 1)"
     " FROM written"};
 
+// All of a push are held, in the order that it writes them in: of two that held what differs alone
+// each would wait for the other's.
+static const struct statement differing_sql = {
+    "company_differing",
+    "WITH held AS MATERIALIZED ("
+    " SELECT c.id, c.display_name, c.psa_type, c.psa_external_id,"
+    "  g.display_name AS new_name, g.psa_type AS new_type, g.psa_external_id AS new_external_id"
+    " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[])"
+    "  AS g (id, display_name, psa_type, psa_external_id)"
+    " JOIN company c ON c.tenant = $1 AND c.id = g.id ORDER BY c.id FOR NO KEY UPDATE OF c)"
+    " SELECT id, display_name, psa_type, psa_external_id FROM held"
+    " WHERE (display_name, psa_type, psa_external_id) IS DISTINCT FROM"
+    "  (new_name, new_type, new_external_id) ORDER BY id"};
+
 static const struct statement get_many_sql = {
     "company_get_many",
     "SELECT " COLUMNS " FROM unnest($2::text[]) WITH ORDINALITY AS g (id, place)"
@@ -65,29 +79,74 @@ static const struct statement list_after_sql = {
 
 static const struct statement count_sql = {"company_count", "SELECT count(*)" MATCHES};
 
+// A push by columns, as statements take it.
+struct columns {
+    const char **ids, **names, **keys, **external_ids;
+    int64_t *types;
+};
+
+static enum err_code columns_of(const struct company_push *pushes, size_t count,
+                                struct arena *arena, struct columns *ret, struct err *reterr)
+{
+    ret->ids = arena_calloc(arena, count, sizeof(*ret->ids));
+    ret->names = arena_calloc(arena, count, sizeof(*ret->names));
+    ret->keys = arena_calloc(arena, count, sizeof(*ret->keys));
+    ret->types = arena_calloc(arena, count, sizeof(*ret->types));
+    ret->external_ids = arena_calloc(arena, count, sizeof(*ret->external_ids));
+    if (ret->ids == NULL || ret->names == NULL || ret->keys == NULL || ret->types == NULL ||
+        ret->external_ids == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        ret->ids[i] = pushes[i].id;
+        ret->names[i] = pushes[i].display_name;
+        ret->keys[i] = pushes[i].name_key;
+        ret->types[i] = pushes[i].psa_type;
+        ret->external_ids[i] = pushes[i].psa_external_id;
+    }
+    return ERR_OK;
+}
+
+enum err_code company_differing(struct tx *tx, const struct company_push *pushes, size_t count,
+                                struct arena *arena, struct company **ret_companies,
+                                size_t *ret_count, struct err *reterr)
+{
+    struct columns all;
+    struct rows rows _cleanup_(rows_done) = {0};
+    try_(columns_of(pushes, count, arena, &all, reterr));
+    try_(tx_query(tx, &differing_sql,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXTS(all.ids, count),
+                       ARG_TEXTS(all.names, count), ARG_INT64S(all.types, count),
+                       ARG_TEXTS(all.external_ids, count)),
+                  &rows, reterr));
+    *ret_count = (size_t)rows_count(&rows);
+    struct company *companies = arena_calloc(arena, *ret_count + 1, sizeof(*companies));
+    if (companies == NULL)
+        return err_no_memory(reterr);
+    for (size_t i = 0; i < *ret_count; i++) {
+        companies[i] = (struct company){.id = rows_text_copy(&rows, (int)i, 0, arena),
+                                        .display_name = rows_text_copy(&rows, (int)i, 1, arena),
+                                        .psa_type = (int)rows_int64(&rows, (int)i, 2),
+                                        .psa_external_id = rows_text_copy(&rows, (int)i, 3, arena)};
+        if (companies[i].id == NULL || companies[i].display_name == NULL ||
+            companies[i].psa_external_id == NULL)
+            return err_no_memory(reterr);
+    }
+    *ret_companies = companies;
+    return ERR_OK;
+}
+
 enum err_code company_upsert(struct tx *tx, const struct company_push *pushes, size_t count,
                              int64_t time_us, struct arena *arena, int64_t *ret_created,
                              int64_t *ret_updated, struct err *reterr)
 {
-    const char **ids = arena_calloc(arena, count, sizeof(*ids));
-    const char **names = arena_calloc(arena, count, sizeof(*names));
-    const char **keys = arena_calloc(arena, count, sizeof(*keys));
-    int64_t *types = arena_calloc(arena, count, sizeof(*types));
-    const char **external_ids = arena_calloc(arena, count, sizeof(*external_ids));
-    if (ids == NULL || names == NULL || keys == NULL || types == NULL || external_ids == NULL)
-        return err_no_memory(reterr);
-    for (size_t i = 0; i < count; i++) {
-        ids[i] = pushes[i].id;
-        names[i] = pushes[i].display_name;
-        keys[i] = pushes[i].name_key;
-        types[i] = pushes[i].psa_type;
-        external_ids[i] = pushes[i].psa_external_id;
-    }
+    struct columns all;
+    try_(columns_of(pushes, count, arena, &all, reterr));
     struct rows rows _cleanup_(rows_done) = {0};
     try_(tx_query(tx, &upsert_sql,
-                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXTS(ids, count), ARG_TEXTS(names, count),
-                       ARG_TEXTS(keys, count), ARG_INT64S(types, count),
-                       ARG_TEXTS(external_ids, count), ARG_TIME(time_us)),
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXTS(all.ids, count),
+                       ARG_TEXTS(all.names, count), ARG_TEXTS(all.keys, count),
+                       ARG_INT64S(all.types, count), ARG_TEXTS(all.external_ids, count),
+                       ARG_TIME(time_us)),
                   &rows, reterr));
     *ret_created = rows_int64(&rows, 0, 0);
     *ret_updated = rows_int64(&rows, 0, 1);

@@ -24,6 +24,11 @@ struct company_push {
     const char *psa_external_id; // "": none
 };
 
+// The companies that a push will replace, as they are before it and without their organizations,
+// in the order of ids. All that it names are held until the transaction ends.
+enum err_code company_differing(struct tx *tx, const struct company_push *pushes, size_t count,
+                                struct arena *arena, struct company **ret_companies,
+                                size_t *ret_count, struct err *reterr) _must_check_;
 // Adds what is new and replaces what differs; rows that are as pushed are not written. Ids must
 // differ from each other.
 enum err_code company_upsert(struct tx *tx, const struct company_push *pushes, size_t count,

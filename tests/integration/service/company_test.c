@@ -1,6 +1,7 @@
 // CompanyService: batches all or none, pages, filters, and who sees what.
 #include "tests/integration/service/fixture.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "docbridge/v1/company.pb-c.h"
@@ -73,6 +74,19 @@ static void upserts(void **state)
     assert_int_equal(out.updated_count, 1);
     assert_null(out.companies[0]->psa);
     assert_string_equal(out.companies[0]->etag, "r2");
+    // What it was before stands in the trail, where whoever looks at the company finds it.
+    (void)snprintf(batch.display_names[1], sizeof(batch.display_names[1]), "Gamma AG");
+    assert_int_equal(push(fixture, &batch, &out), ERR_OK);
+    assert_string_equal(
+        fixture_sql(fixture,
+                    "SELECT string_agg(concat_ws(' ', company_id, company_display_name, resource,"
+                    " changes), E'\\n' ORDER BY sequence) FROM audit_event WHERE company_id <> ''"),
+        "co-0 Acme GmbH companies/co-0 "
+        "[{\"field\":\"psa.type\",\"old\":\"AUTOTASK\",\"new\":null},"
+        "{\"field\":\"psa.external_id\",\"old\":\"250\",\"new\":null}]\n"
+        "co-1 Gamma AG companies/co-1 "
+        "[{\"field\":\"display_name\",\"old\":\"Beta AG\",\"new\":\"Gamma AG\"}]");
+    assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM audit_event"), 5);
 }
 
 static void refuses_all_for_one(void **state)
@@ -104,6 +118,59 @@ static void refuses_all_for_one(void **state)
     batch.in.n_companies = 0;
     assert_int_equal(push(fixture, &batch, &out), ERR_FIELD_INVALID);
     assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM company"), 0);
+}
+
+struct pusher {
+    const struct request *request;
+    int own; // the company that it renames each time
+    enum err_code code;
+};
+
+static void *push_often(void *context)
+{
+    struct pusher *pusher = context;
+    for (int i = 0; i < 50 && pusher->code == ERR_OK; i++) {
+        struct request request = *pusher->request;
+        struct arena arena _cleanup_(arena_done);
+        struct batch batch;
+        Docbridge__V1__BatchUpsertCompaniesResponse out;
+        struct err err = {0};
+        arena_init(&arena, 1 << 20);
+        request.arena = &arena;
+        batch_init(&batch);
+        docbridge__v1__batch_upsert_companies_response__init(&out);
+        (void)snprintf(batch.display_names[pusher->own], sizeof(batch.display_names[0]), "%d", i);
+        pusher->code = company_service.methods[0].unary(&request, &batch.in, &out, &err);
+    }
+    return NULL;
+}
+
+// Each has another company to rename than the others, and names theirs too.
+static void pushes_at_once_do_not_wait_in_a_circle(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pusher pushers[BATCH];
+    pthread_t threads[BATCH];
+    struct batch batch;
+    Docbridge__V1__BatchUpsertCompaniesResponse out;
+    batch_init(&batch);
+    assert_int_equal(push(fixture, &batch, &out), ERR_OK);
+    for (int i = 0; i < BATCH; i++) {
+        pushers[i] = (struct pusher){&fixture->request, i, ERR_OK};
+        assert_int_equal(pthread_create(&threads[i], NULL, push_often, &pushers[i]), 0);
+    }
+    for (int i = 0; i < BATCH; i++)
+        (void)pthread_join(threads[i], NULL);
+    for (int i = 0; i < BATCH; i++)
+        assert_int_equal(pushers[i].code, ERR_OK);
+    // Each change was told with what stood there before it.
+    assert_string_equal(
+        fixture_sql(fixture,
+                    "SELECT count(*) FROM (SELECT c->>'old' AS old, lag(c->>'new') OVER"
+                    "  (PARTITION BY company_id ORDER BY sequence) AS before FROM audit_event e,"
+                    "  json_array_elements(e.changes::json) c WHERE c->>'field' = 'display_name') x"
+                    " WHERE before <> old"),
+        "0");
 }
 
 // Tens of thousands come in batches of 1,000: one is stored whole, one more is refused whole.
@@ -344,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_fresh, fixture_drop)
         TEST(upserts),
+        TEST(pushes_at_once_do_not_wait_in_a_circle),
         TEST(refuses_all_for_one),
         TEST(bounds_a_batch),
         TEST(lists),
