@@ -14,7 +14,9 @@ class Load(Case):
     def test_full_queue(self):
         call = self.channel.unary_unary(COMPANY + "GetCompany")
         request = v1.GetCompanyRequest(name="companies/held").SerializeToString()
-        futures = [call.future(request, metadata=ALL, timeout=50) for _ in range(40)]
+        futures = [call.future(request, metadata=ALL, timeout=50)]
+        self.server.wait(waiting=1)
+        futures += [call.future(request, metadata=ALL, timeout=50) for _ in range(39)]
         ended = queue.Queue()
         for future in futures:
             future.add_done_callback(lambda one: ended.put(one.code()))
