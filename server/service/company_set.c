@@ -146,7 +146,7 @@ static enum err_code audit_set(struct tx *tx, const struct request *request, con
 {
     static const struct members none = {NULL, 0};
     char counts[2][24];
-    size_t count;
+    size_t count = 0;
     (void)snprintf(counts[0], sizeof(counts[0]), "%zu", had->count);
     (void)snprintf(counts[1], sizeof(counts[1]), "%zu", now == NULL ? 0 : now->count);
     struct audit_change *changes = arena_calloc(
