@@ -34,11 +34,13 @@ static const struct statement list_sql = {"reveal_freeze_list",
                                           FREEZE " AND f.id > $2 ORDER BY f.id LIMIT $3"};
 static const struct statement get_sql = {"reveal_freeze_get", FREEZE " AND f.id = $2"};
 
+// What has left the window is only removed by the next take, and a freeze lets none come.
 static const struct statement most_sql = {
     "reveal_freeze_most",
     "SELECT t.subject FROM (SELECT u.subject, count(*) AS room,"
     "   lead(count(*)) OVER (ORDER BY count(*) DESC) AS next_room"
     "  FROM reveal_use u WHERE u.tenant = $1 AND u.scope = $2 AND u.scope_id = $3"
+    "   AND u.use_time > $4::timestamptz - make_interval(secs => $5::bigint)"
     "  GROUP BY u.subject ORDER BY count(*) DESC LIMIT 1) t"
     " WHERE t.room > coalesce(t.next_room, 0)"};
 
@@ -200,10 +202,11 @@ enum err_code reveal_freeze_most(struct tx *tx, const struct reveal_freeze *free
                                  struct arena *arena, const char **ret_subject, struct err *reterr)
 {
     struct rows rows _cleanup_(rows_done) = {0};
-    try_(tx_query(
-        tx, &most_sql,
-        ARGS(ARG_TEXT(tx_tenant(tx)), ARG_INT64(freeze->scope), ARG_TEXT(freeze->scope_id)), &rows,
-        reterr));
+    try_(
+        tx_query(tx, &most_sql,
+                 ARGS(ARG_TEXT(tx_tenant(tx)), ARG_INT64(freeze->scope), ARG_TEXT(freeze->scope_id),
+                      ARG_TIME(freeze->freeze_time_us), ARG_INT64(freeze->window_s)),
+                 &rows, reterr));
     *ret_subject = rows_count(&rows) == 0 ? "" : rows_text_copy(&rows, 0, 0, arena);
     return *ret_subject == NULL ? err_no_memory(reterr) : ERR_OK;
 }

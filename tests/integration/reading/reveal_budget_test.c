@@ -326,6 +326,10 @@ static void whoever_took_most_room_does_not_end_it(void **state)
         fixture->caller.subject = "ada";
         assert_int_equal(reveal(fixture, A), ERR_OK);
         assert_int_equal(reveal(fixture, B), ERR_OK);
+        // What had left the window, though nothing has removed it yet, took no room of the freeze.
+        (void)fixture_sql(fixture, "INSERT INTO reveal_use SELECT DISTINCT tenant, scope, scope_id,"
+                                   " connection_id, 900 + n, now() - interval '2 hours', 'ada'"
+                                   " FROM reveal_use, generate_series(1, 3) n");
         fixture->caller.subject = "tina";
         assert_int_equal(reveal(fixture, C), ERR_REVEAL_BUDGET_EXCEEDED);
         const char *name = freezes(fixture, 0, NULL)->reveal_freezes[0]->name;
