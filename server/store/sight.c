@@ -3,7 +3,8 @@
 // A task limited to one organization is as fresh as its last run for that organization, and a
 // company as the least fresh of its organizations. A list that lacks rows is no fresher than when
 // that was first seen, however often it is read: its open issue (sync/list_issue.h) is of the
-// organization, or of all. That of folders is a doubt which an account may have for ever.
+// organization, or of all. That of folders is a doubt which an account may have for ever, and that
+// of a type that is turned off no run looks at any more.
 static const struct statement GET = {
     "sight_get",
     "SELECT" SIGHT_COLUMNS ","
@@ -19,7 +20,10 @@ static const struct statement GET = {
     "         WHERE i.tenant = $1 AND i.connection_id = c.id AND i.task_kind = $3"
     "           AND i.kind = 5 AND i.state = 1"
     "           AND i.subject <> 'documentFolders' AND (i.subject NOT LIKE 'organizations/%'"
-    "            OR i.subject LIKE 'organizations/' || m.organization_id || '/%')) i ON true"
+    "            OR i.subject LIKE 'organizations/' || m.organization_id || '/%')"
+    "           AND NOT EXISTS (SELECT FROM flexible_asset_type y WHERE y.tenant = $1"
+    "            AND y.connection_id = c.id AND NOT y.enabled"
+    "            AND i.subject LIKE 'flexibleAssetTypes/' || y.id || '/%')) i ON true"
     "         WHERE m.tenant = $1 AND m.connection_id = c.id AND m.company_id = $2),"
     "       h.interval_seconds[$3::integer], h.objective_seconds[$3::integer],"
     "       set_config('docbridge.connection', coalesce(c.id, ''), true)" SIGHT_TABLES

@@ -84,6 +84,14 @@ static void as_fresh_as_the_list_was_whole(void **state)
     assert_int_equal(as_of(fixture), 1768003200);
     (void)fixture_sql(fixture, INCOMPLETE("account", "3", "passwords", "05"));
     assert_int_equal(as_of(fixture), 1767571200);
+    // Of types that of one that is on alone: no run would ever settle another's.
+    (void)fixture_sql(fixture,
+                      INCOMPLETE("type", "3", "flexibleAssetTypes/7/flexibleAssets", "03"));
+    assert_int_equal(as_of(fixture), 1767398400);
+    (void)fixture_sql(fixture, "INSERT INTO flexible_asset_type (tenant, connection_id, id,"
+                               " display_name, body, content_hash, discover_time) VALUES"
+                               " ('t1', 'c1', 7, 'Seven', '{}', '', now())");
+    assert_int_equal(as_of(fixture), 1767571200);
     // What a run or a person settled holds nothing up; what was never read is not fresh.
     (void)fixture_sql(fixture, "UPDATE sync_issue SET state = 3 WHERE id = 'account';"
                                "UPDATE sync_issue SET state = 2 WHERE id = 'own'");
