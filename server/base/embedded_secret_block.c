@@ -139,9 +139,9 @@ size_t embedded_groups_end(const struct text *text, size_t value)
 }
 
 // "a1b2-c3d4", "12345678", or half of one; no date.
+enum { CODE_MAX = 40 };
 static bool is_code(const struct text *text, size_t at, size_t end)
 {
-    enum { CODE_MAX = 40 };
     bool digit = false, dashes = true;
     for (size_t i = at; i < end; i++) {
         if (!is_alnum(text->data[i]) && text->data[i] != '-')
@@ -166,7 +166,7 @@ static size_t codes_end(const struct text *text, size_t at, size_t *ret_begin)
         at = skip_blanks(text, at);
         while (!ends_line(text, at) && at < most) {
             size_t token = at;
-            while (!ends_line(text, token) && blank(text, token) == 0)
+            while (!ends_line(text, token) && blank(text, token) == 0 && token - at <= CODE_MAX)
                 token++;
             size_t code = token;
             while (code > at && memchr(",;", text->data[code - 1], 2) != NULL)
@@ -208,8 +208,9 @@ bool embedded_find_codes(const struct text *text, size_t at, struct embedded_sec
     if (behind == 0)
         return false;
     behind += starts(text, behind, "s", true);
+    const size_t most = behind + 2 * HEADING_MAX;
     if (starts(text, skip_blanks(text, behind), "(", false))
-        while (!ends_line(text, behind) && text->data[behind - 1] != ')')
+        while (!ends_line(text, behind) && text->data[behind - 1] != ')' && behind < most)
             behind++;
     size_t sign = skip_blanks(text, behind);
     const bool cell = memchr(text->data + behind, '\t', sign - behind) != NULL;
