@@ -297,9 +297,10 @@ enum err_code search_put(struct tx *tx, const char *connection_id, const struct 
         " ON CONFLICT (tenant, connection_id, kind, id) DO UPDATE SET"
         "  organization_id = excluded.organization_id, update_time = excluded.update_time,"
         "  content = excluded.content, fragments = excluded.fragments, words = excluded.words"
-        " WHERE (e.organization_id, e.update_time, e.content, e.fragments) IS DISTINCT FROM"
-        "  (excluded.organization_id, excluded.update_time, excluded.content,"
-        "   excluded.fragments)"};
+        // The same text has other words when the rules that make them have changed.
+        " WHERE (e.organization_id, e.update_time, e.content, e.fragments, e.words)"
+        "  IS DISTINCT FROM (excluded.organization_id, excluded.update_time, excluded.content,"
+        "   excluded.fragments, excluded.words)"};
     static const struct statement merge = {"search_merge", "SELECT search_merge()"};
     struct columns c;
     if (count == 0)
