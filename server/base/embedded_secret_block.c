@@ -60,7 +60,9 @@ bool embedded_find_below(const struct text *text, size_t at, size_t behind,
 {
     enum { BELOW_MIN = 6 };
     size_t end = skip_blanks(text, behind), line = next_line(text, end);
-    if (line == end || !begins_heading(text, at))
+    // What "Passwords" and "Credentials" head begins with what they are of.
+    bool many = (text->data[behind - 1] | 0x20) == 's' && (text->data[behind - 2] | 0x20) != 's';
+    if (line == end || many || !begins_heading(text, at))
         return false;
     line = skip_blanks(text, line);
     // One line may be empty.
@@ -175,7 +177,8 @@ static size_t codes_end(const struct text *text, size_t at, size_t *ret_begin)
                 begin = begin == 0 ? at : begin;
                 line_end = code;
                 seen += code - at;
-            } else if (token - at > MARK_MAX || begin > 0) {
+            } else if (token - at > MARK_MAX || begin > 0 ||
+                       run(text, at, is_letter, MARK_MAX) == token - at) {
                 break;
             }
             at = skip_blanks(text, token);
