@@ -168,19 +168,19 @@ static size_t codes_end(const struct text *text, size_t at, size_t *ret_begin)
         at = skip_blanks(text, at);
         while (!ends_line(text, at) && at < most) {
             size_t token = at;
-            while (!ends_line(text, token) && blank(text, token) == 0 && token - at <= CODE_MAX)
+            while (!ends_line(text, token) && blank(text, token) == 0 && token - at <= CODE_MAX &&
+                   memchr(",;", text->data[token], 2) == NULL)
                 token++;
-            size_t code = token;
-            while (code > at && memchr(",;", text->data[code - 1], 2) != NULL)
-                code--;
-            if (is_code(text, at, code)) {
+            if (is_code(text, at, token)) {
                 begin = begin == 0 ? at : begin;
-                line_end = code;
-                seen += code - at;
+                line_end = token;
+                seen += token - at;
             } else if (token - at > MARK_MAX || begin > 0 ||
                        run(text, at, is_letter, MARK_MAX) == token - at) {
                 break;
             }
+            while (token < text->len && memchr(",;", text->data[token], 2) != NULL)
+                token++;
             at = skip_blanks(text, token);
         }
         if (!ends_line(text, at) && !first)

@@ -77,6 +77,7 @@ static const struct {
     {"Backup codes:\n1234 5678\n8765 4321\nNotes are here", "Backup codes:\n****\nNotes are here"},
     {"Recovery codes\n1. a1b2c-d3e4f\n2. abcde-12345\n\nEnd", "Recovery codes\n1. ****\n\nEnd"},
     {"Backup codes: 12345678, 23456789", "Backup codes: ****"},
+    {"Backup codes: 12345678,23456789;34567890,", "Backup codes: ****,"},
     {"Backup codes (Google): 12345678 23456789 kept", "Backup codes (Google): **** kept"},
     {"Recovery code: abcd1234efgh", "Recovery code: ****"},
     {"Backup code\tabcd1234\tx", "Backup code\t****\tx"},
