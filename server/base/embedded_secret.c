@@ -218,6 +218,19 @@ static const unsigned char rules_of[256] = {
     ['z'] = LABELLED,
 };
 
+// Many words begin so: most are told from what is looked for by a second letter.
+static bool find_form(const struct text *text, size_t at, struct embedded_secret *secret)
+{
+    static const char *const seconds[32] = {
+        ['b' & 0x1F] = "a", ['c' & 0x1F] = "our", ['e' & 0x1F] = "m", ['n' & 0x1F] = "e",
+        ['r' & 0x1F] = "e", ['s' & 0x1F] = "cs",  ['w' & 0x1F] = "i"};
+    char second = at + 1 < text->len ? (char)(text->data[at + 1] | 0x20) : '\0';
+    return second != '\0' && strchr(seconds[text->data[at] & 0x1F], second) != NULL &&
+           (embedded_find_secure_string(text, at, secret) ||
+            embedded_find_codes(text, at, secret) || embedded_find_wifi(text, at, secret) ||
+            embedded_find_argument(text, at, secret));
+}
+
 bool embedded_secret_next(const char *data, size_t len, size_t from,
                           struct embedded_secret *ret_secret)
 {
@@ -255,10 +268,7 @@ bool embedded_secret_next(const char *data, size_t len, size_t from,
             ((rules & JWT) != 0 && find_jwt(&text, i, &jwt, ret_secret)) ||
             ((rules & SCHEME) != 0 &&
              (find_bearer(&text, i, ret_secret) || find_basic(&text, i, ret_secret))) ||
-            ((rules & FORM) != 0 && (embedded_find_secure_string(&text, i, ret_secret) ||
-                                     embedded_find_codes(&text, i, ret_secret) ||
-                                     embedded_find_wifi(&text, i, ret_secret) ||
-                                     embedded_find_argument(&text, i, ret_secret))) ||
+            ((rules & FORM) != 0 && find_form(&text, i, ret_secret)) ||
             ((rules & LABELLED) != 0 && embedded_find_labelled(&text, i, ret_secret)))
             return true;
     }
