@@ -5,7 +5,8 @@
 -- Each two characters in a row of such runs, and what stands beside them. Of other texts nothing.
 CREATE FUNCTION search_pairs(content text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    run constant text := '[\u3040-\u30FF\u3400-\u4DBF\u4E00-\u9FFF\uAC00-\uD7AF]{2,}';
+    run constant text := '[\u3005-\u3007\u3040-\u30FF\u3400-\u4DBF\u4E00-\u9FFF'
+        '\uAC00-\uD7AF\uFF66-\uFF9F]{2,}';
 BEGIN
     IF octet_length(content) = length(content) OR content !~ run THEN
         RETURN '';

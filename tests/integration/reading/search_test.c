@@ -144,14 +144,14 @@ static void a_word_within_a_run_without_spaces_finds_it(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const found_by[] = {
-        "接続", "接続設定", "VPN接続", "一覧 ファイアウォール", "服务器",
-        "서버", "備份計劃", "計劃",    "接続設定 rotate",       "rotate -覧一覧"};
+        "接続",     "接続設定", "VPN接続",         "一覧 ファイアウォール", "服务器", "서버",
+        "備份計劃", "計劃",     "接続設定 rotate", "rotate -覧一覧",        "佐々木", "ｻｰﾊﾞｰ"};
     static const char *const found_by_none[] = {"接定", "設定接続", "接続設定 nowhere",
                                                 "\"接続設定\" 接定"};
     (void)fixture_sql(fixture,
                       "UPDATE search_entry SET words = search_words('備份計劃書', 'tapes rotate"
                       " VPN接続設定一覧とファイアウォール。"
-                      "我们的服务器在这里 메일서버에서')"
+                      "我们的服务器在这里 메일서버에서 担当佐々木様のｻｰﾊﾞｰ室')"
                       " WHERE kind = 4 AND id = 1");
     for (size_t i = 0; i < ARRAY_LEN(found_by); i++)
         if (strstr(titles(fixture, "acme", found_by[i]), "Backup plan") == NULL)
