@@ -6,6 +6,8 @@
 
 // Labels only behind a word that says what for.
 static const char key[] = "key", seed[] = "seed", schluessel[] = "schl\xC3\xBCssel";
+// With the a as an escape too, or the one before it would go on with it.
+static const char contrasena[] = "contrase\xC3\xB1\x61";
 
 // The labels that begin with a letter, in lower case; NULL behind the last.
 static const char *const *labels_of(char first)
@@ -13,13 +15,7 @@ static const char *const *labels_of(char first)
     static const char *const
         of_a[] = {"api key",    "api_key",   "api-key",    "apikey",      "access key",
                   "access_key", "accesskey", "accountkey", "adgangskode", NULL},
-        *const of_c[] = {"credential",
-                         "cred",
-                         "community string",
-                         "contrase\xC3\xB1"
-                         "a",
-                         "contrasena",
-                         NULL},
+        *const of_c[] = {"credential", "cred", "community string", contrasena, "contrasena", NULL},
         *const of_k[] = {"kennwort", key, NULL},
         *const of_m[] = {"mot de passe", "mots de passe", "mdp", NULL},
         *const of_p[] = {"password",    "passwd", "passphrase",    "passcode",

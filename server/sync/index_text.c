@@ -138,7 +138,7 @@ static bool next_leaf(char **at, const char *end, struct value *leaf)
 {
     leaf->labelled = false;
     while (*at < end) {
-        char *in = *at, *out = in;
+        char *in = *at, *out;
         const bool quoted = *in == '"';
         if (quoted) {
             for (leaf->text = out = ++in; in < end && *in != '"'; in++) {
