@@ -1,16 +1,8 @@
 // What is found on lines below its label, and in groups, and what is left alone there.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "server/base/cleanup.h"
-#include "server/base/embedded_secret.h"
+#include "tests/unit/base/masked_row.h"
 
-static const struct {
-    const char *text, *masked; // NULL: nothing is
-} rows[] = {
+static const struct masked_row rows[] = {
     // Headings without a colon.
     {"WiFi Password\nhunter22", "WiFi Password\n****"},
     {"WiFi Password\n\nHunter22\nmore", "WiFi Password\n\n****\nmore"},
@@ -100,18 +92,7 @@ static const struct {
 static void finds_and_leaves_alone(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct embedded_secret secret;
-        const char *wanted = rows[i].masked == NULL ? rows[i].text : rows[i].masked;
-        char text[256];
-        size_t len = strlen(rows[i].text);
-        memcpy(text, rows[i].text, len);
-        len = embedded_secret_mask(text, len);
-        text[len] = '\0';
-        if (strcmp(text, wanted) != 0)
-            fail_msg("%s: %s", rows[i].text, text);
-        assert_false(embedded_secret_next(text, len, 0, &secret));
-    }
+    assert_masked(rows, ARRAY_LEN(rows));
 }
 
 int main(void)
