@@ -194,9 +194,20 @@ static void end_link(struct prose *prose)
     prose->link = NULL;
 }
 
-static void start_item(struct prose *prose, bool term)
+// The number that an attribute of a tag is, if a list may have it; else `other`.
+static int number(const char *tag, size_t len, const char *name, int other)
+{
+    char *text _cleanup_(freep) = attribute(tag, len, name);
+    int64_t is;
+    if (text == NULL || !encoding_int64(text, strlen(text), &is) || is < 0 || is > 9999)
+        return other;
+    return (int)is;
+}
+
+static void start_item(struct prose *prose, const char *tag, size_t len, bool term)
 {
     struct list *list = list_of(prose);
+    list->next = number(tag, len, " value=\"", list->next);
     if (list->numbered)
         (void)snprintf(prose->marker, sizeof(prose->marker), "%d. ", list->next++);
     else
@@ -207,13 +218,10 @@ static void start_item(struct prose *prose, bool term)
 
 static void start_list(struct prose *prose, const char *tag, size_t len, bool numbered)
 {
-    char *start _cleanup_(freep) = numbered ? attribute(tag, len, " start=\"") : NULL;
     size_t indent = list_of(prose)->indent;
-    int64_t next;
-    if (start == NULL || !encoding_int64(start, strlen(start), &next) || next < 0 || next > 9999)
-        next = 1;
+    int next = number(tag, len, " start=\"", 1);
     prose->depth++;
-    *list_of(prose) = (struct list){.numbered = numbered, .next = (int)next, .indent = indent};
+    *list_of(prose) = (struct list){.numbered = numbered, .next = next, .indent = indent};
 }
 
 static bool is_one_of(const char *name, const char *const *names)
@@ -255,9 +263,9 @@ static void take_block(struct prose *prose, const char *name, const char *tag, s
     else if (list && prose->depth > 0)
         prose->gap |= --prose->depth == 0;
     else if (start && (strcmp(name, "li") == 0 || strcmp(name, "dd") == 0))
-        start_item(prose, false);
+        start_item(prose, tag, len, false);
     else if (start && strcmp(name, "dt") == 0)
-        start_item(prose, true);
+        start_item(prose, tag, len, true);
     else if (start && name[0] == 'h' && name[1] >= '1' && name[1] <= '6')
         (void)snprintf(prose->marker, sizeof(prose->marker), "%.*s ", name[1] - '0', "######");
     else if (strcmp(name, "blockquote") == 0)
@@ -273,16 +281,22 @@ static void take_block(struct prose *prose, const char *name, const char *tag, s
 // `tag` is what stands between < and >.
 static void take_tag(struct prose *prose, const char *tag, size_t len)
 {
-    static const char *const inlines[] = {
-        "b",     "strong", "i",   "em",   "u",   "s", "strike", "del",  "ins",  "sub",  "sup",
-        "small", "code",   "kbd", "samp", "var", "q", "cite",   "abbr", "mark", "span", NULL};
+    static const char *const inlines[] = {"b",   "strong", "i",    "em",   "u",    "ins",
+                                          "sub", "small",  "code", "kbd",  "samp", "var",
+                                          "q",   "cite",   "abbr", "mark", "span", NULL};
+    static const char *const struck[] = {"s", "strike", "del", NULL};
     char name[16];
     bool start = len == 0 || tag[0] != '/';
     const char *from = start ? tag : tag + 1;
     (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(from, " >"), from);
     if (is_one_of(name, inlines))
         return;
-    if (strcmp(name, "a") == 0) {
+    // What no longer holds, or is no digit of the number before it, must not read as if.
+    if (is_one_of(name, struck)) {
+        (void)buffer_text(&prose->block, "~~");
+    } else if (strcmp(name, "sup") == 0) {
+        (void)buffer_text(&prose->block, start ? "^" : "");
+    } else if (strcmp(name, "a") == 0) {
         end_link(prose);
         prose->link = start ? attribute(tag, len, " href=\"") : NULL;
         prose->link_start = prose->block.len;
@@ -301,13 +315,12 @@ static bool write_all(struct prose *prose, const char *html)
 {
     buffer_init(&prose->block, BLOCK_MAX_BYTES);
     while (*html != '\0') {
-        const char *end = *html == '<' ? strchr(html, '>') : NULL;
-        if (end != NULL) {
-            take_tag(prose, html + 1, (size_t)(end - html) - 1);
-            html = end + 1;
+        size_t len = *html == '<' ? strcspn(html + 1, "<>") : 0;
+        if (*html == '<' && html[1 + len] == '>') {
+            take_tag(prose, html + 1, len);
+            html += len + 2;
             continue;
         }
-        size_t len;
         put_char(prose, unescaped(html, &len));
         html += len;
     }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -39,6 +40,15 @@ static void items_are_marked(void **state)
                  0, "a\n\n9. nine\n10. ten\n    - in\n    more\n\nb\n");
     assert_prose("<dl><dt>Term</dt><dd>Meaning</dd></dl>", 0, "Term\n- Meaning\n");
     assert_prose("<li>stray</li><p>b</p>", 0, "- stray\n\nb\n");
+    assert_prose("<ol><li value=\"4\">four</li><li>five</li><li value=\"-1\">six</li></ol>", 0,
+                 "4. four\n5. five\n6. six\n");
+}
+
+static void what_changes_the_sense_is_marked(void **state)
+{
+    (void)state;
+    assert_prose("Use <del>10.0.0.1</del> 10.0.0.2<sup>1</sup>, <s>not</s> H<sub>2</sub>O", 0,
+                 "Use ~~10.0.0.1~~ 10.0.0.2^1, ~~not~~ H2O\n");
 }
 
 static void rows_keep_their_cells(void **state)
@@ -73,6 +83,7 @@ static void nothing_steers_the_terminal(void **state)
                  0, "a\\u001b[2J\n\nb\\u0007\n\n\\u202e <https://x/\\u009b>[image : \\u001b]\n");
     // Of a server that does not write what ours does.
     assert_prose("a < b &unknown; <", 0, "a < b &unknown; <\n");
+    assert_prose("a < b<p>c</p>", 0, "a < b\n\nc\n");
     assert_prose("</td></li></ul></a></blockquote></pre>a</table>", 0, "a\n");
 }
 
@@ -106,6 +117,20 @@ static void no_depth_is_too_deep(void **state)
     assert_non_null(strstr(out.data, "\n\nend\n"));
 }
 
+// Each would look for its end through all the rest.
+static void tags_without_an_end_take_no_time(void **state)
+{
+    (void)state;
+    struct buffer html _cleanup_(buffer_done), out _cleanup_(buffer_done);
+    buffer_init(&html, 4 << 20);
+    buffer_init(&out, 4 << 20);
+    for (int i = 0; i < 1 << 20; i++)
+        buffer_text(&html, "<a ");
+    clock_t begin = clock();
+    assert_true(prose_write(&out, html.data, 0));
+    assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
+}
+
 static void headings_have_a_level(void **state)
 {
     (void)state;
@@ -120,10 +145,16 @@ int main(void)
 {
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_stand_apart),          cmocka_unit_test(items_are_marked),
-        cmocka_unit_test(rows_keep_their_cells),       cmocka_unit_test(links_show_where_they_lead),
-        cmocka_unit_test(nothing_steers_the_terminal), cmocka_unit_test(lines_break_between_words),
-        cmocka_unit_test(no_depth_is_too_deep),        cmocka_unit_test(headings_have_a_level),
+        cmocka_unit_test(blocks_stand_apart),
+        cmocka_unit_test(items_are_marked),
+        cmocka_unit_test(rows_keep_their_cells),
+        cmocka_unit_test(links_show_where_they_lead),
+        cmocka_unit_test(nothing_steers_the_terminal),
+        cmocka_unit_test(lines_break_between_words),
+        cmocka_unit_test(no_depth_is_too_deep),
+        cmocka_unit_test(headings_have_a_level),
+        cmocka_unit_test(what_changes_the_sense_is_marked),
+        cmocka_unit_test(tags_without_an_end_take_no_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
