@@ -44,7 +44,7 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
     (void)upload;
     (void)upload_len;
     (void)state;
-    if (strcmp(method, "GET") != 0)
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED);
     if (strcmp(path, "/metrics") != 0)
         return refuse(connection, MHD_HTTP_NOT_FOUND);

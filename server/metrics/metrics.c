@@ -26,8 +26,8 @@ struct method_metrics {
 };
 
 struct metrics {
-    // By the address of the method's name, which is the contract's and stays. Filled without a
-    // lock, never emptied.
+    // From the place that the address of the method's name gives it; both names are the contract's
+    // and stay. Filled without a lock, never emptied.
     struct method_metrics *_Atomic methods[METHODS_MAX];
     struct rpc_server *server;
     struct metrics_pool pools[METRICS_POOLS_MAX];
@@ -71,7 +71,7 @@ static struct method_metrics *find(struct metrics *metrics, const char *service,
                 return made;
             free(made);
         }
-        if (there->method == method)
+        if (there->method == method && there->service == service)
             return there;
     }
     return NULL;

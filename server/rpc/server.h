@@ -31,7 +31,7 @@ struct rpc_listener {
 enum err_code rpc_listener_check(const struct rpc_listener *wanted,
                                  struct err *reterr) _must_check_;
 
-// One call that ended, for metrics. The strings are valid during the call of the observer alone.
+// One call that ended, for metrics. The strings are constants.
 struct rpc_observation {
     const char *service; // full name; "" for a method that does not exist
     const char *method;

@@ -111,6 +111,19 @@ class Metrics(e2e.Case):
         self.assertGreater(samples["process_resident_memory_bytes", None], 1 << 20)
         self.assertGreater(samples["process_start_time_seconds", None], 1.7e9)
 
+    def test_tells_methods_of_one_name_apart(self):
+        labels = 'grpc_service="grpc.reflection.%s.ServerReflection",grpc_method="ServerReflectionInfo",grpc_code="OK"'
+        with self.stack.channel() as channel:
+            for version in ("v1", "v1alpha", "v1alpha"):
+                list(channel.stream_stream("/grpc.reflection.%s.ServerReflection/ServerReflectionInfo" % version)(
+                    iter([b""]), timeout=20))
+        samples = self.scrape()
+        self.assertEqual([samples.get(("grpc_server_handled_total", labels % version)) for version in ("v1", "v1alpha")],
+                         [1, 2])
+
+    def test_answers_who_asks_for_the_head(self):
+        self.assertEqual(self.ask(method="HEAD"), (200, self.ask()[1], ""))
+
     def test_serves_nothing_else(self):
         self.assertEqual(self.ask(path="/")[0], 404)
         self.assertEqual(self.ask(path="/metrics/")[0], 404)
