@@ -197,6 +197,49 @@ static void jobs_queue_themselves_again(void **state)
     lane_done(&lane);
 }
 
+static atomic_int missing;
+
+static void meet(struct lane_job *job)
+{
+    (void)job;
+    atomic_fetch_sub(&missing, 1);
+    while (missing > 0)
+        sched_yield();
+}
+
+// As many callers as threads have a job each that waits for those of all others, among short ones.
+static void assert_all_meet(struct lane *lane, int threads, int round)
+{
+    struct work works[JOBS];
+    prepare(works, lane);
+    missing = threads;
+    for (int i = 0; i < JOBS; i++) {
+        int place = (i + round) % JOBS;
+        works[i].job.caller = (uint32_t)(place % threads);
+        if (place < threads)
+            works[i].job.run = meet;
+        lane_push_step(lane, &works[i].job);
+        owner_unref(&works[i].owner);
+    }
+    while (released < JOBS)
+        sched_yield();
+}
+
+static void nobody_waits_while_a_thread_is_free(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 4; threads++) {
+        struct lane lane;
+        struct err err;
+        lane_init(&lane, 1);
+        assert_int_equal(lane_start(&lane, "test", (size_t)threads, SCHED_OTHER, &err), ERR_OK);
+        for (int round = 0; round < 2000; round++)
+            assert_all_meet(&lane, threads, round);
+        lane_stop(&lane);
+        lane_done(&lane);
+    }
+}
+
 static atomic_int policy;
 
 static void tell_policy(struct lane_job *job)
@@ -248,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_caller_leaves_room_in_the_queue),
         cmocka_unit_test(a_caller_leaves_a_thread),
         cmocka_unit_test(jobs_queue_themselves_again),
+        cmocka_unit_test(nobody_waits_while_a_thread_is_free),
         cmocka_unit_test(threads_are_scheduled_as_wanted),
         cmocka_unit_test(ends_without_work),
     };
