@@ -8,7 +8,13 @@
 #include "client/text.h"
 #include "server/base/encoding.h"
 
-enum { BLOCK_MAX_BYTES = 64 * 1024 * 1024, LISTS_MAX = 32, QUOTES_MAX = 8, NARROWEST = 20 };
+enum {
+    BLOCK_MAX_BYTES = 64 * 1024 * 1024,
+    LISTS_MAX = 32,
+    QUOTES_MAX = 8,
+    COLUMNS_MAX = 64,
+    NARROWEST = 20
+};
 
 struct list {
     bool numbered;
@@ -24,11 +30,12 @@ struct prose {
     struct list lists[LISTS_MAX]; // the first is what stands in no list
     size_t depth;
     int quotes;
-    char marker[24]; // before the first line of the block
-    bool pre, gap;   // `gap`: an empty line comes before the next block
-    int cells;       // open within each other: a block in a cell is no block
-    int columns;     // of the row so far
-    char *link;      // NULL: none is open
+    char marker[24];        // before the first line of the block
+    bool pre, gap;          // `gap`: an empty line comes before the next block
+    int cells;              // open within each other: a block in a cell is no block
+    int columns;            // of the row so far
+    int taken[COLUMNS_MAX]; // rows, from this one on, in which a cell before it takes the column
+    char *link;             // NULL: none is open
     size_t link_start;
 };
 
@@ -231,13 +238,35 @@ static bool is_one_of(const char *name, const char *const *names)
     return *names != NULL;
 }
 
-static void take_cell(struct prose *prose, bool start)
+static void put_column(struct prose *prose)
 {
-    if (start)
-        put_char(prose, ' ');
-    if (start && prose->cells++ == 0 && prose->columns++ > 0)
+    if (prose->columns++ > 0)
         (void)buffer_text(&prose->block, "| ");
-    prose->cells -= !start && prose->cells > 0;
+}
+
+static bool is_taken(const struct prose *prose)
+{
+    return prose->columns < COLUMNS_MAX && prose->taken[prose->columns] > 0;
+}
+
+static void start_cell(struct prose *prose, const char *tag, size_t len)
+{
+    put_char(prose, ' ');
+    if (prose->cells++ > 0)
+        return;
+    for (; is_taken(prose); put_column(prose))
+        prose->taken[prose->columns]--;
+    int rows = number(tag, len, " rowspan=\"", 1), width = number(tag, len, " colspan=\"", 1);
+    for (int i = 0; i < width && prose->columns + i < COLUMNS_MAX; i++)
+        prose->taken[prose->columns + i] = i == 0 ? rows - 1 : rows;
+    put_column(prose);
+}
+
+static void end_row(struct prose *prose)
+{
+    for (; prose->columns < COLUMNS_MAX; prose->columns++)
+        prose->taken[prose->columns] -= is_taken(prose);
+    prose->columns = 0;
 }
 
 // What separates: in a cell a blank, else it ends what was before.
@@ -266,14 +295,16 @@ static void take_block(struct prose *prose, const char *name, const char *tag, s
         start_item(prose, tag, len, false);
     else if (start && strcmp(name, "dt") == 0)
         start_item(prose, tag, len, true);
-    else if (start && name[0] == 'h' && name[1] >= '1' && name[1] <= '6')
+    else if (start && prose->depth == 0 && name[0] == 'h' && name[1] >= '1' && name[1] <= '6')
         (void)snprintf(prose->marker, sizeof(prose->marker), "%.*s ", name[1] - '0', "######");
     else if (strcmp(name, "blockquote") == 0)
         prose->quotes += start ? 1 : prose->quotes > 0 ? -1 : 0;
     else if (strcmp(name, "pre") == 0)
         prose->pre = start;
-    else if (strcmp(name, "tr") == 0)
-        prose->columns = 0;
+    else if (!start && strcmp(name, "tr") == 0)
+        end_row(prose);
+    else if (strcmp(name, "table") == 0)
+        memset(prose->taken, 0, sizeof(prose->taken));
     else if (strcmp(name, "hr") == 0)
         (void)buffer_text(&prose->block, "---");
 }
@@ -305,7 +336,10 @@ static void take_tag(struct prose *prose, const char *tag, size_t len)
     } else if (strcmp(name, "br") == 0 && prose->cells == 0) {
         (void)buffer_text(&prose->block, prose->block.len > 0 ? "\n" : "");
     } else if (strcmp(name, "td") == 0 || strcmp(name, "th") == 0) {
-        take_cell(prose, start);
+        if (start)
+            start_cell(prose, tag, len);
+        else
+            prose->cells -= prose->cells > 0;
     } else {
         take_block(prose, name, tag, len, start);
     }

@@ -11,9 +11,9 @@
 #include "server/base/buffer.h"
 
 // Appends it, with an empty line between paragraphs: headings behind #, items behind - or their
-// number, the cells of a row with | between them, a link's address behind its text, the name of an
-// image, what is struck through between ~~, what is raised behind ^. Lines break between words at
-// `width` columns; 0: nowhere. False: no memory.
+// number, the cells of a row with | between them, empty ones where another reaches in, a link's
+// address behind its text, the name of an image, what is struck through between ~~, what is raised
+// behind ^. Lines break between words at `width` columns; 0: nowhere. False: no memory.
 bool prose_write(struct buffer *out, const char *html, size_t width);
 // Appends it as a heading of so many #, at least one; else as prose_write().
 bool prose_heading(struct buffer *out, const char *html, int level);

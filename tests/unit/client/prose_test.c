@@ -42,6 +42,8 @@ static void items_are_marked(void **state)
     assert_prose("<li>stray</li><p>b</p>", 0, "- stray\n\nb\n");
     assert_prose("<ol><li value=\"4\">four</li><li>five</li><li value=\"-1\">six</li></ol>", 0,
                  "4. four\n5. five\n6. six\n");
+    // A heading in an item does not take the place of its number.
+    assert_prose("<ol><li><h3>Step</h3>do<h4>More</h4></li></ol>", 0, "1. Step\n   do\n   More\n");
 }
 
 static void what_changes_the_sense_is_marked(void **state)
@@ -58,6 +60,17 @@ static void rows_keep_their_cells(void **state)
                  "<tbody><tr><td><p>fw</p><p>1</p></td><td></td></tr><tr><td>a<ul><li>b</li></ul>"
                  "</td><td><table><tr><td>c</td><td>d</td></tr></table></td></tr></tbody></table>e",
                  0, "Hosts\n\nName | IP\nfw 1 |\na b | c d\n\ne\n");
+    // What stands below a cell of several rows, or behind one of several columns, stays there.
+    assert_prose(
+        "<table><tr><td rowspan=\"2\">fw</td><td>in</td><td rowspan=\"3\">up</td></tr>"
+        "<tr><td>out</td></tr><tr><td colspan=\"2\">both</td></tr>"
+        "<tr><td colspan=\"2\">all</td><td>down</td></tr>"
+        "<tr><td colspan=\"9999\" rowspan=\"9999\">a</td><td>b</td></tr></table>"
+        "<table><tr><td>c</td></tr></table>",
+        0,
+        "fw | in | up\n| out\nboth\nall | | down\na | | | | | | | | | | | | | | | | | | | | "
+        "| | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | "
+        "| | b\n\nc\n");
 }
 
 static void links_show_where_they_lead(void **state)
