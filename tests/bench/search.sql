@@ -26,7 +26,7 @@ CREATE TEMP TABLE paragraph AS
   SELECT p AS n, string_agg(w.word, ' ') AS text FROM generate_series(1, 5000) p
   CROSS JOIN LATERAL (SELECT floor(exp(random() * ln(20000)))::int AS n FROM generate_series(1, 40 + p * 0)) d
   JOIN word w ON w.n = greatest(d.n, 1) GROUP BY p;
-CREATE TEMP TABLE text AS
+CREATE TEMP TABLE texts AS
   SELECT d.n, 1 + d.n % :companies AS organization_id,
     CASE WHEN d.n / :companies % 10 < 4 THEN 4 WHEN d.n / :companies % 10 < 9 THEN 5 ELSE 6 END AS kind,
     a.text || ' ' || b.text || ' ' || c.text || ' host' || d.n AS content,
@@ -37,14 +37,14 @@ CREATE TEMP TABLE text AS
 INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name, type_id, publish_time, update_time,
   body, content_hash)
   SELECT 'search', 'search', kind, n, organization_id, title, CASE kind WHEN 5 THEN 7 ELSE 0 END, now(),
-  now() - n * interval '1 minute', jsonb_build_object('text', content), '' FROM text;
+  now() - n * interval '1 minute', jsonb_build_object('text', content), '' FROM texts;
 
 -- All at once, the index is made last: put in one by one, half a million take many minutes.
 SELECT pg_get_indexdef('search_entry_by_word'::regclass) AS definition \gset
 DROP INDEX search_entry_by_word;
 INSERT INTO search_entry (tenant, connection_id, kind, id, organization_id, update_time, content, fragments, words)
   SELECT 'search', 'search', kind, n, organization_id, now() - n * interval '1 minute', content, fold(title),
-  search_words(title, content) FROM text;
+  search_words(title, content) FROM texts;
 :definition;
 UPDATE search_progress SET level_time = now() WHERE tenant = 'search';
 VACUUM ANALYZE record, search_entry, mapping, company, organization;
