@@ -4,24 +4,38 @@
 
 #include <stdint.h>
 
-// The counter, its family, and its one label.
-#define COUNTER_TABLE(X)                                                           \
-    X(UPSTREAM_OK, "docbridge_upstream_requests_total", "status", "200")           \
-    X(UPSTREAM_THROTTLED, "docbridge_upstream_requests_total", "status", "429")    \
-    X(UPSTREAM_REFUSED, "docbridge_upstream_requests_total", "status", "4xx")      \
-    X(UPSTREAM_BROKEN, "docbridge_upstream_requests_total", "status", "5xx")       \
-    X(UPSTREAM_ODD, "docbridge_upstream_requests_total", "status", "other")        \
-    X(UPSTREAM_SILENT, "docbridge_upstream_requests_total", "status", "none")      \
-    X(RUN_WAITING, "docbridge_sync_run_moves_total", "state", "WAITING_FOR_QUOTA") \
-    X(RUN_SUCCEEDED, "docbridge_sync_run_moves_total", "state", "SUCCEEDED")       \
-    X(RUN_PARTIAL, "docbridge_sync_run_moves_total", "state", "PARTIAL")           \
-    X(RUN_FAILED, "docbridge_sync_run_moves_total", "state", "FAILED")             \
-    X(RUN_CANCELLED, "docbridge_sync_run_moves_total", "state", "CANCELLED")       \
-    X(CONNECTION_BROKE, "docbridge_connection_moves_total", "state", "ERROR")      \
-    X(CONNECTION_MENDED, "docbridge_connection_moves_total", "state", "ACTIVE")
+// A family: its name, the label of its counters, and what it is.
+#define COUNTER_FAMILIES(X)                                                                  \
+    X(UPSTREAM, "docbridge_upstream_requests_total", "status",                               \
+      "Requests to IT Glue, by HTTP status; none: there was no answer.")                     \
+    X(RUN, "docbridge_sync_run_moves_total", "state", "Runs of syncs that came to a state.") \
+    X(CONNECTION, "docbridge_connection_moves_total", "state",                               \
+      "Connections that broke (ERROR) or work again.")
+// A counter, its family, and the value of the label.
+#define COUNTER_TABLE(X)                     \
+    X(UPSTREAM_OK, UPSTREAM, "200")          \
+    X(UPSTREAM_THROTTLED, UPSTREAM, "429")   \
+    X(UPSTREAM_REFUSED, UPSTREAM, "4xx")     \
+    X(UPSTREAM_BROKEN, UPSTREAM, "5xx")      \
+    X(UPSTREAM_ODD, UPSTREAM, "other")       \
+    X(UPSTREAM_SILENT, UPSTREAM, "none")     \
+    X(RUN_WAITING, RUN, "WAITING_FOR_QUOTA") \
+    X(RUN_SUCCEEDED, RUN, "SUCCEEDED")       \
+    X(RUN_PARTIAL, RUN, "PARTIAL")           \
+    X(RUN_FAILED, RUN, "FAILED")             \
+    X(RUN_CANCELLED, RUN, "CANCELLED")       \
+    X(CONNECTION_BROKE, CONNECTION, "ERROR") \
+    X(CONNECTION_MENDED, CONNECTION, "ACTIVE")
+
+enum counter_family {
+#define X(name, text, label, help) COUNTER_FAMILY_##name,
+    COUNTER_FAMILIES(X)
+#undef X
+        COUNTER_FAMILY_COUNT,
+};
 
 enum counter {
-#define X(name, family, label, value) COUNTER_##name,
+#define X(name, family, value) COUNTER_##name,
     COUNTER_TABLE(X)
 #undef X
         COUNTER_COUNT,

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/base/log.h"
-
 enum { CONNECTIONS_MAX = 8, TIMEOUT_S = 5, CONNECTION_MEMORY_BYTES = 16 * 1024 };
 
 struct exporter {

@@ -1,4 +1,5 @@
-// Serves the metrics over HTTP, to whoever asks on this machine: GET /metrics, and nothing else.
+// Serves the metrics over HTTP, to whoever asks on this machine: GET or HEAD of
+// /metrics, and nothing else.
 #pragma once
 
 #include "server/metrics/metrics.h"

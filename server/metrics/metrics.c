@@ -249,26 +249,26 @@ static void write_pools(const struct metrics *metrics, struct buffer *out)
 static void write_counters(struct buffer *out)
 {
     static const struct {
-        const char *family, *label, *value;
-    } table[COUNTER_COUNT] = {
-#define X(name, family, label, value) {family, label, value},
-        COUNTER_TABLE(X)
+        const char *name, *label, *help;
+    } families[COUNTER_FAMILY_COUNT] = {
+#define X(name, text, label, help) {text, label, help},
+        COUNTER_FAMILIES(X)
 #undef X
     };
     static const struct {
-        const char *family, *help;
-    } helps[] = {
-        {"docbridge_upstream_requests_total",
-         "Requests to IT Glue, by HTTP status; none: there was no answer."},
-        {"docbridge_sync_run_moves_total", "Runs of syncs that came to a state."},
-        {"docbridge_connection_moves_total", "Connections that broke (ERROR) or work again."},
+        enum counter_family family;
+        const char *value;
+    } table[COUNTER_COUNT] = {
+#define X(name, family, value) {COUNTER_FAMILY_##family, value},
+        COUNTER_TABLE(X)
+#undef X
     };
-    for (size_t i = 0; i < ARRAY_LEN(helps); i++) {
-        head(out, helps[i].family, "counter", helps[i].help);
+    for (size_t i = 0; i < COUNTER_FAMILY_COUNT; i++) {
+        head(out, families[i].name, "counter", families[i].help);
         for (size_t j = 0; j < COUNTER_COUNT; j++)
-            if (strcmp(table[j].family, helps[i].family) == 0)
-                buffer_printf(out, "%s{%s=\"%s\"} %" PRIu64 "\n", table[j].family, table[j].label,
-                              table[j].value, counter_get((enum counter)j));
+            if (table[j].family == i)
+                buffer_printf(out, "%s{%s=\"%s\"} %" PRIu64 "\n", families[i].name,
+                              families[i].label, table[j].value, counter_get((enum counter)j));
     }
 }
 
