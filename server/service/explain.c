@@ -218,8 +218,10 @@ static enum err_code read_gates(struct request *request, const char *subject,
     try_(password_gates_get(tx, (struct password_gates_ask *const[]){&ask}, 1, reterr));
     *ret_gates = ask.gates;
     // Who is told that he may reveal it will do so next.
-    if (subject == request->caller->subject)
+    if (subject == request->caller->subject) {
         gate_memory_keep(request, company_id, password_id, ret_gates);
+        gate_memory_keep(request, company_id, 0, ret_gates);
+    }
     if (!ask.gates.known)
         return err_not_found(reterr, name);
     const struct reveal_usage usage = {subject, company_id, ret_gates->sight.connection_id,

@@ -22,6 +22,7 @@ struct gate_memory {
     int64_t keep_ms;
     pthread_mutex_t lock;
     struct look looks[GATE_MEMORY_LOOKS];
+    struct look companies[GATE_MEMORY_LOOKS];
 };
 
 enum err_code gate_memory_new(int64_t keep_ms, struct gate_memory **ret_memory, struct err *reterr)
@@ -39,8 +40,10 @@ struct gate_memory *gate_memory_free(struct gate_memory *memory)
 {
     if (memory == NULL)
         return NULL;
-    for (size_t i = 0; i < GATE_MEMORY_LOOKS; i++)
+    for (size_t i = 0; i < GATE_MEMORY_LOOKS; i++) {
         arena_done(&memory->looks[i].arena);
+        arena_done(&memory->companies[i].arena);
+    }
     (void)pthread_mutex_destroy(&memory->lock);
     free(memory);
     return NULL;
@@ -68,11 +71,13 @@ static void key_of(const struct request *request, const char *company_id, int64_
     (void)crypto_generichash_final(&state, ret_key, KEY_BYTES);
 }
 
-static struct look *place_of(struct gate_memory *memory, const unsigned char key[KEY_BYTES])
+static struct look *place_of(struct gate_memory *memory, int64_t password_id,
+                             const unsigned char key[KEY_BYTES])
 {
+    struct look *looks = password_id == 0 ? memory->companies : memory->looks;
     size_t place;
     memcpy(&place, key, sizeof(place));
-    return &memory->looks[place % GATE_MEMORY_LOOKS];
+    return &looks[place % GATE_MEMORY_LOOKS];
 }
 
 void gate_memory_keep(const struct request *request, const char *company_id, int64_t password_id,
@@ -84,7 +89,7 @@ void gate_memory_keep(const struct request *request, const char *company_id, int
         return;
     key_of(request, company_id, password_id, key);
     (void)pthread_mutex_lock(&memory->lock);
-    struct look *look = place_of(memory, key);
+    struct look *look = place_of(memory, password_id, key);
     arena_done(&look->arena);
     arena_init(&look->arena, GATE_MEMORY_LOOK_BYTES);
     bool kept = password_gates_copy(gates, &look->arena, &look->gates);
@@ -102,7 +107,7 @@ bool gate_memory_find(const struct request *request, const char *company_id, int
         return false;
     key_of(request, company_id, password_id, key);
     (void)pthread_mutex_lock(&memory->lock);
-    const struct look *look = place_of(memory, key);
+    const struct look *look = place_of(memory, password_id, key);
     bool found = look->until_ms > clock_steady_ms() && memcmp(look->key, key, sizeof(key)) == 0 &&
                  password_gates_copy(&look->gates, request->arena, ret_gates);
     (void)pthread_mutex_unlock(&memory->lock);

@@ -7,6 +7,7 @@
 #include "server/service/begin.h"
 
 _Static_assert((int)TURN_GROUP_MAX <= (int)TRAIL_ENTRIES_MAX, "a group is one commit");
+_Static_assert((int)TURN_GROUP_MAX <= (int)PASSWORD_GATES_MAX, "a group is one statement");
 
 enum { GROUP_MS = 5000 };
 

@@ -194,25 +194,44 @@ static enum err_code find_handoff(struct reveal *reveal, struct err *reterr)
     return verdict;
 }
 
-// By what is remembered, if it stands until the intent is durable, else as it is read now. What a
-// hand-off opens is another matter.
+// By what is remembered of the entry, or else of the company, if it stands until the intent is
+// durable. False: nothing is, or it does not.
+static bool look_back(struct reveal *reveal, struct gate_look *look, enum err_code *ret_code,
+                      struct err *reterr)
+{
+    const struct request *request = reveal->request;
+    struct password_gates known;
+    if (gate_memory_find(request, reveal->company_id, reveal->password_id, &known))
+        look->as_read = &known;
+    else if (gate_memory_find(request, reveal->company_id, 0, &known))
+        look->query.of_company = &known;
+    else
+        return false;
+    bool remembered = look->as_read != NULL;
+    look->bound = true;
+    *ret_code = gate_reader_look(request->backend->gate_reader, look, reterr);
+    look->as_read = look->query.of_company = NULL;
+    look->bound = false;
+    if (look->entry.event != NULL && look->entry.code == ERR_CONFLICT)
+        return false;
+    if (*ret_code == ERR_OK && !remembered)
+        gate_memory_keep(request, reveal->company_id, reveal->password_id, &reveal->gates);
+    return true;
+}
+
+// By what is remembered, or as it is read now. What a hand-off opens is another matter.
 static enum err_code look_locally(struct reveal *reveal, struct gate_look *look, struct err *reterr)
 {
     const struct request *request = reveal->request;
-    struct gate_reader *reader = request->backend->gate_reader;
     bool own = reveal->handoff.id == NULL;
-    if (own && gate_memory_find(request, reveal->company_id, reveal->password_id, &reveal->gates)) {
-        look->as_read = &reveal->gates;
-        look->bound = true;
-        enum err_code code = gate_reader_look(reader, look, reterr);
-        if (look->entry.event == NULL || look->entry.code != ERR_CONFLICT)
-            return code;
-        look->as_read = NULL;
-        look->bound = false;
-    }
-    try_(gate_reader_look(reader, look, reterr));
-    if (own)
+    enum err_code code;
+    if (own && look_back(reveal, look, &code, reterr))
+        return code;
+    try_(gate_reader_look(request->backend->gate_reader, look, reterr));
+    if (own) {
         gate_memory_keep(request, reveal->company_id, reveal->password_id, &reveal->gates);
+        gate_memory_keep(request, reveal->company_id, 0, &reveal->gates);
+    }
     return ERR_OK;
 }
 

@@ -133,12 +133,38 @@ enum err_code password_list(struct tx *tx, const struct password_query *query, s
     SIGHT_COLUMNS_BUT("CASE WHEN r.id IS NOT NULL THEN true ELSE " SIGHT_MAPPED " END")
 #define FREEZE_JOIN REVEAL_FREEZE_JOIN("q.subject", "q.company_id")
 
-// $1 tenant, $2 what is asked, $3 whether any of it wants the sealed key. A row for each, in any
-// order. What is the tenant's is looked up once for all of them.
+// What is of the entry that `q` asks for, by the connection `c`.
 //
 // The entry is asked for in the order of its key, and only then for its organization's mapping:
 // before a table has statistics all indexes look the same to the planner, and only the key has the
 // order. A look that is a scalar with a limit is never made of the whole table.
+#define ENTRY_COLUMNS                                                               \
+    " r.id IS NOT NULL, r.organization_id, j.category_id, r.folder_id, c.snapshot," \
+    " r.restricted," A_FOLDER_SHUT ","                                              \
+    " r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"                \
+    " coalesce(k.display_name, ''),"                                                \
+    " a.level = 3 OR (a.level = 2 AND ("                                            \
+    "   (j.category_id = 0 AND a.include_uncategorized)"                            \
+    "   OR (SELECT true FROM company_password_category s WHERE s.tenant = $1"       \
+    "        AND s.company_id = q.company_id AND s.connection_id = c.id"            \
+    "        AND s.category_id = j.category_id LIMIT 1)))," EMBEDDED
+#define ENTRY_JOINS                                                                                \
+    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = q.company_id"       \
+    "  LEFT JOIN LATERAL (SELECT s.* FROM ("                                                       \
+    "       SELECT id, organization_id, category_id, folder_id, restricted, archived, vaulted,"    \
+    "              personal, display_name, web_url, body FROM record"                              \
+    "        WHERE tenant = $1 AND connection_id = c.id AND kind = 9 AND id BETWEEN q.id AND q.id" \
+    "        ORDER BY id LIMIT 1) s"                                                               \
+    "       JOIN mapping m ON m.tenant = $1 AND m.connection_id = c.id"                            \
+    "        AND m.company_id = q.company_id AND m.organization_id = s.organization_id) r"         \
+    "    ON true"                                                                                  \
+    "  LEFT JOIN LATERAL (SELECT CASE WHEN q.category_given THEN q.category_id"                    \
+    "                            ELSE r.category_id END) j(category_id) ON true"                   \
+    "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = c.id"                  \
+    "       AND k.id = j.category_id"
+
+// $1 tenant, $2 what is asked, $3 whether any of it wants the sealed key. A row for each, in any
+// order. What is the tenant's is looked up once for all of them.
 static const struct statement GATES = {
     "password_gates_get",
     "WITH one AS MATERIALIZED (SELECT c.*, f.password_sharing_enabled,"
@@ -156,47 +182,30 @@ static const struct statement GATES = {
     "       CASE WHEN q.company_set <> '' THEN"
     "         (SELECT true FROM company_set_member s WHERE s.tenant = $1"
     "           AND s.set_id = q.company_set AND s.company_id = q.company_id LIMIT 1) END,"
-    "       c.region, c.credential_version, coalesce(a.revision, 0),"
-    "       r.id IS NOT NULL, r.organization_id, j.category_id, r.folder_id, c.snapshot,"
-    "       r.restricted," A_FOLDER_SHUT ","
-    "       r.archived, r.vaulted, r.personal, r.display_name, r.web_url,"
-    "       coalesce(k.display_name, ''),"
-    "       a.level = 3 OR (a.level = 2 AND ("
-    "         (j.category_id = 0 AND a.include_uncategorized)"
-    "         OR (SELECT true FROM company_password_category s WHERE s.tenant = $1"
-    "              AND s.company_id = q.company_id AND s.connection_id = c.id"
-    "              AND s.category_id = j.category_id LIMIT 1))),"
-    "       c.unproven," EMBEDDED
-    ", CASE WHEN q.with_key THEN c.scheme END, c.master_key_id, c.wrapped_key, c.ciphertext,"
-    " z.scope, z.freeze_time," REVEAL_POLICY_COLUMNS
+    "       c.region, c.credential_version, coalesce(a.revision, 0), c.unproven,"
+    "       CASE WHEN q.with_key THEN c.scheme END, c.master_key_id, c.wrapped_key, c.ciphertext,"
+    "       z.scope, z.freeze_time," ENTRY_COLUMNS "," REVEAL_POLICY_COLUMNS
     "  FROM unnest($2::password_gates_input[]) WITH ORDINALITY"
     "       AS q (company_id, id, category_given, category_id, folder_id, subject, with_key,"
     "             issue_time, company_set, place)"
     "  CROSS JOIN one c CROSS JOIN LATERAL (SELECT c.password_sharing_enabled) f"
-    "  LEFT JOIN company co ON co.tenant = $1 AND co.id = q.company_id"
-    "  LEFT JOIN company_password_access a ON a.tenant = $1 AND a.company_id = q.company_id"
-    "  LEFT JOIN LATERAL (SELECT s.* FROM ("
-    "       SELECT id, organization_id, category_id, folder_id, restricted, archived, vaulted,"
-    "              personal, display_name, web_url, body FROM record"
-    "        WHERE tenant = $1 AND connection_id = c.id AND kind = 9 AND id BETWEEN q.id AND q.id"
-    "        ORDER BY id LIMIT 1) s"
-    "       JOIN mapping m ON m.tenant = $1 AND m.connection_id = c.id"
-    "        AND m.company_id = q.company_id AND m.organization_id = s.organization_id) r ON true"
-    "  LEFT JOIN LATERAL (SELECT CASE WHEN q.category_given THEN q.category_id"
-    "                            ELSE r.category_id END) j(category_id) ON true"
-    "  LEFT JOIN password_category k ON k.tenant = $1 AND k.connection_id = c.id"
-    "       AND k.id = j.category_id" REVEAL_POLICY_JOIN FREEZE_JOIN,
+    "  LEFT JOIN company co ON co.tenant = $1 AND co.id = q.company_id" ENTRY_JOINS
+    "  " REVEAL_POLICY_JOIN FREEZE_JOIN,
 };
 
-// The columns of GATES.
+// $1 tenant; of each that is asked for: $2 company, $3 connection, $4 entry.
+static const struct statement ENTRIES = {
+    "password_gates_get_entries",
+    "SELECT q.place," ENTRY_COLUMNS "  FROM (SELECT u.*, false AS category_given,"
+    "         0::bigint AS category_id, 0::bigint AS folder_id"
+    "    FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY"
+    "         AS u (company_id, connection_id, id, place)) q"
+    "  CROSS JOIN LATERAL (SELECT q.connection_id AS id," GATE_SNAPSHOT
+    " AS snapshot) c" ENTRY_JOINS,
+};
+
+// The columns of ENTRY_COLUMNS, from the first on.
 enum {
-    PLACE = SIGHT_COLUMN_COUNT, // from 1 on
-    KNOWN,
-    REVOKED,
-    IN_COMPANY_SET,
-    REGION,
-    CREDENTIAL_VERSION,
-    ACCESS_REVISION,
     FOUND,
     ORGANIZATION,
     CATEGORY,
@@ -211,12 +220,25 @@ enum {
     WEB_URL,
     CATEGORY_DISPLAY_NAME,
     CATEGORY_ALLOWED,
-    KEY_UNPROVEN,
     EMBEDDED_AT_ALL,
     EMBEDDED_IN,
+    ENTRY_COLUMN_COUNT,
+};
+
+// The columns of GATES.
+enum {
+    PLACE = SIGHT_COLUMN_COUNT, // from 1 on
+    KNOWN,
+    REVOKED,
+    IN_COMPANY_SET,
+    REGION,
+    CREDENTIAL_VERSION,
+    ACCESS_REVISION,
+    KEY_UNPROVEN,
     KEY,
     FREEZE = KEY + VAULT_RECORD_COLUMNS,
-    POLICY = FREEZE + 2,
+    ENTRY = FREEZE + 2,
+    POLICY = ENTRY + ENTRY_COLUMN_COUNT,
 };
 
 static enum err_code read_key(const struct rows *rows, int row, struct arena *arena,
@@ -231,6 +253,31 @@ static enum err_code read_key(const struct rows *rows, int row, struct arena *ar
     return vault_record_read(rows, row, KEY, arena, key, reterr);
 }
 
+static enum err_code read_entry(const struct rows *rows, int row, int first, struct arena *arena,
+                                struct password_gates *gates, struct err *reterr)
+{
+    gates->found = rows_bool(rows, row, first + FOUND);
+    gates->organization_id = rows_int64(rows, row, first + ORGANIZATION);
+    gates->category_id = rows_int64(rows, row, first + CATEGORY);
+    gates->folder_id = rows_int64(rows, row, first + FOLDER);
+    gates->snapshot = rows_text_copy(rows, row, first + SNAPSHOT, arena);
+    gates->restricted = rows_bool(rows, row, first + RESTRICTED);
+    gates->folder_restricted = rows_bool(rows, row, first + FOLDER_RESTRICTED);
+    gates->archived = rows_bool(rows, row, first + ARCHIVED);
+    gates->vaulted = rows_bool(rows, row, first + VAULTED);
+    gates->personal = rows_bool(rows, row, first + PERSONAL);
+    gates->display_name = rows_text_copy(rows, row, first + DISPLAY_NAME, arena);
+    gates->web_url = rows_text_copy(rows, row, first + WEB_URL, arena);
+    gates->category_display_name = rows_text_copy(rows, row, first + CATEGORY_DISPLAY_NAME, arena);
+    gates->category_allowed = rows_bool(rows, row, first + CATEGORY_ALLOWED);
+    gates->embedded_in = rows_text_copy(rows, row, first + EMBEDDED_IN, arena);
+    return gates->category_display_name == NULL || gates->embedded_in == NULL ||
+                   gates->snapshot == NULL ||
+                   (gates->found && (gates->display_name == NULL || gates->web_url == NULL))
+               ? err_no_memory(reterr)
+               : ERR_OK;
+}
+
 static enum err_code read_gates(const struct rows *rows, int row, struct arena *arena,
                                 struct password_gates *ret_gates, struct err *reterr)
 {
@@ -242,31 +289,13 @@ static enum err_code read_gates(const struct rows *rows, int row, struct arena *
         return ERR_OK;
     try_(sight_read(rows, row, arena, &gates.sight, reterr));
     try_(read_key(rows, row, arena, &gates.key, reterr));
+    try_(read_entry(rows, row, ENTRY, arena, &gates, reterr));
     gates.region = (int)rows_int64(rows, row, REGION);
     gates.credential_version = rows_int64(rows, row, CREDENTIAL_VERSION);
     gates.access_revision = rows_int64(rows, row, ACCESS_REVISION);
-    gates.found = rows_bool(rows, row, FOUND);
-    gates.organization_id = rows_int64(rows, row, ORGANIZATION);
-    gates.category_id = rows_int64(rows, row, CATEGORY);
-    gates.folder_id = rows_int64(rows, row, FOLDER);
-    gates.snapshot = rows_text_copy(rows, row, SNAPSHOT, arena);
-    gates.restricted = rows_bool(rows, row, RESTRICTED);
-    gates.folder_restricted = rows_bool(rows, row, FOLDER_RESTRICTED);
-    gates.archived = rows_bool(rows, row, ARCHIVED);
-    gates.vaulted = rows_bool(rows, row, VAULTED);
-    gates.personal = rows_bool(rows, row, PERSONAL);
-    gates.display_name = rows_text_copy(rows, row, DISPLAY_NAME, arena);
-    gates.web_url = rows_text_copy(rows, row, WEB_URL, arena);
-    gates.category_display_name = rows_text_copy(rows, row, CATEGORY_DISPLAY_NAME, arena);
-    gates.category_allowed = rows_bool(rows, row, CATEGORY_ALLOWED);
     gates.key_unproven = rows_bool(rows, row, KEY_UNPROVEN);
-    gates.embedded_in = rows_text_copy(rows, row, EMBEDDED_IN, arena);
     gates.frozen = read_frozen(rows, row, FREEZE);
     gates.policy = reveal_policy_read(rows, row, POLICY);
-    if (gates.category_display_name == NULL || gates.embedded_in == NULL ||
-        gates.snapshot == NULL ||
-        (gates.found && (gates.display_name == NULL || gates.web_url == NULL)))
-        return err_no_memory(reterr);
     *ret_gates = gates;
     return ERR_OK;
 }
@@ -286,8 +315,8 @@ static void add_question(struct composite *questions, const struct password_gate
     composite_text(questions, query->company_set);
 }
 
-enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const *asks,
-                                 size_t count, struct err *reterr)
+static enum err_code get_whole(struct tx *tx, struct password_gates_ask *const *asks, size_t count,
+                               struct err *reterr)
 {
     struct composite questions _cleanup_(composite_done);
     struct rows rows _cleanup_(rows_done) = {0};
@@ -309,6 +338,43 @@ enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const
         try_(read_gates(&rows, row, ask->arena, &ask->gates, reterr));
     }
     return ERR_OK;
+}
+
+static enum err_code get_entries(struct tx *tx, struct password_gates_ask *const *asks,
+                                 size_t count, struct err *reterr)
+{
+    const char *companies[PASSWORD_GATES_MAX], *connections[PASSWORD_GATES_MAX];
+    int64_t ids[PASSWORD_GATES_MAX];
+    struct rows rows _cleanup_(rows_done) = {0};
+    for (size_t i = 0; i < count; i++) {
+        companies[i] = asks[i]->query.company_id;
+        connections[i] = asks[i]->query.of_company->sight.connection_id;
+        ids[i] = asks[i]->query.password_id;
+    }
+    try_(tx_query(tx, &ENTRIES,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXTS(companies, count),
+                       ARG_TEXTS(connections, count), ARG_INT64S(ids, count)),
+                  &rows, reterr));
+    if (rows_count(&rows) != (int)count)
+        return err_set(reterr, ERR_INTERNAL, "entries were not read once each");
+    for (int row = 0; row < (int)count; row++) {
+        struct password_gates_ask *ask = asks[rows_int64(&rows, row, 0) - 1];
+        ask->gates = *ask->query.of_company;
+        try_(read_entry(&rows, row, 1, ask->arena, &ask->gates, reterr));
+        ask->gates.snapshot =
+            gate_snapshot_older(ask->query.of_company->snapshot, ask->gates.snapshot);
+    }
+    return ERR_OK;
+}
+
+enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const *asks,
+                                 size_t count, struct err *reterr)
+{
+    bool entries_alone = true;
+    for (size_t i = 0; i < count; i++)
+        entries_alone &= asks[i]->query.of_company != NULL;
+    return entries_alone ? get_entries(tx, asks, count, reterr)
+                         : get_whole(tx, asks, count, reterr);
 }
 
 // NULL stays NULL.

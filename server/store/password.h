@@ -87,6 +87,9 @@ struct password_gates_query {
     const char *company_set; // by which who asks sees; NULL: none
     bool with_key;           // the sealed key is read too
     bool handed;             // to who asks, who needs no sight of the company then
+    // What was read of who asks, the company and an entry of it: but for what is of the entry it is
+    // taken from there, with the snapshot. For the stored category and folder. NULL: all is read.
+    const struct password_gates *of_company;
 };
 
 struct password_gates_ask {
@@ -99,6 +102,9 @@ struct password_gates_ask {
 bool password_gates_copy(const struct password_gates *gates, struct arena *arena,
                          struct password_gates *ret_copy) _must_check_;
 
-// Reads the gates of some entries in one statement.
+enum { PASSWORD_GATES_MAX = 128 };
+
+// Reads the gates of some entries, PASSWORD_GATES_MAX at most, in one statement: all of each if one
+// has no `of_company`.
 enum err_code password_gates_get(struct tx *tx, struct password_gates_ask *const *asks,
                                  size_t count, struct err *reterr) _must_check_;

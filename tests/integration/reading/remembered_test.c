@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -34,6 +35,16 @@ static int looks_of(struct fixture *fixture, int password, enum err_code expecte
     return gate_looks(fixture) - before;
 }
 
+// Whole looks and such at an entry alone, in one number.
+enum { ENTRY = 10 };
+
+static int all_looks_of(struct fixture *fixture, int password, enum err_code expected)
+{
+    int before = entry_looks(fixture);
+    int whole = looks_of(fixture, password, expected);
+    return whole + ENTRY * (entry_looks(fixture) - before);
+}
+
 static void who_was_told_is_judged_by_that(void **state)
 {
     struct fixture *fixture = *state;
@@ -48,10 +59,15 @@ static void who_was_told_is_judged_by_that(void **state)
                     " policy_version), ' ' ORDER BY sequence) FROM audit_event"),
         "1|0|Firewall admin|Acme GmbH|connections/c1/organizations/41|Infrastructure|4 "
         "2|1|Firewall admin|Acme GmbH|connections/c1/organizations/41|Infrastructure|4");
-    // Of another entry nothing is known; of it then there is.
+    // Of another entry the company is known, and then itself.
     upstream.live.category_id = 0;
-    assert_int_equal(looks_of(fixture, B, ERR_OK), 1);
-    assert_int_equal(looks_of(fixture, B, ERR_OK), 0);
+    assert_int_equal(all_looks_of(fixture, B, ERR_OK), ENTRY);
+    assert_int_equal(all_looks_of(fixture, B, ERR_OK), 0);
+    assert_string_equal(
+        fixture_sql(fixture, "SELECT concat_ws('|', resource_display_name, company_display_name,"
+                             " organization, password_category_display_name, policy_version)"
+                             " FROM audit_event WHERE sequence = 3"),
+        "Loose|Acme GmbH|connections/c1/organizations/41||4");
     // A refusal is as good.
     assert_false(explained(fixture, PASSWORD_VAULTED, false));
     assert_int_equal(looks_of(fixture, PASSWORD_VAULTED, ERR_PASSWORD_VAULTED_UPSTREAM), 0);
@@ -59,58 +75,81 @@ static void who_was_told_is_judged_by_that(void **state)
     assert_int_equal(upstream.calls, 3);
 }
 
+static const struct {
+    const char *change, *undo;
+    enum err_code code;
+} changes[] = {
+    {"UPDATE connection SET reveals_paused = true", "UPDATE connection SET reveals_paused = false",
+     ERR_REVEALS_PAUSED},
+    {"UPDATE connection_config SET password_sharing_enabled = false",
+     "UPDATE connection_config SET password_sharing_enabled = true", ERR_PASSWORD_SHARING_DISABLED},
+    {"UPDATE company_password_access SET level = 1", "UPDATE company_password_access SET level = 2",
+     ERR_COMPANY_NO_ACCESS},
+    {"UPDATE company_password_category SET category_id = 8",
+     "UPDATE company_password_category SET category_id = 7", ERR_CATEGORY_NOT_ALLOWED},
+    {"DELETE FROM mapping WHERE organization_id = 41",
+     "INSERT INTO mapping (tenant, connection_id, organization_id, company_id, source,"
+     "  actor_subject, actor_display_name, actor_kind, create_time)"
+     " VALUES ('t1', 'c1', 41, 'acme', 1, 'ada', 'Ada', 1, now())",
+     ERR_RESOURCE_NOT_FOUND},
+    {"UPDATE record SET archived = true WHERE id = 9001",
+     "UPDATE record SET archived = false WHERE id = 9001", ERR_PASSWORD_ARCHIVED_UPSTREAM},
+    {"UPDATE record SET vaulted = true WHERE id = 9001",
+     "UPDATE record SET vaulted = false WHERE id = 9001", ERR_PASSWORD_VAULTED_UPSTREAM},
+    {"DELETE FROM record WHERE id = 9011", "SELECT 1", ERR_OK},
+    {"INSERT INTO reveal_freeze VALUES ('t1', 3, '', 'f1', '', 'x', 'x', 1, 1, 60, now())",
+     "DELETE FROM reveal_freeze", ERR_REVEALS_FROZEN},
+    {"UPDATE reveal_policy SET reason_required = true",
+     "UPDATE reveal_policy SET reason_required = false", ERR_REVEAL_REASON_REQUIRED},
+    {"UPDATE reveal_policy SET user_limit = 1, user_window_s = 3600",
+     "UPDATE reveal_policy SET user_limit = 0, user_window_s = 0", ERR_OK},
+    {"UPDATE vault_record SET version = 2", "UPDATE vault_record SET version = 1",
+     ERR_VAULT_RECORD_UNREADABLE},
+    {"INSERT INTO subject_revocation (tenant, subject, revoke_time)"
+     " VALUES ('t1', 'tom', now() + interval '1 minute')",
+     "DELETE FROM subject_revocation", ERR_TOKEN_REVOKED},
+};
+
 static void any_change_is_heeded(void **state)
 {
     struct fixture *fixture = *state;
-    static const struct {
-        const char *change, *undo;
-        enum err_code code;
-    } rows[] = {
-        {"UPDATE connection SET reveals_paused = true",
-         "UPDATE connection SET reveals_paused = false", ERR_REVEALS_PAUSED},
-        {"UPDATE connection_config SET password_sharing_enabled = false",
-         "UPDATE connection_config SET password_sharing_enabled = true",
-         ERR_PASSWORD_SHARING_DISABLED},
-        {"UPDATE company_password_access SET level = 1",
-         "UPDATE company_password_access SET level = 2", ERR_COMPANY_NO_ACCESS},
-        {"UPDATE company_password_category SET category_id = 8",
-         "UPDATE company_password_category SET category_id = 7", ERR_CATEGORY_NOT_ALLOWED},
-        {"DELETE FROM mapping WHERE organization_id = 41",
-         "INSERT INTO mapping (tenant, connection_id, organization_id, company_id, source,"
-         "  actor_subject, actor_display_name, actor_kind, create_time)"
-         " VALUES ('t1', 'c1', 41, 'acme', 1, 'ada', 'Ada', 1, now())",
-         ERR_RESOURCE_NOT_FOUND},
-        {"UPDATE record SET archived = true WHERE id = 9001",
-         "UPDATE record SET archived = false WHERE id = 9001", ERR_PASSWORD_ARCHIVED_UPSTREAM},
-        {"UPDATE record SET vaulted = true WHERE id = 9001",
-         "UPDATE record SET vaulted = false WHERE id = 9001", ERR_PASSWORD_VAULTED_UPSTREAM},
-        {"DELETE FROM record WHERE id = 9011", "SELECT 1", ERR_OK},
-        {"INSERT INTO reveal_freeze VALUES ('t1', 3, '', 'f1', '', 'x', 'x', 1, 1, 60, now())",
-         "DELETE FROM reveal_freeze", ERR_REVEALS_FROZEN},
-        {"UPDATE reveal_policy SET reason_required = true",
-         "UPDATE reveal_policy SET reason_required = false", ERR_REVEAL_REASON_REQUIRED},
-        {"UPDATE reveal_policy SET user_limit = 1, user_window_s = 3600",
-         "UPDATE reveal_policy SET user_limit = 0, user_window_s = 0", ERR_OK},
-        {"UPDATE vault_record SET version = 2", "UPDATE vault_record SET version = 1",
-         ERR_VAULT_RECORD_UNREADABLE},
-        {"INSERT INTO subject_revocation (tenant, subject, revoke_time)"
-         " VALUES ('t1', 'tom', now() + interval '1 minute')",
-         "DELETE FROM subject_revocation", ERR_TOKEN_REVOKED},
-    };
     fixture->caller.issue_time_us = clock_wall_us();
     reveals_set_policy(fixture, "revision = 1");
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
         assert_int_equal(reveal(fixture, A), ERR_OK);
         assert_int_equal(looks_of(fixture, A, ERR_OK), 0);
-        (void)fixture_sql(fixture, rows[i].change);
+        (void)fixture_sql(fixture, changes[i].change);
         int calls = upstream.calls;
-        assert_int_equal(looks_of(fixture, A, rows[i].code), 1);
-        assert_int_equal(upstream.calls - calls, rows[i].code == ERR_OK);
-        (void)fixture_sql(fixture, rows[i].undo);
+        assert_int_equal(all_looks_of(fixture, A, changes[i].code), 1);
+        assert_int_equal(upstream.calls - calls, changes[i].code == ERR_OK);
+        (void)fixture_sql(fixture, changes[i].undo);
     }
 }
 
-// Each is somebody of whom something else would be read.
+// The company is known from another entry.
+static void any_change_is_heeded_of_a_company(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate_memory *remembered = fixture->backend.gate_memory;
+    struct err err;
+    fixture->caller.issue_time_us = clock_wall_us();
+    reveals_set_policy(fixture, "revision = 1");
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        struct gate_memory *memory;
+        assert_int_equal(gate_memory_new(GATE_MEMORY_MS, &memory, &err), ERR_OK);
+        fixture->backend.gate_memory = memory;
+        assert_int_equal(all_looks_of(fixture, PASSWORD_VAULTED, ERR_PASSWORD_VAULTED_UPSTREAM), 1);
+        (void)fixture_sql(fixture, changes[i].change);
+        int calls = upstream.calls;
+        assert_int_equal(all_looks_of(fixture, A, changes[i].code), ENTRY + 1);
+        assert_int_equal(upstream.calls - calls, changes[i].code == ERR_OK);
+        (void)fixture_sql(fixture, changes[i].undo);
+        fixture->backend.gate_memory = remembered;
+        memory = gate_memory_free(memory);
+    }
+}
+
+// Each is somebody of whom something else would be read, of the same entry and of another.
 static void nobody_else_is_judged_by_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -128,21 +167,25 @@ static void nobody_else_is_judged_by_it(void **state)
     assert_int_equal(reveal(fixture, A), ERR_OK);
     assert_int_equal(looks_of(fixture, A, ERR_OK), 0);
     const struct principal told = *caller;
-    caller->company_set = "north";
-    assert_int_equal(looks_of(fixture, A, ERR_RESOURCE_NOT_FOUND), 1);
-    *caller = told;
-    caller->issue_time_us = clock_wall_us() - INT64_C(7200) * 1000000;
-    assert_int_equal(looks_of(fixture, A, ERR_TOKEN_REVOKED), 1);
-    *caller = told;
-    caller->subject = "ann";
-    assert_int_equal(looks_of(fixture, A, ERR_REVEALS_FROZEN), 1);
-    *caller = told;
-    caller->tenant = "t2";
-    assert_int_equal(looks_of(fixture, A, ERR_RESOURCE_NOT_FOUND), 1);
-    *caller = told;
-    asks.company = "beta";
-    assert_int_equal(looks_of(fixture, A, ERR_RESOURCE_NOT_FOUND), 1);
-    asks.company = NULL;
+    static const int entries[] = {A, B};
+    for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+        int entry = entries[i];
+        caller->company_set = "north";
+        assert_int_equal(all_looks_of(fixture, entry, ERR_RESOURCE_NOT_FOUND), 1);
+        *caller = told;
+        caller->issue_time_us = clock_wall_us() - INT64_C(7200) * 1000000;
+        assert_int_equal(all_looks_of(fixture, entry, ERR_TOKEN_REVOKED), 1);
+        *caller = told;
+        caller->subject = "ann";
+        assert_int_equal(all_looks_of(fixture, entry, ERR_REVEALS_FROZEN), entry == A ? 1 : ENTRY);
+        *caller = told;
+        caller->tenant = "t2";
+        assert_int_equal(all_looks_of(fixture, entry, ERR_RESOURCE_NOT_FOUND), 1);
+        *caller = told;
+        asks.company = "beta";
+        assert_int_equal(all_looks_of(fixture, entry, ERR_RESOURCE_NOT_FOUND), 1);
+        asks.company = NULL;
+    }
     // The same caller with another token may see and do less.
     caller->company_set = NULL;
     assert_int_equal(reveal(fixture, A), ERR_RESOURCE_NOT_FOUND);
@@ -162,12 +205,12 @@ static void not_remembered(void **state)
     upstream.live.category_id = 0;
     (void)fixture_sql(fixture, "UPDATE record SET web_url = repeat('x', 20000) WHERE id = 9002");
     assert_int_equal(looks_of(fixture, B, ERR_OK), 1);
-    assert_int_equal(looks_of(fixture, B, ERR_OK), 1);
+    assert_int_equal(all_looks_of(fixture, B, ERR_OK), 1);
     // What a budget counts.
     upstream.live.category_id = 7;
     reveals_set_policy(fixture, "user_limit = 9, user_window_s = 3600");
     assert_int_equal(looks_of(fixture, A, ERR_OK), 1);
-    assert_int_equal(looks_of(fixture, A, ERR_OK), 1);
+    assert_int_equal(all_looks_of(fixture, A, ERR_OK), 1);
 }
 
 static void it_is_forgotten_in_time(void **state)
@@ -178,8 +221,69 @@ static void it_is_forgotten_in_time(void **state)
     assert_int_equal(gate_memory_new(0, &short_lived, &err), ERR_OK);
     fixture->backend.gate_memory = short_lived;
     assert_int_equal(looks_of(fixture, A, ERR_OK), 1);
-    assert_int_equal(looks_of(fixture, A, ERR_OK), 1);
+    assert_int_equal(all_looks_of(fixture, A, ERR_OK), 1);
     short_lived = gate_memory_free(short_lived);
+}
+
+// However often it serves.
+static void a_company_is_forgotten_in_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err;
+    struct gate_memory *short_lived;
+    enum { KEEP_MS = 400 };
+    assert_int_equal(gate_memory_new(KEEP_MS, &short_lived, &err), ERR_OK);
+    fixture->backend.gate_memory = short_lived;
+    assert_int_equal(reveal(fixture, A), ERR_OK);
+    (void)usleep(1000 * (KEEP_MS / 2 + 50));
+    upstream.live.category_id = 0;
+    assert_int_equal(reveal(fixture, B), ERR_OK);
+    (void)usleep(1000 * (KEEP_MS / 2 + 50));
+    assert_int_equal(all_looks_of(fixture, PASSWORD_VAULTED, ERR_PASSWORD_VAULTED_UPSTREAM), 1);
+    short_lived = gate_memory_free(short_lived);
+}
+
+static struct password_gates_ask ask_of(struct fixture *fixture, int password,
+                                        const struct password_gates *of_company)
+{
+    return (struct password_gates_ask){.query = {.company_id = "acme",
+                                                 .password_id = password,
+                                                 .subject = "tom",
+                                                 .with_key = true,
+                                                 .of_company = of_company},
+                                       .arena = &fixture->arena};
+}
+
+// Many are asked for in one statement, by halves if all of them may be.
+static void each_is_answered(void **state)
+{
+    struct fixture *fixture = *state;
+    struct password_gates_ask first = ask_of(fixture, PASSWORD_ARCHIVED, NULL);
+    struct password_gates_ask a = ask_of(fixture, A, &first.gates);
+    struct password_gates_ask b = ask_of(fixture, B, &first.gates);
+    struct password_gates_ask *const asks_of_all[] = {&a, &first, &b}, *const halves[] = {&b, &a};
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct err err;
+    int before = gate_looks(fixture);
+    assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
+    assert_int_equal(password_gates_get(tx, asks_of_all, 3, &err), ERR_OK);
+    assert_string_equal(a.gates.display_name, "Firewall admin");
+    assert_string_equal(b.gates.display_name, "Loose");
+    const struct password_gates whole[] = {a.gates, b.gates};
+    assert_int_equal(password_gates_get(tx, halves, 2, &err), ERR_OK);
+    const struct password_gates *const half[] = {&a.gates, &b.gates};
+    for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
+        assert_string_equal(half[i]->display_name, whole[i].display_name);
+        assert_int_equal(half[i]->category_id, whole[i].category_id);
+        assert_int_equal(half[i]->category_allowed, whole[i].category_allowed);
+        assert_int_equal(half[i]->organization_id, 41);
+        assert_false(half[i]->archived);
+        assert_true(half[i]->found);
+        assert_true(half[i]->sight.mapped);
+        assert_non_null(half[i]->key);
+    }
+    assert_int_equal(tx_commit(&tx, &err), ERR_OK);
+    assert_int_equal(gate_looks(fixture) - before, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, reveals_fresh, fixture_drop)
@@ -187,9 +291,14 @@ static void it_is_forgotten_in_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(who_was_told_is_judged_by_that), TEST(any_change_is_heeded),
-        TEST(nobody_else_is_judged_by_it),    TEST(not_remembered),
+        TEST(who_was_told_is_judged_by_that),
+        TEST(any_change_is_heeded),
+        TEST(any_change_is_heeded_of_a_company),
+        TEST(nobody_else_is_judged_by_it),
+        TEST(not_remembered),
         TEST(it_is_forgotten_in_time),
+        TEST(a_company_is_forgotten_in_time),
+        TEST(each_is_answered),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

@@ -52,15 +52,25 @@ const char *last_event(struct fixture *fixture)
                        " ORDER BY sequence DESC LIMIT 1");
 }
 
-int gate_looks(struct fixture *fixture)
+static int runs_of(struct fixture *fixture, const char *name)
 {
     struct tx *tx _cleanup_(tx_abortp) = NULL;
     struct rows rows _cleanup_(rows_done) = {NULL};
     static const struct statement statement = {
-        "looks", "SELECT coalesce(sum(generic_plans + custom_plans), 0)"
-                 " FROM pg_prepared_statements WHERE name = 'password_gates_get'"};
+        "runs_of", "SELECT coalesce(sum(generic_plans + custom_plans), 0)"
+                   " FROM pg_prepared_statements WHERE name = $1"};
     struct err err;
     assert_int_equal(store_begin(fixture->store, "t1", deadline_in(5000), NULL, &tx, &err), ERR_OK);
-    assert_int_equal(tx_query(tx, &statement, NULL, 0, &rows, &err), ERR_OK);
+    assert_int_equal(tx_query(tx, &statement, ARGS(ARG_TEXT(name)), &rows, &err), ERR_OK);
     return (int)rows_int64(&rows, 0, 0);
+}
+
+int gate_looks(struct fixture *fixture)
+{
+    return runs_of(fixture, "password_gates_get");
+}
+
+int entry_looks(struct fixture *fixture)
+{
+    return runs_of(fixture, "password_gates_get_entries");
 }

@@ -27,5 +27,7 @@ void reveals_set_policy(struct fixture *fixture, const char *assignment);
 enum err_code reveal(struct fixture *fixture, int password);
 // The latest event as "phase outcome reason status served intent".
 const char *last_event(struct fixture *fixture);
-// How often gates were read by the only session of the fixture's store.
+// How often gates were read by the only session of the fixture's store: all of them, or an entry's
+// alone.
 int gate_looks(struct fixture *fixture);
+int entry_looks(struct fixture *fixture);
