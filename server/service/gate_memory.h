@@ -11,7 +11,7 @@
 
 enum {
     GATE_MEMORY_MS = 60000,
-    GATE_MEMORY_LOOKS = 256, // of entries, and as many of companies
+    GATE_MEMORY_LOOKS = 256,        // of entries, and as many of companies
     GATE_MEMORY_LOOK_BYTES = 16384, // one that has longer texts is not remembered
 };
 

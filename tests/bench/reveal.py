@@ -22,6 +22,7 @@ from measure import Broken, cpu_of, latencies_ms, output, quantile
 FLOOR = os.path.join(os.environ["BENCH_BIN"], "tests/bench/floor")
 METHOD = "/docbridge.v1.PasswordService/RevealPassword"
 EXPLAIN = "/docbridge.v1.PasswordService/ExplainPasswordAccess"
+LIST = "/docbridge.v1.PasswordService/ListPasswords"
 # Of a sync, by IT Glue's limit; and reveals beside it, which are so few that the other nine tenths of the settings'
 # limit are never used up.
 PAGES_A_SECOND, PACE = 10, 40
@@ -120,6 +121,25 @@ class Others:
         return sorted(times)
 
 
+class Firsts:
+    """Of an entry of each of some companies, by somebody who was at none of them but lists its passwords."""
+
+    def __init__(self, server, tenant, names):
+        self.server, self.tenant, self.names, self.people = server, tenant, names, 0
+
+    def reveals(self, count):
+        times = []
+        while len(times) < count:
+            self.people += 1
+            self.tenant.refresh(f"person-{self.people}")
+            person = Others(self.server, self.tenant, self.names)
+            for name in self.names:
+                person.ms(LIST, name.rsplit("/passwords/", 1)[0])
+                times.append(person.ms(METHOD, name))
+        self.tenant.refresh()
+        return sorted(times[:count])
+
+
 def least(url, callers, seconds):
     """As many callers that do only what no reveal can do without: the two commits, and the GET between them."""
     with open(stack.path("api-key"), encoding="ascii") as key:
@@ -129,13 +149,15 @@ def least(url, callers, seconds):
     return float(output(argv))
 
 
-def serial(report, plain, sealed, others, url, plan):
-    """`plain` and `sealed` again and again; `others`: of entries not revealed before, half of them explained first."""
+def serial(report, plain, sealed, others, firsts, url, plan):
+    """`plain` and `sealed` again and again; `others`: of one company's entries not revealed before, half of them
+    explained first; `firsts`: each of a company that its caller was not at."""
     ways = {
         "reveal": lambda count: plain.load(1, count)[1],
         "sealed reveal": lambda count: sealed.load(1, count)[1],
         "reveal after its explanation": lambda count: others.reveals(count // 2, explained=True),
-        "reveal out of the blue": lambda count: others.reveals(count // 2, explained=False),
+        "reveal of another entry": lambda count: others.reveals(count // 2, explained=False),
+        "first reveal of a company": lambda count: firsts.reveals(count // 2),
     }
     rounds = max(3, plan.rounds)
     count = max(50, plan.reveals // rounds)
@@ -159,8 +181,8 @@ def serial(report, plain, sealed, others, url, plan):
                        inverse=True)
             report.add("reveal", f"{way}: {label} added", added, [], "ms", limit, of="ours", inverse=True,
                        note=f"fsync on, one at a time, {rounds * count:,} reveals of one entry, {rounds * count // 2:,} "
-                       "after its explanation and as many of entries that nobody had asked about; all keep their TLS "
-                       "connection")
+                       "after its explanation, as many of entries of that company that nobody had asked about, and "
+                       "after the list of a company that the caller had not been at; all keep their TLS connection")
     report.add("reveal", "reveal: p50 vs the two commits and the GET alone", ours["reveal", "p50"], bare, "ms",
                inverse=True, note="floor.c with one caller: its mean; without gates, vault and gRPC")
 
@@ -222,6 +244,18 @@ def entries_of(tenant, count):
     return [entry["name"] for entry in entries["passwords"] if entry.get("revealable")]
 
 
+def first_of_companies(tenant):
+    """An entry of each company but that of entries_of(), all of which may be revealed."""
+    stack.psql(f"INSERT INTO company_password_access SELECT DISTINCT m.tenant, m.company_id, 3, true, 1, now()"
+               f" FROM mapping m WHERE m.tenant = '{tenant.name}' ON CONFLICT DO NOTHING")
+    return stack.psql(
+        "SELECT DISTINCT ON (m.company_id) 'companies/' || m.company_id || '/passwords/' || r.id FROM record r"
+        "  JOIN mapping m ON m.tenant = r.tenant AND m.connection_id = r.connection_id"
+        "   AND m.organization_id = r.organization_id"
+        f" WHERE r.tenant = '{tenant.name}' AND r.kind = 9 AND r.folder_id = 0 AND m.company_id <>"
+        f"  '{reading.open_company(tenant)}' AND NOT (r.archived OR r.vaulted OR r.personal OR r.restricted)").split()
+
+
 def loads_beside(run, reveals):
     """Milliseconds of reveals at their pace that began and ended while the run was going."""
     times = []
@@ -263,7 +297,8 @@ def reveal(report, plan):
     name, *names = entries_of(tenant, 1001)
     url = f"{os.environ['EU']}/passwords/{name.rsplit('/', 1)[1]}?show_password=true"
     plain, sealed = (Reveals(server, tenant, name, way) for way in (False, True))
-    serial(report, plain, sealed, Others(server, tenant, names), url, plan)
+    serial(report, plain, sealed, Others(server, tenant, names), Firsts(server, tenant, first_of_companies(tenant)), url,
+           plan)
     at_once(report, plain, url, plan)
     server.stop()
     beside_a_sync(report)

@@ -64,10 +64,10 @@ class Tenant:
         self.token_file = path(f"token-{name}")
         self.refresh()
 
-    def refresh(self):
+    def refresh(self, subject="ada"):
         """A token lives for 15 minutes, the benchmark about as long."""
         argv = [os.environ["DOCBRIDGE"], "token", "mint", "--private-key", path("issuer.jwk"), "--issuer", ISSUER,
-                "--audience", "docbridge", "--tenant", self.name, "--subject", "ada", "--name", "Ada Admin", "--actor",
+                "--audience", "docbridge", "--tenant", self.name, "--subject", subject, "--name", "Ada Admin", "--actor",
                 "human"]
         for permission in PERMISSIONS:
             argv += ["--permission", permission]
