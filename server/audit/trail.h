@@ -53,6 +53,10 @@ struct trail_entry {
     // Of what it depends on (password_gates_get): CONFLICT, and it is not written, if that has
     // changed since. NULL: it stands whatever has changed.
     const char *snapshot;
+    // Work that does not depend on it: may be called while it becomes durable, on any thread as its
+    // caller waits, more than once. NULL: none.
+    void (*meanwhile)(void *context);
+    void *context;
     // What came of it: as trail_write() says it.
     enum err_code code;
     int64_t sequence;

@@ -90,6 +90,9 @@ static enum err_code write_behind(struct trail *trail, const char *tenant,
     try_(store_begin(trail->store, tenant, deadline_in(WRITE_MS), NULL, &tx, reterr));
     tx_plan_once(tx);
     audit_follow(tenant, *head, group->rows, group->count);
+    // The work of many would keep all of them waiting.
+    if (group->count == 1)
+        tx_meanwhile(tx, group->entries[0]->meanwhile, group->entries[0]->context);
     tx_commit_with_next(tx);
     try_(audit_event_try_insert(tx, group->rows, group->count, snapshot_of(group), ret_written,
                                 reterr));

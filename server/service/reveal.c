@@ -13,7 +13,6 @@
 #include "server/service/password.h"
 #include "server/service/password_handoff.h"
 #include "server/service/reading.h"
-#include "server/service/reveal_release.h"
 #include "server/source/idle.h"
 #include "server/store/connection_finding.h"
 #include "server/sync/sync.h"
@@ -114,8 +113,7 @@ enum err_code password_reveal(struct request *request,
     enum err_code verdict = reveal_conclude(&reveal, fetched, reterr);
     if (verdict == ERR_OK) {
         note_key(&reveal);
-        verdict = reveal_release(request, in, &reveal.gates, &reveal.live, reveal.outcome_sequence,
-                                 out, reterr);
+        verdict = reveal_release(&reveal, out, reterr);
     }
     source_password_done(&reveal.live);
     return verdict;

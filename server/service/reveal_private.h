@@ -29,6 +29,7 @@ struct reveal {
     int64_t outcome_sequence;
     struct source_password live;
     struct source_attempt attempt;
+    ProtobufCBinaryData sealed; // the live value; without data it is not yet, or is given out plain
 };
 
 // What an event says of the reveal, whatever it is, and of the gates that it is of.
@@ -41,7 +42,19 @@ enum err_code reveal_record(const struct reveal *reveal, const struct audit_even
                             struct err *reterr) _must_check_;
 // Judges the local gates. A closed gate leaves a DENIED event; open gates leave the intent.
 enum err_code reveal_pass_local_gates(struct reveal *reveal, struct err *reterr) _must_check_;
+// Seals the live value, if it is to be and is not yet. On any thread, while the caller waits.
+void reveal_seal(struct reveal *reveal);
 // Judges the live record, if it was `fetched`, and makes the outcome durable whatever it is.
 // Returns the verdict of the whole reveal.
 enum err_code reveal_conclude(struct reveal *reveal, enum err_code fetched,
                               struct err *reterr) _must_check_;
+
+// Checks the key that a value is to be sealed to. `*ret_sealed` is false without one. Errors:
+// FIELD_INVALID for a key that is not 32 bytes long, or to which everybody could open the seal: the
+// points of small order, all zeroes among them.
+enum err_code reveal_check_key(const ProtobufCBinaryData *key, bool *ret_sealed,
+                               struct err *reterr) _must_check_;
+// Fills the answer, everything from the request's arena, which is wiped. A call whose time is over
+// or whose caller has gone gets none. Errors: DEADLINE_EXCEEDED, CANCELLED.
+enum err_code reveal_release(struct reveal *reveal, Docbridge__V1__RevealPasswordResponse *out,
+                             struct err *reterr) _must_check_;

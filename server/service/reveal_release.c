@@ -1,4 +1,5 @@
-#include "server/service/reveal_release.h"
+// What of a reveal goes out: the value, in the clear or sealed to the caller's key.
+#include "server/service/reveal_private.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -55,25 +56,41 @@ enum err_code reveal_check_key(const ProtobufCBinaryData *key, bool *ret_sealed,
     return ERR_OK;
 }
 
-static enum err_code put_value(struct arena *arena, const ProtobufCBinaryData *key,
-                               const struct secret *value,
-                               Docbridge__V1__RevealPasswordResponse *out, struct err *reterr)
+static const char *value_of(const struct reveal *reveal, size_t *ret_len)
 {
-    size_t len = value == NULL ? 0 : secret_len(value);
-    const char *bytes = len == 0 ? "" : secret_bytes(value);
+    const struct secret *value = reveal->live.value;
+    *ret_len = value == NULL ? 0 : secret_len(value);
+    return *ret_len == 0 ? "" : secret_bytes(value);
+}
+
+void reveal_seal(struct reveal *reveal)
+{
+    size_t len;
+    const char *value = value_of(reveal, &len);
+    if (!reveal->asks.sealed || reveal->sealed.data != NULL)
+        return;
+    unsigned char *sealed = arena_alloc(reveal->request->arena, len + crypto_box_SEALBYTES);
+    if (sealed != NULL && crypto_box_seal(sealed, (const unsigned char *)value, len,
+                                          reveal->in->recipient_public_key.data) == 0)
+        reveal->sealed = (ProtobufCBinaryData){len + crypto_box_SEALBYTES, sealed};
+}
+
+static enum err_code put_value(struct reveal *reveal, Docbridge__V1__RevealPasswordResponse *out,
+                               struct err *reterr)
+{
+    size_t len;
+    const char *value = value_of(reveal, &len);
     out->empty = len == 0;
-    if (key->len == 0) {
+    if (!reveal->asks.sealed) {
         out->value_case = DOCBRIDGE__V1__REVEAL_PASSWORD_RESPONSE__VALUE_PLAINTEXT;
-        out->plaintext = arena_strndup(arena, bytes, len);
+        out->plaintext = arena_strndup(reveal->request->arena, value, len);
         return out->plaintext == NULL ? err_no_memory(reterr) : ERR_OK;
     }
-    unsigned char *sealed = arena_alloc(arena, len + crypto_box_SEALBYTES);
-    if (sealed == NULL)
-        return err_no_memory(reterr);
-    if (crypto_box_seal(sealed, (const unsigned char *)bytes, len, key->data) != 0)
+    reveal_seal(reveal);
+    if (reveal->sealed.data == NULL)
         return err_set(reterr, ERR_INTERNAL, "a value could not be sealed");
     out->value_case = DOCBRIDGE__V1__REVEAL_PASSWORD_RESPONSE__VALUE_SEALED;
-    out->sealed = (ProtobufCBinaryData){.data = sealed, .len = len + crypto_box_SEALBYTES};
+    out->sealed = reveal->sealed;
     return ERR_OK;
 }
 
@@ -91,16 +108,15 @@ static enum err_code check_caller(const struct request *request, int64_t outcome
     return code;
 }
 
-enum err_code reveal_release(const struct request *request,
-                             const Docbridge__V1__RevealPasswordRequest *in,
-                             const struct password_gates *gates, const struct source_password *live,
-                             int64_t outcome_sequence, Docbridge__V1__RevealPasswordResponse *out,
+enum err_code reveal_release(struct reveal *reveal, Docbridge__V1__RevealPasswordResponse *out,
                              struct err *reterr)
 {
-    struct arena *arena = request->arena;
-    try_(check_caller(request, outcome_sequence, reterr));
+    struct arena *arena = reveal->request->arena;
+    const struct source_password *live = &reveal->live;
+    const struct password_gates *gates = &reveal->gates;
+    try_(check_caller(reveal->request, reveal->outcome_sequence, reterr));
     out->password_update_time = field_time(arena, live->password_update_time_us);
-    out->audit_event = arena_printf(arena, "auditEvents/%" PRId64, outcome_sequence);
+    out->audit_event = arena_printf(arena, "auditEvents/%" PRId64, reveal->outcome_sequence);
     out->display_ttl = field_duration(arena, DISPLAY_SECONDS * INT64_C(1000000));
     out->embedded_in_display_name = arena_strdup(arena, gates->embedded_in);
     if (live->category_id != 0)
@@ -109,5 +125,5 @@ enum err_code reveal_release(const struct request *request,
     if (out->audit_event == NULL || out->display_ttl == NULL || out->password_category == NULL ||
         out->embedded_in_display_name == NULL)
         return err_no_memory(reterr);
-    return put_value(arena, &in->recipient_public_key, live->value, out, reterr);
+    return put_value(reveal, out, reterr);
 }

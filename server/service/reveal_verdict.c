@@ -299,6 +299,11 @@ static void fill_outcome(struct reveal *reveal, const struct password_gates *jud
         reveal->event.policy_version = judged->policy.revision;
 }
 
+static void seal_meanwhile(void *context)
+{
+    reveal_seal(context);
+}
+
 // The record as it is now decides: another organization, category, folder or vault than a moment
 // ago closes the gate, and so does any setting that changed while upstream was asked.
 static enum err_code judge_now(struct reveal *reveal, struct password_gates *now,
@@ -342,19 +347,20 @@ static enum err_code pass_gates(struct reveal *reveal, const struct password_gat
 {
     const struct source_password *live = &reveal->live;
     struct err cause;
-    struct gate_look look = {.request = reveal->request,
-                             .query = {.company_id = reveal->company_id,
-                                       .password_id = reveal->password_id,
-                                       .category_given = true,
-                                       .category_id = live->category_id,
-                                       .live_folder_id = live->folder_id,
-                                       .handed = reveal->handoff.id != NULL},
-                             .as_read = as_read,
-                             .bound = binding == BOUND,
-                             .deadline = deadline,
-                             .judge = judge_live,
-                             .context = reveal,
-                             .entry.reterr = &cause};
+    struct gate_look look = {
+        .request = reveal->request,
+        .query = {.company_id = reveal->company_id,
+                  .password_id = reveal->password_id,
+                  .category_given = true,
+                  .category_id = live->category_id,
+                  .live_folder_id = live->folder_id,
+                  .handed = reveal->handoff.id != NULL},
+        .as_read = as_read,
+        .bound = binding == BOUND,
+        .deadline = deadline,
+        .judge = judge_live,
+        .context = reveal,
+        .entry = {.reterr = &cause, .meanwhile = seal_meanwhile, .context = reveal}};
     if (binding == HELD)
         (void)!gate_reader_look_held(&look, &cause);
     else

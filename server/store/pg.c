@@ -386,6 +386,8 @@ enum err_code pg_fly(struct pg *pg, const struct pg_query *queries, size_t count
         return given_up(ERR_DEADLINE_EXCEEDED, reterr);
     struct flight flight = {.failed = PG_FLIGHT_MAX};
     try_(launch(pg, &flight, queries, count, reterr));
+    if (wait->meanwhile != NULL && PQflush(pg->conn) == 0)
+        wait->meanwhile(wait->context);
     enum err_code cause = gather(pg, &flight, wait, ret_answer);
     if (cause == ERR_STORE_UNAVAILABLE ||
         (cause != ERR_OK && !cancel_and_drain(pg, &flight, ret_answer))) {

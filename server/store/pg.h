@@ -67,6 +67,9 @@ void pg_target_freep(struct pg_target **target);
 struct pg_wait {
     struct deadline deadline;
     const atomic_bool *cancelled; // may be NULL
+    // Is called once pg_fly() has sent everything; NULL: nothing is.
+    void (*meanwhile)(void *context);
+    void *context;
 };
 
 struct pg *pg_new(bool unnamed);

@@ -82,6 +82,9 @@ void tx_plan_once(struct tx *tx);
 // tx_commit, which then has nothing left to send, or tx_abortp, which only gives the connection
 // back.
 void tx_commit_with_next(struct tx *tx);
+// `work` is called once while the database is at the next statement: a chance to do what does not
+// depend on it, not a promise. It must not use the store.
+void tx_meanwhile(struct tx *tx, void (*work)(void *context), void *context);
 // Rolls back if still open. For `struct tx *tx _cleanup_(tx_abortp) = NULL;`.
 void tx_abortp(struct tx **tx);
 // The tenant of the transaction: the first parameter of every statement.

@@ -80,7 +80,7 @@ enum err_code store_begin(struct store *store, const char *tenant, struct deadli
     if (len > 0)
         memcpy(tx->tenant, tenant, len);
     tx->store = store;
-    tx->wait = (struct pg_wait){deadline, cancelled};
+    tx->wait = (struct pg_wait){.deadline = deadline, .cancelled = cancelled};
     enum err_code code = pool_take(store, &tx->wait, &tx->pg, reterr);
     if (code != ERR_OK) {
         free(tx);
@@ -184,6 +184,7 @@ static enum err_code fly(struct tx *tx, const struct statement *statement, const
     tx->begun = true;
     struct pg_answer answer;
     enum err_code code = pg_fly(tx->pg, queries, count, &tx->wait, &answer, reterr);
+    tx->wait.meanwhile = NULL;
     tx->failed = code != ERR_OK;
     tx->ended = ends && code == ERR_OK;
     if (code != ERR_OK) {
@@ -230,6 +231,12 @@ void tx_abortp(struct tx **tx)
 void tx_plan_once(struct tx *tx)
 {
     tx->plans_once = true;
+}
+
+void tx_meanwhile(struct tx *tx, void (*work)(void *context), void *context)
+{
+    tx->wait.meanwhile = work;
+    tx->wait.context = context;
 }
 
 void tx_commit_lazily(struct tx *tx)

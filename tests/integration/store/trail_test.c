@@ -342,6 +342,42 @@ static void what_is_written_is_planned_once(void **state)
                         "3/0");
 }
 
+static void note_time(void *context)
+{
+    *(int64_t *)context = clock_steady_ms();
+}
+
+// The database takes its time over an event, in which its caller's work is done.
+static void work_is_done_meanwhile(void **state)
+{
+    (void)state;
+    enum { SLOW_MS = 600, MARGIN_MS = 200 };
+    const struct principal caller = {
+        .tenant = "slow", .subject = "ada", .display_name = "", .actor = ACTOR_HUMAN};
+    const struct request request = {.caller = &caller, .request_id = "req", .peer = "peer"};
+    (void)test_postgres_value(
+        database->owner_dsn,
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_sleep(0.6); RETURN NEW; END';"
+        "CREATE TRIGGER dawdle BEFORE INSERT ON audit_event FOR EACH ROW"
+        " WHEN (NEW.tenant = 'slow' AND NEW.sequence > 1) EXECUTE FUNCTION dawdle()");
+    assert_ok(write_as("slow", "ada", &intent, deadline_in(WAIT_MS), NULL, reterr));
+    int64_t done_ms[2] = {0, 0};
+    struct trail_entry entries[2], *both[] = {&entries[0], &entries[1]};
+    for (size_t i = 0; i < ARRAY_LEN(entries); i++)
+        entries[i] = (struct trail_entry){
+            .request = &request, .event = &intent, .meanwhile = note_time, .context = &done_ms[i]};
+    trail_write_all(trail, "slow", both, 1, deadline_in(WAIT_MS));
+    assert_int_equal(entries[0].code, ERR_OK);
+    assert_true(done_ms[0] > 0 && clock_steady_ms() - done_ms[0] >= SLOW_MS - MARGIN_MS);
+    // Others do not wait for it.
+    done_ms[0] = 0;
+    trail_write_all(trail, "slow", both, 2, deadline_in(WAIT_MS));
+    assert_int_equal(entries[1].code, ERR_OK);
+    assert_true(done_ms[0] == 0 && done_ms[1] == 0);
+    (void)test_postgres_value(database->owner_dsn, "DROP TRIGGER dawdle ON audit_event");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +387,7 @@ int main(void)
         cmocka_unit_test(each_of_a_turn_has_its_own_place),
         cmocka_unit_test(what_depends_on_gates_is_written_if_they_stand),
         cmocka_unit_test(what_is_written_is_planned_once),
+        cmocka_unit_test(work_is_done_meanwhile),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
