@@ -296,6 +296,53 @@ static void the_serving_role_cannot_change_the_past(void **state)
     }
 }
 
+static enum err_code insert_row(const char *tenant, const char *sequence, const char *phase,
+                                const char *outcome, const char *previous, const char *hash,
+                                struct err *reterr)
+{
+    char sql[512];
+    (void)snprintf(sql, sizeof(sql),
+                   "INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome,"
+                   " actor_subject, actor_display_name, actor_kind, previous_hash, hash) VALUES"
+                   " ('%s', %s, now(), 1, %s, %s, '', '', 1, sha256('x') || '%s', '%s')",
+                   tenant, sequence, phase, outcome, previous, hash);
+    const struct statement statement = {NULL, sql};
+    _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, tenant);
+    return tx_run(tx, &statement, NULL, 0, reterr);
+}
+
+static void the_serving_role_writes_no_row_that_is_none(void **state)
+{
+    (void)state;
+#define HASH "12345678901234567890123456789012"
+    static const struct {
+        const char *tenant, *sequence, *phase, *outcome, *previous, *hash;
+    } rows[] = {{"", "1", "1", "0", "", HASH},        {"rules", "0", "1", "0", "", HASH},
+                {"rules", "-1", "1", "0", "", HASH},  {"rules", "1", "0", "0", "", HASH},
+                {"rules", "1", "4", "0", "", HASH},   {"rules", "1", "1", "-1", "", HASH},
+                {"rules", "1", "1", "5", "", HASH},   {"rules", "1", "1", "0", "x", HASH},
+                {"rules", "1", "1", "0", "", "short"}};
+    assert_ok(insert_row("rules", "1", "3", "4", "", HASH, reterr));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err err;
+        assert_int_equal(insert_row(rows[i].tenant, rows[i].sequence, rows[i].phase,
+                                    rows[i].outcome, rows[i].previous, rows[i].hash, &err),
+                         ERR_INTERNAL);
+        assert_non_null(strstr(err.text, "42501")); // row-level security
+    }
+    static const char *const ends[] = {
+        "INSERT INTO audit_head VALUES ('rules', 0, 'short')",
+        "UPDATE audit_head SET hash = 'short'",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        _cleanup_(tx_abortp) struct tx *tx = fixture_begin(store, i == 0 ? "rules" : "tamper");
+        const struct statement statement = {NULL, ends[i]};
+        struct err err;
+        assert_int_equal(tx_run(tx, &statement, NULL, 0, &err), ERR_INTERNAL);
+        assert_non_null(strstr(err.text, "42501"));
+    }
+}
+
 static size_t list_count(const struct audit_event_filter *filter, int64_t before, int limit,
                          int64_t *ret_last)
 {
@@ -415,6 +462,7 @@ int main(void)
         cmocka_unit_test(tampering_shows),
         cmocka_unit_test(tenants_have_chains_of_their_own),
         cmocka_unit_test(the_serving_role_cannot_change_the_past),
+        cmocka_unit_test(the_serving_role_writes_no_row_that_is_none),
         cmocka_unit_test(filters_and_pages),
         cmocka_unit_test(a_time_stands_for_a_place),
     };
