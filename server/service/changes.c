@@ -233,17 +233,22 @@ static enum err_code fill_change(const struct state *state, const struct change_
     return change->display_name == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
-// The next row that is to be told; NULL if there is none left. A folder is told as what it hides;
-// what is not in sight and was not before is not told at all.
+// The next row that is to be told; NULL if there is none left, or a folder comes before it. That is
+// told as what it hides, and first, as the row's token goes on behind both. What is not in sight
+// and was not before is not told at all.
 static const struct change_row *next_row(struct state *state)
 {
     while (state->at < state->count) {
-        const struct change_row *row = &state->rows[state->at++];
+        const struct change_row *row = &state->rows[state->at];
+        const bool folder = row->place.kind == SOURCE_DOCUMENT_FOLDERS;
+        const bool is_told = !folder && (row->in_sight || row->was_in_sight);
+        if (is_told && state->sight != 0)
+            return NULL;
+        state->at++;
         state->place = row->place;
-        if (row->place.kind == SOURCE_DOCUMENT_FOLDERS)
-            state->sight |= SIGHT_DOCUMENTS;
-        else if (row->in_sight || row->was_in_sight)
+        if (is_told)
             return row;
+        state->sight |= folder ? SIGHT_DOCUMENTS : 0;
     }
     return NULL;
 }

@@ -345,6 +345,31 @@ static void what_moves_into_a_folder_of_another_organization_is_gone(void **stat
     changes_watch_handler.close(feed.state);
 }
 
+// Whoever goes on behind an event has been told of the folder before it.
+static void a_folder_is_told_before_what_changed_after_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    enum stream_step step_now;
+    begin(fixture);
+    (void)fixture_sql(fixture,
+                      "INSERT INTO record (tenant, connection_id, kind, id, organization_id,"
+                      " display_name, body, content_hash) VALUES ('t1', 'c1', 3, 78, 3, 'Ours',"
+                      " '{\"ancestor_ids\": []}', '')");
+    open_feed(fixture, &feed, "");
+    assert_string_equal(told(fixture, &feed), "start");
+    mark(fixture, "restricted = true", "kind = 3 AND id = 78");
+    mark(fixture, "display_name = 'Edited'", "kind = 4 AND id = 3000");
+    assert_int_equal(step(fixture, &feed, &step_now), ERR_OK);
+    arena_done(&feed.arena);
+    char *token = arena_strdup(&fixture->arena, feed.token);
+    assert_string_equal(told(fixture, &feed), "updated:3000:Edited");
+    changes_watch_handler.close(feed.state);
+    open_feed(fixture, &feed, token);
+    assert_string_equal(told(fixture, &feed), "updated:3000:Edited");
+    changes_watch_handler.close(feed.state);
+}
+
 static void a_token_that_is_too_old_says_so(void **state)
 {
     struct fixture *fixture = *state;
@@ -459,6 +484,7 @@ int main(void)
         TEST(what_was_hidden_leaves_no_trace),
         TEST(what_is_hidden_is_told_as_removed),
         TEST(what_moves_into_a_folder_of_another_organization_is_gone),
+        TEST(a_folder_is_told_before_what_changed_after_it),
         TEST(a_token_that_is_too_old_says_so),
         TEST(a_token_within_what_is_forgotten_is_too_old),
         TEST(a_caller_out_of_sight_is_told_nothing),
