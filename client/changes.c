@@ -92,7 +92,8 @@ static int follow(struct changes *changes, struct stream *stream)
             break;
         case STREAM_ENDED:
             // Of no use to anybody any more.
-            if (strcmp(failure.reason, "PAGE_TOKEN_INVALID") == 0)
+            if (strcmp(failure.reason, "PAGE_TOKEN_INVALID") == 0 ||
+                strcmp(failure.reason, "RESUME_TOKEN_EXPIRED") == 0)
                 changes->resume_token[0] = '\0';
             return resume_or_fail(changes->session, changes->attempts, &failure);
         }

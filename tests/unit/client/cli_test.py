@@ -1573,6 +1573,10 @@ class CliTest(unittest.TestCase):
         done = self.run_cli("changes", "watch", "acme", "--resume-token", "t1")
         self.expect(done, 2, "begin again without the token")
         self.assertNotIn("t1", done.stderr)
+        self.answer("WatchCompanyChanges", Refusal(CODE.OUT_OF_RANGE, "old", "RESUME_TOKEN_EXPIRED"))
+        done = self.run_cli("changes", "watch", "acme", "--resume-token", "t1")
+        self.expect(done, 2, "list anew")
+        self.assertNotIn("t1", done.stderr)
 
     def test_a_bound_of_an_export_is_given_in_one_way(self):
         for number, time in (("--from", "--since"), ("--to", "--until")):
