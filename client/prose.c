@@ -269,6 +269,30 @@ static void end_row(struct prose *prose)
     prose->columns = 0;
 }
 
+// Nothing tells where it ends, as of other blocks.
+static void put_rule(struct prose *prose)
+{
+    (void)buffer_text(&prose->block, "---");
+    end_block(prose);
+    prose->gap = prose->depth == 0;
+}
+
+// In a cell, where items stand in one line: others may refer to them by their numbers.
+static void take_list_in_cell(struct prose *prose, const char *name, const char *tag, size_t len,
+                              bool start)
+{
+    struct list *list = list_of(prose);
+    bool is_list = strcmp(name, "ul") == 0 || strcmp(name, "ol") == 0 || strcmp(name, "dl") == 0;
+    if (is_list && start) {
+        start_list(prose, tag, len, name[0] == 'o');
+    } else if (is_list) {
+        prose->depth -= prose->depth > 0;
+    } else if (start && list->numbered && strcmp(name, "li") == 0) {
+        list->next = number(tag, len, " value=\"", list->next);
+        (void)buffer_printf(&prose->block, "%d. ", list->next++);
+    }
+}
+
 // What separates: in a cell a blank, else it ends what was before.
 static void take_block(struct prose *prose, const char *name, const char *tag, size_t len,
                        bool start)
@@ -278,6 +302,7 @@ static void take_block(struct prose *prose, const char *name, const char *tag, s
                                         "blockquote", "table", "div", "caption", NULL};
     if (prose->cells > 0) {
         put_char(prose, ' ');
+        take_list_in_cell(prose, name, tag, len, start);
         return;
     }
     end_block(prose);
@@ -306,7 +331,7 @@ static void take_block(struct prose *prose, const char *name, const char *tag, s
     else if (strcmp(name, "table") == 0)
         memset(prose->taken, 0, sizeof(prose->taken));
     else if (strcmp(name, "hr") == 0)
-        (void)buffer_text(&prose->block, "---");
+        put_rule(prose);
 }
 
 // `tag` is what stands between < and >.

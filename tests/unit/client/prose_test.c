@@ -30,6 +30,9 @@ static void blocks_stand_apart(void **state)
     assert_prose("<p>a</p><pre>\n  if x\n\t<code>then</code>\n\n</pre>b", 0,
                  "a\n\n  if x\n\tthen\n\nb\n");
     assert_prose("<ul><li></li></ul><p>a</p><h1></h1><p>b</p>", 0, "a\n\nb\n");
+    // Of a line nothing follows on the same line.
+    assert_prose("a<hr>b<hr><hr><b>c</b><ul><li>d<hr>e</li></ul>", 0,
+                 "a\n\n---\n\nb\n\n---\n\n---\n\nc\n\n- d\n  ---\n  e\n");
 }
 
 static void items_are_marked(void **state)
@@ -71,6 +74,15 @@ static void rows_keep_their_cells(void **state)
         "fw | in | up\n| out\nboth\nall | | down\na | | | | | | | | | | | | | | | | | | | | "
         "| | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | "
         "| | b\n\nc\n");
+}
+
+// Which others refer to.
+static void items_in_cells_keep_their_numbers(void **state)
+{
+    (void)state;
+    assert_prose("<ol><li><table><tr><td>a<ol start=\"3\"><li>b</li><li>c<ul><li>d</li></ul></li>"
+                 "<li value=\"9\">e</li></ol></td><td>f</td></tr></table></li><li>g</li></ol>h",
+                 0, "1. a 3. b 4. c d 9. e | f\n2. g\n\nh\n");
 }
 
 static void links_show_where_they_lead(void **state)
@@ -161,6 +173,7 @@ int main(void)
         cmocka_unit_test(blocks_stand_apart),
         cmocka_unit_test(items_are_marked),
         cmocka_unit_test(rows_keep_their_cells),
+        cmocka_unit_test(items_in_cells_keep_their_numbers),
         cmocka_unit_test(links_show_where_they_lead),
         cmocka_unit_test(nothing_steers_the_terminal),
         cmocka_unit_test(lines_break_between_words),
