@@ -19,6 +19,7 @@ struct state {
     struct trail_watch *watch;
     char *filter;
     int64_t cursor; // all up to here was looked at
+    bool placed;    // the caller has a token
 };
 
 static struct page_list token_list(const char *filter)
@@ -87,6 +88,7 @@ static enum err_code watch_open(struct request *request, const void *message,
     if (state == NULL)
         return err_no_memory(reterr);
     state->cursor = cursor;
+    state->placed = in->resume_token[0] != '\0';
     state->filter = strdup(in->filter);
     enum err_code code = state->filter == NULL
                              ? err_no_memory(reterr)
@@ -156,7 +158,9 @@ static enum err_code watch_next(struct request *request, void *context, struct a
     do
         try_(find_next(request, state, arena, &row, &more, reterr));
     while (row == NULL && more && !trail_watch_silent(state->watch));
-    bool speak = row != NULL || trail_watch_silent(state->watch);
+    // Without a token whoever loses the stream before its first event would lose what follows too.
+    bool speak = row != NULL || !state->placed || trail_watch_silent(state->watch);
+    state->placed = true;
     trail_watch_note(state->watch, state->cursor, speak);
     *ret_step = speak ? STREAM_MESSAGE : STREAM_IDLE;
     return speak ? fill(request, state, arena, row, out, reterr) : ERR_OK;

@@ -24,8 +24,8 @@ static void count_wake(void *context)
 static const struct stream_waker waker = {count_wake, NULL};
 static char token[2000];
 
-static enum err_code watch(struct fixture *fixture, const char *filter, const char *resume_token,
-                           void **ret_state)
+static enum err_code open_watch(struct fixture *fixture, const char *filter,
+                                const char *resume_token, void **ret_state)
 {
     Docbridge__V1__WatchAuditEventsRequest in = DOCBRIDGE__V1__WATCH_AUDIT_EVENTS_REQUEST__INIT;
     in.filter = arena_strdup(&fixture->arena, filter);
@@ -54,6 +54,34 @@ static int64_t next(struct fixture *fixture, void *watched)
     assert_int_equal(step, STREAM_MESSAGE);
     (void)snprintf(token, sizeof(token), "%s", out.resume_token);
     return out.audit_event == NULL ? -1 : out.audit_event->sequence;
+}
+
+// Past the sign of life that gives whoever has none a token.
+static enum err_code watch(struct fixture *fixture, const char *filter, const char *resume_token,
+                           void **ret_state)
+{
+    enum err_code code = open_watch(fixture, filter, resume_token, ret_state);
+    if (code == ERR_OK && resume_token[0] == '\0')
+        assert_int_equal(next(fixture, *ret_state), -1);
+    return code;
+}
+
+// Before there is an event.
+static void a_watcher_can_resume_from_the_start_on(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct stream_handler *handler = event_method("WatchAuditEvents")->stream;
+    void *watched;
+    append_some(fixture, 2);
+    assert_int_equal(open_watch(fixture, "", "", &watched), ERR_OK);
+    assert_int_equal(next(fixture, watched), -1);
+    assert_int_equal(next(fixture, watched), 0);
+    handler->close(watched);
+    append(fixture, "acme", AUDIT_PASSWORD_REVEAL);
+    assert_int_equal(open_watch(fixture, "", token, &watched), ERR_OK);
+    assert_int_equal(next(fixture, watched), 3);
+    assert_int_equal(next(fixture, watched), 0);
+    handler->close(watched);
 }
 
 static void a_watcher_sees_what_comes(void **state)
@@ -216,8 +244,11 @@ static void a_long_removal_is_no_silence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_watcher_sees_what_comes),    TEST(a_watcher_does_not_go_on_in_a_shorter_trail),
-        TEST(a_watcher_sees_its_companies), TEST(a_long_look_is_no_silence),
+        TEST(a_watcher_can_resume_from_the_start_on),
+        TEST(a_watcher_sees_what_comes),
+        TEST(a_watcher_does_not_go_on_in_a_shorter_trail),
+        TEST(a_watcher_sees_its_companies),
+        TEST(a_long_look_is_no_silence),
         TEST(a_long_removal_is_no_silence),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
