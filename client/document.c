@@ -7,6 +7,7 @@
 #include "client/session.h"
 #include "client/text.h"
 #include "docbridge/v1/documentation.pb-c.h"
+#include "server/base/utf8.h"
 
 #define DOCUMENT "companies/{company}/documents/{document}"
 
@@ -38,16 +39,24 @@ int docs_show_run(struct session *session)
     return class;
 }
 
-// A line break stays; what could steer a terminal is shown as \uXXXX.
+// A line break stays; what could steer a terminal is shown as HTML has it, so that a file is read
+// as the same text. The references of C1 controls mean other characters.
 static bool write_piece(const char *text)
 {
     struct buffer out _cleanup_(buffer_done);
     buffer_init(&out, PIECE_MAX_BYTES);
-    while (*text != '\0') {
-        size_t len = strcspn(text, "\n\t");
-        (void)text_escape(&out, text, len);
-        (void)buffer_append(&out, text + len, text[len] == '\0' ? 0 : 1);
-        text += len + (text[len] == '\0' ? 0 : 1);
+    for (size_t left = strlen(text), len; left > 0; text += len, left -= len) {
+        uint32_t point = 0;
+        len = utf8_decode(text, left, &point);
+        bool c1 = point >= 0x7f && point < 0xa0, stays = *text == '\n' || *text == '\t';
+        bool has_reference = len > 0 && utf8_is_unprintable(point) && !c1;
+        len += len == 0; // no UTF-8
+        if (stays)
+            (void)buffer_append(&out, text, len);
+        else if (has_reference)
+            (void)buffer_printf(&out, "&#x%x;", point);
+        else
+            (void)text_escape(&out, text, len);
     }
     return !out.failed && fwrite(out.data == NULL ? "" : out.data, 1, out.len, stdout) == out.len;
 }

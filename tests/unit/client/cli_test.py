@@ -1568,6 +1568,16 @@ class CliTest(unittest.TestCase):
         # The last that was written.
         self.assertIn("go on with --resume-token t1\n", done.stderr)
 
+    def test_html_is_the_same_text_to_who_reads_the_file(self):
+        """Marks of right-to-left text are common in it, and steer no terminal."""
+        self.answer("ReadDocumentBody", [[
+            self.message("ReadDocumentBodyResponse", content="<p>\u05d0\u200f (1)\r\n\tb\x1b\u202e&amp;\x9b"),
+            self.message("ReadDocumentBodyResponse", content="\u00e9</p>", section_end=True)]])
+        done = self.run_cli("docs", "read", "acme/1")
+        self.expect(done, 0)
+        self.assertEqual(
+            done.stdout, "<p>\u05d0&#x200f; (1)&#xd;\n\tb&#x1b;&#x202e;&amp;\\u009b\u00e9</p>\n")
+
     def test_a_refused_token_is_not_recommended(self):
         self.answer("WatchCompanyChanges", Refusal(CODE.INVALID_ARGUMENT, "old", "PAGE_TOKEN_INVALID"))
         done = self.run_cli("changes", "watch", "acme", "--resume-token", "t1")

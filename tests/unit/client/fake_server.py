@@ -131,7 +131,8 @@ class FakeServer:
                     self._refuse(item, context)
                 yield item
 
-        streams = method.name in ("WatchSyncRun", "WatchAuditEvents", "WatchCompanyChanges", "Watch")
+        streams = method.name in ("WatchSyncRun", "WatchAuditEvents", "WatchCompanyChanges", "Watch",
+                                  "ReadDocumentBody")
         make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
         return make(stream if streams else unary, read, write)
 
