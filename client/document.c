@@ -62,21 +62,39 @@ static bool write_piece(const char *text)
 }
 
 // Writes a message of a stream to standard output. False: that failed.
-typedef bool write_message(const ProtobufCMessage *message);
+typedef bool write_message(void *context, const ProtobufCMessage *message);
 
-static bool write_body(const ProtobufCMessage *message)
+struct body {
+    bool raw;
+    bool within; // a section
+};
+
+// A heading is told by its section alone: its content has no tag that says so.
+static bool write_body(void *context, const ProtobufCMessage *message)
 {
     const Docbridge__V1__ReadDocumentBodyResponse *piece = (const void *)message;
-    return write_piece(piece->content) && (!piece->section_end || fputc('\n', stdout) != EOF);
+    struct body *body = context;
+    bool heading =
+        !body->raw && piece->kind == DOCBRIDGE__V1__DOCUMENT__SECTION__KIND__KIND_HEADING;
+    int level = piece->level < 1 ? 1 : piece->level > 6 ? 6 : piece->level;
+    if (heading && !body->within)
+        (void)printf("<h%d>", level);
+    bool good = write_piece(piece->content);
+    if (heading && piece->section_end)
+        (void)printf("</h%d>", level);
+    body->within = !piece->section_end;
+    return good && (!piece->section_end || fputc('\n', stdout) != EOF);
 }
 
-static bool write_image(const ProtobufCMessage *message)
+static bool write_image(void *context, const ProtobufCMessage *message)
 {
+    (void)context;
     const Docbridge__V1__GetDocumentImageResponse *piece = (const void *)message;
     return fwrite(piece->content.data, 1, piece->content.len, stdout) == piece->content.len;
 }
 
-static int write_all(struct session *session, struct stream *stream, write_message *write)
+static int write_all(struct session *session, struct stream *stream, write_message *write,
+                     void *context)
 {
     for (;;) {
         struct arena arena _cleanup_(arena_done);
@@ -89,13 +107,13 @@ static int write_all(struct session *session, struct stream *stream, write_messa
         if (result == STREAM_ENDED)
             return failure.status == STATUS_OK ? output_flush(session)
                                                : session_fail(session, &failure);
-        if (!write(message))
+        if (!write(context, message))
             return output_flush(session);
     }
 }
 
 static int write_stream(struct session *session, const ProtobufCMessage *request,
-                        write_message *write)
+                        write_message *write, void *context)
 {
     struct stream *stream = stream_open(
         session->channel, &(struct channel_call){.service = session->command->service,
@@ -105,7 +123,7 @@ static int write_stream(struct session *session, const ProtobufCMessage *request
                                                  .arena = &session->arena});
     if (stream == NULL)
         return session_no_memory(session);
-    int class = write_all(session, stream, write);
+    int class = write_all(session, stream, write, context);
     (void)stream_close(stream);
     return class;
 }
@@ -122,7 +140,8 @@ int docs_read_run(struct session *session)
         return class;
     field_set_text(&request.base, "name", name);
     request.view = view_of(session);
-    return write_stream(session, &request.base, write_body);
+    struct body body = {.raw = parse_has(session->arguments, "raw")};
+    return write_stream(session, &request.base, write_body, &body);
 }
 
 int docs_image_run(struct session *session)
@@ -138,5 +157,5 @@ int docs_image_run(struct session *session)
     if (class != EXIT_OK)
         return class;
     field_set_text(&request.base, "name", name);
-    return write_stream(session, &request.base, write_image);
+    return write_stream(session, &request.base, write_image, NULL);
 }

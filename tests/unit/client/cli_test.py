@@ -1578,6 +1578,22 @@ class CliTest(unittest.TestCase):
         self.assertEqual(
             done.stdout, "<p>\u05d0&#x200f; (1)&#xd;\n\tb&#x1b;&#x202e;&amp;\\u009b\u00e9</p>\n")
 
+    def test_headings_of_a_body_are_headings(self):
+        """Their content has no tags of its own."""
+        def piece(content, **more):
+            return self.message("ReadDocumentBodyResponse", content=content, **more)
+
+        def body():
+            return [piece("A &amp; ", kind="KIND_HEADING", level=2),
+                    piece("B", kind="KIND_HEADING", level=2, section_end=True),
+                    piece("<p>c", kind="KIND_TEXT"), piece("</p>", kind="KIND_TEXT", section_end=True),
+                    piece("D", kind="KIND_HEADING", section_end=True)]
+
+        self.answer("ReadDocumentBody", [body(), body()])
+        self.assertEqual(self.run_cli("docs", "read", "acme/1").stdout,
+                         "<h2>A &amp; B</h2>\n<p>c</p>\n<h1>D</h1>\n")
+        self.assertEqual(self.run_cli("docs", "read", "acme/1", "--raw").stdout, "A &amp; B\n<p>c</p>\nD\n")
+
     def test_a_refused_token_is_not_recommended(self):
         self.answer("WatchCompanyChanges", Refusal(CODE.INVALID_ARGUMENT, "old", "PAGE_TOKEN_INVALID"))
         done = self.run_cli("changes", "watch", "acme", "--resume-token", "t1")
