@@ -124,6 +124,28 @@ static int verify_file(struct session *session, struct audit_file *verified, con
                          verified->fault);
 }
 
+// What holds and yet is not proven: whoever kept the file could have written or left out that much.
+static void note_unproven(struct session *session, const struct audit_file *verified)
+{
+    int64_t last = verified->next - 1, before = verified->first - 1;
+    if (verified->key_count == 0) {
+        session_note(session, "who could write the whole file anew is not found out without "
+                              "--public-key, see docbridge audit key");
+        return;
+    }
+    if (verified->head < last)
+        session_note(session,
+                     "no signature covers events %" PRId64 " to %" PRId64
+                     ": nothing proves what stands behind the last signed head",
+                     verified->head + 1, last);
+    if (verified->known_sequence == 0 && before > 0 &&
+        (verified->retained == 0 || verified->retained_bare))
+        session_note(session,
+                     "events 1 to %" PRId64 " are not in the file, and no signed statement says "
+                     "that retention removed them",
+                     before);
+}
+
 static int report(struct session *session, const struct audit_file *verified)
 {
     char events[TEXT_BYTES], retained[TEXT_BYTES] = "", heads[TEXT_BYTES], uncovered[TEXT_BYTES];
@@ -146,9 +168,7 @@ static int report(struct session *session, const struct audit_file *verified)
         {"heads", heads},
         {"events behind the last head", uncovered},
     };
-    if (verified->key_count == 0)
-        session_note(session, "who could write the whole file anew is not found out without "
-                              "--public-key, see docbridge audit key");
+    note_unproven(session, verified);
     return output_pairs(session, pairs, ARRAY_LEN(pairs));
 }
 
@@ -202,6 +222,7 @@ int audit_verify_run(struct session *session)
         class = verify_file(session, &earlier, before);
         verified.known_sequence = earlier.event_count == 0 ? 0 : earlier.next - 1;
         memcpy(verified.known_hash, earlier.hash, sizeof(verified.known_hash));
+        verified.known_tenant = earlier.tenant;
     }
     if (class == EXIT_OK)
         class = verify_file(session, &verified, session->arguments->words[0]);

@@ -84,6 +84,9 @@ static bool check_export(struct audit_file *verified, const struct audit_line *l
     if (strlen(line->tenant) >= sizeof(verified->tenant) || line->first < 1 ||
         line->first == INT64_MAX || line->last == INT64_MAX)
         return fault(verified, "it is no line of an export");
+    // Of two chains each event differs: that would be told as if one had been written anew.
+    if (verified->known_tenant != NULL && strcmp(verified->known_tenant, line->tenant) != 0)
+        return fault(verified, "it is of another tenant than the earlier export");
     (void)snprintf(verified->tenant, sizeof(verified->tenant), "%s", line->tenant);
     verified->first = verified->next = line->first;
     verified->last = line->last;

@@ -18,6 +18,7 @@ struct audit_file {
     size_t key_count;
     int64_t known_sequence;
     unsigned char known_hash[AUDIT_HASH_BYTES];
+    const char *known_tenant; // of the earlier export; NULL: any
 
     // Found.
     char tenant[AUDIT_FILE_TENANT_BYTES];

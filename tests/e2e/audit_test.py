@@ -96,7 +96,7 @@ class Trail(e2e.Case):
         # Somebody else's thirty lines say the same.
         self.assertIsNone(verify(lines, bytes.fromhex(self.key)))
         self.assertEqual(sum('"line":"event"' in line for line in lines),
-                         self.stack.sql("SELECT count(*) AS n FROM audit_event")[0]["n"])
+                         self.stack.sql("SELECT count(*) AS n FROM audit_event WHERE tenant = '%s'" % e2e.TENANT)[0]["n"])
         said = json.loads(self.stack.cli("audit", "verify", output="json").out)
         self.assertGreaterEqual(int(said["signedHeads"]), 1)
         # A later one contains it, and one that was cut short does not.
@@ -124,6 +124,32 @@ class Trail(e2e.Case):
         # What says how a file is verified is nothing without one.
         for option in (("--after", earlier), ("--public-key", self.key)):
             self.assertIn("which is not given", self.stack.cli("audit", "verify", *option, code=2).err)
+
+    def test_what_nothing_proves_is_said(self):
+        earlier = self.export("proven.jsonl")
+        self.assertEqual(self.verify(earlier).err, "")
+        self.reveal()
+        with open(self.export("more.jsonl"), encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        end, proven = lines[-1]["sequence"], max(
+            line["sequence"] for line in lines if line["line"] == "head" and line["sequence"] < lines[-1]["sequence"])
+        path = self.stack.path("unproven.jsonl")
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n" for line in lines[:-1])
+        self.assertIn("no signature covers events %d to %d:" % (proven + 1, end), self.verify(path).err)
+        # What is not there from the beginning, unless it is known from elsewhere.
+        next_one = self.export("next-one.jsonl", "--from", str(end + 1))
+        self.assertIn("events 1 to %d are not in the file" % end, self.verify(next_one).err)
+        later = self.export("later-one.jsonl", "--from", "3")
+        self.assertEqual(self.verify(later, "--after", earlier).err, "")
+
+    def test_an_earlier_one_of_another_tenant_is_told(self):
+        other = self.stack.path("other.jsonl")
+        with open(other, "w", encoding="utf-8") as file:
+            file.write(self.stack.cli("audit", "export", token=self.stack.token(tenant="msp-two")).out)
+        self.verify(other)
+        self.assertIn("line 1: it is of another tenant than the earlier export", self.verify(
+            self.export("mine.jsonl"), "--after", other, code=1).err)
 
     def test_an_empty_stretch_is_said(self):
         self.reveal()
