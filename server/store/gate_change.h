@@ -9,13 +9,15 @@
 
 // For statements: what has been seen by one that reads gates. Transactions have their numbers of
 // the server: one that takes over from it may give some of them to others, so it is told which it
-// is.
+// is, and whether it was in recovery: a snapshot of then leaves out what is under way at the
+// primary. What begins in recovery reads only to its end.
 #define GATE_SNAPSHOT " (pg_current_snapshot() || '@' || " GATE_SERVER ")"
-#define GATE_SERVER "extract(epoch FROM pg_postmaster_start_time())"
+#define GATE_SERVER \
+    "(current_setting('transaction_read_only') || extract(epoch FROM pg_postmaster_start_time()))"
 // Whether there was a change since a snapshot, which is NULL for no. In the order of the key:
 // without statistics the planner would read all of the table.
 #define GATE_CHANGED(snapshot)                                                                \
-    " ((split_part(" snapshot ", '@', 2) <> " GATE_SERVER "::text) IS TRUE"                   \
+    " ((split_part(" snapshot ", '@', 2) <> " GATE_SERVER ") IS TRUE"                         \
     "  OR (SELECT true FROM gate_change g WHERE g.tenant = $1"                                \
     "   AND g.transaction >= pg_snapshot_xmin(split_part(" snapshot ", '@', 1)::pg_snapshot)" \
     "   AND NOT pg_visible_in_snapshot(g.transaction,"                                        \

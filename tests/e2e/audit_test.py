@@ -249,19 +249,56 @@ class Standby(e2e.Case):
         return e2e.Stack(("--organizations", "4", "--passwords", "30", "--documents", "4", "--flexible-assets", "4",
                           "--checklists", "2"))
 
-    def test_a_database_in_recovery_serves_nothing(self):
-        api = self.stack.api()
-        connection = self.stack.connect(api)
-        self.stack.configure(api, connection)
-        self.stack.settle(api, connection)
-        password = next(one.name for company in sorted(set(self.stack.mapping(api, connection).values())) for one in
-                        api.all("PasswordService.ListPasswords", "passwords", parent=company) if one.revealable)
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        api = cls.stack.api()
+        connection = cls.stack.connect(api)
+        cls.stack.configure(api, connection)
+        cls.stack.settle(api, connection)
+        cls.password = next(
+            one.name for company in sorted(set(cls.stack.mapping(api, connection).values()))
+            for one in api.all("PasswordService.ListPasswords", "passwords", parent=company) if one.revealable)
+
+    @contextlib.contextmanager
+    def standby(self):
         with tempfile.TemporaryDirectory(prefix="docbridge-standby-", dir=e2e.place()) as folder:
             subprocess.run([e2e.POSTGRES, "standby", folder, self.stack.dir], check=True)
             try:
-                self.drill(password, folder)
+                yield folder
             finally:
                 subprocess.run([e2e.POSTGRES, "stop", folder], check=True)
+
+    def test_a_database_in_recovery_serves_nothing(self):
+        with self.standby() as folder:
+            self.drill(self.password, folder)
+
+    def test_what_was_read_in_recovery_is_read_anew(self):
+        """A standby's snapshot does not tell what is under way at the primary: such a change looks as if seen."""
+        with self.standby() as folder:
+            api = e2e.Api(self.stack.channel(self.stack.replica(
+                database_url="host=%s user=docbridged dbname=docbridge" % folder)), self.stack.token())
+            change = e2e.spawn([e2e.PSQL_BIN + "psql", "-h", self.stack.dir, "-U", "postgres", "-d", "docbridge",
+                                "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            change.stdin.write("BEGIN; UPDATE company_password_access SET level = 1; SELECT pg_current_xact_id();\n")
+            change.stdin.flush()
+            number = change.stdout.readline().strip()
+            self.stack.execute("CREATE TABLE later ()")
+            e2e.wait_for("the later one", lambda: self.at(
+                folder, "SELECT pg_snapshot_xmax(pg_current_snapshot()) > '%s'" % number) == "t")
+            # Allowed, and remembered for the reveal that follows.
+            gates = api("PasswordService.ExplainPasswordAccess", name=self.password)
+            change.communicate("COMMIT;\n")
+            e2e.wait_for("the change", lambda: self.at(
+                folder, "SELECT DISTINCT level FROM company_password_access") == "1")
+            self.stack.postgres("kill")
+            try:
+                subprocess.run([e2e.POSTGRES, "promote", folder], check=True)
+                asked = self.emulator.count()
+                failure = api.fails("PasswordService.RevealPassword", name=self.password, timeout=14)
+                self.assertEqual((failure.reason, self.emulator.count()), ("COMPANY_NO_ACCESS", asked), gates)
+            finally:
+                self.stack.postgres("start")
 
     def drill(self, password, folder):
         both = e2e.Api(self.stack.channel(self.stack.replica(
@@ -291,9 +328,12 @@ class Standby(e2e.Case):
             self.stack.postgres("start")
 
     @staticmethod
-    def events(folder):
-        return int(subprocess.run([e2e.PSQL_BIN + "psql", "-h", folder, "-U", "postgres", "-d", "docbridge", "-XqAt", "-c",
-                                   "SELECT count(*) FROM audit_event"], check=True, stdout=subprocess.PIPE).stdout)
+    def at(folder, query):
+        return subprocess.run([e2e.PSQL_BIN + "psql", "-h", folder, "-U", "postgres", "-d", "docbridge", "-XqAt", "-c",
+                               query], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+    def events(self, folder):
+        return int(self.at(folder, "SELECT count(*) FROM audit_event"))
 
     @staticmethod
     def revealed(reveal):
