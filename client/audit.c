@@ -177,7 +177,7 @@ static int verify_server(struct session *session)
 {
     Docbridge__V1__VerifyAuditChainRequest request =
         DOCBRIDGE__V1__VERIFY_AUDIT_CHAIN_REQUEST__INIT;
-    int64_t events = 0, heads = 0;
+    int64_t events = 0, heads = 0, retained = 0;
     do {
         struct arena arena _cleanup_(arena_done);
         arena_init(&arena, PART_BYTES);
@@ -193,16 +193,23 @@ static int verify_server(struct session *session)
         const Docbridge__V1__VerifyAuditChainResponse *part = (const void *)message;
         events += part->verified_event_count;
         heads += part->verified_head_count;
+        retained = part->retained_sequence;
         request.start_sequence = part->next_start_sequence;
         if (part->broken_sequence != 0)
             return session_error(
                 session, EXIT_OTHER, "event %" PRId64 ": %s", part->broken_sequence,
                 field_enum_name(part->base.descriptor->fields[0].descriptor, (int)part->problem));
     } while (request.start_sequence != 0);
-    char event_text[TEXT_BYTES], head_text[TEXT_BYTES];
+    char event_text[TEXT_BYTES], head_text[TEXT_BYTES], retained_text[TEXT_BYTES] = "";
     (void)snprintf(event_text, TEXT_BYTES, "%" PRId64, events);
     (void)snprintf(head_text, TEXT_BYTES, "%" PRId64, heads);
-    const struct output_pair pairs[] = {{"events", event_text}, {"signed heads", head_text}};
+    if (retained != 0)
+        (void)snprintf(retained_text, TEXT_BYTES, "up to %" PRId64, retained);
+    const struct output_pair pairs[] = {
+        {"events", event_text}, {"retained", retained_text}, {"signed heads", head_text}};
+    if (events > 0 && heads == 0)
+        session_note(session, "no head of it is signed by the key that the server has, so nothing "
+                              "proves that nobody wrote the trail anew");
     return output_pairs(session, pairs, ARRAY_LEN(pairs));
 }
 

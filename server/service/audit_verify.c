@@ -55,18 +55,30 @@ static bool check_event(struct pass *pass, const struct audit_event_row *row)
     return true;
 }
 
-// A head of the key in use must be signed by it; of another key the hash alone is compared here.
-static bool check_mark(struct pass *pass, const struct audit_mark *mark,
-                       const struct audit_event_row *row)
+// Whether it says that it is signed by the key in use.
+static bool is_ours(const struct pass *pass, const struct audit_mark *mark)
 {
     char id[AUDIT_KEY_ID_BYTES] = "";
     if (pass->signs)
         audit_key_id(pass->public_key, id);
-    bool ours = pass->signs && strcmp(id, mark->key_id) == 0;
-    if (memcmp(mark->hash, row->hash, sizeof(mark->hash)) != 0 ||
-        (ours && !audit_mark_verify(mark, row->tenant, pass->public_key)))
+    return pass->signs && strcmp(id, mark->key_id) == 0;
+}
+
+// What the key in use is to have signed must be; of another key the hash alone is compared here.
+static bool check_signature(struct pass *pass, const struct audit_mark *mark)
+{
+    return !is_ours(pass, mark) || audit_mark_verify(mark, tx_tenant(pass->tx), pass->public_key) ||
+           broken(pass, mark->sequence, PROBLEM(HEAD_DIFFERS));
+}
+
+static bool check_mark(struct pass *pass, const struct audit_mark *mark,
+                       const struct audit_event_row *row)
+{
+    if (memcmp(mark->hash, row->hash, sizeof(mark->hash)) != 0)
         return broken(pass, mark->sequence, PROBLEM(HEAD_DIFFERS));
-    pass->out->verified_head_count += ours;
+    if (!check_signature(pass, mark))
+        return false;
+    pass->out->verified_head_count += is_ours(pass, mark);
     return true;
 }
 
@@ -84,13 +96,14 @@ static bool check_batch(struct pass *pass, const struct audit_event_row *rows, s
     return true;
 }
 
-// Goes on behind what retention removed.
-static void pass_over(struct pass *pass, const struct audit_mark *retained)
+// Goes on behind what retention removed. False: nobody who may say so said that.
+static bool pass_over(struct pass *pass, const struct audit_mark *retained)
 {
     pass->out->retained_sequence = retained->sequence;
     pass->next = retained->sequence + 1;
     pass->linked = true;
     memcpy(pass->previous, retained->hash, sizeof(pass->previous));
+    return check_signature(pass, retained);
 }
 
 // Each statement sees what was committed when it began: what is missing now may have been removed
@@ -102,9 +115,9 @@ static enum err_code look_again(struct pass *pass, bool *ret_holds, struct err *
     *ret_holds = retained.sequence >= pass->next;
     if (!*ret_holds)
         return ERR_OK;
-    pass_over(pass, &retained);
     pass->out->broken_sequence = 0;
     pass->out->problem = PROBLEM(UNSPECIFIED);
+    *ret_holds = pass_over(pass, &retained);
     return ERR_OK;
 }
 
@@ -151,15 +164,17 @@ static enum err_code check_end(struct pass *pass, struct err *reterr)
     return ERR_OK;
 }
 
-// The hash that the first event must follow.
-static enum err_code find_start(struct pass *pass, int64_t asked, struct err *reterr)
+// The hash that the first event must follow. `*ret_holds`: what says it may.
+static enum err_code find_start(struct pass *pass, int64_t asked, bool *ret_holds,
+                                struct err *reterr)
 {
     struct audit_mark retained;
     struct audit_event_row *before;
     try_(audit_retained_get(pass->tx, pass->request->arena, &retained, reterr));
     pass->out->retained_sequence = retained.sequence;
+    *ret_holds = true;
     if (asked <= retained.sequence + 1) {
-        pass_over(pass, &retained);
+        *ret_holds = pass_over(pass, &retained);
         return ERR_OK;
     }
     pass->next = asked;
@@ -188,10 +203,11 @@ enum err_code audit_verify(struct request *request,
     pass.signs = trail_public_key(request->backend->trail, pass.public_key);
     try_(request_begin(request, &tx, reterr));
     pass.tx = tx;
-    try_(find_start(&pass, in->start_sequence, reterr));
+    try_(find_start(&pass, in->start_sequence, &holds, reterr));
     try_(audit_event_end(tx, &pass.head, reterr));
     bool to_end = pass.next > pass.head.sequence || pass.head.sequence - pass.next < most;
-    try_(follow(&pass, to_end ? pass.head.sequence : pass.next - 1 + most, &holds, reterr));
+    if (holds)
+        try_(follow(&pass, to_end ? pass.head.sequence : pass.next - 1 + most, &holds, reterr));
     if (holds && to_end)
         try_(check_end(&pass, reterr));
     if (holds && !to_end)

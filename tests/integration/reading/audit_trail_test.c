@@ -368,6 +368,13 @@ static void retention_leaves_a_chain_that_verifies(void **state)
     // A removal that no statement covers is a gap.
     (void)fixture_sql(fixture, "DELETE FROM audit_event WHERE sequence = 6");
     assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 6);
+    // A statement that somebody made longer is not the server's.
+    (void)fixture_sql(fixture, "UPDATE audit_retained SET sequence = 6, hash ="
+                               " (SELECT previous_hash FROM audit_event WHERE sequence = 7)");
+    stored = verify_stored(fixture, 0, 0);
+    assert_int_equal(stored.broken_sequence, 6);
+    assert_int_equal(stored.problem,
+                     DOCBRIDGE__V1__VERIFY_AUDIT_CHAIN_RESPONSE__PROBLEM__PROBLEM_HEAD_DIFFERS);
 }
 
 static void retention_that_fails_holds_up_no_other(void **state)
