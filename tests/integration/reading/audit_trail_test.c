@@ -206,6 +206,9 @@ static void tampering_is_named(void **state)
         {"DELETE FROM audit_event WHERE sequence = 4", "event 4 is missing", 2, 4},
         {"UPDATE audit_event SET hash = previous_hash, previous_hash = hash WHERE sequence = 4",
          "event 4 was changed", 1, 4},
+        {"UPDATE audit_event SET hash = '' WHERE sequence = 4", "event 4 was changed", 1, 4},
+        {"UPDATE audit_event SET previous_hash = hash || hash WHERE sequence = 4",
+         "event 4 was changed", 1, 4},
         {"UPDATE audit_mark SET hash = previous_hash FROM audit_event e"
          " WHERE e.sequence = audit_mark.sequence",
          "another hash of event 6", 4, 6},
@@ -237,6 +240,8 @@ static void tampering_is_named(void **state)
                           "DROP TABLE kept; DROP TABLE kept_mark; DROP TABLE kept_head");
     }
     assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 0);
+    (void)fixture_sql(fixture, "UPDATE audit_head SET hash = ''");
+    assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 6);
 }
 
 static void the_chain_is_verified_in_parts(void **state)
