@@ -370,6 +370,11 @@ static void retention_leaves_a_chain_that_verifies(void **state)
     // Nothing is left to do, and nothing more is told.
     trail_retain_all(fixture->trail);
     assert_int_equal(verify_stored(fixture, 0, 0).verified_event_count, 6);
+    // What was made to look old stays.
+    (void)fixture_sql(fixture, "UPDATE audit_event SET event_time = event_time - interval '2 days'"
+                               " WHERE sequence = 6");
+    trail_retain_all(fixture->trail);
+    assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 6);
     // A removal that no statement covers is a gap.
     (void)fixture_sql(fixture, "DELETE FROM audit_event WHERE sequence = 6");
     assert_int_equal(verify_stored(fixture, 0, 0).broken_sequence, 6);

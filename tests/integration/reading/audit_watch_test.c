@@ -219,15 +219,9 @@ static void a_long_removal_is_no_silence(void **state)
                                             .heartbeat_ms = 1};
     assert_int_equal(trail_new(&settings, &trail, &err), ERR_OK);
     fixture->backend.trail = trail;
-    append_some(fixture, 1);
-    (void)fixture_sql(fixture,
-                      "UPDATE audit_event SET event_time = now() - interval '500 days';"
-                      "INSERT INTO audit_event (tenant, sequence, event_time, type, phase, outcome,"
-                      " actor_subject, actor_display_name, actor_kind, previous_hash, hash)"
-                      " SELECT tenant, n, event_time, type, 3, 1, actor_subject,"
-                      " actor_display_name, actor_kind, previous_hash, hash"
-                      " FROM audit_event, generate_series(2, 10001) n;"
-                      "UPDATE audit_head SET sequence = 10001");
+    clock_fake(true, clock_wall_us() - INT64_C(500) * 24 * 3600 * 1000000, clock_steady_ms());
+    append_some(fixture, 10001);
+    clock_fake(false, 0, 0);
     assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
     (void)usleep(10000);
     atomic_store(&wakes, 0);
