@@ -200,14 +200,21 @@ static enum err_code retain_tenant(struct trail *trail, const char *tenant, int6
 {
     struct audit_mark mark = {.sequence = 0};
     int64_t last = 0;
+    enum err_code code;
     // What is removed tells the ledger nothing any more.
     try_(enter_exposures(trail, tenant, reterr));
     do {
-        try_(remove_batch(trail, tenant, cutoff_us, &mark, reterr));
-        last = mark.sequence > last ? mark.sequence : last;
+        code = remove_batch(trail, tenant, cutoff_us, &mark, reterr);
+        last = code == ERR_OK && mark.sequence > last ? mark.sequence : last;
         look_if_due(trail);
-    } while (mark.sequence != 0 && !is_stopping(trail));
-    return last == 0 ? ERR_OK : tell_removal(trail, tenant, last, reterr);
+    } while (code == ERR_OK && mark.sequence != 0 && !is_stopping(trail));
+    // Also what went before a batch that failed.
+    struct err untold;
+    if (last != 0 && tell_removal(trail, tenant, last, &untold) != ERR_OK && code == ERR_OK) {
+        *reterr = untold;
+        code = untold.code;
+    }
+    return code;
 }
 
 static enum err_code find_due(struct trail *trail, int64_t cutoff_us, const char *after,

@@ -222,6 +222,13 @@ static void a_long_removal_is_no_silence(void **state)
     clock_fake(true, clock_wall_us() - INT64_C(500) * 24 * 3600 * 1000000, clock_steady_ms());
     append_some(fixture, 10001);
     clock_fake(false, 0, 0);
+    // What goes before one that stays is told.
+    (void)fixture_sql(fixture, "UPDATE audit_event SET ticket = 'x' WHERE sequence = 7000");
+    trail_retain_all(trail);
+    assert_string_equal(fixture_sql(fixture, "SELECT changes FROM audit_event"
+                                             " WHERE actor_subject = 'docbridge:retention'"),
+                        "[{\"field\":\"first_sequence\",\"old\":null,\"new\":\"5001\"}]");
+    (void)fixture_sql(fixture, "UPDATE audit_event SET ticket = '' WHERE sequence = 7000");
     assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
     (void)usleep(10000);
     atomic_store(&wakes, 0);
