@@ -10,10 +10,12 @@
 // For statements: what has been seen by one that reads gates. Transactions have their numbers of
 // the server: one that takes over from it may give some of them to others, so it is told which it
 // is, and whether it was in recovery: a snapshot of then leaves out what is under way at the
-// primary. What begins in recovery reads only to its end.
+// primary. What begins in recovery reads only to its end. A database that was put back from a dump
+// has other tables.
 #define GATE_SNAPSHOT " (pg_current_snapshot() || '@' || " GATE_SERVER ")"
-#define GATE_SERVER \
-    "(current_setting('transaction_read_only') || extract(epoch FROM pg_postmaster_start_time()))"
+#define GATE_SERVER                                                                               \
+    "(current_setting('transaction_read_only') || extract(epoch FROM pg_postmaster_start_time())" \
+    " || '/' || 'gate_change'::regclass::oid)"
 // Whether there was a change since a snapshot, which is NULL for no. In the order of the key:
 // without statistics the planner would read all of the table.
 #define GATE_CHANGED(snapshot)                                                                \

@@ -225,6 +225,18 @@ static void it_is_forgotten_in_time(void **state)
     short_lived = gate_memory_free(short_lived);
 }
 
+// A database that was put back from a dump has lost changes, and with them that there were any.
+static void a_database_put_back_is_another(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(reveal(fixture, A), ERR_OK);
+    (void)fixture_sql(fixture, "CREATE TABLE again (LIKE gate_change INCLUDING ALL);"
+                               "DROP TABLE gate_change; ALTER TABLE again RENAME TO gate_change;"
+                               "CALL protect_table('gate_change', 'SELECT, INSERT')");
+    assert_int_equal(all_looks_of(fixture, A, ERR_OK), 1);
+    assert_int_equal(all_looks_of(fixture, A, ERR_OK), 0);
+}
+
 // However often it serves.
 static void a_company_is_forgotten_in_time(void **state)
 {
@@ -298,6 +310,7 @@ int main(void)
         TEST(not_remembered),
         TEST(it_is_forgotten_in_time),
         TEST(a_company_is_forgotten_in_time),
+        TEST(a_database_put_back_is_another),
         TEST(each_is_answered),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
