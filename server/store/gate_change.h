@@ -8,14 +8,17 @@
 #include "server/store/store.h"
 
 // For statements: what has been seen by one that reads gates. Transactions have their numbers of
-// the server: one that takes over from it may give some of them to others, so it is told which it
-// is, and whether it was in recovery: a snapshot of then leaves out what is under way at the
-// primary. What begins in recovery reads only to its end. A database that was put back from a dump
-// has other tables.
+// the server, which may give some of them again: so a snapshot tells
+// - which server it is, for one that takes over gives numbers of its own;
+// - whether it is in recovery: a snapshot of then leaves out what is under way at the primary, and
+//   what begins then reads only to its end;
+// - when it last crashed, which is no new start of it, but loses what was not yet on disk: its
+//   statistics are reset then (postgres: cumulative statistics), and else only by an operator;
+// - which database it is: one that was put back from a dump has other tables.
 #define GATE_SNAPSHOT " (pg_current_snapshot() || '@' || " GATE_SERVER ")"
-#define GATE_SERVER                                                                               \
-    "(current_setting('transaction_read_only') || extract(epoch FROM pg_postmaster_start_time())" \
-    " || '/' || 'gate_change'::regclass::oid)"
+#define GATE_SERVER                                                                     \
+    "concat(current_setting('transaction_read_only'), pg_postmaster_start_time(), '/'," \
+    " pg_stat_get_bgwriter_stat_reset_time(), '/', 'gate_change'::regclass::oid)"
 // Whether there was a change since a snapshot, which is NULL for no. In the order of the key:
 // without statistics the planner would read all of the table.
 #define GATE_CHANGED(snapshot)                                                                \

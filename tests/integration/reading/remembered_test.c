@@ -1,8 +1,10 @@
 // Who was just told that he may reveal an entry, or just did, is judged by what was read then, as
 // long as nothing of it has changed; nobody else is.
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -298,6 +300,39 @@ static void each_is_answered(void **state)
     assert_int_equal(gate_looks(fixture) - before, 1);
 }
 
+static bool answers(struct fixture *fixture)
+{
+    struct tx *tx _cleanup_(tx_abortp) = NULL;
+    struct err err;
+    static const struct statement statement = {"answers", "SELECT 1"};
+    return store_begin(fixture->store, "t1", deadline_in(1000), NULL, &tx, &err) == ERR_OK &&
+           tx_run(tx, &statement, NULL, 0, &err) == ERR_OK;
+}
+
+// When a process of the server dies all start anew, without what was not yet on disk: its numbers
+// are given again, here to a change.
+static void nothing_outlasts_a_crash_of_the_server(void **state)
+{
+    struct fixture *fixture = *state;
+    int pid = 0;
+    (void)sscanf(fixture_sql(fixture, "CHECKPOINT; SELECT pid FROM pg_stat_activity"
+                                      " WHERE datname = current_database()"
+                                      "  AND backend_type = 'client backend'"
+                                      "  AND pid <> pg_backend_pid() LIMIT 1"),
+                 "%d", &pid);
+    assert_true(pid > 1);
+    for (int i = 0; i < 3; i++)
+        (void)fixture_sql(fixture, "UPDATE company SET revision = revision + 1");
+    assert_true(explained(fixture, A, false));
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    (void)usleep(100000);
+    struct deadline end = deadline_in(8000);
+    while (!answers(fixture) && deadline_left_ms(end) > 0)
+        (void)usleep(20000);
+    (void)fixture_sql(fixture, "UPDATE connection SET reveals_paused = true");
+    assert_int_equal(reveal(fixture, A), ERR_REVEALS_PAUSED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, reveals_fresh, fixture_drop)
 
 int main(void)
@@ -312,6 +347,7 @@ int main(void)
         TEST(a_company_is_forgotten_in_time),
         TEST(a_database_put_back_is_another),
         TEST(each_is_answered),
+        TEST(nothing_outlasts_a_crash_of_the_server),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
