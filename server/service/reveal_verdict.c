@@ -299,9 +299,12 @@ static void fill_outcome(struct reveal *reveal, const struct password_gates *jud
         reveal->event.policy_version = judged->policy.revision;
 }
 
+// What is denied is never made ready to go out.
 static void seal_meanwhile(void *context)
 {
-    reveal_seal(context);
+    struct reveal *reveal = context;
+    if (reveal->verdict == ERR_OK)
+        reveal_seal(reveal);
 }
 
 // The record as it is now decides: another organization, category, folder or vault than a moment
