@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "server/service/gate_reader.h"
 #include "server/store/reveal_budget.h"
 
 enum { KEY_BYTES = 32 };
@@ -112,4 +113,23 @@ bool gate_memory_find(const struct request *request, const char *company_id, int
                  password_gates_copy(&look->gates, request->arena, ret_gates);
     (void)pthread_mutex_unlock(&memory->lock);
     return found;
+}
+
+void gate_memory_look_ahead(const struct request *request, const char *company_id,
+                            int64_t password_id)
+{
+    const struct backend *backend = request->backend;
+    struct password_gates gates;
+    struct err err;
+    if (backend->gate_memory == NULL || gate_memory_find(request, company_id, 0, &gates))
+        return;
+    const struct password_gates_query query = {.company_id = company_id,
+                                               .password_id = password_id,
+                                               .issue_time_us = request->caller->issue_time_us,
+                                               .with_key = true};
+    if (gate_reader_read(backend->gate_reader, request, &query, request->deadline,
+                         request->cancelled, &gates, &err) != ERR_OK)
+        return;
+    gate_memory_keep(request, company_id, password_id, &gates);
+    gate_memory_keep(request, company_id, 0, &gates);
 }

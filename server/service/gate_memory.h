@@ -1,6 +1,7 @@
 // What the gates of reveals were read as lately, for a caller who was just told whether he may (or
 // revealed the same a moment ago): the reveal is then judged by that and its intent bound to it. Of
-// another entry of the same company all is remembered that is not of the entry.
+// another entry of the same company all is remembered that is not of the entry: of one that was
+// listed too.
 //
 // Nothing rests on what is remembered being true still: an intent that is judged by it is written
 // only if none of it has changed (GATE_CHANGED), and is judged anew if it has.
@@ -32,3 +33,7 @@ void gate_memory_keep(const struct request *request, const char *company_id, int
 // of the entry is another's.
 bool gate_memory_find(const struct request *request, const char *company_id, int64_t password_id,
                       struct password_gates *ret_gates);
+// For a caller who was just shown an entry that he may reveal, and will do so next: reads what that
+// is judged by and remembers it, unless the company is. What goes wrong is for the reveal to say.
+void gate_memory_look_ahead(const struct request *request, const char *company_id,
+                            int64_t password_id);

@@ -8,6 +8,7 @@
 #include "server/service/cursor.h"
 #include "server/service/field.h"
 #include "server/service/filter.h"
+#include "server/service/gate_memory.h"
 #include "server/service/name.h"
 #include "server/service/password_handoff.h"
 #include "server/service/reading.h"
@@ -176,6 +177,18 @@ static enum err_code fill_password(const struct request *request, const struct s
     return password->blocked_reason == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
+// What was just shown and may be revealed will be.
+static void look_ahead(const struct request *request, const char *company_id,
+                       const struct password_page *page, Docbridge__V1__Password *const *shown,
+                       size_t count)
+{
+    size_t i = 0;
+    while (i < count && !shown[i]->revealable)
+        i++;
+    if (i < count && !reveal_budget_any(&page->policy))
+        gate_memory_look_ahead(request, company_id, page->rows[i].id);
+}
+
 static enum err_code list_passwords(struct request *request,
                                     const Docbridge__V1__ListPasswordsRequest *in,
                                     Docbridge__V1__ListPasswordsResponse *out, struct err *reterr)
@@ -232,6 +245,7 @@ static enum err_code list_passwords(struct request *request,
     }
     out->n_passwords = shown;
     out->total_size = (int32_t)page.total_size;
+    look_ahead(request, query.company_id, &page, out->passwords, shown);
     if (page.count > shown) {
         const struct password_row *last = &page.rows[shown - 1];
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what has a count has rows
@@ -269,10 +283,13 @@ static enum err_code get_password(struct request *request,
     int full_scope = 0;
     if (reveal_budget_any(&page.policy))
         try_(look_at_budgets(tx, request, &query, &page, &full_scope, reterr));
+    try_(tx_commit(&tx, reterr));
     const char *parent = arena_printf(request->arena, "companies/%s", name.company);
     if (parent == NULL)
         return err_no_memory(reterr);
-    return fill_password(request, &sight, &page, parent, &page.rows[0], full_scope, out, reterr);
+    try_(fill_password(request, &sight, &page, parent, &page.rows[0], full_scope, out, reterr));
+    look_ahead(request, name.company, &page, &out, 1);
+    return ERR_OK;
 }
 
 static enum err_code reveal_password(struct request *request,

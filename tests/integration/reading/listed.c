@@ -10,21 +10,26 @@
 #include "docbridge/v1/password.pb-c.h"
 #include "server/service/services.h"
 
-void listed_call(struct fixture *fixture, const struct service *service, const char *method,
-                 const void *in, void *out)
+enum err_code listed_try(struct fixture *fixture, const struct service *service, const char *method,
+                         const void *in, void *out, struct err *reterr)
 {
-    struct err err = {0};
     for (size_t i = 0; i < service->method_count; i++) {
         if (strcmp(service->methods[i].name, method) != 0)
             continue;
         protobuf_c_message_init(
             protobuf_c_service_descriptor_get_method_by_name(service->descriptor, method)->output,
             out);
-        if (service->methods[i].unary(&fixture->request, in, out, &err) != ERR_OK)
-            fail_msg("%s: %s", method, err.text);
-        return;
+        return service->methods[i].unary(&fixture->request, in, out, reterr);
     }
-    fail_msg("no method %s", method);
+    return err_set(reterr, ERR_INTERNAL, "there is no such method");
+}
+
+void listed_call(struct fixture *fixture, const struct service *service, const char *method,
+                 const void *in, void *out)
+{
+    struct err err = {0};
+    if (listed_try(fixture, service, method, in, out, &err) != ERR_OK)
+        fail_msg("%s: %s", method, err.text);
 }
 
 struct listed listed(struct fixture *fixture, const char *company_id)

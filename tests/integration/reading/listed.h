@@ -11,6 +11,9 @@ struct listed {
 
 struct listed listed(struct fixture *fixture, const char *company_id);
 int listed_sum(const Docbridge__V1__BlastRadius__Counts *counts);
-// Calls a method and expects it to answer; `out` need not be initialized.
+// Calls a method; `out` need not be initialized.
+enum err_code listed_try(struct fixture *fixture, const struct service *service, const char *method,
+                         const void *in, void *out, struct err *reterr);
+// Calls a method and expects it to answer.
 void listed_call(struct fixture *fixture, const struct service *service, const char *method,
                  const void *in, void *out);
