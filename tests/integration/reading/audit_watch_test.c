@@ -229,6 +229,7 @@ static void a_long_removal_is_no_silence(void **state)
                                              " WHERE actor_subject = 'docbridge:retention'"),
                         "[{\"field\":\"first_sequence\",\"old\":null,\"new\":\"5001\"}]");
     (void)fixture_sql(fixture, "UPDATE audit_event SET ticket = '' WHERE sequence = 7000");
+    fixture->request.deadline = deadline_in(10000);
     assert_int_equal(watch(fixture, "", "", &watched), ERR_OK);
     (void)usleep(10000);
     atomic_store(&wakes, 0);
