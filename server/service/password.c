@@ -245,13 +245,13 @@ static enum err_code list_passwords(struct request *request,
     }
     out->n_passwords = shown;
     out->total_size = (int32_t)page.total_size;
-    look_ahead(request, query.company_id, &page, out->passwords, shown);
     if (page.count > shown) {
         const struct password_row *last = &page.rows[shown - 1];
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what has a count has rows
         try_(cursor_make_number(arena, last->id, last->name_key, &cursor, reterr));
         try_(page_make(request, &list, cursor, &out->next_page_token, reterr));
     }
+    look_ahead(request, query.company_id, &page, out->passwords, shown);
     return ERR_OK;
 }
 
