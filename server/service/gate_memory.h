@@ -1,7 +1,6 @@
-// What the gates of reveals were read as lately, for a caller who was just told whether he may (or
-// revealed the same a moment ago): the reveal is then judged by that and its intent bound to it. Of
-// another entry of the same company all is remembered that is not of the entry: of one that was
-// listed too.
+// What the gates of reveals were read as lately, for a caller who was just told or shown whether he
+// may reveal an entry, or did: the reveal is then judged by that and its intent bound to it. Of
+// another entry of the same company all is remembered that is not of the entry.
 //
 // Nothing rests on what is remembered being true still: an intent that is judged by it is written
 // only if none of it has changed (GATE_CHANGED), and is judged anew if it has.

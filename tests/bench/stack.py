@@ -178,8 +178,8 @@ def season():
 
 
 def settle(program, seconds=30):
-    """Statistics as autovacuum makes them within minutes; waits until what earlier sections left behind is done."""
-    psql("ANALYZE")
+    """Tables as autovacuum leaves them within minutes; waits until what earlier sections left behind is done."""
+    psql("VACUUM (ANALYZE)")
     psql("CHECKPOINT")
     end = time.monotonic() + seconds
     busy = True
