@@ -34,6 +34,26 @@ enum err_code category_sync_count(struct tx *tx, const char *connection_id,
     return count(tx, &statement, connection_id, batch, ret_missing, reterr);
 }
 
+// Which texts of assets are found, and what of them is masked, is decided by the fields of their
+// types when they are indexed: assets are indexed once more where fields change, as they need not
+// change themselves. Told first, so that whoever indexes waits until the fields are stored.
+static enum err_code follow_fields(struct tx *tx, const char *connection_id,
+                                   const struct type_batch *batch, struct err *reterr)
+{
+    static const struct statement statement = {
+        "type_sync_follow_fields",
+        "UPDATE search_progress SET rebuild_kind = 5, rebuild_id = 0"
+        " WHERE tenant = $1 AND connection_id = $2 AND (rebuild_kind = 0 OR rebuild_kind >= 5)"
+        "  AND EXISTS (SELECT FROM unnest($3::bigint[], $4::text[]) AS i (id, body)"
+        "   JOIN flexible_asset_type t ON t.tenant = $1 AND t.connection_id = $2 AND t.id = i.id"
+        "   WHERE t.body -> 'fields' IS DISTINCT FROM i.body::jsonb -> 'fields')"};
+    return tx_run(tx, &statement,
+                  ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id),
+                       ARG_INT64S(batch->ids, batch->count),
+                       ARG_TEXTS(batch->bodies, batch->count)),
+                  reterr);
+}
+
 enum err_code type_sync_put(struct tx *tx, const char *connection_id,
                             const struct type_batch *batch, int64_t now_us, struct err *reterr)
 {
@@ -60,6 +80,7 @@ enum err_code type_sync_put(struct tx *tx, const char *connection_id,
         "type_sync_stamp", "UPDATE connection SET types_refresh_time = $3::timestamptz"
                            " WHERE tenant = $1 AND id = $2"};
     size_t n = batch->count;
+    try_(follow_fields(tx, connection_id, batch, reterr));
     try_(tx_run(tx, &put,
                 ARGS(ARG_TEXT(tx_tenant(tx)), ARG_TEXT(connection_id), ARG_INT64S(batch->ids, n),
                      ARG_TEXTS(batch->names, n), ARG_TEXTS(batch->bodies, n),

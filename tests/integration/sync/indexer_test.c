@@ -10,9 +10,9 @@
 #include "server/sync/sync_private.h"
 #include "tests/integration/sync/fixture.h"
 
-#define LEVEL                                                                                    \
-    "SELECT (p.level_time IS NOT NULL AND p.sequence = s.sequence)::text FROM search_progress p" \
-    " JOIN record_sequence s USING (tenant, connection_id) WHERE p.connection_id = 'c1'"
+#define LEVEL                                                                                \
+    "SELECT (level_time IS NOT NULL AND p.sequence = s.sequence AND rebuild_kind = 0)::text" \
+    " FROM search_progress p JOIN record_sequence s USING (tenant, connection_id)"
 
 static void sync_all(struct fixture *fixture)
 {
