@@ -136,10 +136,13 @@ static enum err_code take_over(struct state *state, const struct change_stand *n
         // Another connection has another sequence: nothing of the former can be told.
         state->sight = SIGHT_ALL;
         state->place = (struct change_place){now->sequence, INT16_MAX, INT64_MAX};
-    } else if (state->place.sequence < now->forgotten_sequence ||
+    } else if (state->place.sequence > now->sequence ||
+               state->place.sequence < now->forgotten_sequence ||
                (state->place.sequence == now->forgotten_sequence &&
                 state->place.kind != INT16_MAX)) {
-        // Also what follows within the last one that is forgotten.
+        // Also what follows within the last one that is forgotten. A place ahead is of a database
+        // that was put back or lost its end to a standby: what comes in place of the lost would be
+        // taken for told.
         return err_set(reterr, ERR_RESUME_TOKEN_EXPIRED,
                        "changes since the token are no longer known");
     } else {

@@ -100,6 +100,21 @@ static void begin(struct fixture *fixture)
     (void)fixture_sql(fixture, "UPDATE connection_config SET unpublished_shown = true");
 }
 
+static void begin_feed(struct fixture *fixture, struct feed *feed)
+{
+    begin(fixture);
+    open_feed(fixture, feed, "");
+    assert_string_equal(told(fixture, feed), "start");
+}
+
+static void expect_end(struct fixture *fixture, struct feed *feed, enum err_code code)
+{
+    enum stream_step step_now;
+    assert_int_equal(step(fixture, feed, &step_now), code);
+    arena_done(&feed->arena);
+    changes_watch_handler.close(feed->state);
+}
+
 static void put(enum source_kind kind, int64_t id, int64_t organization, const char *name)
 {
     fake_put(&(struct fake_record){.kind = kind,
@@ -113,9 +128,7 @@ static void changes_are_told_from_the_start_on(void **state)
 {
     struct fixture *fixture = *state;
     struct feed feed;
-    begin(fixture);
-    open_feed(fixture, &feed, "");
-    assert_string_equal(told(fixture, &feed), "start");
+    begin_feed(fixture, &feed);
     put(SOURCE_DOCUMENTS, 3000, 3, "Renamed");
     put(SOURCE_DOCUMENTS, 3950, 3, "New");
     put(SOURCE_DOCUMENTS, 5000, 5, "Another company's");
@@ -140,9 +153,7 @@ static void a_token_goes_on_where_its_message_was(void **state)
 {
     struct fixture *fixture = *state;
     struct feed feed;
-    begin(fixture);
-    open_feed(fixture, &feed, "");
-    assert_string_equal(told(fixture, &feed), "start");
+    begin_feed(fixture, &feed);
     char *token = arena_strdup(&fixture->arena, feed.token);
     changes_watch_handler.close(feed.state);
     for (int i = 0; i < 3; i++) {
@@ -174,9 +185,7 @@ static void more_changes_than_a_batch_are_all_told(void **state)
 {
     struct fixture *fixture = *state;
     struct feed feed;
-    begin(fixture);
-    open_feed(fixture, &feed, "");
-    assert_string_equal(told(fixture, &feed), "start");
+    begin_feed(fixture, &feed);
     fake_put_many(
         &(struct fake_record){
             .kind = SOURCE_CHECKLISTS, .id = 30000, .organization_id = 3, .name = "Many"},
@@ -204,9 +213,7 @@ static void sight_that_changes_as_a_whole_is_told(void **state)
 {
     struct fixture *fixture = *state;
     struct feed feed;
-    begin(fixture);
-    open_feed(fixture, &feed, "");
-    assert_string_equal(told(fixture, &feed), "start");
+    begin_feed(fixture, &feed);
     (void)fixture_sql(fixture, "UPDATE connection_config SET documents_enabled = false");
     assert_string_equal(told(fixture, &feed), "sight1");
     // What is not shared is not told of.
@@ -228,10 +235,7 @@ static void sight_that_changes_as_a_whole_is_told(void **state)
     (void)fixture_sql(fixture, "DELETE FROM mapping WHERE company_id = 'company-3'");
     assert_string_equal(told(fixture, &feed), "sight1sight2sight3sight4");
     (void)fixture_sql(fixture, "DELETE FROM company WHERE id = 'company-3'");
-    enum stream_step step_now;
-    assert_int_equal(step(fixture, &feed, &step_now), ERR_RESOURCE_NOT_FOUND);
-    arena_done(&feed.arena);
-    changes_watch_handler.close(feed.state);
+    expect_end(fixture, &feed, ERR_RESOURCE_NOT_FOUND);
 }
 
 // Marks records as upstream would, which the fake cannot.
@@ -374,9 +378,7 @@ static void a_token_that_is_too_old_says_so(void **state)
 {
     struct fixture *fixture = *state;
     struct feed feed;
-    begin(fixture);
-    open_feed(fixture, &feed, "");
-    assert_string_equal(told(fixture, &feed), "start");
+    begin_feed(fixture, &feed);
     char *token = arena_strdup(&fixture->arena, feed.token);
     changes_watch_handler.close(feed.state);
     fake_remove(SOURCE_CHECKLISTS, 3001);
@@ -388,10 +390,7 @@ static void a_token_that_is_too_old_says_so(void **state)
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     fixture_wait_for(fixture, "SELECT count(*) FROM record_tombstone", "0");
     open_feed(fixture, &feed, token);
-    enum stream_step step_now;
-    assert_int_equal(step(fixture, &feed, &step_now), ERR_RESUME_TOKEN_EXPIRED);
-    arena_done(&feed.arena);
-    changes_watch_handler.close(feed.state);
+    expect_end(fixture, &feed, ERR_RESUME_TOKEN_EXPIRED);
 }
 
 // Half of a statement's changes were told when the rest of them was forgotten.
@@ -400,9 +399,7 @@ static void a_token_within_what_is_forgotten_is_too_old(void **state)
     struct fixture *fixture = *state;
     struct feed feed;
     enum stream_step step_now;
-    begin(fixture);
-    open_feed(fixture, &feed, "");
-    assert_string_equal(told(fixture, &feed), "start");
+    begin_feed(fixture, &feed);
     fake_put_many(
         &(struct fake_record){
             .kind = SOURCE_CHECKLISTS, .id = 30000, .organization_id = 3, .name = "Many"},
@@ -417,9 +414,21 @@ static void a_token_within_what_is_forgotten_is_too_old(void **state)
     assert_int_equal(fixture_run_all(fixture), RUN_SUCCEEDED);
     fixture_wait_for(fixture, "SELECT count(*) FROM record_change", "1");
     open_feed(fixture, &feed, within);
-    assert_int_equal(step(fixture, &feed, &step_now), ERR_RESUME_TOKEN_EXPIRED);
-    arena_done(&feed.arena);
-    changes_watch_handler.close(feed.state);
+    expect_end(fixture, &feed, ERR_RESUME_TOKEN_EXPIRED);
+}
+
+// Put back, or a standby that lacks its end. Whoever watches all the while hears of it too.
+static void a_database_that_lost_what_was_told_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    struct feed feed;
+    begin_feed(fixture, &feed);
+    mark(fixture, "display_name = 'Lost'", "kind = 4 AND id = 3000");
+    assert_string_equal(told(fixture, &feed), "updated:3000:Lost");
+    (void)fixture_sql(fixture, "UPDATE record_sequence SET sequence = sequence - 1");
+    expect_end(fixture, &feed, ERR_RESUME_TOKEN_EXPIRED);
+    open_feed(fixture, &feed, feed.token);
+    expect_end(fixture, &feed, ERR_RESUME_TOKEN_EXPIRED);
 }
 
 static void a_caller_out_of_sight_is_told_nothing(void **state)
@@ -431,13 +440,10 @@ static void a_caller_out_of_sight_is_told_nothing(void **state)
     fixture->caller.all_companies = false;
     fixture->caller.companies = companies;
     fixture->caller.company_count = 1;
-    enum stream_step step_now;
     static const char *const names[] = {"company-3", "nobody"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         assert_int_equal(try_open(fixture, &feed, names[i], ""), ERR_OK);
-        assert_int_equal(step(fixture, &feed, &step_now), ERR_RESOURCE_NOT_FOUND);
-        arena_done(&feed.arena);
-        changes_watch_handler.close(feed.state);
+        expect_end(fixture, &feed, ERR_RESOURCE_NOT_FOUND);
     }
 }
 
@@ -447,9 +453,7 @@ static void waiting_watchers_are_woken(void **state)
     struct fixture *fixture = *state;
     struct feed feed;
     fixture->settings.heartbeat_ms = 3000;
-    begin(fixture);
-    open_feed(fixture, &feed, "");
-    assert_string_equal(told(fixture, &feed), "start");
+    begin_feed(fixture, &feed);
     atomic_store(&wakes, 0);
     (void)fixture_sql(fixture, "UPDATE connection_config SET checklists_enabled = false");
     struct deadline deadline = deadline_in(20000);
@@ -487,6 +491,7 @@ int main(void)
         TEST(a_folder_is_told_before_what_changed_after_it),
         TEST(a_token_that_is_too_old_says_so),
         TEST(a_token_within_what_is_forgotten_is_too_old),
+        TEST(a_database_that_lost_what_was_told_says_so),
         TEST(a_caller_out_of_sight_is_told_nothing),
         TEST(waiting_watchers_are_woken),
     };
