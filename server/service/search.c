@@ -56,9 +56,10 @@ static enum err_code make_list(struct request *request, const Request *in, struc
     char asked[16 * KINDS] = "";
     for (size_t i = 0, at = 0; i < in->n_kinds && at + 16 < sizeof(asked); i++)
         at += (size_t)snprintf(asked + at, sizeof(asked) - at, "%d,", (int)in->kinds[i]);
-    *list = (struct page_list){"SearchDocumentation", in->parent,
-                               arena_printf(request->arena, "%s%s", asked, in->query)};
-    return list->filter == NULL ? err_no_memory(reterr) : ERR_OK;
+    // Apart from the words, which may look the same.
+    *list = (struct page_list){"SearchDocumentation", in->parent, in->query,
+                               arena_strdup(request->arena, asked)};
+    return list->order_by == NULL ? err_no_memory(reterr) : ERR_OK;
 }
 
 // A cursor is how many hits were shown, and which way they were found.

@@ -349,6 +349,10 @@ static void pages_follow_one_another_and_tokens_belong_to_a_query(void **state)
         fixture->caller.subject = "tom";
     }
     assert_string_equal(token, "");
+    // Words that look like the kinds of another query are words.
+    assert_int_equal(ask(fixture, "acme", "zebra", 1, 1, ""), ERR_OK);
+    token = arena_strdup(&fixture->arena, found.next_page_token);
+    assert_int_equal(ask(fixture, "acme", "1,zebra", 0, 1, token), ERR_PAGE_TOKEN_INVALID);
 }
 
 static void as_of_follows_the_index(void **state)
