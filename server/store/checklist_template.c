@@ -36,15 +36,18 @@
                                                      "jsonb_array_length(coalesce(r.body->'tasks'" \
                                                      ", '[]'))"
 
-#define FROM         \
-    "  FROM sight s" \
-    "  JOIN record r ON r.tenant = $1 AND r.connection_id = $2 AND r.kind = 7 AND r.id = s.id"
+#define SHOWN                                                                                    \
+    "sight s JOIN record r ON r.tenant = $1 AND r.connection_id = $2 AND r.kind = 7 AND r.id = " \
+    "s.id"
 
+// A row at least, for the number of all: behind the last one a token leads to nothing, once it is
+// gone.
 static const struct statement list_sql = {"checklist_template_list",
-                                          SIGHT FROM " WHERE (s.name_key, s.id) > ($5, $6)"
-                                                     " ORDER BY s.name_key, s.id LIMIT $7"};
+                                          SIGHT " FROM (VALUES (1)) one LEFT JOIN (" SHOWN
+                                                ") ON (s.name_key, s.id) > ($5, $6)"
+                                                " ORDER BY s.name_key, s.id LIMIT $7"};
 static const struct statement get_sql = {"checklist_template_get",
-                                         SIGHT ", r.body" FROM " WHERE s.id = $5"};
+                                         SIGHT ", r.body FROM " SHOWN " WHERE s.id = $5"};
 
 static enum err_code fill(const struct rows *rows, int row, struct arena *arena,
                           struct checklist_template *template, struct err *reterr)
@@ -75,7 +78,7 @@ enum err_code checklist_template_list(struct tx *tx, const struct principal *cal
                        ARG_TEXTS(caller->companies, caller->company_count), ARG_TEXT(after_name),
                        ARG_INT64(after_id), ARG_INT64(limit)),
                   &rows, reterr));
-    size_t count = (size_t)rows_count(&rows);
+    size_t count = rows_null(&rows, 0, 1) ? 0 : (size_t)rows_count(&rows);
     struct checklist_template *all = arena_calloc(arena, count + 1, sizeof(*all));
     if (all == NULL)
         return err_no_memory(reterr);
@@ -83,7 +86,7 @@ enum err_code checklist_template_list(struct tx *tx, const struct principal *cal
         try_(fill(&rows, (int)i, arena, &all[i], reterr));
     *ret_templates = all;
     *ret_count = count;
-    *ret_total = count == 0 ? 0 : rows_int64(&rows, 0, 0);
+    *ret_total = rows_int64(&rows, 0, 0);
     return ERR_OK;
 }
 

@@ -51,7 +51,8 @@ enum err_code embedded_secret_put(struct tx *tx, const char *connection_id,
                   reterr);
 }
 
-// $1 tenant, $2 connection, $3 company, $4 to $6 the place before, $7 limit.
+// $1 tenant, $2 connection, $3 company, $4 to $6 the place before, $7 limit. A row at least, for
+// the number of all: behind the last one a token leads to nothing, once it is gone.
 static const struct statement list_sql = {
     "embedded_secret_list",
     "WITH " RECORD_SIGHT_PLACE(
@@ -78,9 +79,10 @@ static const struct statement list_sql = {
                                                            "   AND c.connection_id = $2 AND "
                                                            "c.keyed_hash = s.keyed_hash), "
                                                            "s.discover_time"
-                                                           " FROM sight s WHERE (s.kind, s.id, "
-                                                           "s.place) > ($4::bigint, $5::bigint, "
-                                                           "$6::bigint)"
+                                                           " FROM (VALUES (1)) one LEFT JOIN sight "
+                                                           "s"
+                                                           " ON (s.kind, s.id, s.place) >"
+                                                           " ($4::bigint, $5::bigint, $6::bigint)"
                                                            " ORDER BY s.kind, s.id, s.place LIMIT "
                                                            "$7"};
 
@@ -95,7 +97,7 @@ enum err_code embedded_secret_list(struct tx *tx, const char *company_id, const 
                        ARG_INT64(after->kind), ARG_INT64(after->id), ARG_INT64(after->place),
                        ARG_INT64(limit)),
                   &rows, reterr));
-    size_t count = (size_t)rows_count(&rows);
+    size_t count = rows_null(&rows, 0, 1) ? 0 : (size_t)rows_count(&rows);
     struct embedded_secret_row *all = arena_calloc(arena, count + 1, sizeof(*all));
     if (all == NULL)
         return err_no_memory(reterr);
@@ -116,6 +118,6 @@ enum err_code embedded_secret_list(struct tx *tx, const char *company_id, const 
     }
     *ret_rows = all;
     *ret_count = count;
-    *ret_total = count == 0 ? 0 : rows_int64(&rows, 0, 0);
+    *ret_total = rows_int64(&rows, 0, 0);
     return ERR_OK;
 }

@@ -77,26 +77,39 @@ static void a_type_that_is_off_or_gone_upstream_has_no_assets(void **state)
 }
 
 // What a token leads to can go before it is asked for: how many there are is told all the same.
+#define NOTHING_BEHIND(parent_name, Name, message, items)                                   \
+    {                                                                                       \
+        Docbridge__V1__List##Name##Request in;                                              \
+        Docbridge__V1__List##Name##Response out;                                            \
+        protobuf_c_message_init(&docbridge__v1__list_##message##_request__descriptor, &in); \
+        in.parent = parent_name;                                                            \
+        in.page_size = 1;                                                                   \
+        (void)fixture_sql(fixture, TWO);                                                    \
+        listed_call(fixture, &documentation_service, "List" #Name, &in, &out);              \
+        assert_int_equal(out.total_size, 2);                                                \
+        in.page_token = out.next_page_token;                                                \
+        (void)fixture_sql(fixture, "DELETE FROM record WHERE kind IN (6, 7) AND id = 902"); \
+        listed_call(fixture, &documentation_service, "List" #Name, &in, &out);              \
+        assert_int_equal(out.n_##items, 0);                                                 \
+        assert_int_equal(out.total_size, 1);                                                \
+        assert_string_equal(out.next_page_token, "");                                       \
+    }
+
+#define TWO                                                                               \
+    "INSERT INTO record (tenant, connection_id, kind, id, organization_id, display_name," \
+    " body, content_hash) SELECT 't1', 'c1', k, i, 41, 'List', '{}', '' FROM"             \
+    " unnest('{6, 7}'::int[]) k, unnest('{901, 902}'::int[]) i ON CONFLICT DO NOTHING;"   \
+    "INSERT INTO embedded_secret (tenant, connection_id, kind, id, place, secret_kind,"   \
+    " keyed_hash) SELECT 't1', 'c1', 6, i, 1, 2, '' FROM unnest('{901, 902}'::int[]) i"   \
+    " ON CONFLICT DO NOTHING"
+
 static void a_page_of_nothing_tells_how_many_there_are(void **state)
 {
     struct fixture *fixture = *state;
-    Docbridge__V1__ListChecklistsRequest in = DOCBRIDGE__V1__LIST_CHECKLISTS_REQUEST__INIT;
-    Docbridge__V1__ListChecklistsResponse out;
-    (void)fixture_sql(
-        fixture, "UPDATE connection_config SET checklists_enabled = true;"
-                 "INSERT INTO record (tenant, connection_id, kind, id, organization_id,"
-                 " display_name, body, content_hash) VALUES ('t1','c1',6,901,41,'Joining','{}',''),"
-                 "  ('t1','c1',6,902,41,'Leaving','{}','')");
-    in.parent = acme;
-    in.page_size = 1;
-    listed_call(fixture, &documentation_service, "ListChecklists", &in, &out);
-    assert_int_equal(out.total_size, 2);
-    in.page_token = out.next_page_token;
-    (void)fixture_sql(fixture, "DELETE FROM record WHERE kind = 6 AND id = 902");
-    listed_call(fixture, &documentation_service, "ListChecklists", &in, &out);
-    assert_int_equal(out.n_checklists, 0);
-    assert_int_equal(out.total_size, 1);
-    assert_string_equal(out.next_page_token, "");
+    static char c1[] = "connections/c1";
+    NOTHING_BEHIND(acme, Checklists, checklists, checklists)
+    NOTHING_BEHIND(c1, ChecklistTemplates, checklist_templates, checklist_templates)
+    NOTHING_BEHIND(acme, EmbeddedSecrets, embedded_secrets, embedded_secrets)
 }
 
 // What upstream has no bound for: as many of it are on a page as an answer can hold.
