@@ -66,7 +66,7 @@
     " CASE WHEN r.change_sequence <= (SELECT w.sequence FROM search_progress w"                  \
     "        WHERE w.tenant = $1 AND w.connection_id = " connection " AND w.rebuild_kind = 0)"   \
     "  THEN coalesce(masked.title, r.display_name)"                                              \
-    "  WHEN r.display_name !~* '[:=\t\x1F]|(^|\n) *[|]|\\m(ist?|lautet)\\M|-----BEGIN"           \
+    "  WHEN r.display_name !~* '[:=\uFF1A\t\x1F]|(^|\n) *[|]|\\m(ist?|lautet)\\M|-----BEGIN"     \
     "|\\m(sshpass|net\\s+user|isakmp)\\M'"                                                       \
     "   AND r.display_name !~ '[A-Za-z0-9_.~+/=-]{16}'"                                          \
     "   AND r.display_name !~* '(pass|pw|psk|kenn|key|ssel|cred|secret|token|communit|zugang"    \

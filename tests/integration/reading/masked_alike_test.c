@@ -9,6 +9,7 @@
 #include "docbridge/v1/documentation.pb-c.h"
 #include "server/base/buffer.h"
 #include "server/base/cleanup.h"
+#include "server/base/embedded_secret.h"
 #include "server/service/services.h"
 #include "server/sync/index_text.h"
 #include "tests/integration/reading/listed.h"
@@ -231,11 +232,51 @@ static void what_readers_see_masked_is_not_found(void **state)
     assert_in_range(compare(fixture, 6, read_checklist), 35, 1000);
 }
 
+// Before the indexer has looked, a rule of lists says which titles could have a credential: it
+// knows every sign by which a label tells one.
+static void no_title_that_is_masked_is_filtered_by_before_it_is_indexed(void **state)
+{
+    static const char *const labels[] = {
+        "Password", "WLAN-Schl\u00fcssel", "PSK",         "pwd",
+        "API key",  "mot de passe",        "Zugangscode", "secret"};
+    static const char *const signs[] = {":",        "\uff1a", "=",   " = ", " is ", " ist ", " - ",
+                                        " \u2192 ", "\n",     " | ", "\t",  " ",    " (",    "->"};
+    static const char *const values[] = {"sesame", "\"sesame\"", "sesame22", "sesame!"};
+    struct fixture *fixture = *state;
+    Docbridge__V1__ListDocumentsRequest in = DOCBRIDGE__V1__LIST_DOCUMENTS_REQUEST__INIT;
+    Docbridge__V1__ListDocumentsResponse out;
+    char acme[] = "companies/acme", filter[] = "display_name:\"sesame\"";
+    size_t masked = 0;
+    (void)fixture_sql(fixture, "UPDATE record_sequence SET sequence = 1");
+    for (size_t i = 0; i < ARRAY_LEN(labels) * ARRAY_LEN(signs) * ARRAY_LEN(values); i++) {
+        const size_t rest = i / ARRAY_LEN(values);
+        const char *title =
+            arena_printf(&fixture->arena, "%s%s%s", labels[rest / ARRAY_LEN(signs)],
+                         signs[rest % ARRAY_LEN(signs)], values[i % ARRAY_LEN(values)]);
+        char *shown = arena_strdup(&fixture->arena, title);
+        shown[embedded_secret_mask(shown, strlen(shown))] = '\0';
+        if (strstr(shown, "sesame") != NULL)
+            continue;
+        put(fixture, RECORD("4", "x", "0"), ++masked, "", title);
+    }
+    (void)fixture_sql(fixture, "UPDATE record SET change_sequence = 1 WHERE kind = 4");
+    in.parent = acme;
+    listed_call(fixture, &documentation_service, "ListDocuments", &in, &out);
+    assert_int_equal(out.total_size, masked);
+    assert_true(masked > 100);
+    in.filter = filter;
+    listed_call(fixture, &documentation_service, "ListDocuments", &in, &out);
+    if (out.total_size > 0)
+        fail_msg("%s", out.documents[0]->display_name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_readers_see_masked_is_not_found, fixture_fresh,
                                         fixture_drop),
+        cmocka_unit_test_setup_teardown(no_title_that_is_masked_is_filtered_by_before_it_is_indexed,
+                                        fixture_fresh, fixture_drop),
     };
     return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
