@@ -94,6 +94,8 @@ static void expect_key(struct reader *reader, const char *name)
     expect(reader, "\":");
 }
 
+// As the server writes it. JSON has no other form either, and who reads "010" may take it for
+// eight.
 static int64_t read_number(struct reader *reader)
 {
     int64_t number = 0;
@@ -101,7 +103,11 @@ static int64_t read_number(struct reader *reader)
     while (reader->at != NULL && reader->at < reader->end &&
            (*reader->at == '-' || (*reader->at >= '0' && *reader->at <= '9')))
         reader->at++;
-    if (reader->at != NULL && !encoding_int64(from, (size_t)(reader->at - from), &number))
+    if (reader->at == NULL)
+        return 0;
+    size_t len = (size_t)(reader->at - from), sign = len > 1 && from[0] == '-';
+    bool zeroes = len > 1 && from[sign] == '0';
+    if (zeroes || !encoding_int64(from, len, &number))
         fail(reader);
     return number;
 }
