@@ -6,9 +6,13 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "server/base/clock.h"
 #include "server/base/utf8.h"
+
+// What an escaped character and the line below a value take at most.
+enum { ESCAPE_CELLS = 8, FOOT_CELLS = 40 };
 
 // The signal that came, and a pipe that wakes who waits: whichever thread the signal came to, and
 // however short before the wait.
@@ -109,13 +113,27 @@ struct secret *terminal_ask(struct terminal *terminal, const char *label, size_t
     return steal(line);
 }
 
-// Straight from the secret to the terminal: no copy stays behind.
-static void put_value(int fd, const char *text, size_t len)
+// Of a terminal that does not tell its size, the least that is usual.
+static struct winsize size_of(int fd)
 {
-    for (size_t i = 0; i < len;) {
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col == 0)
+        size = (struct winsize){.ws_row = 24, .ws_col = 80};
+    return size;
+}
+
+// Straight from the secret to the terminal: no copy stays behind. Returns how many bytes found room
+// in that many cells.
+static size_t put_value(int fd, const char *text, size_t len, size_t cells)
+{
+    size_t i = 0;
+    for (size_t used = 0; i < len;) {
         uint32_t point;
         size_t bytes = utf8_decode(text + i, len - i, &point);
         bool raw = bytes > 0 && !utf8_is_unprintable(point);
+        used += !raw ? ESCAPE_CELLS : point < 0x80 ? 1 : 2;
+        if (used > cells)
+            break;
         if (raw) {
             put(fd, text + i, bytes);
         } else {
@@ -130,24 +148,61 @@ static void put_value(int fd, const char *text, size_t len)
         }
         i += bytes == 0 ? 1 : bytes;
     }
+    return i;
+}
+
+// Row by row first: without an alternate screen, GNU screen and tmux keep what clearing the whole
+// screen removes, in their history.
+static void wipe(int fd)
+{
+    put_text(fd, "\x1b[H");
+    for (int row = size_of(fd).ws_row; row > 0; row--)
+        put_text(fd, "\x1b[2K\x1b[B");
+    put_text(fd, "\x1b[2J\x1b[H");
+}
+
+// As much as can stand above the last line without scrolling: what scrolls away is not seen, and
+// may stay in a history. A character of two cells may leave the last column empty. Where there is
+// no room for both, the line is left out.
+static size_t put_page(int fd, const char *text, size_t len, int64_t left_ms)
+{
+    struct winsize size = size_of(fd);
+    int rows = size.ws_row - 2 - FOOT_CELLS / size.ws_col;
+    size_t cells = (size_t)(rows > 0 ? rows : 1) * (size.ws_col - 1U);
+    size_t put_len = put_value(fd, text, len, cells < ESCAPE_CELLS ? ESCAPE_CELLS : cells);
+    char line[80];
+    (void)snprintf(line, sizeof(line), "\r\n\r\n(cleared in %d s, %s by a key)",
+                   (int)((left_ms + 999) / 1000), put_len < len ? "more" : "or");
+    if (rows > 0)
+        put_text(fd, line);
+    return put_len;
+}
+
+// Whether a key was pressed before the time was up or a signal came.
+static bool wait_for_key(const struct terminal *terminal, struct deadline deadline)
+{
+    for (int64_t left; (left = deadline_left_ms(deadline)) > 0 && caught == 0;)
+        if (has_input(terminal, (int)left)) {
+            (void)tcflush(terminal->fd, TCIFLUSH);
+            return true;
+        }
+    return false;
 }
 
 void terminal_show(struct terminal *terminal, const struct secret *value, int64_t show_ms)
 {
+    struct deadline deadline = deadline_in(show_ms);
+    const char *text = secret_bytes(value);
+    size_t left = secret_len(value);
     // The alternate screen keeps it out of the scrollback; it is cleared before it is left, for
     // terminals that have none.
     put_text(terminal->fd, "\x1b[?1049h\x1b[2J\x1b[H");
-    put_value(terminal->fd, secret_bytes(value), secret_len(value));
-    struct deadline deadline = deadline_in(show_ms);
-    char line[80];
-    int64_t left = deadline_left_ms(deadline);
-    (void)snprintf(line, sizeof(line), "\r\n\r\n(cleared in %d s, or by a key)",
-                   (int)((left + 999) / 1000));
-    put_text(terminal->fd, line);
-    while (left > 0 && caught == 0) {
-        if (has_input(terminal, (int)left))
-            break;
-        left = deadline_left_ms(deadline);
+    for (bool more = true; more;) {
+        size_t put_len = put_page(terminal->fd, text, left, deadline_left_ms(deadline));
+        text += put_len;
+        left -= put_len;
+        more = wait_for_key(terminal, deadline) && left > 0;
+        wipe(terminal->fd);
     }
-    put_text(terminal->fd, "\x1b[2J\x1b[H\x1b[?1049l");
+    put_text(terminal->fd, "\x1b[?1049l");
 }

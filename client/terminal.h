@@ -26,6 +26,6 @@ void terminal_close(struct terminal *terminal);
 // Asks for a line without echo, at most `max_bytes`. NULL: the end of input, a signal, too long or
 // no memory.
 struct secret *terminal_ask(struct terminal *terminal, const char *label, size_t max_bytes);
-// Shows a value on a screen of its own until a key is pressed or `show_ms` have passed. Bytes that
-// could steer the terminal are shown as \uXXXX.
+// Shows a value on a screen of its own, page by page, until a key is pressed at its end or
+// `show_ms` have passed. Bytes that could steer the terminal are shown as \uXXXX.
 void terminal_show(struct terminal *terminal, const struct secret *value, int64_t show_ms);

@@ -33,13 +33,13 @@ SODIUM.sodium_init()
 class Terminal:
     """The program on a terminal of its own."""
 
-    def __init__(self, test, words, columns=80, term="xterm"):
+    def __init__(self, test, words, columns=80, term="xterm", rows=24):
         self.output = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ.clear()
             os.environ.update(test.environment, TERM=term)
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.execv(PROGRAM, [PROGRAM] + test.words(words))
 
     def until(self, text, seconds=60):
@@ -1194,6 +1194,36 @@ class CliTest(unittest.TestCase):
         terminal.until("by a key")
         terminal.type("q")
         self.assertEqual(terminal.end(), 0)
+
+    def test_no_row_of_a_value_scrolls_away(self):
+        # What scrolls away is neither seen nor cleared. The last three rows are not the value's.
+        value = ("".join("<%03d>" % i for i in range(600)) + "\n\u97f3").encode()
+        self.answer("RevealPassword", self.revealed(value=value, seconds=60))
+        terminal = Terminal(self, ["passwords", "reveal", self.NAME], columns=40)
+        seen, parts = "", 0
+        while not seen.endswith("\u97f3"):
+            terminal.output = b""
+            terminal.until(" by a key)")
+            page = terminal.output.decode().split("\x1b[2J\x1b[H")[-1].split("\r\r\n\r\r\n(")[0]
+            page = page.replace("\x1b[7m\\u000a\x1b[27m", "\n")
+            self.assertLessEqual(len(page), 21 * 40)
+            seen += page
+            parts += 1
+            self.assertIn(b"or by" if seen.endswith("\u97f3") else b"more by", terminal.output)
+            terminal.type("\x1b[C")
+        self.assertEqual(terminal.end(), 0)
+        self.assertEqual(seen, value.decode())
+        self.assertEqual(parts, 4)
+        # Where there is no other screen, to clear the whole of it moves it into the history.
+        self.assertIn(b"\x1b[H" + 24 * b"\x1b[2K\x1b[B" + b"\x1b[2J\x1b[H", terminal.output)
+        # Where the line below would push the value away, there is none.
+        self.answer("RevealPassword", self.revealed(value=b"a" * 9 + b"b" * 9, seconds=2))
+        terminal = Terminal(self, ["passwords", "reveal", self.NAME], columns=10, rows=3)
+        terminal.until("a" * 9)
+        terminal.type(" ")
+        terminal.until("b" * 9)
+        self.assertEqual(terminal.end(), 0)
+        self.assertNotIn(b"a key", terminal.output)
 
     def test_no_value_goes_where_it_cannot_be_cleared(self):
         for term in ("dumb", ""):
