@@ -16,11 +16,12 @@ enum { ARENA_MAX_BYTES = 1024 * 1024 * 1024, HELP_MAX_BYTES = 256 * 1024 };
 
 static const char version[] = "0.1.0";
 
-// Text is UTF-8 on the wire and on the terminal; numbers are never written by a locale.
+// Text is UTF-8 on the wire and on the terminal, whatever the locale says: in another encoding it
+// would be taken for single bytes and cut in pieces. Numbers are never written by a locale.
 static void set_locale(void)
 {
     const char *chosen = setlocale(LC_ALL, "");
-    if (chosen == NULL || strcmp(nl_langinfo(CODESET), "ANSI_X3.4-1968") == 0)
+    if (chosen == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         (void)setlocale(LC_CTYPE, "C.UTF-8");
     (void)setlocale(LC_NUMERIC, "C");
 }

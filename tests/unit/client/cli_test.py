@@ -159,6 +159,20 @@ class CliTest(unittest.TestCase):
         self.assertEqual(meta["authorization"], "Bearer abc.def.ghi")
         self.assertRegex(meta["x-request-id"], "^[a-z2-7]{26}$")
 
+    def test_text_is_utf8_in_any_locale(self):
+        subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1",
+                        os.path.join(self.folder.name, "latin1")], check=True)
+        self.environment.update(LOCPATH=self.folder.name, LC_ALL="latin1")
+        self.assertEqual(subprocess.check_output(["locale", "charmap"], env=self.environment),
+                         b"ISO-8859-1\n")
+        self.answer("ListOrganizations", self.message(
+            "ListOrganizationsResponse",
+            organizations=[dict(name="connections/main/organizations/1", display_name="Weiß ☕")]))
+        for output in ("table", "json"):
+            done = self.run_cli("org", "list", "-o", output)
+            self.expect(done, 0)
+            self.assertIn("Weiß ☕", done.stdout)
+
     def test_limit_and_json(self):
         self.organizations()
         done = self.run_cli("-o", "json", "org", "list", "--limit", "1002")
