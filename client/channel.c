@@ -59,7 +59,8 @@ static enum err_code read_pem(const char *path, char **ret_text, struct err *ret
     buffer_init(&text, PEM_MAX_BYTES);
     char block[8192];
     ssize_t got = fd < 0 ? -1 : 1;
-    while (got > 0) {
+    // A device or a pipe may have no end.
+    while (got > 0 && !text.failed) {
         got = read(fd, block, sizeof(block));
         if (got > 0)
             buffer_append(&text, block, (size_t)got);
@@ -67,6 +68,9 @@ static enum err_code read_pem(const char *path, char **ret_text, struct err *ret
     sodium_memzero(block, sizeof(block));
     if (got < 0)
         return err_set(reterr, ERR_FIELD_INVALID, "%s: %s", path, strerror(errno));
+    if (text.failed)
+        return err_set(reterr, ERR_FIELD_INVALID, "%s is longer than %d bytes", path,
+                       PEM_MAX_BYTES);
     *ret_text = buffer_steal(&text, NULL);
     return *ret_text == NULL ? err_no_memory(reterr) : ERR_OK;
 }

@@ -10,7 +10,8 @@ int input_read(struct session *session, const char *path, struct buffer *text)
         return session_usage(session, "%s: %m", path);
     char block[16384];
     size_t got;
-    while ((got = fread(block, 1, sizeof(block), stream)) > 0)
+    // A device or a pipe may have no end.
+    while (!text->failed && (got = fread(block, 1, sizeof(block), stream)) > 0)
         buffer_append(text, block, got);
     bool good = ferror(stream) == 0;
     if (stream != stdin)

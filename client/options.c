@@ -99,7 +99,10 @@ static enum err_code read_file(const char *path, const char *wanted, struct file
     // An indented line is a line, not more of the value above it.
     ini_allow_multiline = false;
     int line = ini_parse_stream(next_line, file, take_pair, file);
+    bool good = ferror(stream) == 0;
     (void)fclose(stream);
+    if (!good)
+        return err_set(reterr, ERR_FIELD_INVALID, "%s: cannot be read", path);
     if (line == 0)
         return ERR_OK;
     return err_set(reterr, ERR_FIELD_INVALID, "%s, line %d: %s", path, line,

@@ -691,6 +691,9 @@ class CliTest(unittest.TestCase):
         self.expect(run("connection", "list"), 2, "line 2: context stands in line 1 already")
         write("context = near\n[near]\nserver = %s\n  token_file = %s\n" % (self.address, self.token))
         self.expect(run("connection", "list"), 0)
+        os.remove(os.path.join(config, "config.ini"))
+        os.mkdir(os.path.join(config, "config.ini"))
+        self.expect(run("connection", "list"), 2, "config.ini: cannot be read")
 
     # Changes.
 
@@ -1361,6 +1364,12 @@ class CliTest(unittest.TestCase):
                        "https://localhost:7443"):
             done = self.run_cli("connection", "list", "--server", server)
             self.expect(done, 2, "the server %s is not host:port or unix:/path" % server)
+
+    def test_a_file_without_an_end_is_refused(self):
+        for words in (["connection", "list", "--ca", "/dev/zero"], ["company", "push", "/dev/zero"]):
+            done = self.run_cli(*words)
+            self.expect(done, 2, "/dev/zero")
+            self.assertRegex(done.stderr, "is (too long|longer than)")
 
     def test_tls_with_client_certificates(self):
         authority, other = self.authority("ca"), self.authority("other")
