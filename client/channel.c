@@ -14,8 +14,9 @@
 
 #include "client/call.h"
 #include "server/base/encoding.h"
+#include "server/rpc/certificate.h"
 
-enum { TOKEN_MAX_BYTES = 16 * 1024, PEM_MAX_BYTES = 4 * 1024 * 1024 };
+enum { TOKEN_MAX_BYTES = 16 * 1024, KEY_MAX_BYTES = 60 * 1024, PEM_MAX_BYTES = 4 * 1024 * 1024 };
 
 static const char system_authorities[] = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -65,7 +66,6 @@ static enum err_code read_pem(const char *path, char **ret_text, struct err *ret
         if (got > 0)
             buffer_append(&text, block, (size_t)got);
     }
-    sodium_memzero(block, sizeof(block));
     if (got < 0)
         return err_set(reterr, ERR_FIELD_INVALID, "%s: %s", path, strerror(errno));
     if (text.failed)
@@ -73,14 +73,6 @@ static enum err_code read_pem(const char *path, char **ret_text, struct err *ret
                        PEM_MAX_BYTES);
     *ret_text = buffer_steal(&text, NULL);
     return *ret_text == NULL ? err_no_memory(reterr) : ERR_OK;
-}
-
-// gRPC would take none for an empty list of addresses, and say so.
-static enum err_code check_pem(const char *path, const char *text, struct err *reterr)
-{
-    return strstr(text, "CERTIFICATE-----") != NULL
-               ? ERR_OK
-               : err_set(reterr, ERR_FIELD_INVALID, "%s holds no certificate in PEM form", path);
 }
 
 // gRPC would look up a URL as a name, and take 65536 more for the same port.
@@ -99,13 +91,6 @@ static enum err_code check_server(const char *server, struct err *reterr)
     return ERR_OK;
 }
 
-static void wipe_freep(char **text)
-{
-    if (*text != NULL)
-        sodium_memzero(*text, strlen(*text));
-    free(*text);
-}
-
 static enum err_code make_credentials(const struct options *options,
                                       grpc_channel_credentials **ret_credentials,
                                       struct err *reterr)
@@ -116,16 +101,19 @@ static enum err_code make_credentials(const struct options *options,
     }
     char *ca _cleanup_(freep) = NULL;
     char *cert _cleanup_(freep) = NULL;
-    char *key _cleanup_(wipe_freep) = NULL;
+    struct secret *key _cleanup_(secret_freep) = NULL;
     const char *authorities = options->ca != NULL ? options->ca : system_authorities;
     try_(read_pem(authorities, &ca, reterr));
-    try_(check_pem(authorities, ca, reterr));
     if (options->cert != NULL) {
         try_(read_pem(options->cert, &cert, reterr));
-        try_(check_pem(options->cert, cert, reterr));
-        try_(read_pem(options->key, &key, reterr));
+        try_(secret_read_file(options->key, KEY_MAX_BYTES, &key, reterr));
     }
-    grpc_ssl_pem_key_cert_pair pair = {key, cert};
+    const char *key_pem = key == NULL ? NULL : secret_bytes(key);
+    // gRPC would take what it cannot use for an empty list of addresses, and say so.
+    try_(certificate_check(&(struct certificate_file){options->cert, cert},
+                           &(struct certificate_file){options->key, key_pem},
+                           &(struct certificate_file){authorities, ca}, reterr));
+    grpc_ssl_pem_key_cert_pair pair = {key_pem, cert};
     *ret_credentials = grpc_ssl_credentials_create(ca, cert == NULL ? NULL : &pair, NULL, NULL);
     if (*ret_credentials == NULL)
         return err_set(reterr, ERR_FIELD_INVALID, "the certificate files cannot be used");

@@ -21,7 +21,7 @@ static void key_freep(EVP_PKEY **key)
 
 static BIO *open_pem(const struct certificate_file *file)
 {
-    return BIO_new_mem_buf(secret_bytes(file->pem), (int)secret_len(file->pem));
+    return BIO_new_mem_buf(file->pem, -1);
 }
 
 // The passphrase is empty, as it is for gRPC: nobody is there to be asked for one.
@@ -39,14 +39,11 @@ static EVP_PKEY *read_key(const struct certificate_file *file)
     return bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, no_passphrase);
 }
 
-static enum err_code check(const struct certificate_file *certificate_file,
-                           const struct certificate_file *key_file,
-                           const struct certificate_file *authorities, struct err *reterr)
+static enum err_code check_pair(const struct certificate_file *certificate_file,
+                                const struct certificate_file *key_file, struct err *reterr)
 {
     X509 *certificate _cleanup_(certificate_freep) = read_certificate(certificate_file);
     EVP_PKEY *key _cleanup_(key_freep) = read_key(key_file);
-    X509 *authority _cleanup_(certificate_freep) =
-        authorities->pem == NULL ? NULL : read_certificate(authorities);
     if (certificate == NULL)
         return err_invalid(reterr, certificate_file->path, "holds no certificate in PEM form");
     if (key == NULL)
@@ -54,6 +51,17 @@ static enum err_code check(const struct certificate_file *certificate_file,
     if (X509_check_private_key(certificate, key) != 1)
         return err_invalid(reterr, key_file->path, "is not the key of the certificate in %s",
                            certificate_file->path);
+    return ERR_OK;
+}
+
+static enum err_code check(const struct certificate_file *certificate,
+                           const struct certificate_file *key,
+                           const struct certificate_file *authorities, struct err *reterr)
+{
+    if (certificate->pem != NULL)
+        try_(check_pair(certificate, key, reterr));
+    X509 *authority _cleanup_(certificate_freep) =
+        authorities->pem == NULL ? NULL : read_certificate(authorities);
     if (authorities->pem != NULL && authority == NULL)
         return err_invalid(reterr, authorities->path, "holds no certificate in PEM form");
     return ERR_OK;

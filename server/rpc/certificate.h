@@ -3,15 +3,14 @@
 #pragma once
 
 #include "server/base/err.h"
-#include "server/base/secret.h"
 
 // A PEM file and what it holds.
 struct certificate_file {
     const char *path;
-    const struct secret *pem;
+    const char *pem;
 };
 
-// `authorities` of clients; their `pem` NULL: none are wanted.
+// `authorities` of the other side. `pem` NULL, of them or of the certificate: none is wanted.
 // Errors: FIELD_INVALID, with a text that begins with the file at fault.
 enum err_code certificate_check(const struct certificate_file *certificate,
                                 const struct certificate_file *key,

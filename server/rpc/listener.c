@@ -104,9 +104,10 @@ static enum err_code read_config(const struct listener_files *files,
     if (files->paths[CLIENT_CA] != NULL)
         try_(secret_read_file(files->paths[CLIENT_CA], PEM_MAX_BYTES, &authority, reterr));
     const struct certificate_file read[FILE_COUNT] = {
-        [CERTIFICATE] = {files->paths[CERTIFICATE], certificate},
-        [KEY] = {files->paths[KEY], key},
-        [CLIENT_CA] = {files->paths[CLIENT_CA], authority}};
+        [CERTIFICATE] = {files->paths[CERTIFICATE], secret_bytes(certificate)},
+        [KEY] = {files->paths[KEY], secret_bytes(key)},
+        [CLIENT_CA] = {files->paths[CLIENT_CA],
+                       authority == NULL ? NULL : secret_bytes(authority)}};
     try_(certificate_check(&read[CERTIFICATE], &read[KEY], &read[CLIENT_CA], reterr));
     grpc_ssl_pem_key_cert_pair pair = {secret_bytes(key), secret_bytes(certificate)};
     // gRPC's fetcher aborts without authorities, also where no client is asked for a certificate.

@@ -1393,7 +1393,16 @@ class CliTest(unittest.TestCase):
         self.expect(self.run_cli("connection", "list", *near), 1)
         self.expect(self.run_cli("connection", "list", *near, "--cert", mine), 2, "together")
         self.expect(self.run_cli("connection", "list", "--ca", "/nowhere"), 2, "/nowhere")
-        self.expect(self.run_cli("connection", "list", "--ca", self.token), 2, self.token + " holds no certificate")
+        self.expect(self.run_cli("connection", "list", "--ca", self.token), 2, self.token + ": holds no certificate")
+        # gRPC tells of none of these which file it is.
+        with open(authority) as stream:
+            broken = self.file("broken", stream.read().replace("MII", "AAA"))
+        for words, fault in (
+                (["--ca", broken], broken + ": holds no certificate"),
+                (["--ca", authority, "--cert", broken, "--key", my_key], broken + ": holds no certificate"),
+                (["--ca", authority, "--cert", mine, "--key", mine], mine + ": holds no private key"),
+                (["--ca", authority, "--cert", mine, "--key", key], key + ": is not the key of the certificate")):
+            self.expect(self.run_cli("connection", "list", *near, *words), 2, fault)
         self.assertEqual(len(server.requests("ListConnections")), 1)
         self.healthy()
         self.assertEqual(self.doctor(0, *mutual, "--ca", authority)["server"][0], "OK")
