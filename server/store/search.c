@@ -107,6 +107,8 @@ static const struct statement find = {
 // of what is looked for to shortly behind where the last was seen, if the words, and those in a row
 // as a whole, stand there as they were folded.
 //
+// A text t is read from its table once, and ASCII is lowered as such: ten times as fast.
+//
 // ts_headline() gets each word once, and any of them will do: it shows where most of them are. Of
 // words in a row, or that repeat, it tries all ways to match: eight times one word in a row take a
 // second, and a few more all memory there is.
@@ -121,19 +123,21 @@ static const struct statement snippet = {
     "   FROM regexp_matches(replace(q.tree, ''' <-> ''', ' '), " QUOTED ", 'g') m)"
     "  END AS pieces, tsvector_to_array(to_tsvector('folded', $5)) AS words FROM query q)"
     " SELECT g.place, CASE WHEN $6 AND w.at > 0 THEN"
-    "   substring(e.content FROM greatest(1, w.at - 80) FOR least(w.at - 1, 80)) || chr(1)"
-    "   || substring(e.content FROM w.at FOR length($5)) || chr(2)"
-    "   || substring(e.content FROM w.at + length($5) FOR 120)"
-    "  WHEN $6 THEN left(e.content, 200)"
+    "   substring(t.content FROM greatest(1, w.at - 80) FOR least(w.at - 1, 80)) || chr(1)"
+    "   || substring(t.content FROM w.at FOR length($5)) || chr(2)"
+    "   || substring(t.content FROM w.at + length($5) FOR 120)"
+    "  WHEN $6 THEN left(t.content, 200)"
     "  ELSE left(ts_headline('folded', CASE WHEN w.at > 0"
-    "    THEN substring(e.content FROM greatest(1, w.at - 120) FOR w.span)"
-    "    ELSE left(e.content, 16000) END, a.any_word, 'StartSel=\"' || chr(1)"
+    "    THEN substring(t.content FROM greatest(1, w.at - 120) FOR w.span)"
+    "    ELSE left(t.content, 16000) END, a.any_word, 'StartSel=\"' || chr(1)"
     "    || '\", StopSel=\"' || chr(2) || '\", MaxWords=32, MinWords=16'), 1000) END"
     " FROM asked a CROSS JOIN unnest($3::bigint[], $4::bigint[]) WITH ORDINALITY"
     "  AS g (kind, id, place)"
     " JOIN search_entry e ON e.tenant = $1 AND e.connection_id = $2 AND e.kind = g.kind"
     "  AND e.id = g.id"
-    " CROSS JOIN LATERAL (SELECT lower(e.content) AS content OFFSET 0) low"
+    " CROSS JOIN LATERAL (SELECT e.content || '' AS content OFFSET 0) t"
+    " CROSS JOIN LATERAL (SELECT CASE WHEN octet_length(t.content) = length(t.content)"
+    "   THEN lower(t.content COLLATE \"C\") ELSE lower(t.content) END AS content OFFSET 0) low"
     " CROSS JOIN LATERAL (SELECT coalesce(min(nullif(p.at, 0)), (SELECT min(nullif(s.at, 0))"
     "   FROM (SELECT strpos(low.content, word) AS at FROM unnest(a.words) word) s)) AS at,"
     "  CASE WHEN min(p.at) = 0 THEN 3000"
